@@ -1,0 +1,38 @@
+# make run [EXPORT=path]   set up, then load an export (default: the sample) into the embedded database
+# make test                set up, then run the tests
+# make dev                 set up, then serve the web UI
+# make lint                set up, then check style, formatting and types
+#
+# Only Python 3.11 or newer is needed. The set-up downloads packages once, into .venv; after that nothing does.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+EXPORT ?= examples/sample_export.tar
+
+.PHONY: run test dev lint
+.DEFAULT_GOAL := run
+.NOTPARALLEL:
+
+run: .venv/.installed-test
+	.venv/bin/skype-assets run "$(EXPORT)"
+
+test: .venv/.installed-test
+	.venv/bin/python -m pytest
+
+dev: .venv/.installed-test
+	.venv/bin/skype-assets dev
+
+lint: .venv/.installed-lint
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/pyright --pythonpath .venv/bin/python
+
+# The stamp says which extra of pyproject.toml is installed. `run` and `test` share one, so that after either of them
+# the other needs no network; only `lint` needs the larger one, which brings Node.js for pyright.
+.venv/.installed-%: pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11'; exit 1; }
+	@echo "Installing skype-assets[$*] and what it needs into .venv (once; a minute or two) ..."
+	@[ -x .venv/bin/pip ] || "$(PYTHON)" -m venv --clear .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[$*]'
+	@touch $@

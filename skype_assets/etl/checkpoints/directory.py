@@ -1,0 +1,123 @@
+"""The small interface through which every checkpoint file is written, read, listed, removed and locked.
+
+Nobody else in the library opens a checkpoint file for writing. A file appears whole or not at all (promise I3):
+temporary file in the same directory, mode 0600, all bytes, fsync, rename, fsync of the directory. A failed write or
+fsync is fatal for that file (I15): the temporary file is removed, nothing is renamed, and the error is raised.
+Another backend (object storage has an atomic PUT and no rename) needs these same methods and nothing more.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from skype_assets.etl.errors import CheckpointDamaged
+
+_TEMPORARY = ".partial-"
+
+
+class Directory:
+    """A folder of checkpoint files, created with mode 0700 whatever the umask.
+
+    Args:
+        path: the folder; missing parents are made, too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def make(self) -> "Directory":
+        """Create the folder if it is missing; refuse a symbolic link in its place."""
+        if self.path.is_symlink():
+            raise CheckpointDamaged(f"{self.path} is a symbolic link; checkpoints are kept in real folders only")
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
+            _sync_folder(folder.parent)
+        return self
+
+    def folder(self, name: str) -> "Directory":
+        """A folder inside this one; not created yet."""
+        return Directory(self.path / name)
+
+    def file(self, name: str) -> Path:
+        """Path of a file in this folder, for readers that want a path (Parquet)."""
+        return self.path / name
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file atomically and durably; an existing one is replaced."""
+        with self.create(name) as stream:
+            stream.write(data)
+
+    @contextlib.contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        """A stream whose bytes appear under ``name`` when the block ends well, and leave no trace when it does not."""
+        temporary = self.path / f"{_TEMPORARY}{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                os.fchmod(stream.fileno(), 0o600)
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.rename(self.path / name)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(self.path)
+
+    def get(self, name: str) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            CheckpointDamaged: it is a link, a folder or something else that is no regular file.
+        """
+        path = self.path / name
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise CheckpointDamaged(f"{path} is not a regular file; restore it or start again with --reset")
+        return path.read_bytes()
+
+    def names(self) -> list[str]:
+        """Names of the finished files, sorted."""
+        if not self.path.is_dir():
+            return []
+        return sorted(p.name for p in self.path.iterdir() if p.is_file() and not p.name.startswith(_TEMPORARY))
+
+    def remove(self, name: str) -> None:
+        """Remove a file; a missing one is no error."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what killed writers left behind. Only for the attempt that owns the folder."""
+        for path in self.path.glob(f"{_TEMPORARY}*"):
+            path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold an exclusive lock for the block; the kernel releases it when the process dies."""
+        descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,130 @@
+"""A phase's checkpoint: what is on disk of it, and how it moves from part to part.
+
+``begin`` compares what is there with what the phase would be made from, and decides: continue, or refuse. Then
+``record`` adds a part, ``complete`` ends the phase. Every change of the state is one fenced, atomic commit.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import pyarrow as pa
+
+from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.attempt import Attempt
+from skype_assets.etl.checkpoints.directory import Directory, sha256_of
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.state import PartRecord, PhaseState
+from skype_assets.etl.errors import CheckpointDamaged
+
+logger = logging.getLogger(__name__)
+
+
+class PhaseCheckpoint:
+    """The checkpoint of one phase of one task, held by an attempt.
+
+    Args:
+        attempt: the right to commit.
+        folder: the phase's folder.
+        state: what is recorded.
+    """
+
+    def __init__(self, attempt: Attempt, folder: Directory, state: PhaseState) -> None:
+        self._attempt = attempt
+        self.folder = folder
+        self.state = state
+
+    @classmethod
+    def begin(
+        cls, attempt: Attempt, folder: Directory, *, task_id: str, phase: str, inputs: dict[str, str], total: int
+    ) -> "PhaseCheckpoint":
+        """Continue the phase where it stopped, or start it; recorded parts are verified first.
+
+        The caller has compared ``inputs`` with the state that is there (see ``engine``): a state with other inputs
+        is replaced here, its files stay until the new state is complete.
+        """
+        now = datetime.now(UTC)
+        folder.make()
+        folder.sweep()
+        former = states.read(folder)
+        if former is not None and former.inputs == inputs:
+            parts = _valid_prefix(folder, former.parts)
+            state = msgspec.structs.replace(
+                former, parts=parts, summary=None, status="running", updated_at=now, attempts=former.attempts + 1
+            )
+        else:
+            state = PhaseState(
+                format_version=states.FORMAT_VERSION,
+                task_id=task_id,
+                phase=phase,
+                status="running",
+                inputs=inputs,
+                started_at=now,
+                updated_at=now,
+                total=total,
+            )
+        checkpoint = cls(attempt, folder, state)
+        checkpoint._save(state)
+        return checkpoint
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the attempt, for the names of part files."""
+        return self._attempt.epoch
+
+    def keep(self, parts: Sequence[PartRecord]) -> None:
+        """Forget the parts that no longer hold; ``parts`` are the first ones of those recorded."""
+        if len(parts) < len(self.state.parts):
+            self._save(msgspec.structs.replace(self.state, parts=tuple(parts)))
+
+    def record(self, part: PartRecord) -> None:
+        """Add a finished part; parts are recorded in their order."""
+        assert part.number == len(self.state.parts), "parts are recorded in order"
+        self._save(msgspec.structs.replace(self.state, parts=(*self.state.parts, part), updated_at=datetime.now(UTC)))
+
+    def complete(self, summary: PartRecord) -> None:
+        """End the phase; files that belong to no part any more are removed afterwards."""
+        self._attempt.commit(
+            self.folder,
+            states.CHECKSUM_FILE,
+            states.checksum_lines(msgspec.structs.replace(self.state, summary=summary)),
+        )
+        self._save(
+            msgspec.structs.replace(self.state, summary=summary, status="complete", updated_at=datetime.now(UTC))
+        )
+        kept = {file.name for record in self.state.records for file in record.files.values()}
+        for name in self.folder.names():
+            if name.endswith(".parquet") and name not in kept:
+                self.folder.remove(name)
+
+    def _save(self, state: PhaseState) -> None:
+        self._attempt.commit(self.folder, states.STATE_FILE, states.encode(state))
+        self.state = state
+
+
+def open_complete(folder: Directory, schemas: Mapping[str, pa.Schema]) -> PhaseTables | None:
+    """The tables of a phase if it is complete and its files are all there, else None.
+
+    Checksums are compared when the tables are read.
+    """
+    state = states.read(folder)
+    if state is None or state.status != "complete":
+        return None
+    for record in state.records:
+        for file in record.files.values():
+            path = folder.file(file.name)
+            if not path.is_file() or path.stat().st_size != file.bytes:
+                raise CheckpointDamaged(f"{path} is missing or has another size; resume makes the part again")
+    return PhaseTables(folder.path, state, schemas)
+
+
+def _valid_prefix(folder: Directory, parts: tuple[PartRecord, ...]) -> tuple[PartRecord, ...]:
+    """The parts up to the first one that is not what was written; that one and those after it are made again."""
+    for index, part in enumerate(parts):
+        for file in part.files.values():
+            path = folder.file(file.name)
+            if not path.is_file() or sha256_of(path) != file.sha256:
+                logger.warning("%s is missing or damaged; part %d and those after it are made again", path, part.number)
+                return parts[:index]
+    return parts

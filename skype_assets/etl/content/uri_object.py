@@ -1,0 +1,164 @@
+"""Photos, files, videos and the like that a message carries (sections 1.5, 3.3 and 4.5 of the format reference).
+
+They stand in the content as ``URIObject`` elements, in ``amsreferences`` as bare ids, or both. The address of the
+stored object is dead; its id is what ties the message to a file of the archive.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from skype_assets.etl.content.integers import digits
+from skype_assets.etl.content.markup import tags, tags_with_text, unescape
+from skype_assets.etl.content.message_types import kind_of
+from skype_assets.etl.content.names import document_id, plain_name
+
+MEDIA_KINDS: Final = frozenset({"photo", "file", "video", "voice", "moji", "card", "recording"})
+
+# By the beginning of URIObject@type; the longer ones come first. Any other type is no attachment: a poll, a gift.
+_KIND_BY_TYPE: Final[Mapping[str, str]] = {
+    "picture.": "photo",
+    "file.": "file",
+    "video.1/flik": "moji",
+    "video.2/callrecording": "recording",
+    "video.": "video",
+    "audio.": "voice",
+    "swift.": "card",
+    "sticker": "sticker",
+}
+_KIND_BY_META: Final[Mapping[str, str]] = {"photo": "photo", "file": "file", "video": "video", "audio": "voice"}
+_ELEMENT_TAGS: Final = frozenset({"uriobject", "originalname", "filesize", "meta", "a", "id", "recordingcontent"})
+_LARGEST_INTEGER: Final = 2**31 - 1
+_MILLISECONDS: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]{0,9})?")
+_CLOCK: Final = re.compile(r"([0-9]{1,9}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{0,9})?)")
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the message itself says of an attachment; ``mime_type`` is for the archive to say."""
+
+    kind: str
+    document_id: str | None = None
+    file_name: str | None = None
+    file_size: int | None = None
+    mime_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    uri: str | None = None
+
+
+class _Element(msgspec.Struct):
+    """A ``URIObject``: its own attributes, and the tags within it with theirs. Values are still escaped."""
+
+    attributes: dict[str, str]
+    children: list[tuple[str, dict[str, str]]]
+
+
+def attachments(content: str, messagetype: str | None, amsreferences: object) -> list[Attachment]:
+    """Return a message's attachments: its elements in order, then the referenced objects that none of them shows."""
+    message_kind = kind_of(messagetype)
+    found: list[Attachment] = []
+    for element in _elements("" if messagetype == "Text" else content):
+        kind = _kind(element, message_kind)
+        if kind is not None:
+            found.append(_attachment(element, kind))
+    shown = {attachment.document_id for attachment in found}
+    unshown = [reference for reference in _references(amsreferences) if reference not in shown]
+    lacking = [position for position, attachment in enumerate(found) if attachment.document_id is None]
+    if len(unshown) == len(lacking) == 1:
+        found[lacking[0]] = msgspec.structs.replace(found[lacking[0]], document_id=unshown.pop())
+    kind = message_kind if message_kind in MEDIA_KINDS else "file"
+    found += [Attachment(kind=kind, document_id=reference) for reference in unshown]
+    return found + _transfers(content) if message_kind == "file_transfer" else found
+
+
+def _elements(content: str) -> list[_Element]:
+    elements: list[_Element] = []
+    current: _Element | None = None
+    for tag in tags(content, _ELEMENT_TAGS):
+        if tag.name == "uriobject":
+            current = None
+            if not tag.is_end:
+                elements.append(_Element(tag.attributes(), []))
+                current = None if tag.is_empty else elements[-1]
+        elif current is not None and not tag.is_end:
+            current.children.append((tag.name, tag.attributes()))
+    return elements
+
+
+def _kind(element: _Element, message_kind: str) -> str | None:
+    type_ = unescape(element.attributes.get("type", "")).strip().lower()
+    if type_:
+        return next((kind for beginning, kind in _KIND_BY_TYPE.items() if type_.startswith(beginning)), None)
+    by_message = message_kind if message_kind in MEDIA_KINDS else None
+    return _KIND_BY_META.get(_child(element, "meta", "type").lower(), by_message)
+
+
+def _attachment(element: _Element, kind: str) -> Attachment:
+    own = element.attributes
+    return Attachment(
+        kind=kind,
+        document_id=_object_id(element),
+        file_name=_child(element, "originalname", "v") or _child(element, "meta", "originalname") or None,
+        file_size=digits(_child(element, "filesize", "v")),
+        width=_pixels(own.get("width")),
+        height=_pixels(own.get("height")),
+        duration_seconds=_seconds(own.get("duration_ms", ""), _child(element, "recordingcontent", "duration")),
+        uri=unescape(own.get("uri", "")) or None,
+    )
+
+
+def _object_id(element: _Element) -> str | None:
+    """Return the id from the first place that has one, in the order of 1.5."""
+    own = element.attributes
+    places = (
+        own.get("doc_id", ""),
+        own.get("uri", ""),
+        own.get("url_thumbnail", ""),
+        " ".join(a.get("href", "") for name, a in element.children if name == "a"),
+        " ".join(a.get("value", "") for _, a in element.children if a.get("type", "").lower() == "amsdocumentid"),
+    )
+    return next(filter(None, (document_id(unescape(place)) for place in places)), None)
+
+
+def _child(element: _Element, name: str, attribute: str) -> str:
+    """Return the first value that is not empty, unescaped."""
+    values = (unescape(attributes.get(attribute, "")) for child, attributes in element.children if child == name)
+    return next(filter(None, values), "")
+
+
+def _pixels(text: str | None) -> int | None:
+    number = digits(text)
+    return number if number is not None and 0 < number <= _LARGEST_INTEGER else None
+
+
+def _seconds(duration_ms: str, clock: str) -> float | None:
+    # Decimal: the sum is rounded once, when it becomes a float.
+    if _MILLISECONDS.fullmatch(duration_ms):
+        return float(Decimal(duration_ms) / 1000)
+    match = _CLOCK.fullmatch(clock)
+    return float(int(match[1]) * 3600 + int(match[2]) * 60 + Decimal(match[3])) if match else None
+
+
+def _transfers(content: str) -> list[Attachment]:
+    """Return the files of an old peer-to-peer transfer; their bytes were never stored (3.3.9)."""
+    return [
+        Attachment(
+            kind="file_transfer",
+            file_name=None if tag.is_empty else plain_name(text),
+            file_size=digits(tag.attributes().get("size")),
+        )
+        for tag, text in tags_with_text(content, {"file"})
+        if not tag.is_end
+    ]
+
+
+def _references(amsreferences: object) -> list[str]:
+    """Return the distinct ids of stored objects in ``amsreferences``."""
+    if not isinstance(amsreferences, list):
+        return []
+    ids = (document_id(reference) for reference in amsreferences if isinstance(reference, str))
+    return list(dict.fromkeys(object_id for object_id in ids if object_id))

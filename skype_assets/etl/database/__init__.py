@@ -1,0 +1,1 @@
+"""The PostgreSQL side: the embedded server, connection URLs, DDL and loading."""

@@ -1,0 +1,138 @@
+"""Loading an export into schema ``skype``: every part in one transaction with its ledger row (promise I2).
+
+Rows are copied straight into the tables. Where a key is there already - another export of the same account, or an
+earlier version of the code - PostgreSQL refuses the COPY, and the part is merged in a transaction of its own: the better
+copy of a message wins, with all its children. So the key itself decides, and a first load costs no merge.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.merging import REFRESH, REJOIN, UPSERTS, merge_messages, stage
+from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
+from skype_assets.etl.errors import DatabaseError, Fenced
+from skype_assets.etl.tables import TABLES
+
+@dataclass(frozen=True)
+class Loader:
+    """The right of one attempt to load one export. Every commit checks it against the database (promise I5)."""
+
+    session: Session
+    export_id: str
+    owner_id: str
+    attempt: int
+
+    @classmethod
+    def register(cls, session: Session, export: pa.Table) -> "Loader":
+        """Announce an export (one row of ``exports``) and take it over from any earlier attempt."""
+        row = export.select(["export_id", "owner_id"]).to_pylist()[0]
+        export_id, owner_id = row["export_id"], row["owner_id"]
+        with session.transaction():
+            _lock_owner(session, owner_id, "")
+            stage(session, "exports", export)
+            session.execute(
+                f"INSERT INTO {SCHEMA}.exports SELECT * FROM staging_exports ON CONFLICT (export_id) DO NOTHING"
+            )
+            session.execute(
+                f"UPDATE {SCHEMA}.exports SET started_at = now() WHERE export_id = $1 AND started_at IS NULL", export_id
+            )
+            attempt = session.rows(
+                f"INSERT INTO {SCHEMA}.attempts AS a VALUES ($1, 1) "
+                "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1 RETURNING attempt",
+                export_id,
+            )[0][0]
+        return cls(session, export_id, owner_id, attempt)
+
+    def check(self) -> None:
+        """Within a transaction: this attempt still owns the export, and keeps it until the transaction ends.
+
+        Raises:
+            Fenced: another attempt has taken over.
+        """
+        rows = self.session.rows(
+            f"SELECT attempt FROM {SCHEMA}.attempts WHERE export_id = $1 FOR SHARE", self.export_id
+        )
+        if rows != [(self.attempt,)]:
+            raise Fenced(
+                f"export {self.export_id}: another attempt loads it now; this one stops, nothing of it was committed"
+            )
+
+    def commit_part(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
+        """Load the tables of a part of messages, all or nothing, with the ledger row."""
+        try:
+            with self._part(part, checksum, tables, lock="_shared"):
+                for name in TABLES:
+                    if name in tables:
+                        self.session.copy(name, tables[name], schema=SCHEMA)
+        except Rejected as error:
+            if error.sqlstate != UNIQUE_VIOLATION:
+                raise
+            with self._part(part, checksum, tables, lock=""):
+                merge_messages(self.session, tables)
+
+    def commit_head(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
+        """Load conversations, participants and media, which the parts of messages refer to."""
+        with self._part(part, checksum, tables, lock=""):
+            for name, rows in tables.items():
+                stage(self.session, name, rows)
+                self.session.execute(UPSERTS[name])
+
+    @contextmanager
+    def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Iterator[None]:
+        """The transaction of a part: fenced, alone with the account or beside other parts, with its ledger row."""
+        with self.session.transaction():
+            self.check()
+            _lock_owner(self.session, self.owner_id, lock)
+            yield
+            self._enter(part, checksum, tables)
+
+    def _enter(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
+        self.session.execute(
+            f"INSERT INTO {SCHEMA}.load_parts VALUES ($1, $2, $3, $4, $5, now()) ON CONFLICT (export_id, part) DO UPDATE "
+            "SET attempt = excluded.attempt, rows = excluded.rows, checksum = excluded.checksum, "
+            "committed_at = excluded.committed_at",
+            self.export_id, part, self.attempt, sum(rows.num_rows for rows in tables.values()), checksum,
+        )  # fmt: skip
+
+    def _has_company(self) -> bool:
+        """Whether the account has other exports in the database."""
+        company = "SELECT EXISTS (SELECT FROM {}.exports WHERE owner_id = $1 AND export_id <> $2)".format(SCHEMA)
+        return self.session.rows(company, self.owner_id, self.export_id)[0][0]
+
+    def ledger(self) -> dict[int, str]:
+        """Checksum of each committed part."""
+        return ledger(self.session, self.export_id)
+
+    def finish(self, exports: pa.Table) -> None:
+        """After the last part: bring the figures that depend on several exports up to date, and say `complete`."""
+        with self.session.transaction():
+            self.check()
+            _lock_owner(self.session, self.owner_id, "")
+            self.session.execute(REJOIN, self.owner_id)
+            if self._has_company():
+                for statement in REFRESH:
+                    self.session.execute(statement, self.owner_id)
+            stage(self.session, "exports", exports)
+            columns = [c.name for c in TABLES["exports"].columns if c.name not in ("started_at", "loaded_at", "status")]
+            self.session.execute(
+                f"UPDATE {SCHEMA}.exports e SET ({', '.join(columns)}, loaded_at, status) = "
+                f"ROW({', '.join(f's.{c}' for c in columns)}, now(), 'complete') "
+                "FROM staging_exports s WHERE e.export_id = s.export_id"
+            )
+
+
+def ledger(session: Session, export_id: str) -> dict[int, str]:
+    """Checksum of each committed part of an export; empty if the database does not know it."""
+    found = session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.load_parts")
+    if not found[0][0]:
+        return {}
+    return dict(session.rows(f"SELECT part, checksum FROM {SCHEMA}.load_parts WHERE export_id = $1", export_id))
+
+
+def _lock_owner(session: Session, owner_id: str, mode: str) -> None:
+    # Loads of one account: parts may go side by side, a merge wants to be alone; the lock ends with the transaction.
+    session.execute(f"SELECT pg_advisory_xact_lock{mode}(hashtextextended($1, 0))", owner_id)

@@ -1,0 +1,101 @@
+"""A session with the database: transactions, statements, COPY of Arrow data.
+
+The one driver of the engine is ADBC: it copies Arrow batches in PostgreSQL's binary format without making Python
+objects of them, and runs statements in the same transaction.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import adbc_driver_manager
+import pyarrow as pa
+from adbc_driver_postgresql import dbapi
+
+from skype_assets.etl.database.url import redact
+from skype_assets.etl.errors import DatabaseError
+
+UNIQUE_VIOLATION = "23505"
+
+# PostgreSQL puts values of rows - message text - into these parts of an error.
+_VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT):.*", re.DOTALL)
+
+
+class Rejected(DatabaseError):
+    """PostgreSQL refused a statement. ``sqlstate`` says why (PostgreSQL documentation, appendix A)."""
+
+    def __init__(self, message: str, sqlstate: str | None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class Session:
+    """An open connection; time zone UTC, nothing commits but ``transaction``.
+
+    Args:
+        url: libpq URL of the database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        with self._translated():
+            self._connection = dbapi.connect(url, conn_kwargs={})
+            self._cursor = self._connection.cursor()
+        with self.transaction():
+            self.execute("SET TIME ZONE 'UTC'")
+            self.execute("SET application_name = 'skype-assets'")
+
+    def close(self) -> None:
+        """End the session; what is not committed is rolled back by the server."""
+        self._cursor.close()
+        self._connection.close()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction: committed when the block ends well, rolled back when it does not."""
+        try:
+            yield
+            with self._translated():
+                self._connection.commit()
+        except BaseException:
+            with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be gone: nothing to roll back
+                self._connection.rollback()
+            raise
+
+    def execute(self, statement: str, *parameters: Any) -> None:
+        """Run a statement; ``$1``, ``$2`` … stand for the parameters."""
+        with self._translated():
+            self._cursor.execute(statement, parameters or None)
+
+    def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a query that gives few rows."""
+        with self._translated():
+            self._cursor.execute(statement, parameters or None)
+            return self._cursor.fetchall()
+
+    def batches(self, statement: str, *parameters: Any) -> Iterator[pa.RecordBatch]:
+        """Run a query that gives many rows, as Arrow batches while they arrive."""
+        with self._translated():
+            self._cursor.execute(statement, parameters or None)
+            yield from self._cursor.fetch_record_batch()
+
+    def copy(self, table: str, rows: pa.Table, *, schema: str | None = None) -> None:
+        """COPY rows into an existing table; without a schema, into a temporary one."""
+        if rows.num_rows:
+            with self._translated():
+                self._cursor.adbc_ingest(table, rows, mode="append", db_schema_name=schema, temporary=schema is None)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except adbc_driver_manager.Error as error:
+            message = " ".join(_VALUES.sub("", redact(str(error), self._url)).split())
+            raise Rejected(f"database: {message}", error.sqlstate) from None

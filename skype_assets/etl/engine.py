@@ -1,0 +1,201 @@
+"""The engine: the one loop over parts that every door opens on (promise I18).
+
+``ETLPipeline``, the command line and the Dagster assets call ``run_phase``; it reads and writes the same checkpoints
+whoever calls it, so an attempt begun at one door is finished at another. Whether a phase is complete already is
+answered here and nowhere else.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.attempt import Attempt
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, open_complete
+from skype_assets.etl.checkpoints.state import PartRecord, PhaseState
+from skype_assets.etl.errors import CheckpointMismatch, UsageError
+from skype_assets.etl.phases.extract import Extract
+from skype_assets.etl.phases.load import Load
+from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase, Work
+from skype_assets.etl.phases.transform import Transform
+from skype_assets.etl.task import Task
+
+logger = logging.getLogger(__name__)
+
+PHASES = ("extract", "transform", "load")
+"""The phases in their order."""
+
+# A state with other values here belongs to something else: refused. With another code version it is only old.
+_IDENTITY = ("source_sha256", "source_size", "user_display_name")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a phase is. ``done`` of ``total`` in the phase's unit; monotonic, also over a resume (promise I12)."""
+
+    phase: str
+    done: int
+    total: int
+    unit: str
+    parts: int
+
+
+Observer = Callable[[Progress], None]
+"""Called at the start of a phase and after every recorded part. What it raises ends the phase, resumably."""
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """A complete phase: its tables, and whether it was complete already."""
+
+    phase: str
+    tables: PhaseTables
+    from_checkpoint: bool
+    seconds: float
+
+    @property
+    def state(self) -> PhaseState:
+        """The phase's state."""
+        return self.tables.state
+
+
+def run(task: Task, observer: Observer | None = None) -> list[PhaseResult]:
+    """Run all phases of a task; those that are complete are not done again."""
+    return [run_phase(task, phase, observer) for phase in PHASES]
+
+
+def run_phase(task: Task, name: str, observer: Observer | None = None) -> PhaseResult:
+    """Run one phase of a task from where it stopped; the phases before it must be complete.
+
+    Raises:
+        TaskBusy, Fenced: see ``checkpoints.attempt``.
+        CheckpointMismatch: what is recorded belongs to another source or configuration.
+        InvalidExport, DatabaseError, NotConserved: see ``errors``.
+    """
+    began = time.monotonic()
+    attempt = Attempt.take(task.folder)
+    try:
+        phase = _phase(task, name)
+        tables = _reusable(task, phase)
+        if tables is not None:
+            return PhaseResult(name, tables, True, time.monotonic() - began)
+        with phase.open(task.folder) as opened:
+            _complete(task, phase, opened, attempt, observer or (lambda _: None))
+        tables = open_complete(task.folder.folder(phase.asset), phase.schemas)
+        assert tables is not None, "the phase has just been completed"
+        return PhaseResult(name, tables, False, time.monotonic() - began)
+    finally:
+        attempt.release()
+
+
+def open_phase(task: Task, name: str) -> PhaseTables | None:
+    """The tables of a phase as they are on disk; None unless it is complete. Needs no attempt and changes nothing."""
+    kind = {"extract": Extract, "transform": Transform, "load": Load}[name]
+    return open_complete(task.folder.folder(kind.asset), kind.schemas)
+
+
+def _phase(task: Task, name: str) -> Phase:
+    if name == "extract":
+        return Extract(task)
+    before = PHASES[PHASES.index(name) - 1]
+    upstream = open_phase(task, before)
+    if upstream is None:
+        raise UsageError(f"task {task.task_id}: {name} needs a complete {before}; run that first")
+    return Transform(task, upstream) if name == "transform" else Load(task, upstream)
+
+
+def _reusable(task: Task, phase: Phase) -> PhaseTables | None:
+    """The phase's tables if they are complete and are what the phase would make; refuses what is not this task's."""
+    folder = task.folder.folder(phase.asset)
+    state = states.read(folder)
+    if state is None:
+        return None
+    inputs = _inputs(phase)
+    for field in _IDENTITY:
+        if field in inputs and inputs[field] != state.inputs.get(field, inputs[field]):
+            raise CheckpointMismatch(
+                f"task {task.task_id}: {field} of the {phase.name} checkpoint is {state.inputs[field]!r}, "
+                f"now it is {inputs[field]!r}; use another task id, or --reset to start again"
+            )
+    if state.inputs != inputs:
+        changed = sorted(name for name in inputs if inputs[name] != state.inputs.get(name))
+        logger.warning("%s is done anew: changed since its checkpoint: %s", phase.name, ", ".join(changed))
+        return None
+    tables = open_complete(folder, phase.schemas)
+    if tables is None:
+        return None
+    with phase.open(task.folder) as opened:
+        if len(opened.confirmed(tables.state.parts)) < len(tables.state.parts):
+            logger.warning("%s is done again: the database no longer holds what was loaded", phase.name)
+            return None
+    return tables
+
+
+def _inputs(phase: Phase) -> dict[str, str]:
+    return {**phase.inputs(), "code_version": phase.version}
+
+
+def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, observer: Observer) -> None:
+    folder = task.folder.folder(phase.asset)
+    checkpoint = PhaseCheckpoint.begin(
+        attempt, folder, task_id=task.task_id, phase=phase.name, inputs=_inputs(phase), total=opened.total
+    )
+    checkpoint.keep(opened.confirmed(checkpoint.state.parts))
+    unit = "bytes" if phase.name == "extract" else "messages"
+
+    def tell() -> None:
+        state = checkpoint.state
+        observer(Progress(phase.name, state.progress, opened.total, unit, len(state.parts)))
+
+    tell()
+    files = PartFiles(folder, attempt.epoch)
+    for part in _in_order(opened.work(checkpoint.state.parts, files), task.settings.workers):
+        checkpoint.record(part)
+        tell()
+    began = time.monotonic()
+    tables, counts = opened.summary(checkpoint.state.parts)
+    done = checkpoint.state
+    checkpoint.complete(
+        files.write(len(done.parts), tables, began=began, progress=done.progress, counts=counts)
+    )
+
+
+def _in_order(work: Iterable[Work], workers: int) -> Iterator[PartRecord]:
+    """Results of the parts in their order, with at most ``workers`` of them under way."""
+    with _executor(workers) as executor:
+        under_way: deque[Future[PartRecord]] = deque()
+        try:
+            for part in work:
+                under_way.append(executor.submit(part))
+                while under_way and (len(under_way) >= workers or under_way[0].done()):
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor]:
+    if workers == 1:
+        yield InProcess()
+        return
+    # spawn: forking a process that has threads (Dagster's, Arrow's) can hang the child.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        yield executor
+
+
+class InProcess(Executor):
+    """An executor that does the work at once, in this process; errors come out of ``submit``."""
+
+    def submit(self, fn, /, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN201, D102 - as in Executor
+        future: Future = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future

@@ -1,0 +1,88 @@
+"""What can go wrong, and the exit code that says so.
+
+::
+
+    EtlError                      1   anything below
+    ├── InvalidExport             3   the export cannot be read: what, in which member, at which byte
+    ├── CheckpointError           4   a checkpoint cannot be used
+    │   ├── CheckpointMismatch    4   it belongs to another source, task or configuration
+    │   └── CheckpointDamaged     4   its bytes are not those that were written
+    ├── DatabaseError             5   the database refuses, or does not hold what its ledger says
+    ├── TaskBusy                  6   another live process works on this task
+    ├── Fenced                    7   another attempt has taken over: this one may write nothing more
+    ├── NotConserved              8   seen is not loaded + duplicate + rejected
+    └── UsageError                2   a parameter is wrong or missing
+
+Messages are one or two lines: what is wrong, where, what to do. They never hold message text or credentials.
+"""
+
+from typing import ClassVar
+
+
+class EtlError(Exception):
+    """Base of every error that the platform raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(EtlError):
+    """A parameter is wrong or missing."""
+
+    exit_code = 2
+
+
+class InvalidExport(EtlError):
+    """The export cannot be read.
+
+    Args:
+        problem: what is wrong.
+        member: member of the archive, if known.
+        offset: byte offset within the member, if known.
+        remedy: what to do about it.
+    """
+
+    exit_code = 3
+
+    def __init__(self, problem: str, *, member: str = "", offset: int | None = None, remedy: str = "") -> None:
+        self.problem, self.member, self.offset = problem, member, offset
+        where = f"{member}: " if member else ""
+        at = f" at byte {offset}" if offset is not None else ""
+        super().__init__(f"{where}{problem}{at}" + (f". {remedy}" if remedy else ""))
+
+
+class CheckpointError(EtlError):
+    """A checkpoint cannot be used."""
+
+    exit_code = 4
+
+
+class CheckpointMismatch(CheckpointError):
+    """A checkpoint belongs to another source, task or configuration: names the field and both values."""
+
+
+class CheckpointDamaged(CheckpointError):
+    """A checkpoint's bytes are not those that were written."""
+
+
+class DatabaseError(EtlError):
+    """The database refuses, or does not hold what its ledger says."""
+
+    exit_code = 5
+
+
+class TaskBusy(EtlError):
+    """Another live process works on this task."""
+
+    exit_code = 6
+
+
+class Fenced(EtlError):
+    """Another attempt has taken over; this one may write nothing more."""
+
+    exit_code = 7
+
+
+class NotConserved(EtlError):
+    """The account of the objects does not balance: seen is not loaded + duplicate + rejected."""
+
+    exit_code = 8

@@ -1,0 +1,311 @@
+"""An open export: where its ``messages.json`` is and which media it holds (format reference, 1.2 to 1.5).
+
+What a file is, its content says, not its name: tar (plain or compressed), zip, a bare ``messages.json``, or a folder
+into which one was unpacked. Nothing is ever extracted to a path: ``messages.json`` is mapped into memory where it lies,
+or from a private file if it is compressed. Links, devices and sparse members are not read.
+"""
+
+import mmap
+import os
+import stat
+import struct
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self, cast
+
+from skype_assets.etl.errors import InvalidExport
+from skype_assets.etl.export.json_syntax import CUT_SHORT, DAMAGED
+from skype_assets.etl.export.members import (
+    MediaMember,
+    clean_name,
+    is_messages,
+    is_side_file,
+    media_member,
+    printable,
+)
+from skype_assets.etl.export.source import NOT_A_FILE, folder_files, is_folder, unreadable
+from skype_assets.etl.export.unpacking import (
+    TarInput,
+    check_expansion,
+    decompressor,
+    readable,
+    spool,
+    stream_blocks,
+    tar_headers,
+)
+
+MAX_MEDIA: Final = 1_000_000
+"""Media members of one export; each costs some 300 bytes of memory."""
+
+_GIVE_EXPORT: Final = "Give the .tar that Skype's export page gave, or the folder or messages.json unpacked from it"
+_JSON_BEGINS: Final = (b"{", b"[", b"\xff\xfe", b"\xfe\xff", b"\0{")  # JSON, also as UTF-16, which is refused later
+_ENCRYPTED: Final = 1
+_LOCAL_HEADER: Final = struct.Struct("<26xHH")
+
+
+@dataclass(frozen=True)
+class MessagesMember:
+    """The ``messages.json`` of an export; ``buffer`` is its bytes, mapped and read-only."""
+
+    name: str
+    size: int
+    buffer: memoryview
+    _mapping: mmap.mmap | None = field(default=None, repr=False)
+    _before: int = 0
+
+    def forget(self, offset: int) -> None:
+        """Let go of the memory of what lies before ``offset``; it can still be read, at the cost of reading again."""
+        length = (self._before + offset) // mmap.PAGESIZE * mmap.PAGESIZE
+        if self._mapping and length:
+            self._mapping.madvise(mmap.MADV_DONTNEED, 0, length)
+
+
+class Export:
+    """An open export, as ``open_export`` gives it; after ``close`` nothing of it can be read.
+
+    ``format`` is ``tar``, ``tar.gz`` (whatever the compression), ``zip``, ``json`` or ``folder``; ``members`` is the
+    number of files in it; ``messages`` is None in a files-only export; ``media`` are its media objects and side files
+    in the order of the archive.
+    """
+
+    def __init__(self, opening: "_Opening") -> None:
+        self.format = opening.format
+        self.members = opening.members
+        self.messages = opening.messages
+        self.media: Sequence[MediaMember] = opening.media
+        self._read = opening.read
+        self._resources = opening.resources.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files and the mapping."""
+        self._resources.close()
+
+    def side_files(self) -> Iterator[tuple[MediaMember, bytes]]:
+        """The side files and their bytes, in the order of the archive."""
+        for member in self.media:
+            if member.is_side_file:
+                yield member, self.read_side_file(member)
+
+    def read_side_file(self, member: MediaMember) -> bytes:
+        """The bytes of a side file; they are few (``MAX_SIDE_FILE``)."""
+        with readable(printable(member.name)):
+            content = self._read(member)
+            if len(content) != member.size:
+                raise EOFError
+            return content
+
+
+def open_export(path: Path, scratch: Path) -> Export:
+    """Open an export; what is compressed in it is unpacked to a file without a name in the folder ``scratch``."""
+    opening = _Opening(printable(path.name), scratch)
+    with opening.resources:
+        if is_folder(path):
+            _open_folder(opening, path)
+        else:
+            _open_file(opening, path)
+        if not opening.messages and not opening.media:
+            raise InvalidExport("holds neither messages.json nor media", member=opening.name, remedy=_GIVE_EXPORT)
+        return Export(opening)
+
+
+@dataclass
+class _Opening:
+    """What is known of an export while its members are gone through."""
+
+    name: str
+    scratch: Path
+    format: str = ""
+    members: int = 0
+    messages: MessagesMember | None = None
+    media: list[MediaMember] = field(default_factory=list)
+    read: Callable[[MediaMember], bytes] = field(default=lambda member: b"")
+    resources: ExitStack = field(default_factory=ExitStack)
+
+    def add(self, name: str, size: int, position: int) -> MediaMember | None:
+        """Note a file; returns what it is if it is media."""
+        self.members += 1
+        media = media_member(name, size, position)
+        if media:
+            if len(self.media) == MAX_MEDIA:
+                raise InvalidExport(f"holds more than {MAX_MEDIA} media members", member=self.name)
+            self.media.append(media)
+        return media
+
+    def add_messages(self, name: str, file: BinaryIO, offset: int, size: int) -> memoryview:
+        """Map the messages, which are a range of a file."""
+        self.members += 1
+        if self.messages:
+            problem = f"holds messages twice: {printable(self.messages.name)} and {printable(name)}"
+            raise InvalidExport(problem, member=self.name, remedy="Give one export at a time")
+        if offset + size > os.fstat(file.fileno()).st_size:
+            raise InvalidExport("the archive ends within this member", member=printable(name), remedy=CUT_SHORT)
+        if not size:  # nothing cannot be mapped
+            self.messages = MessagesMember(name, 0, memoryview(b""))
+            return self.messages.buffer
+        before = offset % mmap.ALLOCATIONGRANULARITY
+        mapping = mmap.mmap(file.fileno(), before + size, access=mmap.ACCESS_READ, offset=offset - before)
+        buffer = memoryview(mapping)[before:]
+        self.resources.callback(_unmap, buffer, mapping)
+        self.messages = MessagesMember(name, size, buffer, mapping, before)
+        return buffer
+
+    def open(self, path: Path) -> BinaryIO:
+        """Open a file for as long as the export is open."""
+        try:
+            return self.resources.enter_context(path.open("rb"))
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+    def private_file(self) -> BinaryIO:
+        """A file without a name that only this process can read; it is gone when the export is closed."""
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cast(BinaryIO, self.resources.enter_context(tempfile.TemporaryFile(dir=self.scratch)))
+
+
+def _open_folder(opening: _Opening, folder: Path) -> None:
+    opening.format = "folder"
+    files: list[Path] = []
+    for name, path in folder_files(folder):
+        if is_messages(name):
+            file = opening.open(path)
+            opening.add_messages(clean_name(name), file, 0, os.fstat(file.fileno()).st_size)
+        elif opening.add(clean_name(name), path.lstat().st_size, len(files)):
+            files.append(path)
+    opening.read = lambda member: _start_of(files[member.position], member.size)
+
+
+def _open_file(opening: _Opening, path: Path) -> None:
+    """Tell by its first bytes what a file is."""
+    file = opening.open(path)
+    start = file.read(tarfile.BLOCKSIZE)
+    file.seek(0)
+    if not start:
+        raise InvalidExport("the file is empty", member=opening.name, offset=0, remedy=_GIVE_EXPORT)
+    with readable(opening.name):
+        if start.startswith((b"PK\3\4", b"PK\5\6")):
+            _open_zip(opening, file)
+        elif stream := decompressor(file, start):
+            opening.resources.callback(stream.close)
+            _open_tar(opening, TarInput(file, stream, opening.name), opening.private_file())
+            opening.format = "tar.gz"
+        elif _begins_tar(start):
+            _open_tar(opening, TarInput(file, None, opening.name), None)
+            opening.format = "tar"
+        elif start.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").startswith(_JSON_BEGINS):
+            opening.add_messages(clean_name(path.name), file, 0, os.fstat(file.fileno()).st_size)
+            opening.format = "json"
+        else:
+            problem = "this is neither a tar or zip archive nor JSON"
+            raise InvalidExport(problem, member=opening.name, offset=0, remedy=_GIVE_EXPORT)
+
+
+def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> None:
+    """Go through a tar archive once. A compressed one leaves what is needed of it in ``unpacked``."""
+    data = unpacked or tar.file
+    for header in tar_headers(tar, opening.name):
+        name = clean_name(header.name)
+        if not header.isreg() or header.issparse():
+            if is_messages(name) and not header.isdir():
+                raise _no_file(name)
+            continue
+        offset = header.offset_data
+        if unpacked and (is_messages(name) or is_side_file(name, header.size)):
+            offset = spool(tar.blocks(header.size), unpacked)
+        if is_messages(name):
+            opening.add_messages(name, data, offset, header.size)
+        else:
+            opening.add(name, header.size, offset)
+    opening.read = lambda member: os.pread(data.fileno(), member.size, member.position)
+
+
+def _open_zip(opening: _Opening, file: BinaryIO) -> None:
+    opening.format = "zip"
+    archive = opening.resources.enter_context(zipfile.ZipFile(file))
+    entries = archive.infolist()
+    for position, entry in enumerate(entries):
+        name = clean_name(entry.filename)
+        if entry.is_dir():
+            continue
+        if entry.flag_bits & _ENCRYPTED:
+            remedy = "Unpack it with its password and give the folder"
+            raise InvalidExport("is encrypted", member=printable(name), remedy=remedy)
+        if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+            if is_messages(name):
+                raise _no_file(name)
+        elif not is_messages(name):
+            opening.add(name, entry.file_size, position)
+        elif entry.compress_type == zipfile.ZIP_STORED:
+            _map_stored(opening, name, file, archive, entry)
+        else:
+            _unpack_zipped(opening, name, archive, entry)
+    opening.read = lambda member: archive.read(entries[member.position])
+
+
+def _map_stored(opening: _Opening, name: str, file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Map messages where they lie in a zip, as they are not compressed."""
+    archive.open(entry).close()  # this checks the local header
+    header = os.pread(file.fileno(), _LOCAL_HEADER.size, entry.header_offset)
+    offset = entry.header_offset + _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack(header))
+    if zlib.crc32(opening.add_messages(name, file, offset, entry.file_size)) != entry.CRC:
+        raise InvalidExport("the checksum does not match", member=printable(name), remedy=DAMAGED)
+
+
+def _unpack_zipped(opening: _Opening, name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Unpack messages from a zip, then map them."""
+    produced = 0
+
+    def advance(count: int) -> None:
+        nonlocal produced
+        produced += count
+        check_expansion(entry.compress_size, produced, printable(name))
+
+    file = opening.private_file()
+    with archive.open(entry) as stream:
+        spool(stream_blocks(stream, entry.file_size, advance), file)
+        stream.read(1)  # at the end, the checksum is compared
+    opening.add_messages(name, file, 0, entry.file_size)
+
+
+def _begins_tar(block: bytes) -> bool:
+    """Whether a file's first block is a tar header, or the end mark of an empty archive."""
+    if block[257:262] == b"ustar" or not block.strip(b"\0"):
+        return True
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def _start_of(path: Path, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _no_file(name: str) -> InvalidExport:
+    return InvalidExport(NOT_A_FILE, member=printable(name), remedy="Put the file itself in its place")
+
+
+def _unmap(buffer: memoryview, mapping: mmap.mmap) -> None:
+    """Unmap now, or, while somebody still holds a slice, when that is gone."""
+    with suppress(BufferError):
+        buffer.release()
+        mapping.close()

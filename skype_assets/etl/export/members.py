@@ -1,0 +1,80 @@
+"""Which members of an export are what, by their names (format reference, 1.3 to 1.5).
+
+People unpack and re-pack exports, so folders above a member mean nothing, except one called ``media``.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+MESSAGES: Final = "messages.json"
+ENDPOINTS: Final = "endpoints.json"
+
+MAX_SIDE_FILE: Final = 1 << 20
+"""Bytes of a side file; they have some 150. A larger one is taken for a media object and not parsed."""
+
+_document_id = re.compile(r"0-[a-z]{2,5}-d[0-9]{1,3}-[0-9a-f]{20,64}(?![0-9a-f])", re.IGNORECASE)
+_unfit = re.compile("[\0\ud800-\udfff]")
+_side_file = re.compile(r"[^.]+(\.[0-9]+)?\.json", re.IGNORECASE)
+_media_index = re.compile(r"[^.]+\.([0-9]{1,9})(\.|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMember:
+    """A media object, or the side file that describes one. ``position`` is for the archive that it came from."""
+
+    name: str
+    size: int
+    document_id: str
+    media_index: int
+    is_side_file: bool
+    position: int
+
+
+def clean_name(name: str) -> str:
+    """A member's name as text that every table can hold: no NUL, no half of a surrogate pair."""
+    return _unfit.sub("\ufffd", name)
+
+
+def printable(name: str) -> str:
+    """A member's name for messages: what a terminal or a log could take for a command is escaped."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in name
+    )
+
+
+def is_messages(name: str) -> bool:
+    """Whether the member holds the messages."""
+    return PurePosixPath(name).name == MESSAGES
+
+
+def is_endpoints(name: str) -> bool:
+    """Whether the member lists the owner's devices."""
+    return PurePosixPath(name).name == ENDPOINTS
+
+
+def media_member(name: str, size: int, position: int) -> MediaMember | None:
+    """What a member is, if it is media. Names that begin with a dot are those of file systems it went through."""
+    path = PurePosixPath(name)
+    base = path.name
+    if base.startswith("."):
+        return None
+    if not _document_id.match(base) and "media" not in (folder.lower() for folder in path.parts[:-1]):
+        return None
+    stem = base.split(".", 1)[0]
+    index = _media_index.match(base)
+    return MediaMember(
+        name=name,
+        size=size,
+        document_id=stem.lower() if _document_id.fullmatch(stem) else stem,
+        media_index=int(index[1]) if index else 1,
+        is_side_file=is_side_file(name, size),
+        position=position,
+    )
+
+
+def is_side_file(name: str, size: int) -> bool:
+    """Whether a media member is a side file and not an object."""
+    return size <= MAX_SIDE_FILE and _side_file.fullmatch(PurePosixPath(name).name) is not None

@@ -1,0 +1,433 @@
+"""``messages.json`` as verbatim objects with their positions, in parts, in bounded memory, from any point on.
+
+Section 2 of the format reference describes the file. Of it only the frame is interpreted here: the top-level object
+with its ``conversations``, each conversation with its ``id`` and its ``MessageList``. What stands inside a message is
+the business of ``transform``. Keys come in any order and more than once; the elements of every such array count.
+
+A part is what lies between two *cursors*; a cursor is the state between two elements, so that another process can
+go on from there. Where parts end never changes what is found.
+"""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+import msgspec
+
+from skype_assets.etl.export.elements import Elements
+from skype_assets.etl.export.json_syntax import CUT_SHORT, JsonText
+from skype_assets.etl.export.members import printable
+
+MAX_HEAD: Final = 64 << 20
+"""Bytes of a conversation without its messages, and of the top-level object without its conversations."""
+
+MAX_LISTS: Final = 1000
+"""``MessageList`` keys of one conversation, ``conversations`` keys of the top-level object: there should be one."""
+
+NO_EXPORT: Final = "This is not the messages.json of a Skype export"
+
+NOT_AN_OBJECT: Final = "not an object"
+NOT_AN_ARRAY: Final = "MessageList is not an array"
+
+
+class Span(NamedTuple):
+    """A range of bytes of the member."""
+
+    offset: int
+    length: int
+
+
+class OpenConversation(msgspec.Struct, frozen=True):
+    """A conversation of which some messages have been read."""
+
+    index: int
+    id: str | None
+    ordinal: int
+    offset: int
+    message_count: int
+    spans: tuple[Span, ...]
+    bad_list: Span | None
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """A point between two elements: ``offset`` is that of the next one, or of the bracket that closes the array.
+
+    ``header`` are the spans of the top-level object so far. At the end of the file, ``offset`` is its size.
+    """
+
+    offset: int
+    ordinal: int
+    conversation_index: int
+    header: tuple[Span, ...]
+    conversation: OpenConversation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive messages of one conversation: rows ``first`` to ``first + count - 1`` of the part.
+
+    Their ordinals count on from ``first_ordinal``.
+    """
+
+    conversation_index: int
+    conversation_id: str | None
+    first: int
+    count: int
+    first_ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawConversation:
+    """A conversation that ends in this part.
+
+    Its ``spans`` joined are the object with empty ``MessageList`` arrays. ``id`` is the text of its ``id``: the last
+    one before the first ``MessageList``, or the last one of all if none stands before it.
+    """
+
+    index: int
+    id: str | None
+    ordinal: int
+    offset: int
+    length: int
+    spans: tuple[Span, ...]
+    message_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawReject:
+    """Something that is no conversation or no message list. ``ordinal`` is unique also among messages."""
+
+    offset: int
+    length: int
+    ordinal: int
+    conversation_index: int
+    conversation_id: str | None
+    reason: str
+
+
+@dataclass
+class RawPart:
+    """What lies between two cursors: messages by column, conversations and rejects by row.
+
+    Elements of a ``MessageList`` that are no objects are among the messages. ``header`` is set on the last part: its
+    spans joined are the top-level object with an empty ``conversations`` array.
+    """
+
+    offsets: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    conversations: list[RawConversation] = field(default_factory=list)
+    rejects: list[RawReject] = field(default_factory=list)
+    cursor: Cursor = Cursor(0, 0, 0, (), None)
+    last: bool = False
+    header: tuple[Span, ...] = ()
+
+    @property
+    def ordinals(self) -> list[int]:
+        """The number of each message in the export, in file order, conversations counted too."""
+        return [ordinal for run in self.runs for ordinal in range(run.first_ordinal, run.first_ordinal + run.count)]
+
+
+def raw_parts(
+    buffer: memoryview | bytes,
+    cursor: Cursor | None = None,
+    *,
+    max_messages: int,
+    max_bytes: int,
+    member: str = "messages.json",
+) -> Iterator[RawPart]:
+    """Read on from a cursor, or from the beginning; nothing comes after the cursor of the last part.
+
+    A part ends before the message that would be more than ``max_messages`` in it or would end more than ``max_bytes``
+    after its beginning; a larger message is a part of its own. Raises InvalidExport, after the parts that are good.
+    """
+    text = JsonText(buffer, printable(member))
+    if cursor is None or cursor.offset < text.size:
+        yield from _Reader(text, cursor, max_messages, max_bytes).parts()
+
+
+_CONVERSATIONS: Final = "conversations"
+_MESSAGES: Final = "MessageList"
+_integer = re.compile(rb"-?[0-9]+")
+_json = json.JSONDecoder(strict=False)
+_surrogate = re.compile("[\ud800-\udfff]")
+
+
+@dataclass
+class _Frame:
+    """An object around arrays of elements: the top-level one, or a conversation.
+
+    ``spans`` are its bytes up to and with the bracket that opens the array being read; the span that is open begins
+    at ``span_offset``.
+    """
+
+    list_name: str
+    offset: int
+    span_offset: int
+    spans: list[Span] = field(default_factory=list)
+    lists: int = 0
+    index: int = 0
+    ordinal: int = 0
+    message_count: int = 0
+    id: str | None = None
+    has_id: bool = False
+    id_is_settled: bool = False
+    bad_list: Span | None = None
+
+    @property
+    def end(self) -> int:
+        """Where the cap for what is not in the arrays is reached, if the open span goes on that far."""
+        return self.span_offset + MAX_HEAD - sum(span.length for span in self.spans)
+
+    @property
+    def too_large(self) -> str:
+        """What to say there."""
+        return f"all but the {self.list_name} of an object is larger than {MAX_HEAD >> 20} MiB"
+
+
+class _Reader:
+    """Reads forwards. Between methods ``_position`` is at an element, or at a bracket where the last thing ended."""
+
+    def __init__(self, text: JsonText, cursor: Cursor | None, max_messages: int, max_bytes: int) -> None:
+        self._text = text
+        self._elements = Elements(text, f'"{_MESSAGES}"'.encode())
+        self._max_messages, self._max_bytes = max_messages, max_bytes
+        self._resumed = cursor is not None
+        cursor = cursor or Cursor(_beginning(text), 0, 0, (), None)
+        self._position, self._ordinal, self._index = cursor.offset, cursor.ordinal, cursor.conversation_index
+        self._header = _Frame(
+            _CONVERSATIONS, cursor.offset, cursor.offset, spans=list(cursor.header), lists=len(cursor.header)
+        )
+        self._conversation = _reopened(cursor.conversation) if cursor.conversation else None
+        self._part, self._part_offset = RawPart(), cursor.offset
+
+    def parts(self) -> Iterator[RawPart]:
+        """All parts from here on."""
+        in_list = self._resumed or self._next_list(self._header)
+        while in_list:
+            yield from self._read_conversations()
+            in_list = self._next_list(self._header)
+        if not self._header.lists:
+            raise self._text.error(f'"{_CONVERSATIONS}" is missing', self._header.offset, NO_EXPORT)
+        self._position = self._text.padding(self._position)
+        if self._position < self._text.size:
+            raise self._text.error("something follows the end of the JSON document", self._position)
+        self._part.last, self._part.header = True, tuple(self._header.spans)
+        yield self._finished_part()
+
+    def _read_conversations(self) -> Iterator[RawPart]:
+        """The elements of ``conversations``."""
+        if self._conversation:
+            yield from self._read_conversation(self._conversation, in_list=True)
+        while (byte := self._text.byte(self._position)) != b"]":
+            begin = self._position
+            if self._is_full(begin):
+                yield self._finished_part()
+            index, ordinal = self._index, self._ordinal
+            self._index, self._ordinal = index + 1, ordinal + 1
+            if byte == b"{":
+                frame = _Frame(_MESSAGES, begin, begin, index=index, ordinal=ordinal)
+                yield from self._read_conversation(frame, self._next_list(frame))
+            else:
+                end = self._elements.end(begin)
+                self._part.rejects.append(RawReject(begin, end - begin, ordinal, index, None, NOT_AN_OBJECT))
+                self._position = self._next_element(end)
+
+    def _read_conversation(self, frame: _Frame, in_list: bool) -> Iterator[RawPart]:
+        """A conversation from its list on, or what there is to say of one that has none."""
+        while in_list:
+            if not frame.id_is_settled:
+                self._settle_id(frame)
+            self._conversation = frame
+            yield from self._read_messages(frame)
+            in_list = self._next_list(frame)
+        self._conversation = None
+        length = self._position - frame.offset
+        self._part.conversations.append(
+            RawConversation(
+                frame.index, frame.id, frame.ordinal, frame.offset, length, tuple(frame.spans), frame.message_count
+            )
+        )
+        if bad := frame.bad_list:
+            self._part.rejects.append(
+                RawReject(bad.offset, bad.length, frame.ordinal, frame.index, frame.id, NOT_AN_ARRAY)
+            )
+        self._position = self._next_element(self._position)
+
+    def _settle_id(self, frame: _Frame) -> None:
+        """Before the first message: if no id has come yet, look for it behind the messages."""
+        if not frame.has_id:
+            ahead, here = replace(frame, spans=frame.spans.copy()), self._position
+            self._skip_elements()
+            while self._next_list(ahead):
+                self._skip_elements()
+            frame.id, self._position = ahead.id, here
+        frame.id_is_settled = True
+
+    def _skip_elements(self) -> None:
+        while self._text.byte(self._position) != b"]":
+            begins, lengths = self._elements.run(self._position)
+            self._position = self._next_element(begins[-1] + lengths[-1])
+
+    def _read_messages(self, frame: _Frame) -> Iterator[RawPart]:
+        """The elements of a ``MessageList``."""
+        while self._text.byte(self._position) != b"]":
+            if self._is_full(self._position):  # before the next element can be an error
+                yield self._finished_part()
+            begins, lengths = self._elements.run(self._position)
+            taken = 0
+            while taken < len(begins):
+                if not (count := self._room(begins, lengths, taken)):
+                    self._position = begins[taken]
+                    yield self._finished_part()
+                    continue
+                self._add_messages(frame, begins[taken : taken + count], lengths[taken : taken + count])
+                taken += count
+            self._position = self._next_element(begins[-1] + lengths[-1])
+
+    def _room(self, begins: list[int], lengths: list[int], taken: int) -> int:
+        """How many of the elements after the first ``taken`` the part may still have."""
+        if self._is_full(begins[taken] + lengths[taken]):
+            return 0
+        most = min(len(begins), taken + self._max_messages - len(self._part.offsets))
+        last = self._part_offset + self._max_bytes
+        if begins[most - 1] + lengths[most - 1] > last:
+            most = bisect_right(range(most), last, key=lambda index: begins[index] + lengths[index])
+        return max(most - taken, 1)
+
+    def _is_full(self, end: int) -> bool:
+        """Whether something that ends at ``end`` has to go to the next part."""
+        part = self._part
+        others = len(part.conversations) + len(part.rejects)
+        return (
+            len(part.offsets) >= self._max_messages
+            or others >= self._max_messages
+            or (bool(part.offsets or others) and end - self._part_offset > self._max_bytes)
+        )
+
+    def _add_messages(self, frame: _Frame, offsets: list[int], lengths: list[int]) -> None:
+        part, count = self._part, len(offsets)
+        if part.runs and part.runs[-1].conversation_index == frame.index:
+            part.runs[-1] = replace(part.runs[-1], count=part.runs[-1].count + count)
+        else:
+            part.runs.append(Run(frame.index, frame.id, len(part.offsets), count, self._ordinal))
+        part.offsets += offsets
+        part.lengths += lengths
+        frame.message_count += count
+        self._ordinal += count
+
+    def _finished_part(self) -> RawPart:
+        """The part so far; the next one begins here."""
+        part = self._part
+        conversation = _left_open(self._conversation) if self._conversation else None
+        part.cursor = Cursor(self._position, self._ordinal, self._index, tuple(self._header.spans), conversation)
+        self._part, self._part_offset = RawPart(), self._position
+        return part
+
+    def _next_element(self, position: int) -> int:
+        """From the end of an element to the next one, or to the bracket that closes the array."""
+        text = self._text
+        after = text.after(position, text.size)
+        mark = text.byte(after - 1)
+        if mark == b"]":
+            return after - 1
+        begin = text.blanks(after)
+        if mark != b"," or text.byte(begin) == b"]":
+            raise text.error("invalid JSON: another element or the end of the array is missing", after - 1)
+        return begin
+
+    def _next_list(self, frame: _Frame) -> bool:
+        """Read an object on from its ``{``, or from the ``]`` of a list: to the next list, or (False) to its end."""
+        text, position = self._text, self._position + 1
+        if text.byte(self._position) == b"]":
+            frame.span_offset = self._position
+            position = text.after(position, text.size)
+        elif text.byte(text.blanks(position)) == b"}":
+            position = text.blanks(position) + 1
+        end, too_large = min(text.size, frame.end), frame.too_large
+        while (mark := text.byte(position - 1)) != b"}":
+            if mark == b"]":
+                raise text.error("invalid JSON: a closing bracket of the wrong kind", position - 1)
+            found = text.name(position, end, too_large)
+            name, position = _text(found[1]), found.end()
+            if name == frame.list_name and text.byte(position) == b"[":
+                self._position = text.blanks(position + 1)
+                self._open_list(frame, position)
+                return True
+            value = Span(position, text.value(position, end, too_large) - position)
+            self._note(frame, name, value)
+            position = text.after(value.offset + value.length, end, too_large)
+        frame.spans.append(Span(frame.span_offset, position - frame.span_offset))
+        self._position = position
+        return False
+
+    def _open_list(self, frame: _Frame, bracket: int) -> None:
+        frame.spans.append(Span(frame.span_offset, bracket + 1 - frame.span_offset))
+        frame.lists += 1
+        if frame.lists > MAX_LISTS:
+            raise self._text.error(f'more than {MAX_LISTS} times "{frame.list_name}" in one object', bracket)
+
+    def _note(self, frame: _Frame, name: str, value: Span) -> None:
+        """Take what matters here from a member of an object that is not a list."""
+        raw = bytes(self._text.buffer[value.offset : value.offset + value.length])
+        if name == frame.list_name and raw != b"null":
+            if frame is self._header:
+                raise self._text.error(f'"{_CONVERSATIONS}" is not an array', value.offset, NO_EXPORT)
+            frame.bad_list = value
+        elif name == frame.list_name:
+            frame.lists += 1
+        elif name == "id" and not frame.id_is_settled:
+            frame.id, frame.has_id = _id_text(raw), True
+
+
+def _beginning(text: JsonText) -> int:
+    """Where the top-level object begins."""
+    start = bytes(text.buffer[:4])
+    if start.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"{\0", b"\0{", b"\0\0\0{")):
+        raise text.error(
+            "the file is UTF-16 or UTF-32", 0, "Save it as UTF-8, or take messages.json from the original archive"
+        )
+    begin = text.blanks(3 if start.startswith(b"\xef\xbb\xbf") else 0)
+    if begin == text.size:
+        raise text.error("the file is empty", begin, CUT_SHORT)
+    if text.byte(begin) != b"{":
+        raise text.error("the top level is not a JSON object", begin, NO_EXPORT)
+    return begin
+
+
+def _text(string: bytes) -> str:
+    """The text of a JSON string. It may hold lone surrogates."""
+    text = string.decode("utf-8", "replace")
+    return str(_json.decode(text)) if "\\" in text else text[1:-1]
+
+
+def _id_text(value: bytes) -> str | None:
+    """The text of an id: a string, or the digits of an integer."""
+    if value.startswith(b'"'):
+        return _surrogate.sub("\ufffd", _text(value))
+    return value.decode("ascii") if _integer.fullmatch(value) else None
+
+
+def _left_open(frame: _Frame) -> OpenConversation:
+    return OpenConversation(
+        frame.index, frame.id, frame.ordinal, frame.offset, frame.message_count, tuple(frame.spans), frame.bad_list
+    )
+
+
+def _reopened(left: OpenConversation) -> _Frame:
+    return _Frame(
+        _MESSAGES,
+        left.offset,
+        left.offset,
+        spans=list(left.spans),
+        lists=len(left.spans),
+        index=left.index,
+        ordinal=left.ordinal,
+        message_count=left.message_count,
+        id=left.id,
+        id_is_settled=True,
+        bad_list=left.bad_list,
+    )

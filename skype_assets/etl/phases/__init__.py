@@ -1,0 +1,1 @@
+"""The three phases: extract, transform, load. Each says what its parts are; the engine runs them."""

@@ -1,0 +1,258 @@
+"""Extract: the export, verbatim, as Parquet parts (``raw_tables``).
+
+Part 0 holds the media members and side files; every further part a run of conversations and messages, the last one
+also the header. Each object keeps its exact bytes, its position and its SHA-256, so that an auditor can go from a row
+back to the bytes, and the later phases do not need the export any more.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from skype_assets.etl import raw_tables
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.state import PartRecord, read
+from skype_assets.etl.errors import UsageError
+from skype_assets.etl.export.archive import Export, open_export
+from skype_assets.etl.export.messages_json import Cursor, RawPart, Span, raw_parts
+from skype_assets.etl.export.source import Source, fingerprint
+from skype_assets.etl.phases.phase import PartFiles, Work
+from skype_assets.etl.task import Task
+
+
+class Extract:
+    """The first phase: export → raw checkpoint."""
+
+    name = "extract"
+    asset = "raw_export"
+    version = "1"
+    schemas: Mapping[str, pa.Schema] = raw_tables.RAW_TABLES
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    @cached_property
+    def _source(self) -> Source:
+        if self._task.source is not None:
+            return fingerprint(self._task.source)
+        state = read(self._task.folder.folder(self.asset))
+        if state is None or state.status != "complete":
+            raise UsageError(f"task {self._task.task_id}: the export is needed until extract is complete; name its file")
+        recorded = state.inputs
+        return Source(recorded["source_name"], int(recorded["source_size"]), recorded["source_sha256"])
+
+    def inputs(self) -> dict[str, str]:
+        """The source: its name, size and SHA-256."""
+        source = self._source
+        return {"source_name": source.name, "source_size": str(source.size), "source_sha256": source.sha256}
+
+    @contextmanager
+    def open(self, task_folder: Directory) -> Iterator["_OpenExtract"]:
+        """Open the export; compressed members are unpacked into the task's folder meanwhile."""
+        if self._task.source is None:
+            yield _Extracted()
+            return
+        with open_export(self._task.source, task_folder.path) as export:
+            yield _OpenExtract(self._task, export)
+
+
+class _Extracted:
+    """A complete extract whose export is not at hand: there is nothing to do, and nothing to do it with."""
+
+    total = 0
+
+    def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
+        """All of them: files are what they are."""
+        return done
+
+    def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
+        """Cannot be done without the export."""
+        raise UsageError("extract needs the export; name its file")
+
+    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+        """Not reached."""
+        return {}, {}
+
+
+class _OpenExtract:
+    def __init__(self, task: Task, export: Export) -> None:
+        self._settings = task.settings
+        self._export = export
+
+    @property
+    def total(self) -> int:
+        """Bytes of messages.json."""
+        return self._export.messages.size if self._export.messages else 0
+
+    def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
+        """All of them: files are what they are."""
+        return done
+
+    def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
+        """Media first, then messages.json from the last part's cursor on."""
+        if not done:
+            yield _MediaPart(self._export, files)
+        messages = self._export.messages
+        if messages is None:
+            return
+        cursor = msgspec.json.decode(done[-1].cursor, type=Cursor | None) if done else None
+        read_on = raw_parts(
+            messages.buffer,
+            cursor,
+            max_messages=self._settings.chunk_size,
+            max_bytes=self._settings.part_bytes,
+            member=messages.name,
+        )
+        for number, part in enumerate(read_on, start=max(len(done), 1)):
+            yield _MessagesPart(number, part, messages.buffer, messages.name, self._export.format, files)
+
+    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+        """Nothing: the last part has the header."""
+        return {}, {}
+
+
+@dataclass(frozen=True)
+class _MediaPart:
+    export: Export
+    files: PartFiles
+
+    def __call__(self) -> PartRecord:
+        began = time.monotonic()
+        contents = {member.name: data for member, data in self.export.side_files()}
+        rows = [
+            {
+                "member": member.name,
+                "size": member.size,
+                "document_id": member.document_id,
+                "media_index": member.media_index,
+                "is_side_file": member.is_side_file,
+                "sha256": hashlib.sha256(contents[member.name]).digest() if member.name in contents else None,
+                "raw": contents.get(member.name),
+            }
+            for member in self.export.media
+        ]
+        tables = {"media": pa.Table.from_pylist(rows, raw_tables.MEDIA)}
+        if self.export.messages is None:
+            tables["header"] = _header(None, 0, self.export.format, (), b"{}")
+        return self.files.write(0, tables, began=began, progress=0, counts={"media": len(rows)})
+
+
+class _MessagesPart:
+    """A run of messages and conversations; knows the bytes it is about, not the export they lie in."""
+
+    def __init__(self, number: int, part: RawPart, buffer: memoryview, member: str, format_: str, files: PartFiles) -> None:
+        self._number = number
+        self._part = part
+        self._member = member
+        self._format = format_
+        self._size = len(buffer)
+        self._files = files
+        self._conversations = [b"".join(buffer[o : o + n] for o, n in c.spans) for c in part.conversations]
+        self._rejects = [bytes(buffer[r.offset : r.offset + r.length]) for r in part.rejects]
+        self._document = b"".join(buffer[o : o + n] for o, n in part.header)
+        self._first = part.offsets[0] if part.offsets else 0
+        self._bytes = buffer[self._first : part.offsets[-1] + part.lengths[-1]] if part.offsets else buffer[:0]
+
+    def __getstate__(self) -> dict[str, object]:
+        # A mapped file cannot go to another process; its bytes can.
+        return {**self.__dict__, "_bytes": bytes(self._bytes)}
+
+    def __call__(self) -> PartRecord:
+        began = time.monotonic()
+        tables = {"messages": self._messages(), "conversations": self._conversation_rows(), "rejects": self._reject_rows()}
+        part = self._part
+        if part.last:
+            tables["header"] = _header(self._member, self._size, self._format, part.header, self._document)
+        return self._files.write(
+            self._number,
+            tables,
+            began=began,
+            progress=self._size if part.last else part.cursor.offset,
+            counts={"messages": len(part.offsets), "conversations": len(part.conversations)},
+            cursor=part.cursor,
+        )
+
+    def _messages(self) -> pa.Table:
+        part, count = self._part, len(self._part.offsets)
+        data = memoryview(self._bytes)
+        objects = [data[o - self._first : o - self._first + n] for o, n in zip(part.offsets, part.lengths, strict=True)]
+        runs = pa.array([index for index, run in enumerate(part.runs) for _ in range(run.count)], pa.int32())
+        fields = [_typed_fields(raw) for raw in objects]
+        columns = {
+            "conversation_index": pa.array([run.conversation_index for run in part.runs], pa.int64()).take(runs),
+            "conversation_id": pa.array([run.conversation_id for run in part.runs], pa.string()).take(runs),
+            "ordinal": pa.array(part.ordinals, pa.int64()),
+            "offset": pa.array(part.offsets, pa.int64()),
+            "length": pa.array(part.lengths, pa.int32()),
+            "sha256": _fixed(b"".join([hashlib.sha256(raw).digest() for raw in objects]), count),
+            "id": pa.array([f.id for f in fields], pa.string()),
+            "messagetype": pa.array([f.messagetype for f in fields], pa.string()),
+            "raw": _binary(objects, part.lengths),
+        }
+        return pa.table(columns, schema=raw_tables.MESSAGES)
+
+    def _conversation_rows(self) -> pa.Table:
+        rows = [
+            {
+                "conversation_index": c.index,
+                "conversation_id": c.id,
+                "ordinal": c.ordinal,
+                "offset": c.offset,
+                "length": c.length,
+                "sha256": hashlib.sha256(raw).digest(),
+                "spans": _spans(c.spans),
+                "message_count": c.message_count,
+                "raw": raw,
+            }
+            for c, raw in zip(self._part.conversations, self._conversations, strict=True)
+        ]
+        return pa.Table.from_pylist(rows, raw_tables.CONVERSATIONS)
+
+    def _reject_rows(self) -> pa.Table:
+        rows = [
+            {**reject._asdict(), "raw": raw} for reject, raw in zip(self._part.rejects, self._rejects, strict=True)
+        ]
+        return pa.Table.from_pylist(rows, raw_tables.REJECTS)
+
+
+class _TypedFields(msgspec.Struct):
+    """What messages can be found by in the raw checkpoint; nothing depends on it."""
+
+    id: str | None = None
+    messagetype: str | None = None
+
+
+_typed = msgspec.json.Decoder(_TypedFields)
+
+
+def _typed_fields(raw: memoryview) -> _TypedFields:
+    try:
+        return _typed.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _TypedFields()
+
+
+def _header(member: str | None, size: int, format_: str, spans: Sequence[Span], raw: bytes) -> pa.Table:
+    row = {"member": member, "size": size, "format": format_, "spans": _spans(spans), "raw": raw}
+    return pa.Table.from_pylist([row], raw_tables.HEADER)
+
+
+def _spans(spans: Iterable[Span]) -> list[dict[str, int]]:
+    return [{"offset": offset, "length": length} for offset, length in spans]
+
+
+def _fixed(data: bytes, count: int) -> pa.Array:
+    return pa.Array.from_buffers(pa.binary(32), count, [None, pa.py_buffer(data)])
+
+
+def _binary(objects: Sequence[memoryview], lengths: Sequence[int]) -> pa.Array:
+    ends = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(objects))]
+    return pa.Array.from_buffers(pa.large_binary(), len(objects), buffers)

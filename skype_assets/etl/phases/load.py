@@ -1,0 +1,190 @@
+"""Load: tables → PostgreSQL, one transaction a part, and a Parquet record of what is in the database.
+
+Part 0 is what the others refer to: conversations, participants, media. The ledger in the database is the truth about
+what is loaded; the checkpoint follows it. A part that the ledger has with the same checksum is not loaded again, a
+part that only the checkpoint has is.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.database import ddl
+from skype_assets.etl.database.digests import digests
+from skype_assets.etl.database.loading import Loader, ledger
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.url import database_url
+from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
+from skype_assets.etl.rows.duplicates import without
+from skype_assets.etl.rows.messages import MESSAGE_TABLES, table_from_rows
+from skype_assets.etl.task import Task
+
+LOADED_PARTS: Final = pa.schema(
+    [
+        pa.field("part", pa.int32(), False),
+        pa.field("table", pa.string(), False),
+        pa.field("rows", pa.int64(), False),
+        pa.field("checksum", pa.string(), False),
+    ]
+)
+"""What was loaded: rows of each table of each part, and the checksum that the ledger has for it."""
+
+DATABASE_STATE: Final = pa.schema(
+    [
+        pa.field("table", pa.string(), False),
+        pa.field("rows", pa.int64(), False),
+        pa.field("sha256", pa.string(), False),
+    ]
+)
+"""What is in the database afterwards: rows and digest per table, of this account (see ``database.digests``)."""
+
+_HEAD: Final = 0
+
+
+class Load:
+    """The third phase: tables → database."""
+
+    name = "load"
+    asset = "loaded_database"
+    version = "1"
+    schemas: Mapping[str, pa.Schema] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
+
+    def __init__(self, task: Task, tables: PhaseTables) -> None:
+        self._task = task
+        self._tables = tables
+
+    def inputs(self) -> dict[str, str]:
+        """The checkpoint of transform; not the database: what that one holds is asked of its ledger."""
+        source = {name: value for name, value in self._tables.state.inputs.items() if name.startswith("source_")}
+        return {**source, "transformed_tables": self._tables.state.fingerprint}
+
+    @contextmanager
+    def open(self, task_folder: Directory) -> Iterator["_OpenLoad"]:
+        """Connect to the database."""
+        url = database_url(self._task.database)
+        with Session(url) as session:
+            yield _OpenLoad(self._tables, session, url)
+
+
+class _OpenLoad:
+    def __init__(self, tables: PhaseTables, session: Session, url: str) -> None:
+        self._tables = tables
+        self._session = session
+        self._url = url
+        self._exports = tables.summary("exports")
+        self._export_id: str = self._exports["export_id"][0].as_py()
+        self._owner_id: str = self._exports["owner_id"][0].as_py()
+        self._loader: Loader | None = None
+
+    @property
+    def total(self) -> int:
+        """Messages to load."""
+        return self._exports["messages_loaded"][0].as_py()
+
+    def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
+        """The parts that the ledger has, too, with what the checkpoint says was loaded."""
+        entries = ledger(self._session, self._export_id)
+        for index, part in enumerate(self._tables.state.parts[: len(done)]):
+            if entries.get(part.number) != _checksum(self._tables, part):
+                return done[:index]
+        return done
+
+    def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
+        """The head, then one part for each part of transform."""
+        ddl.create(self._session)
+        self._loader = Loader.register(self._session, self._exports)
+        entries = self._loader.ledger()
+        duplicates = self._tables.summary("duplicates")
+        dropped = [duplicates.filter(pc.equal(duplicates["part"], part.number)) for part in self._tables.state.parts]
+        amounts = [
+            (part.files["messages"].rows if "messages" in part.files else 0) - dropped[part.number].num_rows
+            for part in self._tables.state.parts
+        ]
+        progress = cumulative(done, amounts)
+        for part in self._tables.state.parts[len(done) :]:
+            checksum = _checksum(self._tables, part)
+            yield _LoadPart(
+                part=part,
+                tables=self._tables,
+                dropped=dropped[part.number],
+                url=self._url,
+                export_id=self._export_id,
+                owner_id=self._owner_id,
+                attempt=self._loader.attempt,
+                checksum=checksum,
+                is_committed=entries.get(part.number) == checksum,
+                progress=next(progress),
+                files=files,
+            )
+
+    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+        """The figures over all exports of the account brought up to date, and the state of the database."""
+        loader = self._loader or Loader.register(self._session, self._exports)
+        loader.finish(self._exports)
+        state = digests(self._session, owner_id=self._owner_id, export_id=self._export_id)
+        rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
+        return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
+
+
+@dataclass(frozen=True)
+class _LoadPart:
+    part: PartRecord
+    tables: PhaseTables
+    dropped: pa.Table
+    url: str
+    export_id: str
+    owner_id: str
+    attempt: int
+    checksum: str
+    is_committed: bool
+    progress: int
+    files: PartFiles
+
+    def __call__(self) -> PartRecord:
+        began = time.monotonic()
+        tables = self._head() if self.part.number == _HEAD else self._messages()
+        if not self.is_committed:
+            with Session(self.url) as session:
+                loader = Loader(session, self.export_id, self.owner_id, self.attempt)
+                commit = loader.commit_head if self.part.number == _HEAD else loader.commit_part
+                commit(self.part.number, self.checksum, tables)
+        loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]
+        return self.files.write(
+            self.part.number,
+            {"loaded_parts": table_from_rows(LOADED_PARTS, loaded)},
+            began=began,
+            progress=self.progress,
+            counts={name: rows.num_rows for name, rows in tables.items() if rows.num_rows},
+        )
+
+    def _head(self) -> dict[str, pa.Table]:
+        names = ("conversations", "participants", "rejects")
+        return {**{name: self.tables.summary(name) for name in names}, "media_files": self.tables.part(self.part, "media_files")}
+
+    def _messages(self) -> dict[str, pa.Table]:
+        tables = {name: self._read(name) for name in (*MESSAGE_TABLES, "rejects")}
+        if self.dropped.num_rows:
+            tables.update({name: without(tables[name], self.dropped) for name in MESSAGE_TABLES})
+        return tables
+
+    def _read(self, table: str) -> pa.Table:
+        return self.tables.part(self.part, table)
+
+
+def _checksum(tables: PhaseTables, part: PartRecord) -> str:
+    """What the ledger has for a part: the checksums of the files that it is loaded from."""
+    summary = tables.state.summary
+    assert summary is not None, "transform is complete"
+    # Copies that other parts hold better, and for the head its rows, come from the summary.
+    relevant = ("conversations", "participants", "rejects") if part.number == _HEAD else ("duplicates",)
+    lines = [part.checksum, *(summary.files[name].sha256 for name in relevant if name in summary.files)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

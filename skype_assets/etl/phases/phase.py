@@ -1,0 +1,106 @@
+"""What the engine asks of a phase, and what a phase gets from it."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import pyarrow as pa
+
+from skype_assets.etl.checkpoints import parts
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.state import PartRecord
+
+
+class Work(Protocol):
+    """One part to be done, in this process or another: picklable, callable once."""
+
+    def __call__(self) -> PartRecord:
+        """Do the part: write its files, commit what is to be committed, and say what was done."""
+        ...
+
+
+class OpenPhase(Protocol):
+    """A phase with its input open, ready to be worked on."""
+
+    @property
+    def total(self) -> int:
+        """The whole work, in the phase's unit: bytes of messages.json for extract, messages for the others."""
+        ...
+
+    def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
+        """Of the recorded parts, in order, those that still hold (the load asks the ledger)."""
+        ...
+
+    def work(self, done: Sequence[PartRecord], files: "PartFiles") -> Iterable[Work]:
+        """The parts that are not done, in their order."""
+        ...
+
+    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+        """After all parts: the tables that need more than one part, and counts beyond those of the parts."""
+        ...
+
+
+class Phase(Protocol):
+    """A phase of a task.
+
+    Attributes:
+        name: ``extract``, ``transform`` or ``load``.
+        asset: name of the asset, and of the folder of its checkpoint.
+        version: of the code that determines the result; another version makes the phase anew.
+        schemas: of the tables in its checkpoint.
+    """
+
+    name: str
+    asset: str
+    version: str
+    schemas: Mapping[str, pa.Schema]
+
+    def inputs(self) -> dict[str, str]:
+        """What the result depends on, beside the version."""
+        ...
+
+    def open(self, task_folder: Directory) -> AbstractContextManager[OpenPhase]:
+        """Open what the phase reads and writes."""
+        ...
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """Where a part's files go: the phase's folder, under the epoch of the attempt."""
+
+    folder: Directory
+    epoch: int
+
+    def write(
+        self,
+        number: int,
+        tables: Mapping[str, pa.Table],
+        *,
+        began: float,
+        progress: int,
+        counts: dict[str, int],
+        cursor: Any = None,
+    ) -> PartRecord:
+        """Write a part's tables and describe it. ``began`` is the ``time.monotonic()`` of the part's start."""
+        files = parts.write(self.folder, number, self.epoch, tables)
+        return PartRecord(
+            number=number,
+            epoch=self.epoch,
+            files=files,
+            progress=progress,
+            counts=counts,
+            seconds=time.monotonic() - began,
+            cursor=msgspec.Raw(msgspec.json.encode(cursor)),
+        )
+
+
+def cumulative(done: Sequence[PartRecord], amounts: Iterable[int]) -> Iterator[int]:
+    """Progress after each further part, given the amounts of work of all parts in order."""
+    total = 0
+    for number, amount in enumerate(amounts):
+        total += amount
+        if number >= len(done):
+            yield total

@@ -1,0 +1,276 @@
+"""Transform: raw parts → typed tables (``tables``).
+
+Part k is made from raw part k alone; part 0 is the media. What needs more than one part - copies of a message in
+different parts, totals, people, the conservation of every conversation - is the summary, made from small columns.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skype_assets.etl.checkpoints import parts
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.content.cleaning import clean
+from skype_assets.etl.content.names import conversation_key, mri
+from skype_assets.etl.content.times import iso_microseconds
+from skype_assets.etl.errors import NotConserved
+from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
+from skype_assets.etl.rows import conversations as conversation_rows
+from skype_assets.etl.rows.decode import json_value
+from skype_assets.etl.rows.duplicates import DUPLICATES, copies_in_other_parts, lesser_copies, without
+from skype_assets.etl.rows.media import media_files, stored_objects
+from skype_assets.etl.rows.messages import MESSAGE_TABLES, Export, message_rows, table_from_rows
+from skype_assets.etl.rows.people import People
+from skype_assets.etl.tables import TABLES
+from skype_assets.etl.task import Task, export_id_for
+
+CONSERVATION: Final = pa.schema(
+    [
+        pa.field("conversation_id", pa.string(), False),
+        pa.field("seen", pa.int64(), False),
+        pa.field("loaded", pa.int64(), False),
+        pa.field("duplicate", pa.int64(), False),
+        pa.field("rejected", pa.int64(), False),
+    ]
+)
+"""Per conversation: seen = loaded + duplicate + rejected, or the phase fails (promise I7)."""
+
+_PART_TABLES: Final = (*MESSAGE_TABLES, "rejects")
+_PEOPLE_COLUMNS: Final = ["conversation_id", "message_id", "sent_at", "sender_id", "sender_name", "kind"]
+_CALL_COLUMNS: Final = ["conversation_id", "message_id", "user_id", "display_name"]
+
+
+class Transform:
+    """The second phase: raw checkpoint → tables."""
+
+    name = "transform"
+    asset = "transformed_tables"
+    version = "1"
+    schemas: Mapping[str, pa.Schema] = {
+        **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
+        "duplicates": DUPLICATES,
+        "conservation": CONSERVATION,
+    }
+
+    def __init__(self, task: Task, raw: PhaseTables) -> None:
+        self._task = task
+        self._raw = raw
+
+    def inputs(self) -> dict[str, str]:
+        """The raw checkpoint, and the owner's name if it was given."""
+        source = {name: value for name, value in self._raw.state.inputs.items() if name.startswith("source_")}
+        return {
+            **source,
+            "raw_export": self._raw.state.fingerprint,
+            "user_display_name": self._task.settings.user_display_name or "",
+        }
+
+    @contextmanager
+    def open(self, task_folder: Directory) -> Iterator["_OpenTransform"]:
+        """Read the header and the media: what every part needs."""
+        yield _OpenTransform(self._task, self._raw, task_folder.folder(self.asset).path)
+
+
+class _OpenTransform:
+    def __init__(self, task: Task, raw: PhaseTables, folder: Path) -> None:
+        self._task = task
+        self._raw = raw
+        self._folder = folder
+        self._header = raw["header"].to_table().to_pylist()[0]
+        self._document: dict[str, Any] = json_value(self._header["raw"])
+        self._media = raw["media"].to_table()
+        export_id = export_id_for(raw.state.inputs["source_sha256"])
+        self._export = Export(
+            export_id=export_id,
+            owner_id=mri(_string(self._document, "userId")) or f"unknown:{export_id}",
+            member=self._header["member"] or "",
+            stored=stored_objects(self._media),
+        )
+
+    @property
+    def total(self) -> int:
+        """Messages in the raw checkpoint."""
+        return self._raw["messages"].num_rows
+
+    def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
+        """All of them: files are what they are."""
+        return done
+
+    def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
+        """Media, then one part for each raw part."""
+        raw_parts = self._raw.state.parts
+        amounts = [part.files["messages"].rows if "messages" in part.files else 0 for part in raw_parts]
+        for part, progress in zip(raw_parts[len(done) :], cumulative(done, amounts), strict=True):
+            if part.number == 0:
+                yield _MediaPart(self._media, self._export.owner_id, files)
+            else:
+                yield _MessagesPart(part, self._raw.folder, self._export, progress, files)
+
+    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+        """What needs more than one part; see the module's docstring."""
+        duplicates = copies_in_other_parts(
+            {part.number: partial(self._read, part, "messages") for part in done if "messages" in part.files}
+        )
+        people = self._people(done, duplicates)
+        found = conversation_rows.conversations(self._raw["conversations"].batches())
+        export_id, owner_id = self._export.export_id, self._export.owner_id
+        conversations, participants = conversation_rows.rows(found, people, owner_id=owner_id, export_id=export_id)
+        conservation = self._conservation(done, duplicates, people)
+        return {
+            "conversations": conversations,
+            "participants": participants,
+            "rejects": self._rejects(),
+            "duplicates": duplicates,
+            "conservation": conservation,
+            "exports": self._exports(people, conservation, conversations.num_rows),
+        }, {"duplicate": duplicates.num_rows, "loaded": -duplicates.num_rows}
+
+    def _read(self, part: PartRecord, table: str, columns: list[str]) -> pa.Table:
+        record = part.files.get(table)
+        if record is None:
+            return Transform.schemas[table].empty_table().select(columns)
+        return parts.read(self._folder, record).read(columns, use_threads=False)
+
+    def _people(self, done: Sequence[PartRecord], duplicates: pa.Table) -> People:
+        people = People()
+        for part in done:
+            if "messages" in part.files:
+                dropped = duplicates.filter(pc.equal(duplicates["part"], part.number))
+                messages = self._read(part, "messages", _PEOPLE_COLUMNS)
+                calls = self._read(part, "call_participants", _CALL_COLUMNS)
+                people.add(without(messages, dropped), without(calls, dropped))
+        return people
+
+    def _conservation(self, done: Sequence[PartRecord], duplicates: pa.Table, people: People) -> pa.Table:
+        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        for part in done:
+            for row in self._read(part, "conservation", CONSERVATION.names).to_pylist():
+                account = counts[row["conversation_id"]]
+                for index, name in enumerate(CONSERVATION.names[1:]):
+                    account[index] += row[name]
+        for conversation_id in duplicates["conversation_id"].to_pylist():
+            counts[conversation_id][1] -= 1
+            counts[conversation_id][2] += 1
+        listed: dict[str, int] = defaultdict(int)
+        for batch in self._raw["conversations"].batches(["conversation_index", "conversation_id", "message_count"]):
+            for row in batch.to_pylist():
+                listed[conversation_key(row["conversation_id"], row["conversation_index"])] += row[
+                    "message_count"
+                ]
+        for conversation_id, seen in listed.items():
+            _balance(conversation_id, seen, counts[conversation_id], people.conversations[conversation_id].count)
+        return table_from_rows(CONSERVATION, [(key, *counts[key]) for key in sorted(counts)])
+
+    def _rejects(self) -> pa.Table:
+        """What stood where a conversation or a MessageList should; extract found it."""
+        rows = [
+            (
+                self._export.export_id, row["ordinal"], self._export.member, row["offset"], row["length"],
+                conversation_key(row["conversation_id"], row["conversation_index"]), row["reason"],
+            )
+            for batch in self._raw["rejects"].batches()
+            for row in batch.to_pylist()
+        ]  # fmt: skip
+        return table_from_rows(Transform.schemas["rejects"], rows)
+
+    def _exports(self, people: People, conservation: pa.Table, conversation_count: int) -> pa.Table:
+        source = self._raw.state.inputs
+        exported_at = iso_microseconds(_string(self._document, "exportDate") or "")
+        seen, loaded, duplicate, rejected = (
+            pc.sum(conservation[name], min_count=0).as_py() for name in CONSERVATION.names[1:]
+        )
+        row = (
+            self._export.export_id, self._task.task_id, self._export.owner_id,
+            self._task.settings.user_display_name or people.called(self._export.owner_id), exported_at,
+            source["source_name"], int(source["source_size"]), bytes.fromhex(source["source_sha256"]),
+            seen, loaded, duplicate, rejected, conversation_count, Transform.version, None, None, "loading",
+        )  # fmt: skip
+        return table_from_rows(Transform.schemas["exports"], [row])
+
+
+@dataclass(frozen=True)
+class _MediaPart:
+    media: pa.Table
+    owner_id: str
+    files: PartFiles
+
+    def __call__(self) -> PartRecord:
+        began = time.monotonic()
+        rows = media_files(self.media, self.owner_id)
+        return self.files.write(0, {"media_files": rows}, began=began, progress=0, counts={})
+
+
+@dataclass(frozen=True)
+class _MessagesPart:
+    raw: PartRecord
+    raw_folder: Path
+    export: Export
+    progress: int
+    files: PartFiles
+
+    def __call__(self) -> PartRecord:
+        began = time.monotonic()
+        tables = self._tables(frozenset())
+        copies = frozenset(lesser_copies(tables["messages"]))
+        if copies:
+            tables = self._tables(copies)
+        tables["conservation"] = self._conservation(tables, copies)
+        counts = {
+            "loaded": tables["messages"].num_rows,
+            "duplicate": len(copies),
+            "rejected": tables["rejects"].num_rows,
+        }
+        return self.files.write(self.raw.number, tables, began=began, progress=self.progress, counts=counts)
+
+    def _tables(self, left_out: frozenset[int]) -> dict[str, pa.Table]:
+        """The part's tables without the messages at some source offsets."""
+        made: dict[str, list[pa.Table]] = {name: [Transform.schemas[name].empty_table()] for name in _PART_TABLES}
+        for batch in self._batches():
+            if left_out:
+                kept = [offset not in left_out for offset in batch["offset"].to_pylist()]
+                batch = batch.filter(pa.array(kept, pa.bool_()))
+            for name, rows in message_rows(batch, self.export).items():
+                made[name].append(rows)
+        return {name: pa.concat_tables(tables) for name, tables in made.items()}
+
+    def _batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        if "messages" in self.raw.files:
+            file = parts.read(self.raw_folder, self.raw.files["messages"])
+            yield from file.iter_batches(parts.BATCH_ROWS, columns=columns, use_threads=False)
+
+    def _conservation(self, tables: dict[str, pa.Table], copies: frozenset[int]) -> pa.Table:
+        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        for batch in self._batches(["conversation_index", "conversation_id", "offset"]):
+            for index, conversation_id, offset in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                account = counts[conversation_key(conversation_id, index)]
+                account[0] += 1
+                account[2] += offset in copies
+        for conversation_id in tables["messages"]["conversation_id"].to_pylist():
+            counts[conversation_id][1] += 1
+        for conversation_id in tables["rejects"]["conversation_id"].to_pylist():
+            counts[conversation_id][3] += 1
+        return table_from_rows(CONSERVATION, [(key, *counts[key]) for key in sorted(counts)])
+
+
+def _balance(conversation_id: str, listed: int, account: Sequence[int], counted: int) -> None:
+    seen, loaded, duplicate, rejected = account
+    if not (listed == seen == loaded + duplicate + rejected and counted == loaded):
+        raise NotConserved(
+            f"conversation {conversation_id}: {listed} messages in the export, {seen} seen, but {loaded} loaded + "
+            f"{duplicate} duplicate + {rejected} rejected; please report this with the output of `skype-assets verify`"
+        )
+
+
+def _string(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    return clean(value)[0] if isinstance(value, str) else None

@@ -1,0 +1,86 @@
+"""Arrow schemas of the raw checkpoint: the export verbatim, with positions, hashes and a few typed columns.
+
+Positions are byte offsets within ``member`` of the export; for every object the bytes there equal the stored ones.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pyarrow as pa
+
+_SPANS = pa.list_(pa.struct([pa.field("offset", pa.int64(), False), pa.field("length", pa.int64(), False)]))
+
+MESSAGES: Final = pa.schema(
+    [
+        pa.field("conversation_index", pa.int64(), False),
+        pa.field("conversation_id", pa.string()),
+        pa.field("ordinal", pa.int64(), False),
+        pa.field("offset", pa.int64(), False),
+        pa.field("length", pa.int32(), False),
+        pa.field("sha256", pa.binary(32), False),
+        pa.field("id", pa.string()),
+        pa.field("messagetype", pa.string()),
+        pa.field("raw", pa.large_binary(), False),
+    ]
+)
+"""One row per element of a MessageList, in file order."""
+
+CONVERSATIONS: Final = pa.schema(
+    [
+        pa.field("conversation_index", pa.int64(), False),
+        pa.field("conversation_id", pa.string()),
+        pa.field("ordinal", pa.int64(), False),
+        pa.field("offset", pa.int64(), False),
+        pa.field("length", pa.int64(), False),
+        pa.field("sha256", pa.binary(32), False),
+        pa.field("spans", _SPANS, False),
+        pa.field("message_count", pa.int64(), False),
+        pa.field("raw", pa.large_binary(), False),
+    ]
+)
+"""One row per conversation without its messages: ``raw`` is the bytes of ``spans`` joined, with empty MessageLists."""
+
+REJECTS: Final = pa.schema(
+    [
+        pa.field("ordinal", pa.int64(), False),
+        pa.field("offset", pa.int64(), False),
+        pa.field("length", pa.int64(), False),
+        pa.field("conversation_index", pa.int64(), False),
+        pa.field("conversation_id", pa.string()),
+        pa.field("reason", pa.string(), False),
+        pa.field("raw", pa.large_binary(), False),
+    ]
+)
+"""What stands where a conversation or a MessageList should and is none."""
+
+MEDIA: Final = pa.schema(
+    [
+        pa.field("member", pa.string(), False),
+        pa.field("size", pa.int64(), False),
+        pa.field("document_id", pa.string(), False),
+        pa.field("media_index", pa.int32()),
+        pa.field("is_side_file", pa.bool_(), False),
+        pa.field("sha256", pa.binary(32)),
+        pa.field("raw", pa.large_binary()),
+    ]
+)
+"""Members of media/; side files with their bytes."""
+
+HEADER: Final = pa.schema(
+    [
+        pa.field("member", pa.string()),
+        pa.field("size", pa.int64(), False),
+        pa.field("format", pa.string(), False),
+        pa.field("spans", _SPANS, False),
+        pa.field("raw", pa.large_binary(), False),
+    ]
+)
+"""One row: the top-level object without its conversations, and the member it stands in (null in a files-only export)."""
+
+RAW_TABLES: Final[Mapping[str, pa.Schema]] = {
+    "messages": MESSAGES,
+    "conversations": CONVERSATIONS,
+    "rejects": REJECTS,
+    "media": MEDIA,
+    "header": HEADER,
+}

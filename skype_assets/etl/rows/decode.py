@@ -1,0 +1,159 @@
+"""From the bytes of a message object to its ten fields (format reference, 2.6), clean enough for PostgreSQL.
+
+Nearly every object has the expected types and is decoded in one call per batch. The others - wrong types, lone
+surrogates, NUL, invalid UTF-8, NaN - go one by one through a tolerant decoder that never loses a message: what it has
+to change it names in the row's flags, and the raw bytes stay in the raw checkpoint.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from skype_assets.etl.content.cleaning import clean, clean_json
+
+NOT_AN_OBJECT: Final = "not an object"
+NOT_JSON: Final = "not readable as JSON"
+
+# Python refuses to convert longer digit strings, and no field needs them.
+_LONGEST_INTEGER = 4000
+
+
+class Message(msgspec.Struct):
+    """The fields of a message that the transform uses; ``properties`` is JSON text, ``null`` if there are none."""
+
+    id: str | None = None
+    display_name: str | None = msgspec.field(name="displayName", default=None)
+    originalarrivaltime: str | None = None
+    messagetype: str | None = None
+    version: int | float | str | None = None
+    content: str | None = None
+    from_: str | None = msgspec.field(name="from", default=None)
+    properties: msgspec.Raw = msgspec.Raw(b"null")
+    amsreferences: list[str] | None = None
+
+
+@dataclass
+class Decoded:
+    """Messages of a batch by row: None where the object is none, with the reason in ``rejects``; flags of few rows."""
+
+    messages: list[Message | None]
+    flags: dict[int, set[str]] = field(default_factory=dict)
+    rejects: dict[int, str] = field(default_factory=dict)
+
+
+_one = msgspec.json.Decoder(Message)
+_many = msgspec.json.Decoder(list[Message])
+
+
+def decode(objects: Sequence[bytes]) -> Decoded:
+    """Decode a batch of objects."""
+    joined = b"[" + b",".join(objects) + b"]"
+    if b"\\u0000" not in joined and _is_utf8(joined):
+        try:
+            return Decoded(list(_many.decode(joined)))
+        except (msgspec.MsgspecError, RecursionError):
+            pass  # at least one object is out of the ordinary: look at each
+    decoded = Decoded([])
+    for row, raw in enumerate(objects):
+        decoded.messages.append(_decode_one(raw, row, decoded))
+    return decoded
+
+
+def json_value(text: bytes | msgspec.Raw | str) -> Any:
+    """A decoded JSON value, with Python's leniency: NaN, numbers of any size.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        plain = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
+        return json.loads(plain, strict=False, parse_int=_integer)
+
+
+def json_text(value: object) -> str:
+    """Compact JSON text of a clean value."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _decode_one(raw: bytes, row: int, decoded: Decoded) -> Message | None:
+    if b"\\u0000" not in raw and _is_utf8(raw):
+        try:
+            return _one.decode(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            pass
+    flags: set[str] = set()
+    message = _tolerant(raw, flags)
+    if isinstance(message, str):
+        decoded.rejects[row] = message
+        return None
+    if flags:
+        decoded.flags[row] = flags
+    return message
+
+
+def _tolerant(raw: bytes, flags: set[str]) -> Message | str:
+    text = raw.decode("utf-8", "replace")
+    if not _is_utf8(raw):
+        flags.add("invalid_utf8")
+    try:
+        value = json.loads(text, strict=False, parse_int=_integer)
+    except ValueError:
+        return NOT_JSON
+    if not isinstance(value, dict):
+        return NOT_AN_OBJECT
+
+    def string(name: str) -> str | None:
+        found = value.get(name)
+        return _clean(found, flags) if isinstance(found, str) else None
+
+    identity, version, content = value.get("id"), value.get("version"), value.get("content")
+    if isinstance(identity, int) and not isinstance(identity, bool):
+        identity = str(identity)
+    if content is not None and not isinstance(content, str):
+        flags.add("content_not_text")
+        content = json_text(_clean_json(content, flags))
+    references = value.get("amsreferences")
+    properties = json_text(_clean_json(value.get("properties"), flags)).encode()
+    return Message(
+        id=_clean(identity, flags) if isinstance(identity, str) else None,
+        display_name=string("displayName"),
+        originalarrivaltime=string("originalarrivaltime"),
+        messagetype=string("messagetype"),
+        version=version if isinstance(version, int | float | str) and not isinstance(version, bool) else None,
+        content=_clean(content, flags) if content is not None else None,
+        from_=string("from"),
+        properties=msgspec.Raw(properties),
+        amsreferences=[r for r in references if isinstance(r, str)] if isinstance(references, list) else None,
+    )
+
+
+def _clean(text: str, flags: set[str]) -> str:
+    cleaned, changed = clean(text)
+    flags.update(changed)
+    return cleaned
+
+
+def _clean_json(value: object, flags: set[str]) -> object:
+    cleaned, changed = clean_json(value)
+    flags.update(changed)
+    return cleaned
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < _LONGEST_INTEGER else math.inf
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""One message, several copies in one export: the one with the greatest (version, hash) is loaded, the first of equals (5.3).
+
+Copies within a part are resolved when the part is made. Copies in different parts are found afterwards, in memory that
+does not grow with the export: keys are compared by a 64-bit hash, one slice of the hashes at a time, and only the few
+keys whose hashes meet are looked at themselves.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+DUPLICATES: Final = pa.schema(
+    [
+        pa.field("part", pa.int32(), False),
+        pa.field("conversation_id", pa.string(), False),
+        pa.field("message_id", pa.string(), False),
+    ]
+)
+"""Messages of a part that another part holds in a better copy."""
+
+_KEY: Final = ["conversation_id", "message_id"]
+_COPY: Final = [*_KEY, "version", "raw_sha256"]
+_SLICE: Final = 4_000_000
+_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+
+Part = Callable[[list[str]], pa.Table]
+"""Reads some columns of a part's messages."""
+
+
+def lesser_copies(messages: pa.Table) -> list[int]:
+    """Source offsets of the messages of a part of which the same part holds a better copy."""
+    keys = list(zip(*(messages[name].to_pylist() for name in _KEY), strict=True))
+    if len(set(keys)) == len(keys):
+        return []
+    copies: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        copies[key].append(row)
+    offsets = messages["source_offset"].to_pylist()
+    ranks = _ranks(messages)
+    return [
+        offsets[row]
+        for rows in copies.values()
+        if len(rows) > 1
+        for row in sorted(rows, key=lambda row: (ranks[row], -row))[:-1]
+    ]
+
+
+def copies_in_other_parts(parts: Mapping[int, Part]) -> pa.Table:
+    """The ``DUPLICATES`` of an export, given readers of its parts' messages."""
+    total = sum(parts[number](["message_id"]).num_rows for number in parts)
+    slices = max(1, -(-total // _SLICE))
+    best: dict[tuple[str, str], list[tuple[tuple[int, bytes], int]]] = defaultdict(list)
+    for number in range(slices):
+        repeated = _repeated_hashes(parts, number, slices)
+        if len(repeated):
+            for part, read in parts.items():
+                for key, rank in _with_hash(read(_COPY), repeated):
+                    best[key].append((rank, -part))
+    losers = [(-part, *key) for key, copies in best.items() for _, part in sorted(copies)[:-1]]
+    columns = zip(*sorted(losers), strict=True) if losers else ([], [], [])
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, DUPLICATES, strict=True)], schema=DUPLICATES)
+
+
+def without(rows: pa.Table, keys: pa.Table) -> pa.Table:
+    """The rows whose message is not among ``keys`` (columns conversation_id, message_id)."""
+    if keys.num_rows == 0 or rows.num_rows == 0:
+        return rows
+    dropped = set(zip(keys["conversation_id"].to_pylist(), keys["message_id"].to_pylist(), strict=True))
+    found = zip(rows["conversation_id"].to_pylist(), rows["message_id"].to_pylist(), strict=True)
+    return rows.filter(pa.array([key not in dropped for key in found], pa.bool_()))
+
+
+def _repeated_hashes(parts: Mapping[int, Part], number: int, slices: int) -> np.ndarray:
+    """Hashes of one slice that occur more than once in the export."""
+    found = []
+    for read in parts.values():
+        hashes = _hashes(read(_KEY))
+        found.append(hashes[hashes % np.uint64(slices) == number] if slices > 1 else hashes)
+    hashes = np.sort(np.concatenate(found)) if found else np.empty(0, np.uint64)
+    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+
+
+def _with_hash(messages: pa.Table, wanted: np.ndarray) -> Iterator[tuple[tuple[str, str], tuple[int, bytes]]]:
+    found = messages.filter(pa.array(np.isin(_hashes(messages), wanted)))
+    return zip(zip(*(found[name].to_pylist() for name in _KEY), strict=True), _ranks(found), strict=True)
+
+
+def _ranks(messages: pa.Table) -> list[tuple[int, bytes]]:
+    versions = pc.fill_null(messages["version"], -1).to_pylist()
+    return list(zip(versions, messages["raw_sha256"].to_pylist(), strict=True))
+
+
+def _hashes(messages: pa.Table) -> np.ndarray:
+    """A 64-bit hash per message, the same in every process: of the conversation, and of the id, nearly always a number."""
+    conversations = messages["conversation_id"].combine_chunks().dictionary_encode()
+    if isinstance(conversations, pa.ChunkedArray):
+        conversations = conversations.combine_chunks()
+    by_conversation = np.array([_hash(c) for c in conversations.dictionary.to_pylist()], np.uint64)
+    ids = messages["message_id"].combine_chunks()
+    numeric = pc.match_substring_regex(ids, r"^[1-9][0-9]{0,17}$")
+    numbers = pc.if_else(numeric, ids, "0").cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.uint64)
+    for row in np.flatnonzero(~numeric.to_numpy(zero_copy_only=False)):
+        numbers[row] = _hash(ids[row].as_py())
+    mixed = (by_conversation[conversations.indices.to_numpy(zero_copy_only=False)] ^ numbers) * _GOLDEN
+    return mixed ^ (mixed >> np.uint64(29))
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,91 @@
+"""Who did what in which conversation, counted over all parts of an export.
+
+Each part gives small aggregates; ``People`` adds them up. Names are what a person was called at the time: the latest
+one counts, of two at one instant the greater.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Name = tuple[datetime, str]
+"""A name and when it was in use."""
+
+_LONG_AGO: Final = datetime.min
+
+
+@dataclass
+class Activity:
+    """Messages: how many, the first and the last."""
+
+    count: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, count: int, first: datetime | None, last: datetime | None) -> None:
+        """Add another part's messages."""
+        self.count += count
+        self.first = min((t for t in (self.first, first) if t is not None), default=None)
+        self.last = max((t for t in (self.last, last) if t is not None), default=None)
+
+
+@dataclass
+class People:
+    """Activity per conversation, per person in it, and the names people had."""
+
+    conversations: dict[str, Activity] = field(default_factory=lambda: defaultdict(Activity))
+    senders: dict[tuple[str, str], Activity] = field(default_factory=lambda: defaultdict(Activity))
+    sender_names: dict[tuple[str, str], Name] = field(default_factory=dict)
+    call_names: dict[tuple[str, str], Name] = field(default_factory=dict)
+    callers: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, messages: pa.Table, call_participants: pa.Table) -> None:
+        """Add a part: messages with conversation_id, message_id, sent_at, sender_id, sender_name, kind."""
+        for row in _activity(messages, ["conversation_id"]):
+            self.conversations[row["conversation_id"]].add(*_figures(row))
+        named = messages.filter(messages["sender_id"].is_valid())
+        for row in _activity(named, ["conversation_id", "sender_id", "sender_name"]):
+            key = (row["conversation_id"], row["sender_id"])
+            self.senders[key].add(*_figures(row))
+            _keep_latest(self.sender_names, key, row["sent_at_max"], row["sender_name"])
+        self._add_calls(messages, call_participants)
+
+    def _add_calls(self, messages: pa.Table, call_participants: pa.Table) -> None:
+        calls = messages.filter(pc.equal(messages["kind"], "call")).select(["conversation_id", "message_id", "sent_at"])
+        times = {(r["conversation_id"], r["message_id"]): r["sent_at"] for r in calls.to_pylist()}
+        columns = ["conversation_id", "message_id", "user_id", "display_name"]
+        for row in call_participants.select(columns).to_pylist():
+            if row["user_id"] is not None:
+                key = (row["conversation_id"], row["user_id"])
+                self.callers.add(key)
+                _keep_latest(self.call_names, key, times[row["conversation_id"], row["message_id"]], row["display_name"])
+
+    def name(self, conversation_id: str, user_id: str) -> str | None:
+        """What a person is called in a conversation: as sender, else as named by a call."""
+        key = (conversation_id, user_id)
+        latest = self.sender_names.get(key) or self.call_names.get(key)
+        return latest[1] if latest else None
+
+    def called(self, user_id: str) -> str | None:
+        """What calls, in any conversation, call a person: the way to the owner's name (2.6, own messages)."""
+        names = [name for (_, named), name in self.call_names.items() if named == user_id]
+        return max(names)[1] if names else None
+
+
+def _activity(messages: pa.Table, keys: list[str]) -> list[dict]:
+    aggregates = [("sent_at", "min"), ("sent_at", "max"), ([], "count_all")]
+    return messages.group_by(keys, use_threads=False).aggregate(aggregates).to_pylist()
+
+
+def _figures(row: dict) -> tuple[int, datetime | None, datetime | None]:
+    return row["count_all"], row["sent_at_min"], row["sent_at_max"]
+
+
+def _keep_latest(names: dict[tuple[str, str], Name], key: tuple[str, str], time: datetime | None, name: str | None) -> None:
+    if name is not None:
+        candidate = ((time or _LONG_AGO).replace(tzinfo=None), name)
+        names[key] = max(names.get(key, candidate), candidate)

@@ -1,0 +1,342 @@
+"""The tables of the platform: one place for every column's name, type, meaning and source.
+
+From this list come the Arrow schemas of the Parquet checkpoints, the DDL of schema ``skype`` in PostgreSQL and
+``docs/tables.md``. What a column holds is said here and nowhere else; how it is computed is in ``transform``.
+
+Section numbers in the column texts are those of the export format reference (``docs/format.md``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+TEXT: Final = pa.string()
+INTEGER: Final = pa.int32()
+BIGINT: Final = pa.int64()
+DOUBLE: Final = pa.float64()
+BOOLEAN: Final = pa.bool_()
+BYTES: Final = pa.binary()
+INSTANT: Final = pa.timestamp("us", tz="UTC")
+JSON: Final = pa.json_()
+TEXTS: Final = pa.list_(pa.string())
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. ``run`` marks what depends on the run and not on the export: it stays out of the digest."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    source: str = ""
+    required: bool = False
+    run: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: the key comes first in ``columns``; ``parent`` is the table whose key this key begins with."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    meaning: str
+    parent: str | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema; key columns and required ones are not nullable."""
+        return pa.schema(
+            [pa.field(c.name, c.type, nullable=not (c.required or c.name in self.key)) for c in self.columns]
+        )
+
+    @property
+    def digest_columns(self) -> tuple[str, ...]:
+        """The columns over which two loads of the same exports must agree."""
+        return tuple(c.name for c in self.columns if not c.run)
+
+
+_OWNER = Column("owner_id", TEXT, "account that made the export, as MRI", "userId, with `8:` put before it if bare (2.5)")
+_CONVERSATION = Column("conversation_id", TEXT, "conversation, as MRI", "conversation.id (2.5)")
+_MESSAGE = Column("message_id", TEXT, "message, unique within its conversation", "message.id (2.6)")
+_ORDINAL = Column("ordinal", INTEGER, "position within the message, from 0")
+_MESSAGE_KEY = (_OWNER, _CONVERSATION, _MESSAGE)
+_MESSAGE_KEY_NAMES = ("owner_id", "conversation_id", "message_id")
+_EXPORT = Column("export_id", TEXT, "export that this row was taken from", "see exports", required=True)
+
+
+def _of_message(name: str, meaning: str, key: tuple[Column, ...], columns: tuple[Column, ...]) -> Table:
+    return Table(
+        name,
+        (*_MESSAGE_KEY_NAMES, *(c.name for c in key)),
+        (*_MESSAGE_KEY, *key, *columns),
+        meaning,
+        parent="messages",
+    )
+
+
+EXPORTS: Final = Table(
+    "exports",
+    ("export_id",),
+    (
+        Column("export_id", TEXT, "first 16 hex digits of the source's SHA-256", "the export file"),
+        Column("task_id", TEXT, "task that loaded it", required=True, run=True),
+        Column("owner_id", TEXT, "account that made the export", "userId", required=True),
+        Column("owner_name", TEXT, "owner's display name, null if no source names it", "2.6, own messages"),
+        Column("exported_at", INSTANT, "when the export was made; without a zone it is taken as UTC", "exportDate"),
+        Column("source_name", TEXT, "file name of the export", "the export file", required=True, run=True),
+        Column("source_size", BIGINT, "size of the export in bytes", "the export file", required=True),
+        Column("source_sha256", BYTES, "SHA-256 of the export", "the export file", required=True),
+        Column("messages_seen", BIGINT, "elements of every MessageList", "MessageList", required=True),
+        Column("messages_loaded", BIGINT, "distinct messages", required=True),
+        Column("messages_duplicate", BIGINT, "further copies of a message in the same export", required=True),
+        Column("messages_rejected", BIGINT, "elements that are no message, kept in rejects", required=True),
+        Column("conversation_count", BIGINT, "distinct conversations", "conversations", required=True),
+        Column("code_version", TEXT, "version of the phases that made the rows", required=True, run=True),
+        Column("started_at", INSTANT, "start of the first load", run=True),
+        Column("loaded_at", INSTANT, "end of the load", run=True),
+        Column("status", TEXT, "`loading` or `complete`", required=True, run=True),
+    ),
+    "One row per loaded export, with its conservation: seen = loaded + duplicate + rejected.",
+)
+
+CONVERSATIONS: Final = Table(
+    "conversations",
+    ("owner_id", "conversation_id"),
+    (
+        _OWNER,
+        _CONVERSATION,
+        Column("display_name", TEXT, "name without markup, null if empty", "displayName (2.2)"),
+        Column("title", TEXT, "display name, else topic, else members' names, else id", "2.2", required=True),
+        Column("kind", TEXT, "`direct`, `group`, `bot`, `phone` or `special`", "the id (2.5)", required=True),
+        Column("topic", TEXT, "group title without markup", "threadProperties.topic (2.4)"),
+        Column("member_count", INTEGER, "members at export time", "threadProperties.membercount, else members (2.4)"),
+        Column("first_message_at", INSTANT, "earliest sent_at of its messages"),
+        Column("last_message_at", INSTANT, "latest sent_at of its messages"),
+        Column("message_count", BIGINT, "messages in this table's database", required=True),
+        Column("version", BIGINT, "version in ms since 1970", "version (2.2)"),
+        Column("properties", JSON, "as exported", "properties (2.3)"),
+        Column("thread_properties", JSON, "as exported, members decoded to a list of MRIs", "threadProperties (2.4)"),
+        _EXPORT,
+    ),
+    "One row per conversation of an account.",
+)
+
+PARTICIPANTS: Final = Table(
+    "participants",
+    ("owner_id", "conversation_id", "user_id"),
+    (
+        _OWNER,
+        _CONVERSATION,
+        Column("user_id", TEXT, "person, bot or phone number, as MRI", "members, from, call parts (2.4-2.6)"),
+        Column("display_name", TEXT, "latest known name", "displayName of the latest message, call part names"),
+        Column("is_owner", BOOLEAN, "the account that made the export", required=True),
+        Column("is_member", BOOLEAN, "in the member list at export time", "threadProperties.members", required=True),
+        Column("message_count", BIGINT, "messages this person sent here", required=True),
+        Column("first_seen", INSTANT, "sent_at of their first message here"),
+        Column("last_seen", INSTANT, "sent_at of their last message here"),
+    ),
+    "Who took part in a conversation.",
+    parent="conversations",
+)
+
+MESSAGES: Final = Table(
+    "messages",
+    _MESSAGE_KEY_NAMES,
+    (
+        *_MESSAGE_KEY,
+        Column("sent_at", INSTANT, "when it was sent", "originalarrivaltime, else id, else version (2.6)"),
+        Column("sender_id", TEXT, "who sent it; null where Skype names the thread itself", "from (2.6)"),
+        Column("sender_name", TEXT, "sender's name at that time, without markup", "displayName (2.6)"),
+        Column("message_type", TEXT, "Skype's type", "messagetype (3.1)"),
+        Column("kind", TEXT, "ours, see docs/message-types.md", "messagetype", required=True),
+        Column("text", TEXT, "what a person wrote, plain", "content (4.6)", required=True),
+        Column("content", TEXT, "content as exported", "content"),
+        Column("edited_at", INSTANT, "last edit", "properties.edittime (2.7)"),
+        Column("deleted_at", INSTANT, "deletion", "properties.deletetime (2.7)"),
+        Column("edit_of", TEXT, "message_id of the original, on the copy that an edit left", "5.3"),
+        Column("album_id", TEXT, "ties the photos of one album", "properties.albumId (3.3.6)"),
+        Column("is_forwarded", BOOLEAN, "was forwarded", "properties.forwardMetadata (2.7)", required=True),
+        Column("version", BIGINT, "version in ms since 1970", "version (2.6)"),
+        Column("details", JSON, "structured fields of rarer types", "content (3.3-3.6)"),
+        Column("properties", JSON, "as exported", "properties (2.7)"),
+        Column("flags", TEXTS, "what had to be changed or guessed, sorted", "docs/flags.md", required=True),
+        Column("source_member", TEXT, "member of the export", required=True),
+        Column("source_offset", BIGINT, "first byte of the object within the member", required=True),
+        Column("source_length", INTEGER, "length of the object in bytes", required=True),
+        Column("raw_sha256", BYTES, "SHA-256 of the object's bytes", required=True),
+        _EXPORT,
+    ),
+    "One row per message.",
+    parent="conversations",
+)
+
+ATTACHMENTS: Final = _of_message(
+    "attachments",
+    "Photos, files, videos and the like that a message carries.",
+    (_ORDINAL,),
+    (
+        Column("document_id", TEXT, "id of the stored object; null where there is none", "1.5"),
+        Column("kind", TEXT, "`photo`, `file`, `video`, `voice`, `recording`, `moji`, `card`, ...", "3.3", required=True),
+        Column("file_name", TEXT, "sender's file name", "OriginalName, meta, side file (3.3.1)"),
+        Column("file_size", BIGINT, "bytes", "FileSize (3.3.1)"),
+        Column("mime_type", TEXT, "from the side file", "contents (1.4)"),
+        Column("width", INTEGER, "pixels", "URIObject@width"),
+        Column("height", INTEGER, "pixels", "URIObject@height"),
+        Column("duration_seconds", DOUBLE, "seconds", "duration_ms, RecordingContent@duration"),
+        Column("uri", TEXT, "address it had in Skype's cloud", "URIObject@uri"),
+        Column("media_member", TEXT, "member of an archive that holds the object", "media/ (1.3)"),
+        Column("present", BOOLEAN, "the object is in a loaded archive", "media/ (1.3)", required=True),
+    ),
+)
+
+CALL_EVENTS: Final = _of_message(
+    "call_events",
+    "Calls started, ended and missed.",
+    (),
+    (
+        Column("event", TEXT, "`started`, `ended` or `missed`", "partlist@type (3.4.1)", required=True),
+        Column("call_id", TEXT, "ties started and ended", "partlist@callId"),
+        Column("duration_seconds", DOUBLE, "longest part, seconds", "part/duration"),
+    ),
+)
+
+CALL_PARTICIPANTS: Final = _of_message(
+    "call_participants",
+    "People named by a call event.",
+    (_ORDINAL,),
+    (
+        Column("user_id", TEXT, "as MRI", "part@identity (3.4.1)"),
+        Column("display_name", TEXT, "name", "part/name"),
+        Column("duration_seconds", DOUBLE, "seconds connected", "part/duration"),
+    ),
+)
+
+REACTIONS: Final = _of_message(
+    "reactions",
+    "Emotions people left on a message.",
+    (
+        Column("emotion", TEXT, "Skype's key", "properties.emotions[].key (2.7)"),
+        Column("user_id", TEXT, "who, as MRI", "users[].mri"),
+    ),
+    (Column("reacted_at", INSTANT, "when", "users[].time, else value"),),
+)
+
+MENTIONS: Final = _of_message(
+    "mentions",
+    "People addressed with @.",
+    (_ORDINAL,),
+    (
+        Column("user_id", TEXT, "as MRI; `*` = everyone", "at@id (4.1)"),
+        Column("label", TEXT, "as written", "at"),
+    ),
+)
+
+LINKS: Final = _of_message(
+    "links",
+    "Links in a message, with the preview Skype kept.",
+    (_ORDINAL,),
+    (
+        Column("url", TEXT, "address", "a@href, urlpreviews (4.1, 2.7)"),
+        Column("label", TEXT, "text of the link", "a"),
+        Column("title", TEXT, "title of the page", "urlpreviews"),
+        Column("description", TEXT, "description of the page", "urlpreviews"),
+    ),
+)
+
+QUOTES: Final = _of_message(
+    "quotes",
+    "Other messages quoted in a message.",
+    (_ORDINAL,),
+    (
+        Column("author_id", TEXT, "as MRI", "quote@author (4.2)"),
+        Column("author_name", TEXT, "name", "quote@authorname"),
+        Column("quoted_message_id", TEXT, "message_id of the quoted message", "quote@messageid"),
+        Column("quoted_conversation_id", TEXT, "its conversation, as MRI", "quote@conversation"),
+        Column("quoted_at", INSTANT, "when it was sent", "quote@timestamp"),
+        Column("text", TEXT, "quoted text, plain", "quote (4.6)"),
+    ),
+)
+
+THREAD_EVENTS: Final = _of_message(
+    "thread_events",
+    "Changes to a conversation: members, title, picture, roles.",
+    (_ORDINAL,),
+    (
+        Column("event", TEXT, "`member_added`, `topic_changed`, ...", "messagetype (3.5)", required=True),
+        Column("initiator_id", TEXT, "who did it, as MRI", "initiator"),
+        Column("target_id", TEXT, "to whom, as MRI", "target"),
+        Column("value", TEXT, "new value", "value, role"),
+        Column("occurred_at", INSTANT, "when", "eventtime"),
+    ),
+)
+
+MEDIA_FILES: Final = Table(
+    "media_files",
+    ("owner_id", "document_id", "media_index"),
+    (
+        _OWNER,
+        Column("document_id", TEXT, "id of the stored object", "name before the first dot (1.3)"),
+        Column("media_index", INTEGER, "1 = the object, 2 = preview", "number in the name (1.3)"),
+        Column("member", TEXT, "member of the archive", required=True),
+        Column("file_name", TEXT, "sender's file name", "side file: filename (1.4)"),
+        Column("mime_type", TEXT, "media type", "side file: contents (1.4)"),
+        Column("size_bytes", BIGINT, "bytes", "the archive", required=True),
+    ),
+    "Objects in the media/ folders of the loaded archives.",
+)
+
+LOAD_PARTS: Final = Table(
+    "load_parts",
+    ("export_id", "part"),
+    (
+        Column("export_id", TEXT, "export"),
+        Column("part", INTEGER, "part of the load, from 0"),
+        Column("attempt", BIGINT, "attempt that committed it", required=True, run=True),
+        Column("rows", BIGINT, "rows in the part, all tables", required=True, run=True),
+        Column("checksum", TEXT, "SHA-256 over the part's files", required=True, run=True),
+        Column("committed_at", INSTANT, "when", run=True),
+    ),
+    "The ledger: one row per committed part, written in the part's own transaction.",
+    parent="exports",
+)
+
+REJECTS: Final = Table(
+    "rejects",
+    ("export_id", "ordinal"),
+    (
+        Column("export_id", TEXT, "export"),
+        Column("ordinal", BIGINT, "number of the object in the export, in file order"),
+        Column("source_member", TEXT, "member of the export", required=True),
+        Column("source_offset", BIGINT, "first byte of the object within the member", required=True),
+        Column("source_length", INTEGER, "length of the object in bytes", required=True),
+        Column("conversation_id", TEXT, "conversation it stands in, as MRI", "conversation.id"),
+        Column("reason", TEXT, "why it is no row elsewhere", required=True),
+    ),
+    "Objects of the export that are no message or conversation, with the reason.",
+    parent="exports",
+)
+
+TABLES: Final[Mapping[str, Table]] = {
+    table.name: table
+    for table in (
+        EXPORTS,
+        CONVERSATIONS,
+        PARTICIPANTS,
+        MESSAGES,
+        ATTACHMENTS,
+        CALL_EVENTS,
+        CALL_PARTICIPANTS,
+        REACTIONS,
+        MENTIONS,
+        LINKS,
+        QUOTES,
+        THREAD_EVENTS,
+        MEDIA_FILES,
+        LOAD_PARTS,
+        REJECTS,
+    )
+}
+"""Every table, parents before children."""

@@ -1,0 +1,104 @@
+"""A task: one export on its way into the database, and the settings of its run."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.errors import UsageError
+from skype_assets.etl.export.source import Source
+
+TASK_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a task id may look like: it is a folder name, a partition key and part of a file name."""
+
+_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip", ".json")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a task is run. None of these changes what ends up in the database but ``user_display_name``.
+
+    Attributes:
+        chunk_size: messages in a part, at most.
+        part_bytes: bytes of ``messages.json`` in a part, at most (a larger single message makes a part of its own).
+        max_workers: processes that work on parts; None = one per core.
+        user_display_name: name of the export's owner, where the export does not tell.
+    """
+
+    chunk_size: int = 100_000
+    part_bytes: int = 64 * 1024 * 1024
+    max_workers: int | None = None
+    user_display_name: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("chunk_size", "part_bytes"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.max_workers is not None and self.max_workers < 1:
+            raise UsageError(f"max_workers is {self.max_workers}; it must be 1 or more")
+
+    @property
+    def workers(self) -> int:
+        """Number of processes for parts."""
+        return self.max_workers or os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """One export on its way into the database.
+
+    Attributes:
+        task_id: name of the task; see ``check_task_id``.
+        output_dir: folder of all checkpoints.
+        source: the export; None if only its checkpoints are left.
+        database: libpq URL of the database; None = by environment, else the embedded server.
+        settings: how it is run.
+    """
+
+    task_id: str
+    output_dir: Path
+    source: Path | None = None
+    database: str | None = None
+    settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        check_task_id(self.task_id)
+
+    @property
+    def folder(self) -> Directory:
+        """Folder of this task's checkpoints."""
+        return Directory(self.output_dir / self.task_id)
+
+
+def check_task_id(task_id: str) -> str:
+    """The task id, if it is one.
+
+    Raises:
+        UsageError: it is not; nothing with a path separator, a leading dot or more than 100 characters is.
+    """
+    if not TASK_ID.fullmatch(task_id):
+        raise UsageError(
+            f"task id {task_id[:120]!r} is not allowed; use 1 to 100 letters, digits, '.', '_' or '-', "
+            "the first a letter or digit"
+        )
+    return task_id
+
+
+def task_id_for(source: Source) -> str:
+    """A task id from an export's name and content: the same export gives the same task, wherever it lies."""
+    name = source.name
+    for ending in _ENDINGS:
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)]
+            break
+    words = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60]
+    return f"{words or 'export'}-{source.sha256[:12]}"
+
+
+def export_id_for(source_sha256: str) -> str:
+    """Id of an export in the database: it depends on its bytes alone."""
+    return source_sha256[:16]
+
+

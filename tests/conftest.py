@@ -1,0 +1,169 @@
+"""Databases for the tests: a fresh, empty one for each test that asks.
+
+`postgres_url` lies in an embedded server, reached through its socket. `tcp_postgres_url` lies in a server of another
+version, reached over TCP with a password that needs escaping: `SKYPE_TEST_DATABASE_URL` if that is set (its user must
+be allowed to create databases), else a PostgreSQL 16 started for the purpose.
+"""
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from skype_assets.etl.database.account import make_reachable, server_account
+from skype_assets.etl.database.embedded import EmbeddedServer, binaries
+from skype_assets.etl.database.url import from_config
+
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
+PASSWORD = "p@ss/w:rd%20?#"
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def postgres_url(_embedded_server_url: str) -> Iterator[str]:
+    with _fresh_database(_embedded_server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def tcp_postgres_url(_tcp_server_url: str) -> Iterator[str]:
+    with _fresh_database(_tcp_server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def new_server_folder() -> Iterator[Path]:
+    """The folder, not there yet, of an embedded server of the test's own; the server is stopped afterwards."""
+    with tempfile.TemporaryDirectory(prefix="skype-test-") as folder:
+        directory = Path(folder) / "project" / ".postgres"
+        try:
+            yield directory
+        finally:
+            EmbeddedServer(directory).stop("immediate")
+
+
+@pytest.fixture
+def server_folder(_cluster: Path, new_server_folder: Path) -> Path:
+    """The same with a cluster in it, which saves the time to create one; the server does not run."""
+    new_server_folder.parent.mkdir()
+    subprocess.run(["cp", "-a", _cluster, new_server_folder], check=True)
+    return new_server_folder
+
+
+@pytest.fixture(scope="session")
+def _cluster() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="skype-test-") as folder:
+        server = EmbeddedServer(Path(folder) / ".postgres", idle_seconds=0)
+        server.start()
+        server.stop()
+        yield server.directory
+
+
+@pytest.fixture(scope="session")
+def _embedded_server_url() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="skype-test-") as folder:
+        server = EmbeddedServer(Path(folder) / ".postgres", idle_seconds=1, settings=NOT_DURABLE)
+        server.start()
+        try:
+            yield server.url("postgres")
+        finally:
+            server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def _tcp_server_url() -> Iterator[str]:
+    if given := os.environ.get("SKYPE_TEST_DATABASE_URL"):
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="skype-test-") as folder, _tcp_server(Path(folder)) as url:
+        yield url
+
+
+@contextmanager
+def _tcp_server(folder: Path) -> Generator[str, None, None]:
+    account = server_account(folder)
+    programs = binaries().parents[1] / "pginstall" / "bin"
+    make_reachable(programs, account, "Install it elsewhere")
+    password_file = folder / "password"
+    password_file.write_text(PASSWORD)
+    for path in (folder, password_file):
+        os.chown(path, account.uid, account.gid)
+    environment = {"PATH": os.defpath, "LC_ALL": "C"}
+    subprocess.run(
+        [programs / "initdb", "-D", folder / "data", "--no-sync", "--username=tester", "--encoding=UTF8"]
+        + ["--locale=C", "--auth=scram-sha-256", f"--pwfile={password_file}"],
+        stdout=subprocess.DEVNULL,
+        check=True,
+        cwd="/",
+        env=environment,
+        **account.identity,
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {**NOT_DURABLE, "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
+    # The shell ends the server when its standard input closes: by this fixture, or by the kernel if pytest is killed.
+    shell = ["sh", "-c", '"$@" & read -r _; kill -INT $!; wait', "sh"]
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*shell, programs / "postgres", "-D", folder / "data", *options],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C ends the tests first, then the server
+            cwd="/",
+            env=environment,
+            **account.identity,
+        )
+    try:
+        url = from_config(
+            {"host": "127.0.0.1", "port": port, "user": "tester", "password": PASSWORD, "dbname": "postgres"}
+        )
+        _wait_for(url)
+        yield url
+    finally:
+        assert server.stdin
+        server.stdin.close()
+        server.wait(timeout=60)
+
+
+def _wait_for(url: str) -> None:
+    for attempt in count():
+        try:
+            psycopg2.connect(url).close()
+            return
+        except psycopg2.OperationalError:
+            if attempt == 300:
+                raise
+            time.sleep(0.05)
+
+
+@contextmanager
+def _fresh_database(server_url: str) -> Generator[str, None, None]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _execute(server_url, f"CREATE DATABASE {name}")
+    try:
+        yield from_config({**parse_dsn(server_url), "dbname": name})
+    finally:
+        _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()

@@ -1,0 +1,79 @@
+"""The registry of message types (section 3.1 of the format reference)."""
+
+import pytest
+
+from skype_assets.etl.content.message_types import MESSAGE_TYPES, kind_of
+from skype_assets.etl.tables import TABLES
+
+KINDS = {
+    "text": "Text RichText RichText/Html InviteFreeRelationshipChanged/Initialized",
+    "photo": "RichText/UriObject",
+    "file": "RichText/Media_GenericFile",
+    "video": "RichText/Media_Video",
+    "voice": "RichText/Media_AudioMsg",
+    "album": "RichText/Media_Album",
+    "card": "RichText/Media_Card",
+    "moji": "RichText/Media_FlikMsg",
+    "recording": "RichText/Media_CallRecording",
+    "file_transfer": "RichText/Files",
+    "contacts": "RichText/Contacts",
+    "location": "RichText/Location",
+    "scheduled_call": "RichText/ScheduledCallInvite",
+    "sms": "RichText/Sms",
+    "money": "RichText/Money",
+    "call_transcript": "RichText/Media_CallTranscript",
+    "call_log": "RichText/Media_CallLogRecording",
+    "poll": "Poll",
+    "popcard": "PopCard",
+    "notice": "Notice",
+    "call": "Event/Call",
+    "bot_event": "Event/BingBot",
+    "video_message": "Event/SkypeVideoMessage",
+    "audio_message": "Event/SkypeAudioMessage",
+    "thread_activity": """
+        ThreadActivity/AddMember ThreadActivity/DeleteMember ThreadActivity/TopicUpdate ThreadActivity/PictureUpdate
+        ThreadActivity/RoleUpdate ThreadActivity/HistoryDisclosedUpdate ThreadActivity/JoiningEnabledUpdate
+        ThreadActivity/ModeratedThreadUpdate ThreadActivity/LegacyMemberAdded ThreadActivity/LegacyMemberUpgraded
+        ThreadActivity/E2EEHandshakeInvite ThreadActivity/E2EEHandshakeAccept ThreadActivity/E2EEHandshakeComplete
+        ThreadActivity/E2EEHandshakeReject ThreadActivity/MemberJoined ThreadActivity/MemberLeft
+        ThreadActivity/DeleteUser
+    """,
+    "encrypted": "EndToEndEncryption/EncryptedText EndToEndEncryption/EncryptedMedia",
+    "translation": "Translation",
+    "translation_settings": "TranslationSettings",
+    "guest": "Guest/NameUpdate",
+    "signal": "Signal/Flamingo Signal/Call",
+    "control": "Control/Typing Control/ClearTyping Control/LiveState",
+    "nudge": "Nudge",
+}
+
+
+def test_every_type_of_the_reference_has_its_kind() -> None:
+    expected = {name: kind for kind, names in KINDS.items() for name in names.split()}
+    assert {name: type_.kind for name, type_ in MESSAGE_TYPES.items()} == expected
+
+
+@pytest.mark.parametrize("messagetype", [None, "", "RichText/Unheard", "text", "ThreadActivity/", "richtext"])
+def test_any_other_type_is_unknown(messagetype: str | None) -> None:
+    assert kind_of(messagetype) == "unknown"
+
+
+def test_only_what_people_type_is_text() -> None:
+    texts = {name: type_.text for name, type_ in MESSAGE_TYPES.items() if type_.text != "none"}
+    assert texts == {
+        "Text": "literal",
+        "RichText": "markup",
+        "RichText/Html": "markup",
+        "InviteFreeRelationshipChanged/Initialized": "markup",
+    }
+
+
+def test_a_type_feeds_tables_below_messages() -> None:
+    fed = {table for type_ in MESSAGE_TYPES.values() for table in type_.feeds}
+    assert fed == {"attachments", "call_events", "call_participants"}
+    assert {TABLES[table].parent for table in fed} == {"messages"}
+
+
+def test_every_entry_says_what_the_type_is_and_how_sure_that_is() -> None:
+    assert all(type_.name == name and type_.meaning for name, type_ in MESSAGE_TYPES.items())
+    assert {type_.grade for type_ in MESSAGE_TYPES.values()} == {"A", "B", "C"}
