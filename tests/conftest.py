@@ -6,6 +6,7 @@ be allowed to create databases), else a PostgreSQL 16 started for the purpose.
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -44,8 +45,8 @@ def tcp_postgres_url(_tcp_server_url: str) -> Iterator[str]:
 @pytest.fixture
 def new_server_folder() -> Iterator[Path]:
     """The folder, not there yet, of an embedded server of the test's own; the server is stopped afterwards."""
-    with tempfile.TemporaryDirectory(prefix="skype-test-") as folder:
-        directory = Path(folder) / "project" / ".postgres"
+    with _temporary_folder() as folder:
+        directory = folder / "project" / ".postgres"
         try:
             yield directory
         finally:
@@ -62,8 +63,8 @@ def server_folder(_cluster: Path, new_server_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def _cluster() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="skype-test-") as folder:
-        server = EmbeddedServer(Path(folder) / ".postgres", idle_seconds=0)
+    with _temporary_folder() as folder:
+        server = EmbeddedServer(folder / ".postgres", idle_seconds=0)
         server.start()
         server.stop()
         yield server.directory
@@ -71,8 +72,8 @@ def _cluster() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def _embedded_server_url() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="skype-test-") as folder:
-        server = EmbeddedServer(Path(folder) / ".postgres", idle_seconds=1, settings=NOT_DURABLE)
+    with _temporary_folder() as folder:
+        server = EmbeddedServer(folder / ".postgres", idle_seconds=1, settings=NOT_DURABLE)
         server.start()
         try:
             yield server.url("postgres")
@@ -85,8 +86,17 @@ def _tcp_server_url() -> Iterator[str]:
     if given := os.environ.get("SKYPE_TEST_DATABASE_URL"):
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="skype-test-") as folder, _tcp_server(Path(folder)) as url:
+    with _temporary_folder() as folder, _tcp_server(folder) as url:
         yield url
+
+
+@contextmanager
+def _temporary_folder() -> Generator[Path, None, None]:
+    """In memory where there is room for a few clusters: they flush a lot, and the disk has other work to do."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
+    with tempfile.TemporaryDirectory(prefix="skype-test-", dir=memory if roomy else None) as folder:
+        yield Path(folder)
 
 
 @contextmanager

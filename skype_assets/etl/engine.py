@@ -8,11 +8,12 @@ answered here and nowhere else.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import ParamSpec, TypeVar
 
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
@@ -27,6 +28,9 @@ from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.task import Task
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PHASES = ("extract", "transform", "load")
 """The phases in their order."""
@@ -161,9 +165,7 @@ def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, obs
     began = time.monotonic()
     tables, counts = opened.summary(checkpoint.state.parts)
     done = checkpoint.state
-    checkpoint.complete(
-        files.write(len(done.parts), tables, began=began, progress=done.progress, counts=counts)
-    )
+    checkpoint.complete(files.write(len(done.parts), tables, began=began, progress=done.progress, counts=counts))
 
 
 def _in_order(work: Iterable[Work], workers: int) -> Iterator[PartRecord]:
@@ -183,7 +185,7 @@ def _in_order(work: Iterable[Work], workers: int) -> Iterator[PartRecord]:
 
 
 @contextmanager
-def _executor(workers: int) -> Iterator[Executor]:
+def _executor(workers: int) -> Generator[Executor]:
     if workers == 1:
         yield InProcess()
         return
@@ -195,7 +197,8 @@ def _executor(workers: int) -> Iterator[Executor]:
 class InProcess(Executor):
     """An executor that does the work at once, in this process; errors come out of ``submit``."""
 
-    def submit(self, fn, /, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN201, D102 - as in Executor
-        future: Future = Future()
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Do the work and return it as a finished future."""
+        future: Future[T] = Future()
         future.set_result(fn(*args, **kwargs))
         return future

@@ -75,7 +75,7 @@ HEADER: Final = pa.schema(
         pa.field("raw", pa.large_binary(), False),
     ]
 )
-"""One row: the top-level object without its conversations, and the member it stands in (null in a files-only export)."""
+"""One row: the top-level object without its conversations, and the member it stands in (null if files-only)."""
 
 RAW_TABLES: Final[Mapping[str, pa.Schema]] = {
     "messages": MESSAGES,

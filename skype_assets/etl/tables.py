@@ -58,7 +58,9 @@ class Table:
         return tuple(c.name for c in self.columns if not c.run)
 
 
-_OWNER = Column("owner_id", TEXT, "account that made the export, as MRI", "userId, with `8:` put before it if bare (2.5)")
+_OWNER = Column(
+    "owner_id", TEXT, "account that made the export, as MRI", "userId, with `8:` put before it if bare (2.5)"
+)
 _CONVERSATION = Column("conversation_id", TEXT, "conversation, as MRI", "conversation.id (2.5)")
 _MESSAGE = Column("message_id", TEXT, "message, unique within its conversation", "message.id (2.6)")
 _ORDINAL = Column("ordinal", INTEGER, "position within the message, from 0")
@@ -179,7 +181,9 @@ ATTACHMENTS: Final = _of_message(
     (_ORDINAL,),
     (
         Column("document_id", TEXT, "id of the stored object; null where there is none", "1.5"),
-        Column("kind", TEXT, "`photo`, `file`, `video`, `voice`, `recording`, `moji`, `card`, ...", "3.3", required=True),
+        Column(
+            "kind", TEXT, "`photo`, `file`, `video`, `voice`, `recording`, `moji`, `card`, ...", "3.3", required=True
+        ),
         Column("file_name", TEXT, "sender's file name", "OriginalName, meta, side file (3.3.1)"),
         Column("file_size", BIGINT, "bytes", "FileSize (3.3.1)"),
         Column("mime_type", TEXT, "from the side file", "contents (1.4)"),

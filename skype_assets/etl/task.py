@@ -100,5 +100,3 @@ def task_id_for(source: Source) -> str:
 def export_id_for(source_sha256: str) -> str:
     """Id of an export in the database: it depends on its bytes alone."""
     return source_sha256[:16]
-
-

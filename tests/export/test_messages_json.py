@@ -16,7 +16,8 @@ from skype_assets.etl.export.messages_json import NOT_AN_ARRAY, NOT_AN_OBJECT
 EXPORT = (
     b'{"userId":"8:live:mara.ostrow","exportDate":"2024-11-06T20:55","conversations":['
     b'{"id":"8:tbrannock","displayName":"Teo \xf0\x9f\x98\x80","MessageList":['
-    b'{"id":"3","content":"a } ] , \\" \\\\"},{"id":"2","content":"[{\\u0041"},{"id":"1","properties":{"e":[{"u":[]}]}}]},'
+    b'{"id":"3","content":"a } ] , \\" \\\\"},{"id":"2","content":"[{\\u0041"},'
+    b'{"id":"1","properties":{"e":[{"u":[]}]}}]},'
     b'{"id":"19:abc@thread.skype","MessageList":[]},'
     b'{"id":"48:calllogs","MessageList":[{"id":"9"}],"version":1.5e3}]}\n'
 )

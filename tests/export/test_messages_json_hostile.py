@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import RawPart, raw_parts
+from skype_assets.etl.export import RawPart, elements, raw_parts
 
 FIRST = b'{"conversations":[{"id":"a","MessageList":[{"id":"1"},{"id":"2"}'
 SMALL = (
@@ -74,20 +74,26 @@ def test_the_parts_before_an_error_are_still_had() -> None:
         next(parts)
 
 
-def test_any_damaged_byte_gives_another_export_or_a_refusal() -> None:
+def test_any_damaged_byte_gives_another_export_or_a_refusal_with_and_without_the_fast_way() -> None:
+    def outcome(text: bytes) -> list[RawPart] | str:
+        try:
+            return read(text)
+        except InvalidExport as error:
+            return str(error)
+
     chance = random.Random(7)
-    refused = 0
-    for _ in range(4000):
+    outcomes: list[list[RawPart] | str] = []
+    for _ in range(3000):
         damaged = bytearray(SMALL)
         for _ in range(chance.choice([1, 1, 2])):
             damaged[chance.randrange(len(damaged))] = chance.choice([*b'{}[]",:\\0-e \0\xff', chance.randrange(256)])
-        try:
-            read(bytes(damaged))
-        except InvalidExport as error:
-            refused += 1
-            offset = int(str(error).split(" at byte ")[1].split(".")[0])
-            assert 0 <= offset <= len(damaged)
-    assert 500 < refused < 3500
+        outcomes.append(outcome(bytes(damaged)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(elements, "_WINDOW", 1)  # in which no element is whole
+            assert outcome(bytes(damaged)) == outcomes[-1]
+    offsets = [int(one.split(" at byte ")[1].split(".")[0]) for one in outcomes if isinstance(one, str)]
+    assert 500 < len(offsets) < 2500
+    assert 0 <= min(offsets) <= max(offsets) <= len(SMALL)
 
 
 @pytest.mark.parametrize("brackets", [(b"[", b"]"), (b'{"a":', b"}")])
@@ -117,23 +123,23 @@ HOSTILE = {
     "scalars": 'FIRST + b",[" + b"1," * (SIZE // 2)',
     "commas": 'FIRST + b"," * SIZE',
     "empty lists": "b'{\"conversations\":[{' + b'\"MessageList\":[],' * (SIZE // 17)",
-    "bad lists": "b'{\"conversations\":[{' + b'\"MessageList\":1,' * (SIZE // 16)",
+    "bad lists": "b'{\"conversations\":[{' + b'\"MessageList\":1,' * (SIZE // 160)",
     "closing brackets": 'FIRST + b",{}" + b"}]}" * (SIZE // 3)',
 }
 
 
 @pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_documents_are_refused_in_flat_memory(document: str) -> None:
-    """The process gets the document and 96 MiB beside it."""
+    """The process gets the document and 48 MiB beside it."""
     program = f"""
-import resource, sys
+import resource
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import raw_parts
-SIZE = 40 << 20
+SIZE = 20 << 20
 FIRST = {FIRST!r}
 document = {document}
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + (96 << 20),) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (used + (48 << 20),) * 2)
 try:
     list(raw_parts(document, max_messages=1000, max_bytes=1 << 20))
 except InvalidExport as error:
@@ -147,6 +153,7 @@ except InvalidExport as error:
 def test_memory_stays_flat_over_a_long_file() -> None:
     """64 MiB of messages, read by a process that may hold 64 MiB beside them."""
     program = """
+import resource
 from skype_assets.etl.export import raw_parts
 message = b'{"id":"1730829852101","content":"' + b"word " * 200 + b'"}'
 document = b'{"conversations":[{"MessageList":[' + b",".join([message] * (64000)) + b'],"id":"a"}]}'

@@ -1,0 +1,1 @@
+"""Parts, their state, and who may write them: the protocol that makes every phase resumable."""

@@ -22,7 +22,7 @@ from skype_assets.etl.errors import CheckpointDamaged, Fenced, TaskBusy
 BEAT_SECONDS: Final = 5.0
 """How often a living attempt says so."""
 LEASE_SECONDS: Final = 60.0
-"""How long an attempt that cannot be asked (another host, a stopped process) is believed to live after its last beat."""
+"""How long after its last beat an attempt that cannot be asked (other host, stopped process) counts as alive."""
 
 # Start times are counted from the boot time, which the system rounds and adjusts.
 _CLOCK_SLACK_SECONDS = 2.0
@@ -123,7 +123,7 @@ class Attempt:
 
 
 def read_owner(task: Directory) -> Owner | None:
-    """The attempt that owns a task or owned it last, with ``seen`` brought up to its last beat; None if there was none."""
+    """The attempt that owns a task or owned it last, ``seen`` at its last beat; None if there was none."""
     try:
         data = task.get(_FILE)
     except FileNotFoundError:
@@ -131,7 +131,9 @@ def read_owner(task: Directory) -> Owner | None:
     try:
         owner = msgspec.json.decode(data, type=Owner)
     except msgspec.MsgspecError as error:
-        raise CheckpointDamaged(f"{task.file(_FILE)} is damaged ({error}); remove it if nothing works on the task") from None
+        raise CheckpointDamaged(
+            f"{task.file(_FILE)} is damaged ({error}); remove it if nothing works on the task"
+        ) from None
     return msgspec.structs.replace(owner, seen=max(owner.seen, task.file(_FILE).stat().st_mtime))
 
 

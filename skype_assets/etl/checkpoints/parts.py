@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +14,7 @@ from skype_assets.etl.checkpoints.state import FileRecord, PartRecord, PhaseStat
 from skype_assets.etl.errors import CheckpointDamaged
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas  # noqa: TID251 - only the type of what to_pandas() returns
 
 BATCH_ROWS: Final = 8_192
 """Rows of the batches that readers get."""
@@ -147,15 +147,15 @@ def _load(folder: Path, record: FileRecord | None, schema: pa.Schema) -> pa.Tabl
 
 
 class _HashingSink:
-    """A writable that hashes what goes through it, so that the checksum is of the bytes meant, not of those read back."""
+    """Hashes what is written through it: the checksum is of the bytes meant, not of those read back."""
 
-    def __init__(self, stream) -> None:  # noqa: ANN001 - any binary stream
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self.digest = hashlib.sha256()
         self.written = 0
         self.closed = False
 
-    def write(self, data) -> int:  # noqa: ANN001 - any buffer
+    def write(self, data: bytes) -> int:
         self.digest.update(data)
         self._stream.write(data)
         self.written += len(data)

@@ -136,7 +136,9 @@ def decode(data: bytes, where: object) -> PhaseState:
 
 def checksum_lines(state: PhaseState) -> bytes:
     """The parts' checksums in the format of ``sha256sum -c``."""
-    return "".join(f"{file.sha256}  {file.name}\n" for record in state.records for file in record.files.values()).encode()
+    return "".join(
+        f"{file.sha256}  {file.name}\n" for record in state.records for file in record.files.values()
+    ).encode()
 
 
 def read(folder: Directory) -> PhaseState | None:

@@ -1,11 +1,11 @@
 """Loading an export into schema ``skype``: every part in one transaction with its ledger row (promise I2).
 
 Rows are copied straight into the tables. Where a key is there already - another export of the same account, or an
-earlier version of the code - PostgreSQL refuses the COPY, and the part is merged in a transaction of its own: the better
-copy of a message wins, with all its children. So the key itself decides, and a first load costs no merge.
+earlier version of the code - PostgreSQL refuses the COPY, and the part is merged in a transaction of its own: the
+better copy of a message wins, with all its children. So the key decides, and a first load costs no merge.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,9 @@ import pyarrow as pa
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.merging import REFRESH, REJOIN, UPSERTS, merge_messages, stage
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
-from skype_assets.etl.errors import DatabaseError, Fenced
+from skype_assets.etl.errors import Fenced
 from skype_assets.etl.tables import TABLES
+
 
 @dataclass(frozen=True)
 class Loader:
@@ -82,7 +83,7 @@ class Loader:
                 self.session.execute(UPSERTS[name])
 
     @contextmanager
-    def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Iterator[None]:
+    def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Generator[None]:
         """The transaction of a part: fenced, alone with the account or beside other parts, with its ledger row."""
         with self.session.transaction():
             self.check()
@@ -92,15 +93,16 @@ class Loader:
 
     def _enter(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
         self.session.execute(
-            f"INSERT INTO {SCHEMA}.load_parts VALUES ($1, $2, $3, $4, $5, now()) ON CONFLICT (export_id, part) DO UPDATE "
-            "SET attempt = excluded.attempt, rows = excluded.rows, checksum = excluded.checksum, "
+            f"INSERT INTO {SCHEMA}.load_parts VALUES ($1, $2, $3, $4, $5, now()) "
+            "ON CONFLICT (export_id, part) DO UPDATE SET attempt = excluded.attempt, "
+            "rows = excluded.rows, checksum = excluded.checksum, "
             "committed_at = excluded.committed_at",
             self.export_id, part, self.attempt, sum(rows.num_rows for rows in tables.values()), checksum,
         )  # fmt: skip
 
     def _has_company(self) -> bool:
         """Whether the account has other exports in the database."""
-        company = "SELECT EXISTS (SELECT FROM {}.exports WHERE owner_id = $1 AND export_id <> $2)".format(SCHEMA)
+        company = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
         return self.session.rows(company, self.owner_id, self.export_id)[0][0]
 
     def ledger(self) -> dict[int, str]:

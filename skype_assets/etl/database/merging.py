@@ -31,7 +31,9 @@ def merge_messages(session: Session, tables: Mapping[str, pa.Table]) -> None:
         stage(session, name, tables[name])
     session.execute(_DROP_LESSER_COPIES)
     for name in reversed(_CHILDREN):
-        session.execute(f"DELETE FROM {SCHEMA}.{name} USING staging_messages s WHERE {_same_message(f'{SCHEMA}.{name}', 's')}")
+        session.execute(
+            f"DELETE FROM {SCHEMA}.{name} USING staging_messages s WHERE {_same_message(f'{SCHEMA}.{name}', 's')}"
+        )
     session.execute(f"DELETE FROM {SCHEMA}.messages m USING staging_messages s WHERE {_same_message('m', 's')}")
     session.execute(f"INSERT INTO {SCHEMA}.messages SELECT * FROM staging_messages")
     for name in _CHILDREN:
@@ -71,9 +73,7 @@ UPSERTS: Final[Mapping[str, str]] = {
         f"(coalesce(t.version, -1), {_EXPORTED_AT.format('t.export_id')}, t.export_id) "
         f"<= (coalesce(excluded.version, -1), {_EXPORTED_AT.format('excluded.export_id')}, excluded.export_id)",
     ),
-    "participants": _upsert(
-        "participants", "t.* IS DISTINCT FROM excluded.*"
-    ),
+    "participants": _upsert("participants", "t.* IS DISTINCT FROM excluded.*"),
     "media_files": _upsert(
         "media_files",
         "(t.size_bytes, t.member, coalesce(t.file_name, ''), coalesce(t.mime_type, '')) < (excluded.size_bytes, "
@@ -120,7 +120,8 @@ JOIN {SCHEMA}.conversations v ON v.owner_id = q.owner_id AND v.conversation_id =
 LEFT JOIN sent ON sent.conversation_id = q.conversation_id AND sent.sender_id = q.user_id
 LEFT JOIN sender_names ON sender_names.conversation_id = q.conversation_id AND sender_names.sender_id = q.user_id
 LEFT JOIN call_names ON call_names.conversation_id = q.conversation_id AND call_names.user_id = q.user_id
-WHERE q.owner_id = $1 AND p.owner_id = q.owner_id AND p.conversation_id = q.conversation_id AND p.user_id = q.user_id""",
+WHERE q.owner_id = $1
+  AND p.owner_id = q.owner_id AND p.conversation_id = q.conversation_id AND p.user_id = q.user_id""",
     f"""
 WITH totals AS (
     SELECT conversation_id, count(*) AS message_count, min(sent_at) AS first_at, max(sent_at) AS last_at
@@ -140,4 +141,4 @@ LEFT JOIN totals ON totals.conversation_id = w.conversation_id
 LEFT JOIN listed ON listed.conversation_id = w.conversation_id
 WHERE w.owner_id = $1 AND v.owner_id = w.owner_id AND v.conversation_id = w.conversation_id""",
 )
-"""Run with the account as parameter when it has more than one export. ``rows.conversations`` has the same rules for one."""
+"""Run with an account as parameter if it has several exports; for a single one ``rows.conversations`` did the same."""

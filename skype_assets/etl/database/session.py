@@ -6,7 +6,7 @@ objects of them, and runs statements in the same transaction.
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import adbc_driver_manager
@@ -58,7 +58,7 @@ class Session:
         self.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """A transaction: committed when the block ends well, rolled back when it does not."""
         try:
             yield
@@ -93,7 +93,7 @@ class Session:
                 self._cursor.adbc_ingest(table, rows, mode="append", db_schema_name=schema, temporary=schema is None)
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> Generator[None]:
         try:
             yield
         except adbc_driver_manager.Error as error:

@@ -5,6 +5,7 @@ repetitive text to a hundredth; what goes beyond a thousandth is refused once it
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -55,7 +56,7 @@ def readable(name: str) -> Generator[None, None, None]:
     except _DAMAGE as error:
         raise InvalidExport(f"the archive is damaged ({error})", member=name, remedy=CUT_SHORT) from error
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in (None, errno.EINVAL):  # a damaged offset is an invalid argument
             raise
         raise InvalidExport(f"the archive is damaged ({error})", member=name, remedy=CUT_SHORT) from error
 

@@ -7,9 +7,9 @@ back to the bytes, and the later phases do not need the export any more.
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import msgspec
@@ -23,7 +23,7 @@ from skype_assets.etl.errors import UsageError
 from skype_assets.etl.export.archive import Export, open_export
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Span, raw_parts
 from skype_assets.etl.export.source import Source, fingerprint
-from skype_assets.etl.phases.phase import PartFiles, Work
+from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Work
 from skype_assets.etl.task import Task
 
 
@@ -44,7 +44,9 @@ class Extract:
             return fingerprint(self._task.source)
         state = read(self._task.folder.folder(self.asset))
         if state is None or state.status != "complete":
-            raise UsageError(f"task {self._task.task_id}: the export is needed until extract is complete; name its file")
+            raise UsageError(
+                f"task {self._task.task_id}: the export is needed until extract is complete; name its file"
+            )
         recorded = state.inputs
         return Source(recorded["source_name"], int(recorded["source_size"]), recorded["source_sha256"])
 
@@ -54,7 +56,7 @@ class Extract:
         return {"source_name": source.name, "source_size": str(source.size), "source_sha256": source.sha256}
 
     @contextmanager
-    def open(self, task_folder: Directory) -> Iterator["_OpenExtract"]:
+    def open(self, task_folder: Directory) -> Generator[OpenPhase]:
         """Open the export; compressed members are unpacked into the task's folder meanwhile."""
         if self._task.source is None:
             yield _Extracted()
@@ -147,7 +149,9 @@ class _MediaPart:
 class _MessagesPart:
     """A run of messages and conversations; knows the bytes it is about, not the export they lie in."""
 
-    def __init__(self, number: int, part: RawPart, buffer: memoryview, member: str, format_: str, files: PartFiles) -> None:
+    def __init__(
+        self, number: int, part: RawPart, buffer: memoryview, member: str, format_: str, files: PartFiles
+    ) -> None:
         self._number = number
         self._part = part
         self._member = member
@@ -166,7 +170,11 @@ class _MessagesPart:
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        tables = {"messages": self._messages(), "conversations": self._conversation_rows(), "rejects": self._reject_rows()}
+        tables = {
+            "messages": self._messages(),
+            "conversations": self._conversation_rows(),
+            "rejects": self._reject_rows(),
+        }
         part = self._part
         if part.last:
             tables["header"] = _header(self._member, self._size, self._format, part.header, self._document)
@@ -216,9 +224,7 @@ class _MessagesPart:
         return pa.Table.from_pylist(rows, raw_tables.CONVERSATIONS)
 
     def _reject_rows(self) -> pa.Table:
-        rows = [
-            {**reject._asdict(), "raw": raw} for reject, raw in zip(self._part.rejects, self._rejects, strict=True)
-        ]
+        rows = [{**asdict(reject), "raw": raw} for reject, raw in zip(self._part.rejects, self._rejects, strict=True)]
         return pa.Table.from_pylist(rows, raw_tables.REJECTS)
 
 

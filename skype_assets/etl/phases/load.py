@@ -5,9 +5,12 @@ what is loaded; the checkpoint follows it. A part that the ledger has with the s
 part that only the checkpoint has is.
 """
 
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -68,7 +71,7 @@ class Load:
         return {**source, "transformed_tables": self._tables.state.fingerprint}
 
     @contextmanager
-    def open(self, task_folder: Directory) -> Iterator["_OpenLoad"]:
+    def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:
         """Connect to the database."""
         url = database_url(self._task.database)
         with Session(url) as session:
@@ -168,7 +171,10 @@ class _LoadPart:
 
     def _head(self) -> dict[str, pa.Table]:
         names = ("conversations", "participants", "rejects")
-        return {**{name: self.tables.summary(name) for name in names}, "media_files": self.tables.part(self.part, "media_files")}
+        return {
+            **{name: self.tables.summary(name) for name in names},
+            "media_files": self.tables.part(self.part, "media_files"),
+        }
 
     def _messages(self) -> dict[str, pa.Table]:
         tables = {name: self._read(name) for name in (*MESSAGE_TABLES, "rejects")}

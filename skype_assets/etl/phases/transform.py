@@ -4,9 +4,12 @@ Part k is made from raw part k alone; part 0 is the media. What needs more than 
 different parts, totals, people, the conservation of every conversation - is the summary, made from small columns.
 """
 
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -76,7 +79,7 @@ class Transform:
         }
 
     @contextmanager
-    def open(self, task_folder: Directory) -> Iterator["_OpenTransform"]:
+    def open(self, task_folder: Directory) -> Generator["_OpenTransform"]:
         """Read the header and the media: what every part needs."""
         yield _OpenTransform(self._task, self._raw, task_folder.folder(self.asset).path)
 
@@ -164,9 +167,7 @@ class _OpenTransform:
         listed: dict[str, int] = defaultdict(int)
         for batch in self._raw["conversations"].batches(["conversation_index", "conversation_id", "message_count"]):
             for row in batch.to_pylist():
-                listed[conversation_key(row["conversation_id"], row["conversation_index"])] += row[
-                    "message_count"
-                ]
+                listed[conversation_key(row["conversation_id"], row["conversation_index"])] += row["message_count"]
         for conversation_id, seen in listed.items():
             _balance(conversation_id, seen, counts[conversation_id], people.conversations[conversation_id].count)
         return table_from_rows(CONSERVATION, [(key, *counts[key]) for key in sorted(counts)])

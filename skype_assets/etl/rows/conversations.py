@@ -46,9 +46,7 @@ def conversations(raw: Iterable[pa.RecordBatch]) -> dict[str, Conversation]:
     return found
 
 
-def rows(
-    found: dict[str, Conversation], people: People, *, owner_id: str, export_id: str
-) -> tuple[pa.Table, pa.Table]:
+def rows(found: dict[str, Conversation], people: People, *, owner_id: str, export_id: str) -> tuple[pa.Table, pa.Table]:
     """The tables ``conversations`` and ``participants``, ordered by key."""
     present = _people_by_conversation(found, people, owner_id)
     conversation_rows, participant_rows = [], []
@@ -70,7 +68,9 @@ def rows(
                     sent.count, sent.first, sent.last,
                 )
             )  # fmt: skip
-    return table_from_rows(CONVERSATIONS.schema, conversation_rows), table_from_rows(PARTICIPANTS.schema, participant_rows)
+    return table_from_rows(CONVERSATIONS.schema, conversation_rows), table_from_rows(
+        PARTICIPANTS.schema, participant_rows
+    )
 
 
 def _rows(raw: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:

@@ -1,9 +1,12 @@
-"""One message, several copies in one export: the one with the greatest (version, hash) is loaded, the first of equals (5.3).
+"""Copies of a message in one export: that with the greatest (version, hash) is loaded, of equals the first (5.3).
 
 Copies within a part are resolved when the part is made. Copies in different parts are found afterwards, in memory that
 does not grow with the export: keys are compared by a 64-bit hash, one slice of the hashes at a time, and only the few
 keys whose hashes meet are looked at themselves.
 """
+
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
 
 import hashlib
 from collections import defaultdict
@@ -96,7 +99,7 @@ def _ranks(messages: pa.Table) -> list[tuple[int, bytes]]:
 
 
 def _hashes(messages: pa.Table) -> np.ndarray:
-    """A 64-bit hash per message, the same in every process: of the conversation, and of the id, nearly always a number."""
+    """A 64-bit hash per message, the same in every process; its id is nearly always a number."""
     conversations = messages["conversation_id"].combine_chunks().dictionary_encode()
     if isinstance(conversations, pa.ChunkedArray):
         conversations = conversations.combine_chunks()

@@ -18,7 +18,7 @@ from skype_assets.etl.content.times import iso_instants, milliseconds
 from skype_assets.etl.content.uri_object import attachments
 from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
 from skype_assets.etl.rows.media import StoredObject
-from skype_assets.etl.tables import REJECTS, TABLES, Table
+from skype_assets.etl.tables import REJECTS, TABLES
 
 MESSAGE_TABLES: Final = tuple(t.name for t in TABLES.values() if t.name == "messages" or t.parent == "messages")
 """``messages`` and the tables whose key begins with a message's."""
@@ -63,7 +63,9 @@ class _Rows:
         }
         self._conversation_ids = [
             conversation_key(found, index)
-            for found, index in zip(raw["conversation_id"].to_pylist(), raw["conversation_index"].to_pylist(), strict=True)
+            for found, index in zip(
+                raw["conversation_id"].to_pylist(), raw["conversation_index"].to_pylist(), strict=True
+            )
         ]
         self._ids = [self._message_id(row, message) for row, message in enumerate(self._messages)]
         self._versions = [integer(message.version) for message in self._messages]
@@ -112,7 +114,7 @@ class _Rows:
         for row, message in enumerate(self._messages):
             content = message.content
             key = (self._export.owner_id, self._conversation_ids[row], self._ids[row])
-            if message.amsreferences or (content and "<" in content and message.messagetype != "Text"):
+            if message.amsreferences or (content and _may_hold_attachments(content)):
                 rows["attachments"].extend(self._attachments(key, message))
             if content and message.messagetype == "Event/Call":
                 _add_call(rows, key, content)
@@ -220,13 +222,19 @@ def _text(message: Message) -> str:
     content = message.content
     if not content:
         return ""
-    rule = MESSAGE_TYPES[message.messagetype].text if message.messagetype in MESSAGE_TYPES else "none"
+    known = MESSAGE_TYPES.get(message.messagetype or "")
+    rule = known.text if known else "none"
     if rule == "literal":
         return content
     if rule == "markup":
         plain = "<" not in content and "&" not in content and "\r" not in content
         return content.strip() if plain else plain_text(content)
     return ""
+
+
+def _may_hold_attachments(content: str) -> bool:
+    """A cheap look, for most messages hold none: whether an element that makes one can be there at all."""
+    return "<" in content and ("uriobject" in (lowered := content.lower()) or "<file" in lowered)
 
 
 def _identifier(value: object) -> str | None:
@@ -241,7 +249,8 @@ def _add_call(rows: dict[str, list[tuple[Any, ...]]], key: tuple[str, str, str],
         return
     rows["call_events"].append((*key, found.event, found.call_id, found.duration_seconds))
     rows["call_participants"].extend(
-        (*key, ordinal, part.user_id, part.display_name, part.duration_seconds) for ordinal, part in enumerate(found.parts)
+        (*key, ordinal, part.user_id, part.display_name, part.duration_seconds)
+        for ordinal, part in enumerate(found.parts)
     )
 
 

@@ -4,10 +4,13 @@ Each part gives small aggregates; ``People`` adds them up. Names are what a pers
 one counts, of two at one instant the greater.
 """
 
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +18,7 @@ import pyarrow.compute as pc
 Name = tuple[datetime, str]
 """A name and when it was in use."""
 
-_LONG_AGO: Final = datetime.min
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -62,7 +65,9 @@ class People:
             if row["user_id"] is not None:
                 key = (row["conversation_id"], row["user_id"])
                 self.callers.add(key)
-                _keep_latest(self.call_names, key, times[row["conversation_id"], row["message_id"]], row["display_name"])
+                _keep_latest(
+                    self.call_names, key, times[row["conversation_id"], row["message_id"]], row["display_name"]
+                )
 
     def name(self, conversation_id: str, user_id: str) -> str | None:
         """What a person is called in a conversation: as sender, else as named by a call."""
@@ -76,16 +81,18 @@ class People:
         return max(names)[1] if names else None
 
 
-def _activity(messages: pa.Table, keys: list[str]) -> list[dict]:
+def _activity(messages: pa.Table, keys: list[str]) -> list[dict[str, Any]]:
     aggregates = [("sent_at", "min"), ("sent_at", "max"), ([], "count_all")]
     return messages.group_by(keys, use_threads=False).aggregate(aggregates).to_pylist()
 
 
-def _figures(row: dict) -> tuple[int, datetime | None, datetime | None]:
+def _figures(row: dict[str, Any]) -> tuple[int, datetime | None, datetime | None]:
     return row["count_all"], row["sent_at_min"], row["sent_at_max"]
 
 
-def _keep_latest(names: dict[tuple[str, str], Name], key: tuple[str, str], time: datetime | None, name: str | None) -> None:
+def _keep_latest(
+    names: dict[tuple[str, str], Name], key: tuple[str, str], time: datetime | None, name: str | None
+) -> None:
     if name is not None:
-        candidate = ((time or _LONG_AGO).replace(tzinfo=None), name)
+        candidate = (time or _LONG_AGO, name)
         names[key] = max(names.get(key, candidate), candidate)
