@@ -8,19 +8,24 @@ answered here and nowhere else.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager
+from itertools import chain, islice
 from typing import ParamSpec, TypeVar
+
+from loky import ProcessPoolExecutor
+from loky.backend import get_context
 
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, open_complete
-from skype_assets.etl.checkpoints.state import PartRecord, PhaseState
+from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.context import ETLContext
 from skype_assets.etl.errors import CheckpointMismatch, UsageError
+from skype_assets.etl.journal import Journal, Observer, PhaseResult
+from skype_assets.etl.phases import KINDS, PHASES
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase, Work
@@ -32,41 +37,8 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PHASES = ("extract", "transform", "load")
-"""The phases in their order."""
-
 # A state with other values here belongs to something else: refused. With another code version it is only old.
-_IDENTITY = ("source_sha256", "source_size", "user_display_name")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a phase is. ``done`` of ``total`` in the phase's unit; monotonic, also over a resume (promise I12)."""
-
-    phase: str
-    done: int
-    total: int
-    unit: str
-    parts: int
-
-
-Observer = Callable[[Progress], None]
-"""Called at the start of a phase and after every recorded part. What it raises ends the phase, resumably."""
-
-
-@dataclass(frozen=True)
-class PhaseResult:
-    """A complete phase: its tables, and whether it was complete already."""
-
-    phase: str
-    tables: PhaseTables
-    from_checkpoint: bool
-    seconds: float
-
-    @property
-    def state(self) -> PhaseState:
-        """The phase's state."""
-        return self.tables.state
+_IDENTITY = ("task_id", "source_sha256", "source_size", "user_display_name")
 
 
 def run(task: Task, observer: Observer | None = None) -> list[PhaseResult]:
@@ -74,33 +46,41 @@ def run(task: Task, observer: Observer | None = None) -> list[PhaseResult]:
     return [run_phase(task, phase, observer) for phase in PHASES]
 
 
-def run_phase(task: Task, name: str, observer: Observer | None = None) -> PhaseResult:
+def run_phase(
+    task: Task, name: str, observer: Observer | None = None, context: ETLContext | None = None
+) -> PhaseResult:
     """Run one phase of a task from where it stopped; the phases before it must be complete.
+
+    Args:
+        task: what to run.
+        name: the phase.
+        observer: told of the progress.
+        context: the task's journal, if the caller keeps it; the manifest is written from it either way.
 
     Raises:
         TaskBusy, Fenced: see ``checkpoints.attempt``.
         CheckpointMismatch: what is recorded belongs to another source or configuration.
         InvalidExport, DatabaseError, NotConserved: see ``errors``.
     """
-    began = time.monotonic()
     attempt = Attempt.take(task.folder)
     try:
+        journal = Journal(task, name, attempt, context or ETLContext.for_task(task), observer)
         phase = _phase(task, name)
         tables = _reusable(task, phase)
         if tables is not None:
-            return PhaseResult(name, tables, True, time.monotonic() - began)
-        with phase.open(task.folder) as opened:
-            _complete(task, phase, opened, attempt, observer or (lambda _: None))
+            return journal.reused(tables)
+        with journal.running(), phase.open(task.folder) as opened:
+            _complete(task, phase, opened, attempt, journal)
         tables = open_complete(task.folder.folder(phase.asset), phase.schemas)
         assert tables is not None, "the phase has just been completed"
-        return PhaseResult(name, tables, False, time.monotonic() - began)
+        return journal.completed(tables)
     finally:
         attempt.release()
 
 
 def open_phase(task: Task, name: str) -> PhaseTables | None:
     """The tables of a phase as they are on disk; None unless it is complete. Needs no attempt and changes nothing."""
-    kind = {"extract": Extract, "transform": Transform, "load": Load}[name]
+    kind = KINDS[name]
     return open_complete(task.folder.folder(kind.asset), kind.schemas)
 
 
@@ -121,11 +101,12 @@ def _reusable(task: Task, phase: Phase) -> PhaseTables | None:
     if state is None:
         return None
     inputs = _inputs(phase)
+    recorded, now = {"task_id": state.task_id, **state.inputs}, {"task_id": task.task_id, **inputs}
     for field in _IDENTITY:
-        if field in inputs and inputs[field] != state.inputs.get(field, inputs[field]):
+        if field in now and now[field] != recorded.get(field, now[field]):
             raise CheckpointMismatch(
-                f"task {task.task_id}: {field} of the {phase.name} checkpoint is {state.inputs[field]!r}, "
-                f"now it is {inputs[field]!r}; use another task id, or --reset to start again"
+                f"task {task.task_id}: {field} of the {phase.name} checkpoint is {recorded[field]!r}, "
+                f"now it is {now[field]!r}; use another task id, or --reset to start again"
             )
     if state.inputs != inputs:
         changed = sorted(name for name in inputs if inputs[name] != state.inputs.get(name))
@@ -145,23 +126,17 @@ def _inputs(phase: Phase) -> dict[str, str]:
     return {**phase.inputs(), "code_version": phase.version}
 
 
-def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, observer: Observer) -> None:
+def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, journal: Journal) -> None:
     folder = task.folder.folder(phase.asset)
     checkpoint = PhaseCheckpoint.begin(
         attempt, folder, task_id=task.task_id, phase=phase.name, inputs=_inputs(phase), total=opened.total
     )
     checkpoint.keep(opened.confirmed(checkpoint.state.parts))
-    unit = "bytes" if phase.name == "extract" else "messages"
-
-    def tell() -> None:
-        state = checkpoint.state
-        observer(Progress(phase.name, state.progress, opened.total, unit, len(state.parts)))
-
-    tell()
+    journal.progress(checkpoint.state, opened.total)
     files = PartFiles(folder, attempt.epoch)
     for part in _in_order(opened.work(checkpoint.state.parts, files), task.settings.workers):
         checkpoint.record(part)
-        tell()
+        journal.progress(checkpoint.state, opened.total)
     began = time.monotonic()
     tables, counts = opened.summary(checkpoint.state.parts)
     done = checkpoint.state
@@ -170,10 +145,13 @@ def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, obs
 
 def _in_order(work: Iterable[Work], workers: int) -> Iterator[PartRecord]:
     """Results of the parts in their order, with at most ``workers`` of them under way."""
-    with _executor(workers) as executor:
+    parts = iter(work)
+    # Part 0 is small, and a single further one keeps one process busy: others would start for nothing.
+    first = list(islice(parts, 3)) if workers > 1 else []
+    with _executor(workers if len(first) == 3 else 1) as executor:
         under_way: deque[Future[PartRecord]] = deque()
         try:
-            for part in work:
+            for part in chain(first, parts):
                 under_way.append(executor.submit(part))
                 while under_way and (len(under_way) >= workers or under_way[0].done()):
                     yield under_way.popleft().result()
@@ -184,14 +162,10 @@ def _in_order(work: Iterable[Work], workers: int) -> Iterator[PartRecord]:
                 future.cancel()
 
 
-@contextmanager
-def _executor(workers: int) -> Generator[Executor]:
-    if workers == 1:
-        yield InProcess()
-        return
-    # spawn: forking a process that has threads (Dagster's, Arrow's) can hang the child.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        yield executor
+def _executor(workers: int) -> AbstractContextManager[Executor]:
+    # Not forked: a process that has threads (Dagster's, Arrow's) can hang its child. And without importing the
+    # caller's main module, as multiprocessing would: a script that runs a pipeline at its top level would run again.
+    return InProcess() if workers == 1 else ProcessPoolExecutor(workers, context=get_context("loky"))
 
 
 class InProcess(Executor):

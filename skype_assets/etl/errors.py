@@ -11,18 +11,20 @@
     ├── TaskBusy                  6   another live process works on this task
     ├── Fenced                    7   another attempt has taken over: this one may write nothing more
     ├── NotConserved              8   seen is not loaded + duplicate + rejected
+    ├── NotEnoughSpace            9   the disk has too little room for the next phase
+    ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
 
 Messages are one or two lines: what is wrong, where, what to do. They never hold message text or credentials.
 """
 
-from typing import ClassVar
+from typing import Any
 
 
 class EtlError(Exception):
     """Base of every error that the platform raises on purpose."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class UsageError(EtlError):
@@ -86,3 +88,25 @@ class NotConserved(EtlError):
     """The account of the objects does not balance: seen is not loaded + duplicate + rejected."""
 
     exit_code = 8
+
+
+class NotEnoughSpace(EtlError):
+    """The disk has too little room for the next phase. Nothing was begun; make room and resume."""
+
+    exit_code = 9
+
+
+class PhaseFailed(EtlError):
+    """A phase of ``ETLPipeline.run_pipeline`` failed; what was done until then is kept.
+
+    Attributes:
+        phase: the phase.
+        results: what ``run_pipeline`` would have returned, with ``success`` False.
+        checkpoint_file: the manifest to resume from.
+    """
+
+    def __init__(self, phase: str, cause: BaseException, results: dict[str, Any], checkpoint_file: str) -> None:
+        self.phase, self.results, self.checkpoint_file = phase, results, checkpoint_file
+        self.exit_code = cause.exit_code if isinstance(cause, EtlError) else EtlError.exit_code
+        what = str(cause) if isinstance(cause, EtlError) else type(cause).__name__
+        super().__init__(f"{phase} failed: {what}\nresume from {checkpoint_file}")

@@ -13,6 +13,11 @@ from skype_assets.etl.export.source import Source
 TASK_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a task id may look like: it is a folder name, a partition key and part of a file name."""
 
+# Measured: a process with Arrow and ADBC loaded, and what a part needs at most as a multiple of its bytes.
+_PROCESS_MB = 100
+_MEMORY_PER_BYTE = 6
+_LEAST_MB = 160
+_LARGEST_PART = 64 * 1024 * 1024
 _ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip", ".json")
 
 
@@ -22,27 +27,38 @@ class Settings:
 
     Attributes:
         chunk_size: messages in a part, at most.
-        part_bytes: bytes of ``messages.json`` in a part, at most (a larger single message makes a part of its own).
-        max_workers: processes that work on parts; None = one per core.
-        user_display_name: name of the export's owner, where the export does not tell.
+        batch_size: messages that are transformed at a time.
+        memory_limit_mb: what all processes of the run may use together, in MB of anonymous memory.
+        parallel_processing: whether parts may be worked on side by side, in further processes.
+        max_workers: such processes, at most; None = one per core.
+        user_display_name: name of the export's owner; None = as the export tells.
     """
 
     chunk_size: int = 100_000
-    part_bytes: int = 64 * 1024 * 1024
+    batch_size: int = 8_192
+    memory_limit_mb: int = 1024
+    parallel_processing: bool = True
     max_workers: int | None = None
     user_display_name: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("chunk_size", "part_bytes"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        if self.max_workers is not None and self.max_workers < 1:
-            raise UsageError(f"max_workers is {self.max_workers}; it must be 1 or more")
+        for name, least in (("chunk_size", 1), ("batch_size", 1), ("memory_limit_mb", _LEAST_MB), ("max_workers", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; it must be {least} or more")
 
     @property
     def workers(self) -> int:
-        """Number of processes for parts."""
-        return self.max_workers or os.cpu_count() or 1
+        """Number of processes for parts: as many as allowed, and as fit into the memory limit."""
+        wanted = (self.max_workers or os.cpu_count() or 1) if self.parallel_processing else 1
+        return max(1, min(wanted, self.memory_limit_mb // _LEAST_MB - 1 if wanted > 1 else 1))
+
+    @property
+    def part_bytes(self) -> int:
+        """Bytes of ``messages.json`` in a part, at most; a larger single message makes a part of its own."""
+        processes = self.workers + (self.workers > 1)
+        share_mb = (self.memory_limit_mb - processes * _PROCESS_MB) // processes
+        return min(_LARGEST_PART, max(1, share_mb // _MEMORY_PER_BYTE) * 1024 * 1024)
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,7 @@ class Task:
         source: the export; None if only its checkpoints are left.
         database: libpq URL of the database; None = by environment, else the embedded server.
         settings: how it is run.
+        fingerprint: of ``source``, if it is known already; hashing a large export takes a while.
     """
 
     task_id: str
@@ -62,6 +79,7 @@ class Task:
     source: Path | None = None
     database: str | None = None
     settings: Settings = field(default_factory=Settings)
+    fingerprint: Source | None = None
 
     def __post_init__(self) -> None:
         check_task_id(self.task_id)

@@ -166,8 +166,9 @@ def _messages(members: list[Member]) -> Member | None:
 
 
 def _folder_sha256(members: list[Member], path: Path) -> bytes:
+    """Over the names, sizes and digests of a folder's files."""
     digest = hashlib.sha256()
     for member in sorted(members, key=lambda member: member.name):
         content = hashlib.sha256((path / member.name).read_bytes()).hexdigest()
-        digest.update(f"{content}  {member.name}\n".encode())
+        digest.update(f"{member.name}\0{member.size}\0{content}\n".encode())
     return digest.digest()

@@ -26,19 +26,30 @@ class TableDigest:
     sha256: str
 
 
-def digests(
-    session: Session, tables: Iterable[str] = DIGESTED, *, owner_id: str | None = None, export_id: str | None = None
-) -> list[TableDigest]:
-    """Digests of tables: of everything, or of one account's rows (and one export's in ``exports`` and ``rejects``)."""
-    return [_digest(session, TABLES[name], owner_id, export_id) for name in tables]
+def digests(session: Session, tables: Iterable[str] = DIGESTED) -> list[TableDigest]:
+    """Digests of whole tables."""
+    return [_digest(session, TABLES[name], "") for name in tables]
 
 
-def _digest(session: Session, table: Table, owner_id: str | None, export_id: str | None) -> TableDigest:
-    column, value = ("owner_id", owner_id) if table.key[0] == "owner_id" else ("export_id", export_id)
-    where, parameters = (f" WHERE {column} = $1", (value,)) if value is not None else ("", ())
+def digests_of_load(session: Session, owner_id: str, export_id: str) -> list[TableDigest]:
+    """Digests of the rows that a load was about: the export's own, and its conversations' (``merging.touch``)."""
+    found = []
+    for name in DIGESTED:
+        table = TABLES[name]
+        if table.key[0] == "export_id":
+            found.append(_digest(session, table, "export_id = $1", export_id))
+        elif "conversation_id" in table.key:
+            touched = "owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM touched)"
+            found.append(_digest(session, table, touched, owner_id))
+        else:
+            found.append(_digest(session, table, "owner_id = $1", owner_id))
+    return found
+
+
+def _digest(session: Session, table: Table, condition: str, *parameters: str) -> TableDigest:
     query = (
-        f"SELECT sha256(convert_to(ROW({', '.join(table.digest_columns)})::text, 'UTF8')) "
-        f"FROM {SCHEMA}.{table.name}{where} ORDER BY {', '.join(table.key)}"
+        f"SELECT sha256(convert_to(ROW({', '.join(table.digest_columns)})::text, 'UTF8')) FROM {SCHEMA}.{table.name}"
+        f"{f' WHERE {condition}' if condition else ''} ORDER BY {', '.join(table.key)}"
     )
     digest, rows = hashlib.sha256(), 0
     with session.transaction():

@@ -12,26 +12,36 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.merging import REFRESH, REJOIN, UPSERTS, merge_messages, stage
+from skype_assets.etl.database.digests import TableDigest, digests_of_load
+from skype_assets.etl.database.merging import REFRESH, REJOIN, UPSERTS, merge_messages, stage, touch
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced
 from skype_assets.etl.tables import TABLES
 
 
 @dataclass(frozen=True)
-class Loader:
-    """The right of one attempt to load one export. Every commit checks it against the database (promise I5)."""
+class Claim:
+    """The right of one attempt to load one export, as processes hand it on."""
 
-    session: Session
     export_id: str
     owner_id: str
+    code_version: str
     attempt: int
+
+
+@dataclass(frozen=True)
+class Loader:
+    """A claim in a session. Every commit checks the claim against the database (promise I5)."""
+
+    session: Session
+    claim: Claim
 
     @classmethod
     def register(cls, session: Session, export: pa.Table) -> "Loader":
         """Announce an export (one row of ``exports``) and take it over from any earlier attempt."""
-        row = export.select(["export_id", "owner_id"]).to_pylist()[0]
-        export_id, owner_id = row["export_id"], row["owner_id"]
+        export_id, owner_id, code_version = (
+            export[name][0].as_py() for name in ("export_id", "owner_id", "code_version")
+        )
         with session.transaction():
             _lock_owner(session, owner_id, "")
             stage(session, "exports", export)
@@ -46,7 +56,7 @@ class Loader:
                 "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1 RETURNING attempt",
                 export_id,
             )[0][0]
-        return cls(session, export_id, owner_id, attempt)
+        return cls(session, Claim(export_id, owner_id, code_version, attempt))
 
     def check(self) -> None:
         """Within a transaction: this attempt still owns the export, and keeps it until the transaction ends.
@@ -55,11 +65,11 @@ class Loader:
             Fenced: another attempt has taken over.
         """
         rows = self.session.rows(
-            f"SELECT attempt FROM {SCHEMA}.attempts WHERE export_id = $1 FOR SHARE", self.export_id
+            f"SELECT attempt FROM {SCHEMA}.attempts WHERE export_id = $1 FOR SHARE", self.claim.export_id
         )
-        if rows != [(self.attempt,)]:
+        if rows != [(self.claim.attempt,)]:
             raise Fenced(
-                f"export {self.export_id}: another attempt loads it now; this one stops, nothing of it was committed"
+                f"export {self.claim.export_id}: another attempt loads it now; this one stops and commits nothing"
             )
 
     def commit_part(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
@@ -73,7 +83,7 @@ class Loader:
             if error.sqlstate != UNIQUE_VIOLATION:
                 raise
             with self._part(part, checksum, tables, lock=""):
-                merge_messages(self.session, tables)
+                merge_messages(self.session, self.claim.code_version, tables)
 
     def commit_head(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
         """Load conversations, participants and media, which the parts of messages refer to."""
@@ -87,7 +97,7 @@ class Loader:
         """The transaction of a part: fenced, alone with the account or beside other parts, with its ledger row."""
         with self.session.transaction():
             self.check()
-            _lock_owner(self.session, self.owner_id, lock)
+            _lock_owner(self.session, self.claim.owner_id, lock)
             yield
             self._enter(part, checksum, tables)
 
@@ -97,33 +107,45 @@ class Loader:
             "ON CONFLICT (export_id, part) DO UPDATE SET attempt = excluded.attempt, "
             "rows = excluded.rows, checksum = excluded.checksum, "
             "committed_at = excluded.committed_at",
-            self.export_id, part, self.attempt, sum(rows.num_rows for rows in tables.values()), checksum,
+            self.claim.export_id, part, self.claim.attempt, sum(rows.num_rows for rows in tables.values()), checksum,
         )  # fmt: skip
+
+    def digests(self) -> list[TableDigest]:
+        """What is in the database of the conversations that ``finish`` was given."""
+        return digests_of_load(self.session, self.claim.owner_id, self.claim.export_id)
 
     def _has_company(self) -> bool:
         """Whether the account has other exports in the database."""
         company = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
-        return self.session.rows(company, self.owner_id, self.export_id)[0][0]
+        return self.session.rows(company, self.claim.owner_id, self.claim.export_id)[0][0]
 
     def ledger(self) -> dict[int, str]:
         """Checksum of each committed part."""
-        return ledger(self.session, self.export_id)
+        return ledger(self.session, self.claim.export_id)
 
-    def finish(self, exports: pa.Table) -> None:
-        """After the last part: bring the figures that depend on several exports up to date, and say `complete`."""
+    def finish(self, exports: pa.Table, conversations: pa.Table) -> None:
+        """After the last part: bring the figures that depend on several exports up to date, and say `complete`.
+
+        Args:
+            exports: the export's row.
+            conversations: ids of its conversations, column conversation_id.
+        """
         with self.session.transaction():
             self.check()
-            _lock_owner(self.session, self.owner_id, "")
-            self.session.execute(REJOIN, self.owner_id)
+            _lock_owner(self.session, self.claim.owner_id, "")
+            touch(self.session, conversations)
+            self.session.execute(REJOIN, self.claim.owner_id)
             if self._has_company():
                 for statement in REFRESH:
-                    self.session.execute(statement, self.owner_id)
+                    self.session.execute(statement, self.claim.owner_id)
             stage(self.session, "exports", exports)
             columns = [c.name for c in TABLES["exports"].columns if c.name not in ("started_at", "loaded_at", "status")]
             self.session.execute(
                 f"UPDATE {SCHEMA}.exports e SET ({', '.join(columns)}, loaded_at, status) = "
                 f"ROW({', '.join(f's.{c}' for c in columns)}, now(), 'complete') "
-                "FROM staging_exports s WHERE e.export_id = s.export_id"
+                "FROM staging_exports s WHERE e.export_id = s.export_id "
+                f"AND (e.status <> 'complete' OR ({', '.join(f'e.{c}' for c in columns)}) "
+                f"IS DISTINCT FROM ({', '.join(f's.{c}' for c in columns)}))"
             )
 
 

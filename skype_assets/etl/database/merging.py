@@ -25,11 +25,21 @@ def stage(session: Session, table: str, rows: pa.Table) -> None:
     session.copy(f"staging_{table}", rows)
 
 
-def merge_messages(session: Session, tables: Mapping[str, pa.Table]) -> None:
-    """Merge the tables of a part into what is there. The caller's transaction holds the account's lock alone."""
+def touch(session: Session, conversation_ids: pa.Table) -> None:
+    """Name the conversations that a load is about: ``REFRESH`` and digests look at no others."""
+    session.execute("DROP TABLE IF EXISTS touched")
+    session.execute('CREATE TEMPORARY TABLE touched (conversation_id text COLLATE "C" PRIMARY KEY)')
+    session.copy("touched", conversation_ids)
+
+
+def merge_messages(session: Session, code_version: str, tables: Mapping[str, pa.Table]) -> None:
+    """Merge the tables of a part into what is there. The caller's transaction holds the account's lock alone.
+
+    ``code_version`` is that of the code that made the tables.
+    """
     for name in ("messages", *_CHILDREN, "rejects"):
         stage(session, name, tables[name])
-    session.execute(_DROP_LESSER_COPIES)
+    session.execute(_DROP_LESSER_COPIES, code_version)
     for name in reversed(_CHILDREN):
         session.execute(
             f"DELETE FROM {SCHEMA}.{name} USING staging_messages s WHERE {_same_message(f'{SCHEMA}.{name}', 's')}"
@@ -47,11 +57,20 @@ def _same_message(left: str, right: str) -> str:
     return " AND ".join(f"{left}.{column} = {right}.{column}" for column in TABLES["messages"].key)
 
 
+def _rank(message: str, export: str) -> str:
+    """What decides between copies of a message, as an SQL row."""
+    return (
+        f"(coalesce({message}.version, -1), coalesce({export}.exported_at, '-infinity'), "
+        f"{message}.raw_sha256, {message}.export_id)"
+    )
+
+
+# Equal ranks are the same copy: it is replaced only by what newer code made of it.
 _DROP_LESSER_COPIES: Final = f"""
 DELETE FROM staging_messages s USING {SCHEMA}.messages m, {SCHEMA}.exports theirs, {SCHEMA}.exports ours
 WHERE {_same_message("m", "s")} AND theirs.export_id = m.export_id AND ours.export_id = s.export_id
-  AND (coalesce(m.version, -1), coalesce(theirs.exported_at, '-infinity'), m.raw_sha256, m.export_id)
-    > (coalesce(s.version, -1), coalesce(ours.exported_at, '-infinity'), s.raw_sha256, s.export_id)"""
+  AND ({_rank("m", "theirs")} > {_rank("s", "ours")}
+       OR {_rank("m", "theirs")} = {_rank("s", "ours")} AND theirs.code_version = $1)"""
 
 
 def _upsert(table: str, better: str) -> str:
@@ -71,7 +90,8 @@ UPSERTS: Final[Mapping[str, str]] = {
     "conversations": _upsert(
         "conversations",
         f"(coalesce(t.version, -1), {_EXPORTED_AT.format('t.export_id')}, t.export_id) "
-        f"<= (coalesce(excluded.version, -1), {_EXPORTED_AT.format('excluded.export_id')}, excluded.export_id)",
+        f"<= (coalesce(excluded.version, -1), {_EXPORTED_AT.format('excluded.export_id')}, excluded.export_id) "
+        "AND t.* IS DISTINCT FROM excluded.*",
     ),
     "participants": _upsert("participants", "t.* IS DISTINCT FROM excluded.*"),
     "media_files": _upsert(
@@ -88,57 +108,72 @@ UPDATE {SCHEMA}.attachments a SET media_member = found.member, present = true,
     mime_type = CASE WHEN found.media_index = 1 THEN coalesce(found.mime_type, a.mime_type) ELSE a.mime_type END
 FROM (SELECT DISTINCT ON (document_id) document_id, member, media_index, mime_type FROM {SCHEMA}.media_files
       WHERE document_id IN (SELECT document_id FROM {SCHEMA}.media_files WHERE owner_id = $1
-                            UNION SELECT document_id FROM {SCHEMA}.attachments WHERE owner_id = $1)
+                            UNION SELECT document_id FROM {SCHEMA}.attachments
+                            WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM touched))
       ORDER BY document_id, media_index <> 1, media_index, size_bytes DESC, member COLLATE "C" DESC) found
 WHERE a.document_id = found.document_id AND a.media_member IS DISTINCT FROM found.member"""
 """Attachments find their objects in every loaded archive: a messages archive and a files archive make one."""
+
+_TOUCHED: Final = "conversation_id IN (SELECT conversation_id FROM touched)"
 
 REFRESH: Final = (
     f"""
 WITH sent AS (
     SELECT conversation_id, sender_id, count(*) AS message_count, min(sent_at) AS first_seen, max(sent_at) AS last_seen
-    FROM {SCHEMA}.messages WHERE owner_id = $1 AND sender_id IS NOT NULL GROUP BY 1, 2
+    FROM {SCHEMA}.messages WHERE owner_id = $1 AND {_TOUCHED} AND sender_id IS NOT NULL GROUP BY 1, 2
 ), sender_names AS (
     SELECT DISTINCT ON (conversation_id, sender_id) conversation_id, sender_id, sender_name
     FROM (SELECT conversation_id, sender_id, sender_name, max(sent_at) AS last_use FROM {SCHEMA}.messages
-          WHERE owner_id = $1 AND sender_id IS NOT NULL AND sender_name IS NOT NULL GROUP BY 1, 2, 3) names
+          WHERE owner_id = $1 AND {_TOUCHED} AND sender_id IS NOT NULL AND sender_name IS NOT NULL
+          GROUP BY 1, 2, 3) names
     ORDER BY 1, 2, last_use DESC NULLS LAST, sender_name COLLATE "C" DESC
 ), call_names AS (
     SELECT DISTINCT ON (c.conversation_id, c.user_id) c.conversation_id, c.user_id, c.display_name
     FROM {SCHEMA}.call_participants c JOIN {SCHEMA}.messages m USING ({_MESSAGE})
-    WHERE c.owner_id = $1 AND c.display_name IS NOT NULL
+    WHERE c.owner_id = $1 AND c.{_TOUCHED} AND c.display_name IS NOT NULL
     ORDER BY 1, 2, m.sent_at DESC NULLS LAST, c.display_name COLLATE "C" DESC
 )
-UPDATE {SCHEMA}.participants p SET
-    display_name = coalesce(sender_names.sender_name, call_names.display_name,
-                            CASE WHEN q.user_id = q.conversation_id THEN v.display_name END),
-    is_member = jsonb_typeof(v.thread_properties -> 'members') IS NOT DISTINCT FROM 'array'
-                AND v.thread_properties -> 'members' ? q.user_id,
-    message_count = coalesce(sent.message_count, 0), first_seen = sent.first_seen, last_seen = sent.last_seen
-FROM {SCHEMA}.participants q
-JOIN {SCHEMA}.conversations v ON v.owner_id = q.owner_id AND v.conversation_id = q.conversation_id
-LEFT JOIN sent ON sent.conversation_id = q.conversation_id AND sent.sender_id = q.user_id
-LEFT JOIN sender_names ON sender_names.conversation_id = q.conversation_id AND sender_names.sender_id = q.user_id
-LEFT JOIN call_names ON call_names.conversation_id = q.conversation_id AND call_names.user_id = q.user_id
-WHERE q.owner_id = $1
-  AND p.owner_id = q.owner_id AND p.conversation_id = q.conversation_id AND p.user_id = q.user_id""",
+UPDATE {SCHEMA}.participants p SET (display_name, is_member, message_count, first_seen, last_seen) =
+    ROW(n.display_name, n.is_member, n.message_count, n.first_seen, n.last_seen)
+FROM (
+    SELECT q.conversation_id, q.user_id,
+           coalesce(sender_names.sender_name, call_names.display_name,
+                    CASE WHEN q.user_id = q.conversation_id THEN v.display_name END) AS display_name,
+           jsonb_typeof(v.thread_properties -> 'members') IS NOT DISTINCT FROM 'array'
+               AND v.thread_properties -> 'members' ? q.user_id AS is_member,
+           coalesce(sent.message_count, 0) AS message_count, sent.first_seen, sent.last_seen
+    FROM {SCHEMA}.participants q
+    JOIN {SCHEMA}.conversations v ON v.owner_id = q.owner_id AND v.conversation_id = q.conversation_id
+    LEFT JOIN sent ON sent.conversation_id = q.conversation_id AND sent.sender_id = q.user_id
+    LEFT JOIN sender_names ON sender_names.conversation_id = q.conversation_id AND sender_names.sender_id = q.user_id
+    LEFT JOIN call_names ON call_names.conversation_id = q.conversation_id AND call_names.user_id = q.user_id
+    WHERE q.owner_id = $1 AND q.{_TOUCHED}
+) n
+WHERE p.owner_id = $1 AND p.conversation_id = n.conversation_id AND p.user_id = n.user_id
+  AND (p.display_name, p.is_member, p.message_count, p.first_seen, p.last_seen)
+      IS DISTINCT FROM (n.display_name, n.is_member, n.message_count, n.first_seen, n.last_seen)""",
     f"""
 WITH totals AS (
     SELECT conversation_id, count(*) AS message_count, min(sent_at) AS first_at, max(sent_at) AS last_at
-    FROM {SCHEMA}.messages WHERE owner_id = $1 GROUP BY 1
+    FROM {SCHEMA}.messages WHERE owner_id = $1 AND {_TOUCHED} GROUP BY 1
 ), listed AS (
     SELECT conversation_id, string_agg(coalesce(display_name, user_id), ', ' ORDER BY user_id) AS names
     FROM (SELECT *, row_number() OVER (PARTITION BY conversation_id ORDER BY user_id) AS place
-          FROM {SCHEMA}.participants WHERE owner_id = $1 AND is_member AND NOT is_owner) members
+          FROM {SCHEMA}.participants WHERE owner_id = $1 AND {_TOUCHED} AND is_member AND NOT is_owner) members
     WHERE place <= 8 GROUP BY 1
 )
-UPDATE {SCHEMA}.conversations v SET
-    title = coalesce(w.display_name, w.topic, listed.names, w.conversation_id),
-    message_count = coalesce(totals.message_count, 0),
-    first_message_at = totals.first_at, last_message_at = totals.last_at
-FROM {SCHEMA}.conversations w
-LEFT JOIN totals ON totals.conversation_id = w.conversation_id
-LEFT JOIN listed ON listed.conversation_id = w.conversation_id
-WHERE w.owner_id = $1 AND v.owner_id = w.owner_id AND v.conversation_id = w.conversation_id""",
+UPDATE {SCHEMA}.conversations v SET (title, message_count, first_message_at, last_message_at) =
+    ROW(n.title, n.message_count, n.first_at, n.last_at)
+FROM (
+    SELECT w.conversation_id, coalesce(w.display_name, w.topic, listed.names, w.conversation_id) AS title,
+           coalesce(totals.message_count, 0) AS message_count, totals.first_at, totals.last_at
+    FROM {SCHEMA}.conversations w
+    LEFT JOIN totals ON totals.conversation_id = w.conversation_id
+    LEFT JOIN listed ON listed.conversation_id = w.conversation_id
+    WHERE w.owner_id = $1 AND w.{_TOUCHED}
+) n
+WHERE v.owner_id = $1 AND v.conversation_id = n.conversation_id
+  AND (v.title, v.message_count, v.first_message_at, v.last_message_at)
+      IS DISTINCT FROM (n.title, n.message_count, n.first_at, n.last_at)""",
 )
-"""Run with an account as parameter if it has several exports; for a single one ``rows.conversations`` did the same."""
+"""Run after ``touch``, with an account that has several exports; for one ``rows.conversations`` did the same."""

@@ -19,7 +19,7 @@ from skype_assets.etl.errors import DatabaseError
 UNIQUE_VIOLATION = "23505"
 
 # PostgreSQL puts values of rows - message text - into these parts of an error.
-_VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT):.*", re.DOTALL)
+_VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|Query was):.*", re.DOTALL)
 
 
 class Rejected(DatabaseError):

@@ -21,6 +21,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.state import PartRecord, read
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.export.archive import Export, open_export
+from skype_assets.etl.export.members import MediaMember
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Span, raw_parts
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Work
@@ -41,7 +42,7 @@ class Extract:
     @cached_property
     def _source(self) -> Source:
         if self._task.source is not None:
-            return fingerprint(self._task.source)
+            return self._task.fingerprint or fingerprint(self._task.source)
         state = read(self._task.folder.folder(self.asset))
         if state is None or state.status != "complete":
             raise UsageError(
@@ -100,7 +101,9 @@ class _OpenExtract:
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Media first, then messages.json from the last part's cursor on."""
         if not done:
-            yield _MediaPart(self._export, files)
+            contents = {member.name: data for member, data in self._export.side_files()}
+            alone = None if self._export.messages else self._export.format
+            yield _MediaPart(self._export.media, contents, alone, files)
         messages = self._export.messages
         if messages is None:
             return
@@ -122,12 +125,16 @@ class _OpenExtract:
 
 @dataclass(frozen=True)
 class _MediaPart:
-    export: Export
+    """Members of media/ and the bytes of side files; ``alone`` is the export's format if it has no messages."""
+
+    media: Sequence[MediaMember]
+    contents: Mapping[str, bytes]
+    alone: str | None
     files: PartFiles
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        contents = {member.name: data for member, data in self.export.side_files()}
+        contents = self.contents
         rows = [
             {
                 "member": member.name,
@@ -138,11 +145,11 @@ class _MediaPart:
                 "sha256": hashlib.sha256(contents[member.name]).digest() if member.name in contents else None,
                 "raw": contents.get(member.name),
             }
-            for member in self.export.media
+            for member in self.media
         ]
         tables = {"media": pa.Table.from_pylist(rows, raw_tables.MEDIA)}
-        if self.export.messages is None:
-            tables["header"] = _header(None, 0, self.export.format, (), b"{}")
+        if self.alone is not None:
+            tables["header"] = _header(None, 0, self.alone, (), b"{}")
         return self.files.write(0, tables, began=began, progress=0, counts={"media": len(rows)})
 
 

@@ -1,4 +1,4 @@
-"""Load: tables → PostgreSQL, one transaction a part, and a Parquet record of what is in the database.
+"""Load: tables → PostgreSQL, one transaction a part, and a Parquet record of what is in the database afterwards.
 
 Part 0 is what the others refer to: conversations, participants, media. The ledger in the database is the truth about
 what is loaded; the checkpoint follows it. A part that the ledger has with the same checksum is not loaded again, a
@@ -22,8 +22,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl
-from skype_assets.etl.database.digests import digests
-from skype_assets.etl.database.loading import Loader, ledger
+from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.url import database_url
 from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
@@ -48,7 +47,7 @@ DATABASE_STATE: Final = pa.schema(
         pa.field("sha256", pa.string(), False),
     ]
 )
-"""What is in the database afterwards: rows and digest per table, of this account (see ``database.digests``)."""
+"""What is in the database afterwards: rows and digest per table, of the export's conversations."""
 
 _HEAD: Final = 0
 
@@ -120,9 +119,7 @@ class _OpenLoad:
                 tables=self._tables,
                 dropped=dropped[part.number],
                 url=self._url,
-                export_id=self._export_id,
-                owner_id=self._owner_id,
-                attempt=self._loader.attempt,
+                claim=self._loader.claim,
                 checksum=checksum,
                 is_committed=entries.get(part.number) == checksum,
                 progress=next(progress),
@@ -132,8 +129,8 @@ class _OpenLoad:
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """The figures over all exports of the account brought up to date, and the state of the database."""
         loader = self._loader or Loader.register(self._session, self._exports)
-        loader.finish(self._exports)
-        state = digests(self._session, owner_id=self._owner_id, export_id=self._export_id)
+        loader.finish(self._exports, self._tables.summary("conversations").select(["conversation_id"]))
+        state = loader.digests()
         rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
         return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
 
@@ -144,9 +141,7 @@ class _LoadPart:
     tables: PhaseTables
     dropped: pa.Table
     url: str
-    export_id: str
-    owner_id: str
-    attempt: int
+    claim: Claim
     checksum: str
     is_committed: bool
     progress: int
@@ -157,7 +152,7 @@ class _LoadPart:
         tables = self._head() if self.part.number == _HEAD else self._messages()
         if not self.is_committed:
             with Session(self.url) as session:
-                loader = Loader(session, self.export_id, self.owner_id, self.attempt)
+                loader = Loader(session, self.claim)
                 commit = loader.commit_head if self.part.number == _HEAD else loader.commit_part
                 commit(self.part.number, self.checksum, tables)
         loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]

@@ -117,7 +117,8 @@ class _OpenTransform:
             if part.number == 0:
                 yield _MediaPart(self._media, self._export.owner_id, files)
             else:
-                yield _MessagesPart(part, self._raw.folder, self._export, progress, files)
+                batch_size = self._task.settings.batch_size
+                yield _MessagesPart(part, self._raw.folder, self._export, batch_size, progress, files)
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """What needs more than one part; see the module's docstring."""
@@ -136,7 +137,11 @@ class _OpenTransform:
             "duplicates": duplicates,
             "conservation": conservation,
             "exports": self._exports(people, conservation, conversations.num_rows),
-        }, {"duplicate": duplicates.num_rows, "loaded": -duplicates.num_rows}
+        }, {
+            "conversations": conversations.num_rows,
+            "messages": -duplicates.num_rows,
+            "duplicate": duplicates.num_rows,
+        }
 
     def _read(self, part: PartRecord, table: str, columns: list[str]) -> pa.Table:
         record = part.files.get(table)
@@ -216,6 +221,7 @@ class _MessagesPart:
     raw: PartRecord
     raw_folder: Path
     export: Export
+    batch_size: int
     progress: int
     files: PartFiles
 
@@ -227,7 +233,7 @@ class _MessagesPart:
             tables = self._tables(copies)
         tables["conservation"] = self._conservation(tables, copies)
         counts = {
-            "loaded": tables["messages"].num_rows,
+            "messages": tables["messages"].num_rows,
             "duplicate": len(copies),
             "rejected": tables["rejects"].num_rows,
         }
@@ -247,7 +253,7 @@ class _MessagesPart:
     def _batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         if "messages" in self.raw.files:
             file = parts.read(self.raw_folder, self.raw.files["messages"])
-            yield from file.iter_batches(parts.BATCH_ROWS, columns=columns, use_threads=False)
+            yield from file.iter_batches(self.batch_size, columns=columns, use_threads=False)
 
     def _conservation(self, tables: dict[str, pa.Table], copies: frozenset[int]) -> pa.Table:
         counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])

@@ -1,0 +1,1 @@
+"""Dagster IO managers: how assets hand their values on."""

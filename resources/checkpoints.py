@@ -1,0 +1,57 @@
+"""Where the checkpoints are, and what Dagster needs to know of them."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from skype_assets.etl import engine
+from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.errors import UsageError
+from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases.transform import Transform
+from skype_assets.etl.task import Settings, Task
+
+PHASES: Final = {kind.asset: name for name, kind in KINDS.items()}
+"""The phase that makes each asset."""
+
+
+class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
+    """The folder of all checkpoints: ``SKYPE_OUTPUT_DIR`` of the process that runs the step, else ``output/``.
+
+    ``SKYPE_MAX_WORKERS`` limits the processes of one step where several runs share a machine; else it is one per core.
+    It has no fields, for the reason given at ``resources.database.Database``.
+
+    Example::
+
+        tables = Checkpoints().open("ann-2f1c", "transformed_tables")
+    """
+
+    def folder(self) -> Path:
+        """The folder, absolute; it need not exist."""
+        return Path(os.environ.get("SKYPE_OUTPUT_DIR") or "output").absolute()
+
+    def task(self, task_id: str, source: Path | None = None, database: str | None = None) -> Task:
+        """A task with its checkpoints here.
+
+        The owner's name is part of what transform makes. Nobody can give one here, so the one that was given when the
+        task was begun elsewhere (``skype-assets run``) holds, and the checkpoint fits.
+        """
+        task = Task(task_id, self.folder(), source, database)
+        recorded = states.read(task.folder.folder(Transform.asset))
+        name = recorded.inputs.get("user_display_name") if recorded else None
+        settings = Settings(user_display_name=name or None, max_workers=_max_workers())
+        return Task(task_id, self.folder(), source, database, settings)
+
+    def open(self, task_id: str, asset: str) -> PhaseTables | None:
+        """The tables of an asset of a task, read-only; None unless they are complete."""
+        return engine.open_phase(Task(task_id, self.folder()), PHASES[asset])
+
+
+def _max_workers() -> int | None:
+    text = os.environ.get("SKYPE_MAX_WORKERS")
+    if text and not text.isdecimal():
+        raise UsageError(f"SKYPE_MAX_WORKERS is {text!r}; it must be a number")
+    return int(text) if text else None

@@ -1,0 +1,47 @@
+"""Where the exports are: one folder, in which a task's export has the task's name."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from skype_assets.etl.errors import UsageError
+from skype_assets.etl.task import check_task_id
+
+ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".json")
+"""What may follow the task id in the name of an export's file. What the file really is, its content says."""
+
+
+class Exports(dg.ConfigurableResource["Exports"]):
+    """The folder of exports: ``SKYPE_EXPORTS_DIR`` of the process that runs the step, else ``exports/`` where it runs.
+
+    It has no fields, for the reason given at ``resources.database.Database``: a path in run configuration would let
+    whoever can start a run read any file.
+
+    Example::
+
+        source = Exports().find("ann-2f1c")     # exports/ann-2f1c.tar, or what `skype-assets add` linked there
+    """
+
+    def folder(self) -> Path:
+        """The folder, absolute; it need not exist."""
+        return Path(os.environ.get("SKYPE_EXPORTS_DIR") or "exports").absolute()
+
+    def find(self, task_id: str) -> Path | None:
+        """The export of a task: ``<task id><ending>`` or a folder ``<task id>``; None if there is none.
+
+        Of a link it is the target, because an export's own name is part of what the checkpoints remember of it.
+
+        Raises:
+            UsageError: the task id is none, or there is more than one export of that name.
+        """
+        inside = self.folder() / check_task_id(task_id)
+        files = [inside.with_name(inside.name + ending) for ending in ENDINGS]
+        found = [inside] * inside.is_dir() + [file for file in files if file.is_file()]
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            raise UsageError(f"task {task_id}: more than one export in {self.folder()}: {names}; leave one of them")
+        if not found:
+            return None
+        return self.folder() / found[0].readlink() if found[0].is_symlink() else found[0]

@@ -1,0 +1,34 @@
+"""How the platform's errors are told to Dagster: the one place where it is decided what is worth trying again.
+
+Explicit retry requests, not a ``RetryPolicy`` on the assets: a policy repeats whatever is raised, programming errors
+and the interrupt of someone who presses "Terminate" included.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import dagster as dg
+
+from skype_assets.etl.errors import DatabaseError, EtlError
+
+MAX_RETRIES: Final = 3
+"""How often a step is tried again, after 2, 4 and 8 seconds: enough for a database that restarts."""
+
+
+@contextmanager
+def as_failures(retry_number: int = 0) -> Generator[None, None, None]:
+    """Run a block; what goes wrong in it fails the step for good, unless trying again may help.
+
+    A database may come back and a disk may get room: the step is tried again, and resumes. Whatever else the platform
+    raises on purpose (a damaged export, a checkpoint of something else, a busy task) would only be raised again.
+
+    Args:
+        retry_number: how often the step was tried again already (``context.retry_number``).
+    """
+    try:
+        yield
+    except (DatabaseError, OSError) as error:
+        raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=2 ** (retry_number + 1)) from error
+    except EtlError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error

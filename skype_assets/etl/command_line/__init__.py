@@ -1,0 +1,49 @@
+"""The command line: ``skype-assets``. One command per file, one line for each of them here.
+
+Commands import what they work with when they run: ``skype-assets --help`` must not wait for Arrow, let alone Dagster.
+"""
+
+import io
+import signal
+import sys
+
+import click
+
+from skype_assets.etl.command_line.add import add
+from skype_assets.etl.command_line.db import db
+from skype_assets.etl.command_line.dev import dev
+from skype_assets.etl.command_line.exit_codes import Commands, terminate
+from skype_assets.etl.command_line.run import run
+from skype_assets.etl.command_line.sample import sample
+from skype_assets.etl.command_line.status import status
+
+__all__ = ["main", "skype_assets"]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="skype-assets")
+def skype_assets() -> None:
+    """Turn Skype exports into checked PostgreSQL tables.
+
+    A run can be interrupted at any instant, by anything; the same command goes on where it stopped.
+
+    \b
+    First steps:
+      skype-assets sample sample.tar     an invented export, to try things with
+      skype-assets run sample.tar        load it
+      skype-assets db psql               look at the tables (schema skype)
+      skype-assets status                what is loaded, what is not
+    """
+
+
+for command in (run, status, add, sample, db, dev):
+    skype_assets.add_command(command)
+
+
+def main() -> None:
+    """Entry point of ``skype-assets``."""
+    signal.signal(signal.SIGTERM, terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal cannot show is no reason to fail
+    skype_assets(prog_name="skype-assets")

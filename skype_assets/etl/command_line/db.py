@@ -1,0 +1,86 @@
+"""``skype-assets db``: the database that the tables are in, and its embedded server."""
+
+import os
+import shutil
+import sys
+
+import click
+
+from skype_assets.etl.command_line import terminal
+from skype_assets.etl.command_line.exit_codes import debug
+from skype_assets.etl.errors import DatabaseError
+
+
+@click.group()
+def db() -> None:
+    """The database: its URL, a prompt, its server.
+
+    It is that of SKYPE_DATABASE_URL, else of libpq's variables (PGHOST, ...), else that of the embedded server, which
+    starts when it is needed and stops when it is not.
+    """
+
+
+@db.command()
+@click.option("--with-password", is_flag=True, help="Show the password, if there is one.")
+@debug
+def url(with_password: bool) -> None:
+    """Print the connection URL; starts the embedded server if that is the database."""
+    from skype_assets.etl.database.url import database_url, without_password
+
+    chosen = database_url()
+    print(terminal.printable(chosen if with_password else without_password(chosen)))
+
+
+@db.command(context_settings={"ignore_unknown_options": True})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def psql(args: tuple[str, ...]) -> None:
+    """Open psql on the database, with ARGS (such as -c 'SELECT ...')."""
+    from skype_assets.etl.database.url import database_url, password, without_password
+
+    chosen = database_url()
+    program = _psql()
+    secret = password(chosen)
+    # By the environment: arguments can be read by everybody on the machine.
+    environment = {**os.environ, **({"PGPASSWORD": secret} if secret else {})}
+    sys.stdout.flush()
+    os.execve(program, [program, f"--dbname={without_password(chosen)}", *args], environment)
+
+
+@db.command()
+@debug
+def stop() -> None:
+    """Stop the embedded server, whoever uses it. What it was asked to keep, it has."""
+    from skype_assets.etl.database.embedded import EmbeddedServer
+
+    server = EmbeddedServer()
+    print("stopped" if server.stop() else f"not running: {terminal.printable(server.directory)}")
+
+
+@db.command()
+@debug
+def status() -> None:
+    """Show which database it is, and whether the embedded server runs. Starts nothing."""
+    from skype_assets.etl.database.embedded import EmbeddedServer
+    from skype_assets.etl.database.url import LIBPQ_TARGETS, database_url, without_password
+
+    given = [name for name in ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS) if os.environ.get(name)]
+    if given:
+        print(f"database: {terminal.printable(without_password(database_url()))} (from {given[0]})")
+    server = EmbeddedServer()
+    running = server.status()
+    state = f"running, process {running.pid}" if running else "not running"
+    print(f"embedded server: {state}, in {terminal.printable(server.directory)}{' (not used)' if given else ''}")
+    if running and not given:
+        print(f"database: {terminal.printable(server.url())}")
+
+
+def _psql() -> str:
+    """The program: the embedded server's own, else the one on the path."""
+    from skype_assets.etl.database.embedded import binaries
+
+    try:
+        return str(binaries() / "psql")
+    except DatabaseError:
+        if found := shutil.which("psql"):
+            return found
+        raise

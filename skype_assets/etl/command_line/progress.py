@@ -1,0 +1,166 @@
+"""How far a run is: bars on a terminal, plain lines anywhere else.
+
+The engine's first word about a phase says what was done before (promise I12): a bar begins there, and rates and
+remaining times are counted from there.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+from skype_assets.etl.command_line.terminal import amount, duration, percent
+
+LINES_EVERY_SECONDS: Final = 5.0
+"""How often a plain line may come."""
+
+_SPEED_WINDOW_SECONDS: Final = 300.0  # parts are large: Rich's own 30 seconds may hold one or none
+
+
+class Display(Protocol):
+    """Shows how far the phases of a run are; a context manager."""
+
+    def begin(self, phase: str) -> None:
+        """A phase begins; how much there is to do is not known yet."""
+        ...
+
+    def advance(self, phase: str, done: int, total: int, unit: str) -> None:
+        """So much of a phase is done."""
+        ...
+
+    def end(self, phase: str, note: str) -> None:
+        """A phase is complete."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def display(console: Console) -> Display:
+    """What suits the console."""
+    return Bars(console) if console.is_terminal else Lines(console)
+
+
+class Bars:
+    """One bar per phase, with percentage, amount, rate and remaining time."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description:<10}", markup=False),
+            BarColumn(),
+            _Column(lambda task: "" if task.total is None else f"{percent(int(task.completed), int(task.total)):3} %"),
+            _Column(_amounts),
+            _Column(_rate),
+            _Column(_remaining),
+            console=console,
+            speed_estimate_period=_SPEED_WINDOW_SECONDS,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._known: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def begin(self, phase: str) -> None:
+        """Add its bar."""
+        self._tasks[phase] = self._bars.add_task(phase, total=None, unit="", note="")
+
+    def advance(self, phase: str, done: int, total: int, unit: str) -> None:
+        """Move its bar."""
+        done = min(done, total)
+        if phase not in self._known:
+            # Not `update`: that would count what was done before into the rate.
+            self._known.add(phase)
+            self._bars.reset(self._tasks[phase], total=total, completed=done, unit=unit, note="")
+        else:
+            self._bars.update(self._tasks[phase], completed=done)
+
+    def end(self, phase: str, note: str) -> None:
+        """Fill its bar."""
+        task = self._bars.tasks[self._tasks[phase]]
+        total = task.total or 1
+        self._bars.update(self._tasks[phase], total=total, completed=total, note=note)
+
+
+class Lines:
+    """A line at the start and at the end of a phase, and now and then between."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._first: tuple[str, int, float] = ("", 0, 0.0)
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def begin(self, phase: str) -> None:
+        """Nothing yet: the start is said with the amount."""
+
+    def advance(self, phase: str, done: int, total: int, unit: str) -> None:
+        """Say it, if it is the first time or has not been said for a while."""
+        now, done = time.monotonic(), min(done, total)
+        share = (
+            f"{percent(done, total)} % ({amount(done, unit)} of {amount(total, unit)} {_plural(unit)}".rstrip() + ")"
+        )
+        if self._first[0] != phase:
+            self._first = (phase, done, now)
+            self._line(f"{phase}: starts at {share}")
+        elif now - self._last_line >= LINES_EVERY_SECONDS and done < total:
+            _, before, began = self._first
+            rate = (done - before) / (now - began)
+            rest = f", {amount(rate, unit)}/s, {duration((total - done) / rate)} remaining" if rate > 0 else ""
+            self._line(f"{phase}: {share}{rest}")
+
+    def end(self, phase: str, note: str) -> None:
+        """Say it."""
+        self._line(f"{phase}: complete, {note}")
+
+    def _line(self, text: str) -> None:
+        self._last_line = time.monotonic()
+        self._console.print(text)
+
+
+class _Column(ProgressColumn):
+    """A column whose text a function makes."""
+
+    def __init__(self, text: Callable[[Task], str]) -> None:
+        super().__init__()
+        self._text = text
+
+    def render(self, task: Task) -> Text:
+        return Text(self._text(task), justify="right")
+
+
+def _amounts(task: Task) -> str:
+    unit = task.fields["unit"]
+    if task.total is None or not unit:
+        return ""
+    return f"{amount(task.completed, unit)} of {amount(task.total, unit)} {_plural(unit)}".rstrip()
+
+
+def _rate(task: Task) -> str:
+    speed = task.finished_speed or task.speed
+    return f"{amount(speed, task.fields['unit'])}/s" if speed else ""
+
+
+def _remaining(task: Task) -> str:
+    if task.fields["note"]:
+        return task.fields["note"]
+    if task.finished:
+        return "finishing"  # all parts are done; totals and checks follow
+    return f"{duration(task.time_remaining)} left" if task.time_remaining is not None else ""
+
+
+def _plural(unit: str) -> str:
+    return "" if unit == "bytes" else unit

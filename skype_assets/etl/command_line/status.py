@@ -1,0 +1,180 @@
+"""``skype-assets status``: how far each task is, from the files of its checkpoints alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from skype_assets.etl.command_line import terminal
+from skype_assets.etl.command_line.exit_codes import debug
+from skype_assets.etl.errors import CheckpointError, UsageError
+
+if TYPE_CHECKING:
+    from skype_assets.etl.checkpoints.directory import Directory
+    from skype_assets.etl.checkpoints.state import PhaseState
+
+FOLDERS: Final[Mapping[str, str]] = {
+    "extract": "raw_export",
+    "transform": "transformed_tables",
+    "load": "loaded_database",
+}
+"""Folder of each phase. A test keeps it equal to what the phases say; importing them here would take a second."""
+
+_SET_ASIDE: Final = ".reset-"
+
+
+@dataclass(frozen=True)
+class PhaseStatus:
+    """Where a phase stands.
+
+    ``status`` is ``complete``, ``running`` (a living process works on it), ``interrupted`` (none does any more),
+    ``outdated`` (made from what the phase before it no longer is; done anew by the next run), ``not started``, or
+    ``damaged`` (``problem`` says how).
+    """
+
+    status: str
+    state: "PhaseState | None" = None
+    problem: str = ""
+
+    @property
+    def percent(self) -> int:
+        """Share of the phase's work that is recorded."""
+        if self.state is None:
+            return 0
+        return 100 if self.state.status == "complete" else terminal.percent(self.state.progress, self.state.total)
+
+
+@click.command()
+@click.argument("task", required=False)
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="output",
+    show_default=True,
+    help="Folder of all checkpoints.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@debug
+def status(task: str | None, output_dir: Path, as_json: bool) -> None:
+    """Show how far every task is, or one TASK in detail.
+
+    Reads the files of the checkpoints, nothing else; whatever works on a task meanwhile is not disturbed.
+    """
+    found = {name: phases_of(output_dir / name) for name in ([task] if task else _tasks(output_dir))}
+    if task:
+        _check(task, output_dir, found[task])
+    if as_json:
+        terminal.write_json({name: _as_json(phases) for name, phases in found.items()})
+    elif not found:
+        print(f"no tasks in {terminal.printable(output_dir)}; begin with: {terminal.command('run', 'FILE')}")
+    for name, phases in found.items():
+        if not as_json:
+            _show(name, phases, in_detail=task is not None)
+
+
+def phases_of(folder: Path) -> dict[str, PhaseStatus]:
+    """Where each phase of a task stands."""
+    from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
+    from skype_assets.etl.checkpoints.directory import Directory
+
+    task = Directory(folder)
+    try:
+        owner = read_owner(task)
+        is_running = owner is not None and is_alive(owner)
+    except CheckpointError:
+        is_running = False
+    phases: dict[str, PhaseStatus] = {}
+    before: PhaseState | None = None
+    for name, asset in FOLDERS.items():
+        phases[name] = _phase(task.folder(asset), before, is_running=is_running)
+        before = phases[name].state
+    return phases
+
+
+def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool) -> PhaseStatus:
+    from skype_assets.etl.checkpoints.state import read
+
+    try:
+        state = read(folder)
+    except CheckpointError as error:
+        return PhaseStatus("damaged", problem=str(error))
+    if state is None:
+        return PhaseStatus("not started")
+    if state.status == "running":
+        return PhaseStatus("running" if is_running else "interrupted", state)
+    made_from = {asset: state.inputs[asset] for asset in FOLDERS.values() if asset in state.inputs}
+    is_current = before is None or before.fingerprint in made_from.values()
+    return PhaseStatus("complete" if is_current else "outdated", state)
+
+
+def _tasks(output_dir: Path) -> list[str]:
+    """Tasks in a folder: what has a phase or an attempt in it, except what --reset moved aside."""
+    from skype_assets.etl.task import TASK_ID
+
+    if not output_dir.is_dir():
+        return []
+    return sorted(
+        folder.name
+        for folder in output_dir.iterdir()
+        if TASK_ID.fullmatch(folder.name)
+        and _SET_ASIDE not in folder.name
+        and any((folder / name).exists() for name in ("attempt.json", *FOLDERS.values()))
+    )
+
+
+def _check(task: str, output_dir: Path, phases: dict[str, PhaseStatus]) -> None:
+    from skype_assets.etl.task import check_task_id
+
+    if not (output_dir / check_task_id(task)).is_dir():
+        raise UsageError(f"there is no task {task} in {output_dir}; see {terminal.command('status')}")
+    if damaged := [phase for phase in phases.values() if phase.status == "damaged"]:
+        raise CheckpointError(damaged[0].problem)
+
+
+def _as_json(phases: dict[str, PhaseStatus]) -> dict[str, Any]:
+    return {
+        name: {"status": phase.status, "percent": phase.percent, **_details(phase)} for name, phase in phases.items()
+    }
+
+
+def _details(phase: PhaseStatus) -> dict[str, Any]:
+    state = phase.state
+    if state is None:
+        return {"problem": phase.problem} if phase.problem else {}
+    return {
+        "messages": state.counts().get("messages", 0),
+        "started_at": state.started_at.isoformat(),
+        "updated_at": state.updated_at.isoformat(),
+        "attempts": state.attempts,
+        "parts": len(state.parts),
+        "bytes": sum(file.bytes for record in state.records for file in record.files.values()),
+        "fingerprint": state.fingerprint,
+        "source_name": state.inputs["source_name"],
+        "source_size": int(state.inputs["source_size"]),
+        "source_sha256": state.inputs["source_sha256"],
+    }
+
+
+def _show(task: str, phases: dict[str, PhaseStatus], *, in_detail: bool) -> None:
+    details = {name: _details(phase) for name, phase in phases.items()}
+    source = next((d for d in details.values() if "source_name" in d), None)
+    print(task + (f"  ({terminal.printable(source['source_name'])})" if source else ""))
+    if in_detail and source:
+        print(f"  source: {terminal.size(source['source_size'])}, SHA-256 {source['source_sha256']}")
+    for name, phase in phases.items():
+        print(_line(name, phase, details[name]).rstrip())
+        if in_detail and phase.state:
+            print(f"{_more(details[name])}\n             fingerprint {details[name]['fingerprint']}")
+
+
+def _line(name: str, phase: PhaseStatus, details: dict[str, Any]) -> str:
+    if phase.state is None:
+        return f"  {name:<10} {phase.status:<12} {terminal.printable(phase.problem)}"
+    updated = terminal.when(phase.state.updated_at)
+    return f"  {name:<10} {phase.status:<12} {phase.percent:>3} %  {details['messages']:>12,} messages  {updated}"
+
+
+def _more(details: dict[str, Any]) -> str:
+    return f"             {details['parts']} parts, {terminal.size(details['bytes'])}, {details['attempts']} attempts"

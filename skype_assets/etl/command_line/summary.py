@@ -1,0 +1,138 @@
+"""The account of a run: what was seen, where it went, and how long it took."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from skype_assets.etl.command_line.terminal import command, duration, printable
+from skype_assets.etl.task import Task, export_id_for
+
+if TYPE_CHECKING:
+    from skype_assets.etl.journal import PhaseResult
+
+
+@dataclass(frozen=True)
+class PhaseRun:
+    """A complete phase. ``share_before`` is the part of its work that an earlier run had done."""
+
+    result: "PhaseResult"
+    share_before: float
+
+
+@dataclass(frozen=True)
+class _Account:
+    """What became of the messages of an export, and the rows in this export and in the database by table."""
+
+    source_name: str
+    export_id: str
+    conservation: dict[str, int]
+    conversations: int
+    loaded: dict[str, int]
+    in_database: dict[str, int]
+
+
+def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
+    """The account for programs."""
+    account = _account(phases)
+    return {
+        "task_id": task.task_id,
+        "export_id": account.export_id,
+        "phases": {
+            phase.result.phase: {
+                "status": phase.result.state.status,
+                "seconds": round(phase.result.seconds, 3),
+                "from_checkpoint": phase.result.from_checkpoint,
+                "counts": phase.result.state.counts(),
+            }
+            for phase in phases
+        },
+        "conservation": account.conservation,
+        "conversations": account.conversations,
+        "rows": account.loaded,
+        "rows_in_database": account.in_database,
+        "checkpoint_dir": str(task.folder.path),
+    }
+
+
+def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
+    """The account for people, and what to do next."""
+    account = _account(phases)
+    if all(phase.result.from_checkpoint for phase in phases):
+        console.print(f"nothing to do: {printable(account.source_name)} is loaded already (task {task.task_id})")
+    else:
+        console.print(_times(account, phases), "")
+        console.print(_rows(account), "")
+    console.print(_conservation(account), "")
+    _show_next(console, task)
+
+
+def _account(phases: Sequence[PhaseRun]) -> _Account:
+    _, transform, load = (phase.result.tables for phase in phases)
+    export = transform.summary("exports").to_pylist()[0]
+    loaded: dict[str, int] = {}
+    for row in load["loaded_parts"].to_table().to_pylist():
+        loaded[row["table"]] = loaded.get(row["table"], 0) + row["rows"]
+    in_database = {row["table"]: row["rows"] for row in load.summary("database_state").to_pylist()}
+    return _Account(
+        source_name=export["source_name"],
+        export_id=export_id_for(transform.state.inputs["source_sha256"]),
+        conservation={name: export[f"messages_{name}"] for name in ("seen", "loaded", "duplicate", "rejected")},
+        conversations=export["conversation_count"],
+        loaded={table: loaded[table] for table in in_database if table in loaded},
+        in_database=in_database,
+    )
+
+
+def _times(account: _Account, phases: Sequence[PhaseRun]) -> Table:
+    table = _table("phase", "time", "messages/s", "")
+    for phase in phases:
+        result = phase.result
+        done_now = account.conservation["seen"] * (1 - phase.share_before)
+        rate = f"{done_now / result.seconds:,.0f}" if result.seconds > 0 and not result.from_checkpoint else ""
+        note = f"{phase.share_before:.0%} from checkpoint" if phase.share_before else ""
+        taken = "" if result.from_checkpoint else duration(result.seconds)
+        table.add_row(result.phase, taken, rate, "from checkpoint" if result.from_checkpoint else note)
+    return table
+
+
+def _rows(account: _Account) -> Table:
+    table = _table("table", "rows loaded", "in the database")
+    for name, rows in account.loaded.items():
+        table.add_row(name, f"{rows:,}", f"{account.in_database[name]:,}")
+    return table
+
+
+def _conservation(account: _Account) -> Table:
+    table = _table("messages", "seen", "=  loaded", "+  duplicate", "+  rejected")
+    counts = account.conservation
+    table.add_row(
+        f"in {account.conversations:,} conversations",
+        *(f"{counts[name]:,}" for name in ("seen", "loaded", "duplicate", "rejected")),
+    )
+    return table
+
+
+def _show_next(console: Console, task: Task) -> None:
+    web = "make dev" if Path("Makefile").is_file() else command("dev")
+    steps = {
+        command("db", "psql"): "look at the tables, in the schema skype",
+        command("status", task.task_id, "--output-dir", str(task.output_dir)): "the task in detail",
+        web: "the web UI",
+    }
+    width = max(map(len, steps))
+    console.print("Next:")
+    for step, purpose in steps.items():
+        console.print(f"  {step:<{width}}  {purpose}")
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(Text(first))
+    for name in others:
+        table.add_column(Text(name), justify="right")
+    return table

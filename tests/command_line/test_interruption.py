@@ -1,0 +1,59 @@
+"""Interrupted runs: how they end, what ``status`` says of them, and that the next run goes on."""
+
+import json
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.directory import Directory
+from tests.command_line.conftest import MESSAGES, Invoke, Start
+
+RUN = ("--task-id", "mine", "--chunk-size", 10, "--max-workers", 1, "--no-report")
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_how_to_go_on_and_goes_on(
+    start: Start, invoke: Invoke, database: str, workplace: Path, sample_tar: Path, stop: signal.Signals, code: int
+) -> None:
+    process = start("run", sample_tar, *RUN, "--reset")
+    _wait_for_parts(workplace / "output" / "mine" / "transformed_tables", 20)
+    running = json.loads(invoke("status", "mine", "--json").stdout)["mine"]
+    process.send_signal(stop)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert out == ""
+    options = " ".join(map(str, RUN))
+    assert err.splitlines()[-1] == f"interrupted; resume with: skype-assets run {sample_tar} {options}"
+    assert "Traceback" not in err
+
+    assert [phase["status"] for phase in running.values()] == ["complete", "running", "not started"]
+    interrupted = json.loads(invoke("status", "--json").stdout)["mine"]
+    assert [phase["status"] for phase in interrupted.values()] == ["complete", "interrupted", "not started"]
+    before = interrupted["transform"]["percent"]
+    assert 10 <= before < 100
+
+    resumed = invoke("run", sample_tar, *RUN)
+    assert resumed.exit_code == 0
+    begun = re.search(r"transform: starts at (\d+) %", resumed.stderr)
+    assert begun
+    assert int(begun[1]) == before
+    assert "extract: complete, from checkpoint" in resumed.stderr
+    assert re.search(rf"^transform .* {before}% from checkpoint$", resumed.stdout, re.MULTILINE)
+    assert all(int(share) <= 100 for share in re.findall(r"(\d+) %", resumed.stderr))
+    account = json.loads(invoke("run", sample_tar, *RUN, "--json").stdout)["conservation"]
+    assert account["seen"] == MESSAGES
+
+
+def _wait_for_parts(phase: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        state = states.read(Directory(phase))
+        if state is not None and len(state.parts) >= count:
+            assert state.status == "running"
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no {count} parts in {phase}")

@@ -1,0 +1,103 @@
+"""``sample``, ``db``, ``dev`` and ``add``."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from skype_assets.etl.sample import write_sample
+from tests.command_line.conftest import Invoke, Start
+
+
+def test_sample_writes_what_it_says_and_nothing_over_what_is_there(invoke: Invoke, workplace: Path) -> None:
+    made = invoke("sample", "mine.tar", "--messages", 800, "--seed", 7)
+    assert made.exit_code == 0
+    write_sample(workplace / "same.tar", messages=800, seed=7)
+    written = (workplace / "mine.tar").read_bytes()
+    assert written == (workplace / "same.tar").read_bytes()
+    assert "messages                      800" in made.stdout
+    assert "skype-assets run mine.tar" in made.stdout
+    again = invoke("sample", "mine.tar")
+    assert again.exit_code == 2
+    assert (workplace / "mine.tar").read_bytes() == written
+
+
+def test_the_url_is_shown_without_its_password(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKYPE_DATABASE_URL", "postgres://reader:p%40ss@db.example/skype")
+    assert invoke("db", "url").stdout == "postgresql://reader@db.example/skype\n"
+    assert invoke("db", "url", "--with-password").stdout == "postgresql://reader:p%40ss@db.example/skype\n"
+    status = invoke("db", "status").stdout
+    assert status.startswith("database: postgresql://reader@db.example/skype (from SKYPE_DATABASE_URL)\n")
+    assert "not running" in status
+
+
+def test_psql_opens_the_database_with_the_password_out_of_sight(
+    start: Start, workplace: Path, tcp_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKYPE_DATABASE_URL", tcp_postgres_url)
+    process = start("db", "psql", "-XAtc", r"\! tr '\0' ' ' < /proc/$PPID/cmdline", "-c", "SELECT current_database()")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    command, database = out.splitlines()
+    assert "psql --dbname=postgresql://tester@127.0.0.1" in command
+    assert database == tcp_postgres_url.rsplit("/", 1)[1]
+
+
+def test_the_embedded_server_starts_on_demand_and_stops_when_told(
+    start: Start, server_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKYPE_POSTGRES_DIR", str(server_folder))
+
+    def said(*arguments: str) -> str:
+        process = start("db", *arguments)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        return out
+
+    assert "not running" in said("status")
+    assert said("url").startswith("postgresql://skype@/skype?host=")
+    assert "embedded server: running, process " in said("status")
+    assert said("stop") == "stopped\n"
+    assert said("stop").startswith("not running")
+
+
+def test_dev_needs_the_project_folder(invoke: Invoke) -> None:
+    ran = invoke("dev")
+    assert ran.exit_code == 2
+    assert ran.stderr == "error: there is no workspace.yaml here; go to the project's folder first\n"
+
+
+def test_add_registers_an_export_and_says_what_to_type(
+    start: Start, workplace: Path, sample_tar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workplace / "home").mkdir()
+    (workplace / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(workplace / "home"))
+    process = start("add", sample_tar, "--task-id", "mine")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert out.startswith("registered: mine\nNext:\n")
+    assert "--partition mine\n" in out
+    [link] = (workplace / "exports").iterdir()
+    assert link.samefile(sample_tar)
+
+
+def test_a_report_that_fails_is_a_warning_after_a_load_that_succeeded(
+    invoke: Invoke, database: str, workplace: Path, sample_tar: Path
+) -> None:
+    (workplace / "dagster.yaml").write_text("nonsense: true\n")
+    ran = invoke("run", sample_tar, "--max-workers", 1)
+    assert ran.exit_code == 0
+    warning = ran.stderr.splitlines()[-1]
+    assert warning.startswith("warning: the load is complete, but was not reported to Dagster: ")
+    assert "nothing to do" in invoke("run", sample_tar, "--no-report").stdout
+
+
+def test_the_module_and_the_script_are_the_same_program(start: Start) -> None:
+    process = start("--version")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert out.startswith("skype-assets, version ")
+    assert os.fspath(process.args[0])  # type: ignore[index]
+    assert subprocess

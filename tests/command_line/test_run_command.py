@@ -1,0 +1,183 @@
+"""``skype-assets run``: the account of a run, running again, starting again, and how it fails."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from skype_assets.etl.checkpoints.attempt import Attempt, read_owner
+from skype_assets.etl.checkpoints.directory import Directory
+from tests.command_line.conftest import MESSAGES, Invoke, Start
+
+ONE_PROCESS = ("--max-workers", 1)
+
+
+def messages_in(url: str) -> int:
+    connection = psycopg2.connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM skype.messages")
+            return cursor.fetchall()[0][0]
+    finally:
+        connection.close()
+
+
+def test_a_run_accounts_for_every_message_and_says_what_to_do_next(
+    invoke: Invoke, database: str, sample_tar: Path
+) -> None:
+    ran = invoke("run", sample_tar, *ONE_PROCESS)
+    assert ran.exit_code == 0, ran.output
+    seen, loaded, duplicate, rejected = (
+        int(figure.replace(",", "")) for figure in ran.stdout.split("conversations  ")[-1].split("\n")[0].split()
+    )
+    assert seen == MESSAGES == loaded + duplicate + rejected
+    assert messages_in(database) == loaded
+    assert "skype-assets db psql" in ran.stdout.split("Next:")[1]
+    for phase in ("extract", "transform", "load"):
+        assert f"{phase}: starts at 0 %" in ran.stderr
+        assert f"{phase}: complete, " in ran.stderr
+
+
+def test_running_again_has_nothing_to_do(invoke: Invoke, database: str, sample_tar: Path) -> None:
+    invoke("run", sample_tar, *ONE_PROCESS)
+    again = invoke("run", sample_tar, *ONE_PROCESS)
+    assert again.exit_code == 0
+    assert again.stdout.startswith("nothing to do: sample.tar is loaded already (task sample-")
+    assert again.stderr.count("from checkpoint") == 3
+
+
+def test_json_is_all_that_stdout_gets(invoke: Invoke, database: str, sample_tar: Path) -> None:
+    ran = invoke("run", sample_tar, "--json", "--task-id", "mine", "--output-dir", "kept", *ONE_PROCESS)
+    result = json.loads(ran.stdout)
+    assert result["task_id"] == "mine"
+    assert len(result["export_id"]) == 16
+    assert result["checkpoint_dir"] == "kept/mine"
+    assert list(result["phases"]) == ["extract", "transform", "load"]
+    for phase in result["phases"].values():
+        assert phase["status"] == "complete"
+        assert phase["from_checkpoint"] is False
+        assert phase["seconds"] > 0
+    assert result["phases"]["extract"]["counts"]["messages"] == MESSAGES
+    account = result["conservation"]
+    assert account["seen"] == MESSAGES == account["loaded"] + account["duplicate"] + account["rejected"]
+    assert result["rows"]["messages"] == account["loaded"] == result["rows_in_database"]["messages"]
+    assert result["conversations"] == result["rows"]["conversations"]
+    again = json.loads(invoke("run", sample_tar, "--json", "--task-id", "mine", "--output-dir", "kept").stdout)
+    assert all(phase["from_checkpoint"] for phase in again["phases"].values())
+    assert again["conservation"] == account
+
+
+def test_a_damaged_export_ends_with_code_3_and_one_line_that_names_the_byte(
+    start: Start, database: str, workplace: Path, sample_tar: Path
+) -> None:
+    with tarfile.open(sample_tar) as archive:
+        member = archive.extractfile("messages.json")
+        assert member
+        (workplace / "cut.json").write_bytes(member.read()[:20_000])
+    process = start("run", "cut.json", *ONE_PROCESS)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert out == ""
+    [line] = [line for line in err.splitlines() if not line.startswith("extract: ")]
+    assert line.startswith("error: ")
+    assert "at byte " in line
+
+
+def test_a_missing_file_is_one_line_and_code_3(invoke: Invoke, database: str) -> None:
+    ran = invoke("run", "nowhere.tar")
+    assert ran.exit_code == 3
+    assert ran.stderr == "error: nowhere.tar: cannot be read: No such file or directory. Check the path\n"
+
+
+def test_an_unreachable_database_is_found_before_anything_is_done(
+    invoke: Invoke, workplace: Path, sample_tar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKYPE_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/nothing")
+    ran = invoke("run", sample_tar)
+    assert ran.exit_code == 5
+    assert ran.stderr.startswith("error: database: ")
+    assert "secret" not in ran.output
+    assert not (workplace / "output").exists()
+
+
+def test_a_task_that_another_process_works_on_is_refused_with_code_6(
+    invoke: Invoke, database: str, workplace: Path, sample_tar: Path
+) -> None:
+    attempt = Attempt.take(Directory(workplace / "output" / "mine"))
+    try:
+        ran = invoke("run", sample_tar, "--task-id", "mine")
+        reset = invoke("run", sample_tar, "--task-id", "mine", "--reset")
+    finally:
+        attempt.release()
+    assert (ran.exit_code, reset.exit_code) == (6, 6)
+    assert ran.stderr.splitlines()[-1].startswith("error: task mine is in use by process ")
+    assert [path.name for path in (workplace / "output").iterdir()] == ["mine"]
+
+
+def test_reset_moves_everything_aside_and_starts_again(
+    invoke: Invoke, database: str, workplace: Path, sample_tar: Path
+) -> None:
+    options = (sample_tar, "--task-id", "mine", *ONE_PROCESS)
+    invoke("run", *options)
+    task = Directory(workplace / "output" / "mine")
+    files = {path.relative_to(task.path) for path in task.path.glob("*/*")}
+    former = read_owner(task)
+    ran = invoke("run", *options, "--reset", "--json")
+    assert ran.exit_code == 0
+    [aside] = (workplace / "output").glob("mine.reset-*Z")
+    assert f"moved aside: output/{aside.name}" in ran.stderr
+    assert files <= {path.relative_to(aside) for path in aside.rglob("*")}
+    assert not any(phase["from_checkpoint"] for phase in json.loads(ran.stdout)["phases"].values())
+    # An attempt from before must not take itself for one from after: epochs go on.
+    owner = read_owner(task)
+    assert former
+    assert owner
+    assert owner.epoch > former.epoch
+    assert list(json.loads(invoke("status", "--json").stdout)) == ["mine"]
+
+
+def test_names_from_outside_cannot_command_the_terminal(
+    invoke: Invoke, database: str, workplace: Path, sample_tar: Path
+) -> None:
+    name = "\x1b]0;owned\x07\u202egpj.\u2066[red]x.tar"
+    (workplace / name).write_bytes(sample_tar.read_bytes())
+    for arguments in (("run", name), ("run", name), ("status",), ("run", f"missing{name}"), ("status", name)):
+        ran = invoke(*arguments)
+        assert not set(ran.output) & set("\x1b\x07\u202e\u2066"), arguments
+        assert r"\x1b]0;owned\x07\u202egpj.\u2066[red]x.tar" in ran.output or arguments == ("run", name)
+
+
+def test_an_unexpected_error_is_one_line_that_quotes_nothing_and_debug_shows_the_rest(
+    invoke: Invoke, database: str, sample_tar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("text of a message")
+
+    monkeypatch.setattr("skype_assets.etl.checkpoints.reset.reset", broken)
+    ran = invoke("run", sample_tar, "--reset")
+    assert ran.exit_code == 70
+    assert ran.stderr.startswith("error: unexpected ValueError in test_run_command.py, line ")
+    assert "text of a message" not in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+    debugged = invoke("run", sample_tar, "--reset", "--debug")
+    assert debugged.exit_code == 70
+    assert "Traceback (most recent call last)" in debugged.stderr
+    assert "text of a message" in debugged.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_code_74_and_named(
+    invoke: Invoke, database: str, workplace: Path, sample_tar: Path
+) -> None:
+    (workplace / "file").write_text("no folder")
+    ran = invoke("run", sample_tar, "--output-dir", "file/below")
+    assert ran.exit_code == 74
+    assert ran.stderr.splitlines()[-1].startswith("error: Not a directory: ")
+
+
+@pytest.mark.parametrize("arguments", [("--chunk-size", 0), ("--max-workers", -1), ("--task-id", "../up")])
+def test_a_wrong_parameter_is_code_2(invoke: Invoke, database: str, sample_tar: Path, arguments: tuple[object]) -> None:
+    ran = invoke("run", sample_tar, *arguments)
+    assert ran.exit_code == 2
+    assert len(ran.stderr.splitlines()) == 1

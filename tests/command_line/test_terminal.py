@@ -1,0 +1,80 @@
+"""What the commands write: harmless, and with figures that people can read."""
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from skype_assets.etl.command_line import progress, terminal
+
+
+@given(st.text() | st.text(st.characters(categories=["Cc", "Cf", "Cs"])))
+def test_printable_text_is_printable_and_encodable(text: str) -> None:
+    shown = terminal.printable(text)
+    assert shown.isprintable()
+    assert shown.encode()
+    assert terminal.printable(shown) == shown
+
+
+def test_ordinary_names_stay_as_they_are() -> None:
+    assert terminal.printable("Zoë Åström, 山田 😀 [bold]") == "Zoë Åström, 山田 😀 [bold]"
+
+
+def test_json_on_stdout_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.write_json({"name": "\x1b[2J\u202eevil\udc80"})
+    written = capsys.readouterr().out
+    assert written.isascii()
+    assert json.loads(written) == {"name": "\x1b[2J\u202eevil\udc80"}
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (1_700_000, "1.7 MB"), (10**15, "1000.0 TB")],
+)
+def test_sizes(count: int, text: str) -> None:
+    assert terminal.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (12.34, "12.3 s"), (100, "1 min 40 s"), (7_300, "2 h 1 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert terminal.duration(seconds) == text
+
+
+def test_a_share_is_rounded_down_and_never_above_100() -> None:
+    assert terminal.percent(999, 1000) == 99
+    assert terminal.percent(1001, 1000) == 100
+    assert terminal.percent(0, 0) == 100
+
+
+def test_bars_begin_where_the_last_run_stopped_and_end_at_100() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120, color_system=None)
+    with progress.display(console) as shown:
+        assert isinstance(shown, progress.Bars)
+        shown.begin("extract")
+        shown.end("extract", "from checkpoint")
+        shown.begin("transform")
+        for done in (400, 700, 1100):
+            shown.advance("transform", done, 1000, "messages")
+            shown.refresh()
+        shown.end("transform", "1.0 s")
+    text = screen.getvalue()
+    shares = [int(line.split("%")[0].split()[-1]) for line in text.splitlines() if "transform" in line and "%" in line]
+    assert shares == sorted(shares)
+    assert {40, 70, 100} <= set(shares) <= {40, 70, 100}
+    assert "from checkpoint" in text
+
+
+def test_a_pipe_gets_few_lines() -> None:
+    screen = io.StringIO()
+    with progress.display(Console(file=screen)) as shown:
+        shown.begin("load")
+        for done in range(1_001):
+            shown.advance("load", done, 1000, "messages")
+        shown.end("load", "1.0 s")
+    assert screen.getvalue() == "load: starts at 0 % (0 of 1,000 messages)\nload: complete, 1.0 s\n"

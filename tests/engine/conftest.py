@@ -1,0 +1,65 @@
+"""Databases for the tests of whole runs, and one finished run from copies of which they begin."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from skype_assets.etl import engine
+from skype_assets.etl.database.url import from_config
+from skype_assets.etl.sample import write_sample
+from skype_assets.etl.task import Task
+from tests.engine.runs import task
+
+NewDatabase = Callable[..., str]
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def new_database(_embedded_server_url: str) -> NewDatabase:
+    """Makes a database as often as called, empty or like another one; they go with the server of the session."""
+
+    def create(like: str | None = None) -> str:
+        name = f"engine_{next(_numbers)}"
+        template = parse_dsn(like)["dbname"] if like else "template1"
+        connection = psycopg2.connect(_embedded_server_url)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        connection.close()
+        return from_config({**parse_dsn(_embedded_server_url), "dbname": name})
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small export with everything in it; in parts of 150 messages it has four of them, and one of media."""
+    return write_sample(tmp_path_factory.mktemp("sample") / "export.tar", messages=600).path
+
+
+@pytest.fixture(scope="session")
+def finished(sample: Path, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """A task that ran without interruption. Not to be changed: see ``copied``."""
+    uninterrupted = task("t", tmp_path_factory.mktemp("finished"), sample, new_database(), chunk_size=150)
+    engine.run(uninterrupted)
+    return uninterrupted
+
+
+@pytest.fixture
+def copied(finished: Task, new_database: NewDatabase, tmp_path: Path) -> Task:
+    """The finished task with folder and database of the test's own."""
+    shutil.copytree(finished.output_dir, tmp_path / "out")
+    return replace(finished, output_dir=tmp_path / "out", database=new_database(finished.database))
+
+
+@pytest.fixture
+def fresh(finished: Task, new_database: NewDatabase, tmp_path: Path) -> Task:
+    """The same task, not yet begun."""
+    return replace(finished, output_dir=tmp_path / "out", database=new_database())

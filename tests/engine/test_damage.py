@@ -1,0 +1,112 @@
+"""Damage and tampering are found, never loaded (promises I7, I16)."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from skype_assets.etl import engine
+from skype_assets.etl.checkpoints import parts, state
+from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.errors import CheckpointDamaged, NotConserved
+from skype_assets.etl.task import Task
+from tests.engine.database_content import digests, row_versions
+from tests.engine.runs import ASSETS, Interruption, at, interrupt, recorded_files
+
+Damage = Callable[[Path], None]
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [_flip, _truncate, Path.unlink])
+@pytest.mark.parametrize("phase", engine.PHASES)
+def test_a_damaged_part_of_a_running_phase_is_made_again(
+    phase: str, damage: Damage, fresh: Task, finished: Task
+) -> None:
+    with pytest.raises(Interruption):
+        engine.run(fresh, at(phase, 3, interrupt))
+    recorded = recorded_files(fresh)
+    table = {"extract": "messages", "transform": "messages", "load": "loaded_parts"}[phase]
+    damaged = next(name for name in recorded if name.startswith(f"{ASSETS[phase]}/{table}-00001"))
+    damage(fresh.folder.file(damaged))
+    engine.run(fresh)
+    after = recorded_files(fresh)
+    kept = {name for name, stamp in recorded.items() if after.get(name) == stamp}
+    again = {name for name in recorded if name.startswith(ASSETS[phase]) and "-00000-" not in name}
+    assert kept == recorded.keys() - again
+    assert digests(fresh.database) == digests(finished.database)
+
+
+@pytest.mark.parametrize("damage", [_flip, _truncate, Path.unlink])
+def test_a_damaged_part_of_a_finished_phase_is_named_when_it_is_read(damage: Damage, copied: Task) -> None:
+    shutil.rmtree(copied.folder.folder(ASSETS["load"]).path)
+    rows = row_versions(copied.database)
+    damaged = next((copied.folder.path / ASSETS["transform"]).glob("messages-00002-*"))
+    damage(damaged)
+    with pytest.raises(CheckpointDamaged) as found:
+        engine.run(copied)
+    assert str(damaged) in str(found.value)
+    assert found.value.exit_code == 4
+    assert row_versions(copied.database)["messages"] == rows["messages"]
+
+
+@pytest.mark.parametrize("damage", [_flip, _truncate])
+@pytest.mark.parametrize("phase", engine.PHASES)
+def test_a_damaged_state_is_named(phase: str, damage: Damage, copied: Task) -> None:
+    path = copied.folder.folder(ASSETS[phase]).file(state.STATE_FILE)
+    damage(path)
+    with pytest.raises(CheckpointDamaged) as found:
+        engine.run(copied)
+    assert str(path) in str(found.value)
+
+
+def test_a_link_in_the_place_of_a_state_is_refused(copied: Task, tmp_path: Path) -> None:
+    path = copied.folder.folder(ASSETS["extract"]).file(state.STATE_FILE)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointDamaged, match="not a regular file"):
+        engine.run(copied)
+
+
+@pytest.mark.parametrize("phase", engine.PHASES)
+def test_a_finished_phase_can_be_verified_with_sha256sum(phase: str, finished: Task) -> None:
+    folder = finished.folder.folder(ASSETS[phase]).path
+    checked = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert {line.partition(":")[0] for line in checked.stdout.splitlines()} == {p.name for p in folder.glob("*.parquet")}
+
+
+@pytest.mark.parametrize("table", ["messages", "conservation"])
+def test_a_part_that_lost_a_row_before_the_summary_is_not_conserved(table: str, fresh: Task) -> None:
+    with pytest.raises(Interruption):
+        engine.run(fresh, at("transform", 5, interrupt))
+    folder = fresh.folder.folder(ASSETS["transform"])
+    recorded = state.read(folder)
+    assert recorded
+    changed = tuple(_without_first_row(part, table, fresh) if part.number == 2 else part for part in recorded.parts)
+    folder.put(state.STATE_FILE, state.encode(msgspec.structs.replace(recorded, parts=changed)))
+    with pytest.raises(NotConserved, match="conversation ") as found:
+        engine.run_phase(fresh, "transform")
+    assert found.value.exit_code == 8
+    assert engine.open_phase(fresh, "transform") is None
+
+
+def _without_first_row(part: PartRecord, table: str, of: Task) -> PartRecord:
+    """The part with a row less, recorded as if that were right."""
+    folder = of.folder.folder(ASSETS["transform"])
+    rows: pa.Table = parts.read(folder.path, part.files[table]).read()
+    written = parts.write(folder, part.number, part.epoch, {table: rows.slice(1)})
+    return msgspec.structs.replace(part, files={**part.files, **written})
