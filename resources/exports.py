@@ -2,15 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Final
 
 import dagster as dg
 
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.task import check_task_id
-
-ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".json")
-"""What may follow the task id in the name of an export's file. What the file really is, its content says."""
+from skype_assets.etl.task import ENDINGS, check_task_id
 
 
 class Exports(dg.ConfigurableResource["Exports"]):
@@ -31,7 +27,7 @@ class Exports(dg.ConfigurableResource["Exports"]):
     def find(self, task_id: str) -> Path | None:
         """The export of a task: ``<task id><ending>`` or a folder ``<task id>``; None if there is none.
 
-        Of a link it is the target, because an export's own name is part of what the checkpoints remember of it.
+        Of a link it is the target: its name is the one that people know.
 
         Raises:
             UsageError: the task id is none, or there is more than one export of that name.

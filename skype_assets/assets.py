@@ -10,7 +10,7 @@ import dagster as dg
 
 from resources.checkpoints import PHASES, Checkpoints
 from resources.database import Database
-from resources.exports import ENDINGS, Exports
+from resources.exports import Exports
 from resources.failures import as_failures
 from skype_assets import metadata
 from skype_assets.etl import engine
@@ -20,7 +20,7 @@ from skype_assets.etl.journal import Observer, Progress
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import Transform
-from skype_assets.etl.task import Task
+from skype_assets.etl.task import ENDINGS, Task
 from skype_assets.partitions import EXPORTS, task_id_of
 
 _LOG_STEP_PERCENT = 5

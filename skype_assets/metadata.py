@@ -38,7 +38,7 @@ def of_result(result: PhaseResult) -> Metadata:
         "rows": _table(("table", "rows"), rows.items()),
         **_SPECIFIC[tables.state.phase](tables),
         **_effort(tables, rows.get("messages", 0)),
-        "source": dg.MetadataValue.text(tables.state.inputs["source_name"]),
+        "source": dg.MetadataValue.text(tables.state.source_name),
         "fingerprint": tables.state.fingerprint,
         "from_checkpoint": result.from_checkpoint,
     }

@@ -129,7 +129,13 @@ def _inputs(phase: Phase) -> dict[str, str]:
 def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, journal: Journal) -> None:
     folder = task.folder.folder(phase.asset)
     checkpoint = PhaseCheckpoint.begin(
-        attempt, folder, task_id=task.task_id, phase=phase.name, inputs=_inputs(phase), total=opened.total
+        attempt,
+        folder,
+        task_id=task.task_id,
+        phase=phase.name,
+        inputs=_inputs(phase),
+        source_name=phase.source_name,
+        total=opened.total,
     )
     checkpoint.keep(opened.confirmed(checkpoint.state.parts))
     journal.progress(checkpoint.state, opened.total)

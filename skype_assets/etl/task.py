@@ -18,7 +18,8 @@ _PROCESS_MB = 100
 _MEMORY_PER_BYTE = 6
 _LEAST_MB = 160
 _LARGEST_PART = 64 * 1024 * 1024
-_ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip", ".json")
+ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".json")
+"""How names of exports end. What a file really is, its content says."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def check_task_id(task_id: str) -> str:
 def task_id_for(source: Source) -> str:
     """A task id from an export's name and content: the same export gives the same task, wherever it lies."""
     name = source.name
-    for ending in _ENDINGS:
+    for ending in sorted(ENDINGS, key=len, reverse=True):
         if name.lower().endswith(ending):
             name = name[: -len(ending)]
             break

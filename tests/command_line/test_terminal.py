@@ -15,7 +15,7 @@ from skype_assets.etl.command_line import progress, terminal
 def test_printable_text_is_printable_and_encodable(text: str) -> None:
     shown = terminal.printable(text)
     assert shown.isprintable()
-    assert shown.encode()
+    assert shown.encode().decode() == shown
     assert terminal.printable(shown) == shown
 
 
@@ -61,7 +61,7 @@ def test_bars_begin_where_the_last_run_stopped_and_end_at_100() -> None:
         shown.begin("transform")
         for done in (400, 700, 1100):
             shown.advance("transform", done, 1000, "messages")
-            shown.refresh()
+            shown._bars.refresh()
         shown.end("transform", "1.0 s")
     text = screen.getvalue()
     shares = [int(line.split("%")[0].split()[-1]) for line in text.splitlines() if "transform" in line and "%" in line]

@@ -31,8 +31,7 @@ def _truncate(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("damage", [_flip, _truncate, Path.unlink])
-@pytest.mark.parametrize("phase", engine.PHASES)
+@pytest.mark.parametrize(("phase", "damage"), [("extract", _flip), ("transform", _truncate), ("load", Path.unlink)])
 def test_a_damaged_part_of_a_running_phase_is_made_again(
     phase: str, damage: Damage, fresh: Task, finished: Task
 ) -> None:

@@ -130,7 +130,7 @@ def read_owner(task: Directory) -> Owner | None:
         return None
     try:
         owner = msgspec.json.decode(data, type=Owner)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CheckpointDamaged(
             f"{task.file(_FILE)} is damaged ({error}); remove it if nothing works on the task"
         ) from None

@@ -37,7 +37,15 @@ class PhaseCheckpoint:
 
     @classmethod
     def begin(
-        cls, attempt: Attempt, folder: Directory, *, task_id: str, phase: str, inputs: dict[str, str], total: int
+        cls,
+        attempt: Attempt,
+        folder: Directory,
+        *,
+        task_id: str,
+        phase: str,
+        inputs: dict[str, str],
+        source_name: str,
+        total: int,
     ) -> "PhaseCheckpoint":
         """Continue the phase where it stopped, or start it; recorded parts are verified first.
 
@@ -60,6 +68,7 @@ class PhaseCheckpoint:
                 phase=phase,
                 status="running",
                 inputs=inputs,
+                source_name=source_name,
                 started_at=now,
                 updated_at=now,
                 total=total,

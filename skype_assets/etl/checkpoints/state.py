@@ -62,7 +62,8 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a phase of a task.
 
     ``inputs`` is what the phase's result depends on (source, settings, code version, fingerprint of the phase before):
-    a state whose inputs differ is not this phase's state. ``total`` is the whole work in the phase's unit.
+    a state whose inputs differ is not this phase's state. ``source_name`` is the export's file name, for people: the
+    same bytes under another name are the same export. ``total`` is the whole work in the phase's unit.
     """
 
     format_version: int
@@ -76,6 +77,7 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[PartRecord, ...] = ()
     summary: PartRecord | None = None
     attempts: int = 1
+    source_name: str = ""
 
     @property
     def progress(self) -> int:
@@ -130,7 +132,7 @@ def decode(data: bytes, where: object) -> PhaseState:
                 "use the program that wrote it, or start again with --reset"
             )
         return msgspec.json.decode(sealed.state, type=PhaseState)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CheckpointDamaged(f"{where}: unreadable ({error}); start the task again with --reset") from None
 
 

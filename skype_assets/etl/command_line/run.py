@@ -76,9 +76,9 @@ def run(
         source = _fingerprint(file, shown)
         name = task_id_for(source) if task_id is None else task_id
         task = Task(name, output_dir, file, settings=settings, fingerprint=source)
+        Session(database_url()).close()  # a database that refuses should do so now, not after extract
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")
-        Session(database_url()).close()  # a database that refuses should do so now, not after extract
         phases = _run_phases(task, shown)
     if as_json:
         terminal.write_json(summary.as_json(task, phases))

@@ -151,7 +151,7 @@ def _details(phase: PhaseStatus) -> dict[str, Any]:
         "parts": len(state.parts),
         "bytes": sum(file.bytes for record in state.records for file in record.files.values()),
         "fingerprint": state.fingerprint,
-        "source_name": state.inputs["source_name"],
+        "source_name": state.source_name,
         "source_size": int(state.inputs["source_size"]),
         "source_sha256": state.inputs["source_sha256"],
     }

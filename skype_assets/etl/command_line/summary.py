@@ -94,7 +94,7 @@ def _times(account: _Account, phases: Sequence[PhaseRun]) -> Table:
         result = phase.result
         done_now = account.conservation["seen"] * (1 - phase.share_before)
         rate = f"{done_now / result.seconds:,.0f}" if result.seconds > 0 and not result.from_checkpoint else ""
-        note = f"{phase.share_before:.0%} from checkpoint" if phase.share_before else ""
+        note = f"{int(100 * phase.share_before)} % from checkpoint" if phase.share_before else ""
         taken = "" if result.from_checkpoint else duration(result.seconds)
         table.add_row(result.phase, taken, rate, "from checkpoint" if result.from_checkpoint else note)
     return table
@@ -119,9 +119,10 @@ def _conservation(account: _Account) -> Table:
 
 def _show_next(console: Console, task: Task) -> None:
     web = "make dev" if Path("Makefile").is_file() else command("dev")
+    elsewhere = [] if task.output_dir == Path("output") else ["--output-dir", str(task.output_dir)]
     steps = {
         command("db", "psql"): "look at the tables, in the schema skype",
-        command("status", task.task_id, "--output-dir", str(task.output_dir)): "the task in detail",
+        command("status", task.task_id, *elsewhere): "the task in detail",
         web: "the web UI",
     }
     width = max(map(len, steps))

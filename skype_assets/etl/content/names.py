@@ -56,7 +56,7 @@ def conversation_kind(conversation_id: str) -> str:
 
 def conversation_key(conversation_id: str | None, index: int) -> str:
     """Return the id under which a conversation is kept; one without an id goes by its place in the file."""
-    return mri(conversation_id) or f"unknown:{index}"
+    return mri(clean(conversation_id or "")[0]) or f"unknown:{index}"
 
 
 def members(value: object) -> list[str] | None:

@@ -49,12 +49,17 @@ class Extract:
                 f"task {self._task.task_id}: the export is needed until extract is complete; name its file"
             )
         recorded = state.inputs
-        return Source(recorded["source_name"], int(recorded["source_size"]), recorded["source_sha256"])
+        return Source(state.source_name, int(recorded["source_size"]), recorded["source_sha256"])
+
+    @property
+    def source_name(self) -> str:
+        """File name of the export, for people."""
+        return self._source.name
 
     def inputs(self) -> dict[str, str]:
-        """The source: its name, size and SHA-256."""
+        """The source: its size and SHA-256."""
         source = self._source
-        return {"source_name": source.name, "source_size": str(source.size), "source_sha256": source.sha256}
+        return {"source_size": str(source.size), "source_sha256": source.sha256}
 
     @contextmanager
     def open(self, task_folder: Directory) -> Generator[OpenPhase]:

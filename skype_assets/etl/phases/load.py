@@ -64,6 +64,11 @@ class Load:
         self._task = task
         self._tables = tables
 
+    @property
+    def source_name(self) -> str:
+        """File name of the export, for people."""
+        return self._tables.state.source_name
+
     def inputs(self) -> dict[str, str]:
         """The checkpoint of transform; not the database: what that one holds is asked of its ledger."""
         source = {name: value for name, value in self._tables.state.inputs.items() if name.startswith("source_")}

@@ -58,6 +58,11 @@ class Phase(Protocol):
     version: str
     schemas: Mapping[str, pa.Schema]
 
+    @property
+    def source_name(self) -> str:
+        """File name of the export, for people."""
+        ...
+
     def inputs(self) -> dict[str, str]:
         """What the result depends on, beside the version."""
         ...

@@ -69,6 +69,11 @@ class Transform:
         self._task = task
         self._raw = raw
 
+    @property
+    def source_name(self) -> str:
+        """File name of the export, for people."""
+        return self._raw.state.source_name
+
     def inputs(self) -> dict[str, str]:
         """The raw checkpoint, and the owner's name if it was given."""
         source = {name: value for name, value in self._raw.state.inputs.items() if name.startswith("source_")}
@@ -198,7 +203,7 @@ class _OpenTransform:
         row = (
             self._export.export_id, self._task.task_id, self._export.owner_id,
             self._task.settings.user_display_name or people.called(self._export.owner_id), exported_at,
-            source["source_name"], int(source["source_size"]), bytes.fromhex(source["source_sha256"]),
+            self._raw.state.source_name, int(source["source_size"]), bytes.fromhex(source["source_sha256"]),
             seen, loaded, duplicate, rejected, conversation_count, Transform.version, None, None, "loading",
         )  # fmt: skip
         return table_from_rows(Transform.schemas["exports"], [row])

@@ -71,7 +71,7 @@ def json_value(text: bytes | msgspec.Raw | str) -> Any:
     """
     try:
         return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         plain = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
         return json.loads(plain, strict=False, parse_int=_integer)
 
