@@ -6,11 +6,13 @@ answered here and nowhere else.
 """
 
 import logging
+import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import ParamSpec, TypeVar
 
@@ -23,7 +25,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, open_complete
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.context import ETLContext
-from skype_assets.etl.errors import CheckpointMismatch, UsageError
+from skype_assets.etl.errors import CheckpointMismatch, UsageError, WorkerLost
 from skype_assets.etl.journal import Journal, Observer, PhaseResult
 from skype_assets.etl.phases import KINDS, PHASES
 from skype_assets.etl.phases.extract import Extract
@@ -152,26 +154,46 @@ def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, jou
 def _in_order(work: Iterable[Work], workers: int) -> Iterator[PartRecord]:
     """Results of the parts in their order, with at most ``workers`` of them under way."""
     parts = iter(work)
-    # Part 0 is small, and a single further one keeps one process busy: others would start for nothing.
-    first = list(islice(parts, 3)) if workers > 1 else []
-    with _executor(workers if len(first) == 3 else 1) as executor:
+    # The first part runs alone: those of a load refer to what its first one commits.
+    for part in islice(parts, 1):
+        yield part()
+    # A single further part keeps one process busy: others would start for nothing.
+    next_two = list(islice(parts, 2)) if workers > 1 else []
+    with _executor(workers if len(next_two) == 2 else 1) as executor:
         under_way: deque[Future[PartRecord]] = deque()
-        try:
-            for part in chain(first, parts):
-                under_way.append(executor.submit(part))
-                while under_way and (len(under_way) >= workers or under_way[0].done()):
-                    yield under_way.popleft().result()
-            while under_way:
+        for part in chain(next_two, parts):
+            under_way.append(executor.submit(part))
+            while under_way and (len(under_way) >= workers or under_way[0].done()):
                 yield under_way.popleft().result()
-        finally:
-            for future in under_way:
-                future.cancel()
+        while under_way:
+            yield under_way.popleft().result()
 
 
-def _executor(workers: int) -> AbstractContextManager[Executor]:
+@contextmanager
+def _executor(workers: int) -> Generator[Executor]:
+    """An executor for parts. When its block fails, what is under way is killed: a part is all or nothing."""
+    if workers == 1:
+        yield InProcess()
+        return
     # Not forked: a process that has threads (Dagster's, Arrow's) can hang its child. And without importing the
     # caller's main module, as multiprocessing would: a script that runs a pipeline at its top level would run again.
-    return InProcess() if workers == 1 else ProcessPoolExecutor(workers, context=get_context("loky"))
+    executor = ProcessPoolExecutor(workers, context=get_context("loky"), initializer=_leave_interrupts_to_parent)
+    try:
+        yield executor
+    except BrokenProcessPool as error:
+        raise WorkerLost(
+            "a worker process was killed, perhaps by the system for lack of memory; "
+            "resume, with a smaller memory_limit_mb or max_workers=1 if it happens again"
+        ) from error
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
+    executor.shutdown()
+
+
+def _leave_interrupts_to_parent() -> None:
+    # Ctrl-C reaches every process of a terminal; the one that has the workers ends them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class InProcess(Executor):

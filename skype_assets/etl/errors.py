@@ -12,6 +12,7 @@
     ├── Fenced                    7   another attempt has taken over: this one may write nothing more
     ├── NotConserved              8   seen is not loaded + duplicate + rejected
     ├── NotEnoughSpace            9   the disk has too little room for the next phase
+    ├── WorkerLost               10   a worker process was killed
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
 
@@ -94,6 +95,12 @@ class NotEnoughSpace(EtlError):
     """The disk has too little room for the next phase. Nothing was begun; make room and resume."""
 
     exit_code = 9
+
+
+class WorkerLost(EtlError):
+    """A worker process was killed. What it worked on is not committed; resume."""
+
+    exit_code = 10
 
 
 class PhaseFailed(EtlError):

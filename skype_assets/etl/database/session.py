@@ -25,7 +25,7 @@ _VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|Query was):.*", re
 class Rejected(DatabaseError):
     """PostgreSQL refused a statement. ``sqlstate`` says why (PostgreSQL documentation, appendix A)."""
 
-    def __init__(self, message: str, sqlstate: str | None) -> None:
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
 
