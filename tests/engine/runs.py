@@ -105,6 +105,15 @@ class Child:
             assert time.monotonic() < deadline, "the child never came to its pause"
             time.sleep(0.005)
 
+    def has_ended(self) -> bool:
+        return self._results.poll()
+
+    def anonymous_mb(self) -> float:
+        """Memory of its own that it has now."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        line = next((line for line in status.splitlines() if line.startswith("RssAnon:")), "RssAnon: 0 kB")
+        return int(line.split()[1]) / 1024
+
     def go_on(self) -> str:
         os.kill(self.pid, signal.SIGCONT)
         return self.result()

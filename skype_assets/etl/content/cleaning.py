@@ -8,10 +8,7 @@ import math
 import re
 from typing import Any, Final
 
-NUL_REPLACED: Final = "nul_replaced"
-SURROGATE_REPLACED: Final = "surrogate_replaced"
-NOT_FINITE: Final = "not_finite"
-NESTED_TOO_DEEP: Final = "nested_too_deep"
+from skype_assets.etl.flags import NESTED_TOO_DEEP, NOT_FINITE, NUL_REPLACED, SURROGATE_REPLACED
 
 DEEPEST: Final = 512
 """Arrays and objects within each other that are kept; Python's and PostgreSQL's own limits are not far above."""

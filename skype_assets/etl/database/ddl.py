@@ -11,7 +11,7 @@ from skype_assets.etl.tables import TABLES, Table
 
 SCHEMA: Final = "skype"
 
-_TYPES: Final = {
+POSTGRES_TYPES: Final = {
     pa.string(): "text",
     pa.int32(): "integer",
     pa.int64(): "bigint",
@@ -79,7 +79,7 @@ def create(session: Session) -> None:
         for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
             found.setdefault(table, []).append((column, type_))
         for table in TABLES.values():
-            expected = [(field.name, _TYPES[field.type]) for field in table.schema]
+            expected = [(field.name, POSTGRES_TYPES[field.type]) for field in table.schema]
             if found[table.name] != expected:
                 different = sorted({name for name, _ in set(expected) ^ set(found[table.name])}) or ["order of columns"]
                 raise DatabaseError(
@@ -103,7 +103,7 @@ def _definitions(table: Table) -> Iterator[str]:
     for field in table.schema:
         # "C" collation: keys sort by code point on every server, and comparing them is cheap.
         collation = ' COLLATE "C"' if field.name in table.key and field.type == pa.string() else ""
-        yield f"{field.name} {_TYPES[field.type]}{collation}{'' if field.nullable else ' NOT NULL'}"
+        yield f"{field.name} {POSTGRES_TYPES[field.type]}{collation}{'' if field.nullable else ' NOT NULL'}"
     yield f"PRIMARY KEY ({', '.join(table.key)})"
     if table.parent:
         key = ", ".join(TABLES[table.parent].key)

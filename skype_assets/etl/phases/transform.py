@@ -8,7 +8,7 @@ different parts, totals, people, the conservation of every conversation - is the
 # pyright: reportAttributeAccessIssue=false
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -232,10 +232,11 @@ class _MessagesPart:
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        tables = self._tables(frozenset())
-        copies = frozenset(lesser_copies(tables["messages"]))
+        made = [message_rows(batch, self.export) for batch in self._batches()]
+        copies = frozenset(lesser_copies(_joined(made, "messages")))
         if copies:
-            tables = self._tables(copies)
+            self._make_again(made, copies)
+        tables = {name: _joined(made, name) for name in _PART_TABLES}
         tables["conservation"] = self._conservation(tables, copies)
         counts = {
             "messages": tables["messages"].num_rows,
@@ -244,16 +245,12 @@ class _MessagesPart:
         }
         return self.files.write(self.raw.number, tables, began=began, progress=self.progress, counts=counts)
 
-    def _tables(self, left_out: frozenset[int]) -> dict[str, pa.Table]:
-        """The part's tables without the messages at some source offsets."""
-        made: dict[str, list[pa.Table]] = {name: [Transform.schemas[name].empty_table()] for name in _PART_TABLES}
-        for batch in self._batches():
-            if left_out:
-                kept = [offset not in left_out for offset in batch["offset"].to_pylist()]
-                batch = batch.filter(pa.array(kept, pa.bool_()))
-            for name, rows in message_rows(batch, self.export).items():
-                made[name].append(rows)
-        return {name: pa.concat_tables(tables) for name, tables in made.items()}
+    def _make_again(self, made: list[dict[str, pa.Table]], left_out: frozenset[int]) -> None:
+        """Make those batches again that have messages at some source offsets, without them and what hangs on them."""
+        for number, batch in enumerate(self._batches()):
+            kept = [offset not in left_out for offset in batch["offset"].to_pylist()]
+            if not all(kept):
+                made[number] = message_rows(batch.filter(pa.array(kept, pa.bool_())), self.export)
 
     def _batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         if "messages" in self.raw.files:
@@ -261,17 +258,26 @@ class _MessagesPart:
             yield from file.iter_batches(self.batch_size, columns=columns, use_threads=False)
 
     def _conservation(self, tables: dict[str, pa.Table], copies: frozenset[int]) -> pa.Table:
-        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        seen: Counter[tuple[int, str | None]] = Counter()
+        duplicate: Counter[tuple[int, str | None]] = Counter()
         for batch in self._batches(["conversation_index", "conversation_id", "offset"]):
-            for index, conversation_id, offset in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                account = counts[conversation_key(conversation_id, index)]
-                account[0] += 1
-                account[2] += offset in copies
-        for conversation_id in tables["messages"]["conversation_id"].to_pylist():
-            counts[conversation_id][1] += 1
-        for conversation_id in tables["rejects"]["conversation_id"].to_pylist():
-            counts[conversation_id][3] += 1
+            indexes, ids, offsets = (column.to_pylist() for column in batch.columns)
+            seen.update(zip(indexes, ids, strict=True))
+            if copies:
+                duplicate.update((i, c) for i, c, at in zip(indexes, ids, offsets, strict=True) if at in copies)
+        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        for (index, conversation_id), count in seen.items():
+            account = counts[conversation_key(conversation_id, index)]
+            account[0] += count
+            account[2] += duplicate[index, conversation_id]
+        for place, table in ((1, "messages"), (3, "rejects")):
+            for conversation_id, count in Counter(tables[table]["conversation_id"].to_pylist()).items():
+                counts[conversation_id][place] += count
         return table_from_rows(CONSERVATION, [(key, *counts[key]) for key in sorted(counts)])
+
+
+def _joined(made: Sequence[Mapping[str, pa.Table]], name: str) -> pa.Table:
+    return pa.concat_tables([Transform.schemas[name].empty_table(), *(tables[name] for tables in made)])
 
 
 def _balance(conversation_id: str, listed: int, account: Sequence[int], counted: int) -> None:

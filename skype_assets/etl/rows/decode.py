@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from skype_assets.etl.content.cleaning import clean, clean_json
+from skype_assets.etl.flags import CONTENT_NOT_TEXT, INVALID_UTF8
 
 NOT_AN_OBJECT: Final = "not an object"
 NOT_JSON: Final = "not readable as JSON"
@@ -100,7 +101,7 @@ def _decode_one(raw: bytes, row: int, decoded: Decoded) -> Message | None:
 def _tolerant(raw: bytes, flags: set[str]) -> Message | str:
     text = raw.decode("utf-8", "replace")
     if not _is_utf8(raw):
-        flags.add("invalid_utf8")
+        flags.add(INVALID_UTF8)
     try:
         value = json.loads(text, strict=False, parse_int=_integer)
     except ValueError:
@@ -116,7 +117,7 @@ def _tolerant(raw: bytes, flags: set[str]) -> Message | str:
     if isinstance(identity, int) and not isinstance(identity, bool):
         identity = str(identity)
     if content is not None and not isinstance(content, str):
-        flags.add("content_not_text")
+        flags.add(CONTENT_NOT_TEXT)
         content = json_text(_clean_json(content, flags))
     references = value.get("amsreferences")
     properties = json_text(_clean_json(value.get("properties"), flags)).encode()

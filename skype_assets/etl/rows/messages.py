@@ -16,6 +16,13 @@ from skype_assets.etl.content.plain_text import plain_text
 from skype_assets.etl.content.reactions import reactions
 from skype_assets.etl.content.times import iso_instants, milliseconds
 from skype_assets.etl.content.uri_object import attachments
+from skype_assets.etl.flags import (
+    CONTENT_MISSING,
+    ID_MISSING,
+    SENT_AT_FROM_ID,
+    SENT_AT_FROM_VERSION,
+    SENT_AT_MISSING,
+)
 from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
 from skype_assets.etl.rows.media import StoredObject
 from skype_assets.etl.tables import REJECTS, TABLES
@@ -104,7 +111,7 @@ class _Rows:
         }
         for row, message in enumerate(messages):
             if message.content is None:
-                self._flag(row, "content_missing")
+                self._flag(row, CONTENT_MISSING)
         columns["flags"] = [sorted(self._flags[row]) if row in self._flags else [] for row in range(count)]
         return pa.table([_array(columns.get(f.name), f.type, count) for f in schema], schema=schema)
 
@@ -149,7 +156,7 @@ class _Rows:
         identity = message.id.strip() if message.id else ""
         if identity:
             return identity
-        self._flag(row, "id_missing")
+        self._flag(row, ID_MISSING)
         return f"unknown:{self._raw['sha256'][row].as_py().hex()[:16]}"
 
     def _sent_at(self) -> pa.Array:
@@ -164,11 +171,11 @@ class _Rows:
         return pa.array(values, pa.int64()).cast(TABLES["messages"].schema.field("sent_at").type)
 
     def _guessed_time(self, message: Message) -> tuple[int | None, str]:
-        for value, flag in ((message.id, "sent_at_from_id"), (message.version, "sent_at_from_version")):
+        for value, flag in ((message.id, SENT_AT_FROM_ID), (message.version, SENT_AT_FROM_VERSION)):
             instant = milliseconds(value)
             if instant is not None:
                 return instant, flag
-        return None, "sent_at_missing"
+        return None, SENT_AT_MISSING
 
     def _instants(self, name: str) -> pa.Array:
         return pa.array(self._property(milliseconds, name), pa.int64())

@@ -1,0 +1,35 @@
+"""The flags of a row: what had to be changed or guessed to store a message (format reference, 2.6 and 5.1).
+
+They stand in ``messages.flags``. A message without flags is stored as it was exported; of one with flags the raw
+checkpoint has the bytes as they were. ``docs/flags.md`` is made from this list.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+NUL_REPLACED: Final = "nul_replaced"
+SURROGATE_REPLACED: Final = "surrogate_replaced"
+INVALID_UTF8: Final = "invalid_utf8"
+NOT_FINITE: Final = "not_finite"
+NESTED_TOO_DEEP: Final = "nested_too_deep"
+CONTENT_MISSING: Final = "content_missing"
+CONTENT_NOT_TEXT: Final = "content_not_text"
+ID_MISSING: Final = "id_missing"
+SENT_AT_FROM_ID: Final = "sent_at_from_id"
+SENT_AT_FROM_VERSION: Final = "sent_at_from_version"
+SENT_AT_MISSING: Final = "sent_at_missing"
+
+FLAGS: Final[Mapping[str, str]] = {
+    NUL_REPLACED: "U+0000 in a string, which PostgreSQL cannot store, was replaced by U+FFFD",
+    SURROGATE_REPLACED: "half of a surrogate pair, which no encoding takes, was replaced by U+FFFD",
+    INVALID_UTF8: "bytes that are no UTF-8 were replaced by U+FFFD",
+    NOT_FINITE: "a number that is NaN or infinite, which JSON does not have, became null",
+    NESTED_TOO_DEEP: "arrays or objects more than 512 levels deep became null",
+    CONTENT_MISSING: "the message has no content; its text is empty",
+    CONTENT_NOT_TEXT: "the content is no string; its JSON text was kept instead",
+    ID_MISSING: "the message has no id; it was made from the SHA-256 of its bytes, as `unknown:` and 16 hex digits",
+    SENT_AT_FROM_ID: "the time of sending is missing or unreadable; it was taken from the id",
+    SENT_AT_FROM_VERSION: "neither the time of sending nor the id tells when; it was taken from the version",
+    SENT_AT_MISSING: "neither the time of sending nor id nor version tells when; `sent_at` is null",
+}
+"""What each flag means."""
