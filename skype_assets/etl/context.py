@@ -1,26 +1,25 @@
 """``ETLContext``: the state of a task as the documented API shows it, and its journal while it runs."""
 
 import dataclasses
-import json
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
-
-import psutil
+from typing import Any, Self
 
 from skype_assets.etl import manifest as manifests
 from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
+from skype_assets.etl.checkpoints.copying import copy_phase
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase import open_complete
-from skype_assets.etl.database.url import ALIASES, SECRETS, from_config, normalize, without_password
-from skype_assets.etl.errors import EtlError, UsageError
+from skype_assets.etl.database.url import ALIASES, SECRETS, from_config, normalize, password, without_password
+from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch, UsageError
 from skype_assets.etl.export.source import Source
-from skype_assets.etl.manifest import ContextReport, ErrorReport, Manifest, PhaseReport, SourceReport
+from skype_assets.etl.history import History
+from skype_assets.etl.manifest import ContextReport, Manifest, SourceReport
 from skype_assets.etl.phases import KINDS, PHASES
 from skype_assets.etl.task import Settings, Task, check_task_id, export_id_for
 
@@ -29,10 +28,8 @@ logger = logging.getLogger(__name__)
 DbConfig = Mapping[str, object] | str | None
 """Connection parameters as libpq names them, or a URL; None = by environment, else the embedded server."""
 
-_MB: Final = 1024 * 1024
 
-
-class ETLContext:
+class ETLContext(History):
     """The state of one task: where its checkpoints are, how far it is, what happened.
 
     Args:
@@ -48,10 +45,7 @@ class ETLContext:
     Attributes:
         task_id: see above; None until the export is known.
         start_time: when the task was begun, UTC.
-        current_phase: the phase under way, or None.
-        phase_results: ``PhaseReport`` of each phase that was begun.
-        errors: ``ErrorReport`` of each error met.
-        metrics: figures over the run: ``peak_memory_mb``, ``total_duration_seconds``, ...
+        current_phase, phase_results, errors, metrics: see ``History``.
         file_source: path of the export, or None.
         source: name, size and SHA-256 of the export, or None.
     """
@@ -67,41 +61,43 @@ class ETLContext:
         max_workers: int | None = None,
         task_id: str | None = None,
     ) -> None:
-        self.settings = Settings(
-            chunk_size=chunk_size,
-            batch_size=batch_size,
-            memory_limit_mb=memory_limit_mb,
-            parallel_processing=parallel_processing,
-            max_workers=max_workers,
+        super().__init__(
+            Settings(
+                chunk_size=chunk_size,
+                batch_size=batch_size,
+                memory_limit_mb=memory_limit_mb,
+                parallel_processing=parallel_processing,
+                max_workers=max_workers,
+            )
         )
         self.db_config = db_config
         self.output_dir = Path(output_dir) if output_dir is not None else None
         self.task_id = check_task_id(task_id) if task_id is not None else None
         self.start_time = datetime.now(UTC)
-        self.current_phase: str | None = None
-        self.phase_results: dict[str, PhaseReport] = {}
-        self.errors: list[ErrorReport] = []
-        self.metrics: dict[str, float] = {}
         self.file_source: Path | None = None
         self.source: Source | None = None
 
     @classmethod
     def for_task(cls, task: Task) -> Self:
-        """The context of a task: as its manifest has it, if there is one, with this run's settings and database."""
-        path = task.output_dir / manifests.file_name(task.task_id)
-        context = cls.load_from_checkpoint_file(path) if path.is_file() else cls(task_id=task.task_id)
-        context.settings, context.output_dir = task.settings, task.output_dir
-        context.db_config = task.database if task.database is not None else context.db_config
-        if task.source is not None:
-            context.file_source, context.source = task.source, task.fingerprint or context.source
+        """The context of a task that is about to run: its history is what its manifest has, if there is one."""
+        context = cls(task.database, task.output_dir, task_id=task.task_id)
+        context.settings, context.file_source, context.source = task.settings, task.source, task.fingerprint
+        context.recall()
         return context
 
     @property
     def database(self) -> str | None:
-        """libpq URL of the database; None if it is left to the environment."""
-        if self.db_config is None or self.db_config == {}:
+        """libpq URL of the database; None if it is left to the environment.
+
+        A manifest has no password: SKYPE_DATABASE_URL provides it, if it names the same database.
+        """
+        if not self.db_config:
             return None
-        return normalize(self.db_config) if isinstance(self.db_config, str) else from_config(self.db_config)
+        url = normalize(self.db_config) if isinstance(self.db_config, str) else from_config(self.db_config)
+        environment = os.environ.get("SKYPE_DATABASE_URL", "")
+        if not environment or password(url) is not None or without_password(environment) != without_password(url):
+            return url
+        return normalize(environment)
 
     @property
     def task(self) -> Task:
@@ -123,10 +119,17 @@ class ETLContext:
 
     @property
     def checkpoints(self) -> dict[str, dict[str, Any]]:
-        """The completed phases, in order: fingerprint, rows per table, parts, and when they were completed."""
+        """The completed phases, in order: fingerprint, rows per table, parts, and when they were completed.
+
+        A damaged one ends the list: the next run makes it again, or says why it cannot.
+        """
         found: dict[str, dict[str, Any]] = {}
         for phase in PHASES:
-            tables = self._tables(phase)
+            try:
+                tables = self._tables(phase)
+            except CheckpointDamaged as damage:
+                logger.warning("%s cannot be used: %s", phase, damage)
+                break
             if tables is None:
                 break
             state = tables.state
@@ -149,9 +152,15 @@ class ETLContext:
         return self._tables("transform")
 
     def set_file_source(self, file_path: str | os.PathLike[str], source: Source | None = None) -> None:
-        """Say which export the task is about; ``source`` if its fingerprint is known already."""
-        self.file_source = Path(file_path)
-        self.source = source
+        """Say which export the task is about; ``source`` if its fingerprint is known already.
+
+        Raises:
+            CheckpointMismatch: the task is about another one.
+        """
+        if source is not None:
+            self._refuse_other_than(source)
+            self.source = source
+        self.file_source = Path(file_path).absolute()
 
     def forget_file_source(self) -> None:
         """Say that the export is not at hand; what is known of it stays."""
@@ -167,85 +176,10 @@ class ETLContext:
         task = self.task
         return str(task.output_dir / manifests.file_name(task.task_id))
 
-    def start_phase(self, phase_name: str, total_conversations: int = 0, total_messages: int = 0) -> None:
-        """Note that a phase begins; the totals, if known, are what is expected of it.
-
-        Raises:
-            UsageError: there is no such phase, or another one is under way.
-        """
-        if phase_name not in PHASES:
-            raise UsageError(f"there is no phase {phase_name!r}; the phases are {', '.join(PHASES)}")
-        if self.current_phase is not None:
-            raise UsageError(f"phase {self.current_phase} is under way; end it before {phase_name} begins")
-        self.current_phase = phase_name
-        self.phase_results[phase_name] = PhaseReport(
-            status="running",
-            started_at=datetime.now(UTC),
-            total_conversations=total_conversations,
-            total_messages=total_messages,
-        )
-
-    def update_progress(self, conversations: int = 0, messages: int = 0) -> None:
-        """Add what was processed since the last call to the phase under way."""
-        report = self._running()
-        report.conversations += conversations
-        report.messages += messages
-        self.check_memory()
-
-    def end_phase(self, result: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Note that the phase under way has ended, and return its figures.
-
-        Args:
-            result: what is known of it: ``status``, ``conversations``, ``messages``, ``from_checkpoint`` replace what
-                was noted; anything else is kept under ``details`` and must be JSON-serialisable.
-        """
-        report = self._running()
-        details = dict(result or {})
-        json.dumps(details)
-        report.status = details.pop("status", "completed")
-        for name in ("conversations", "messages", "from_checkpoint", "duration_seconds"):
-            if name in details:
-                setattr(report, name, details.pop(name))
-        report.ended_at = datetime.now(UTC)
-        if "duration_seconds" not in (result or {}):
-            report.duration_seconds = (report.ended_at - report.started_at).total_seconds()
-        report.messages_per_second = report.messages / report.duration_seconds if report.duration_seconds else 0.0
-        report.details = details
-        self.check_memory()
-        phase, self.current_phase = self.current_phase, None
-        return {"phase": phase, **manifests.plain(report)}
-
-    def check_memory(self) -> float:
-        """Anonymous memory of this process and its workers now, in MB; warns above the limit."""
-        used = _memory_mb()
-        self.metrics["peak_memory_mb"] = max(self.metrics.get("peak_memory_mb", 0.0), used)
-        if self.current_phase is not None:
-            report = self.phase_results[self.current_phase]
-            report.peak_memory_mb = max(report.peak_memory_mb, used)
-        if used > self.settings.memory_limit_mb:
-            logger.warning("%.0f MB in use, the limit is %d MB", used, self.settings.memory_limit_mb)
-        return used
-
-    def record_error(self, phase: str, error: BaseException, fatal: bool = False) -> None:
-        """Note an error; a fatal one ends the phase as failed.
-
-        Of errors that are not the platform's own only the type is kept: their text may hold anything.
-        """
-        message = str(error) if isinstance(error, EtlError) else ""
-        self.errors.append(
-            ErrorReport(phase=phase, type=type(error).__name__, message=message, fatal=fatal, at=datetime.now(UTC))
-        )
-        if fatal and phase in self.phase_results:
-            report = self.phase_results[phase]
-            report.status, report.ended_at = "failed", datetime.now(UTC)
-            report.duration_seconds = (report.ended_at - report.started_at).total_seconds()
-            self.current_phase = None
-
-    def note_interruption(self) -> None:
-        """Note that the phase under way was left by an attempt that is dead. Only for the attempt that took over."""
-        if self.current_phase is not None:
-            self.phase_results[self.current_phase].status = "interrupted"
-            self.current_phase = None
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything to resume."""
+        return self.task.folder.folder(KINDS[PHASES[0]].asset).file(states.STATE_FILE).is_file()
 
     def can_resume_from_phase(self, phase_name: str) -> bool:
         """Whether the phases before this one are complete, so that a run can begin with it."""
@@ -288,7 +222,8 @@ class ETLContext:
         folder = task.output_dir if checkpoint_dir is None else Path(checkpoint_dir)
         Directory(folder).make()
         if folder.resolve() != task.output_dir.resolve() and task.folder.path.is_dir():
-            _copy_checkpoint(task, Directory(folder / task.task_id))
+            for kind in KINDS.values():
+                copy_phase(task.folder.folder(kind.asset), Directory(folder / task.task_id / kind.asset))
         Directory(folder).put(manifests.file_name(task.task_id), self.encoded())
         return str(folder / manifests.file_name(task.task_id))
 
@@ -302,20 +237,51 @@ class ETLContext:
         path = Path(checkpoint_file)
         context = cls._restored(manifests.load(path))
         context.output_dir = path.parent
+        owner = read_owner(context.task.folder)
+        if owner is None or not is_alive(owner):
+            context.note_interruption()
         return context
+
+    def recall(self) -> None:
+        """Take over what the task's manifest tells of earlier runs, if there is one.
+
+        Raises:
+            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``; or it is another task's or export's.
+        """
+        path = Path(self.checkpoint_file)
+        if not os.path.lexists(path):
+            return
+        manifest = manifests.load(path)
+        if manifest.context.task_id != self.task_id:
+            raise CheckpointMismatch(f"{path}: task_id is {manifest.context.task_id!r}, its name says {self.task_id!r}")
+        path, source = self.file_source, self.source
+        self._take_over(manifest)
+        if path is not None:
+            self.set_file_source(path, source)
 
     @classmethod
     def _restored(cls, manifest: Manifest) -> Self:
         report = manifest.context
-        context = cls(db_config=report.db_config or None, task_id=report.task_id)
-        context.settings = Settings(**report.settings)
-        context.start_time, context.current_phase = report.start_time, report.current_phase
-        context.phase_results, context.errors = report.phase_results, report.errors
-        context.metrics = report.metrics
-        context.file_source = Path(report.file_source) if report.file_source is not None else None
-        if manifest.source is not None:
-            context.source = Source(manifest.source.name, manifest.source.size, manifest.source.sha256)
+        context = cls(report.db_config.get("url") or report.db_config, task_id=report.task_id)
+        context.settings = report.settings
+        context._take_over(manifest)
         return context
+
+    def _take_over(self, manifest: Manifest) -> None:
+        report = manifest.context
+        self.start_time, self.current_phase = report.start_time, report.current_phase
+        self.phase_results, self.errors, self.metrics = report.phase_results, report.errors, report.metrics
+        self.file_source = Path(report.file_source) if report.file_source is not None else None
+        self.source = Source(**manifests.plain(manifest.source)) if manifest.source is not None else None
+
+    def _refuse_other_than(self, source: Source) -> None:
+        for field in ("size", "sha256"):
+            known, given = getattr(self.source or source, field), getattr(source, field)
+            if known != given:
+                raise CheckpointMismatch(
+                    f"task {self.task_id}: source_{field} of its export is {known!r}, "
+                    f"now it is {given!r} ({source.name}); use another task id, or --reset to start again"
+                )
 
     def _manifest(self) -> Manifest:
         task = self.task
@@ -339,7 +305,7 @@ class ETLContext:
                 metrics=self.metrics,
                 export_id=self.export_id,
                 file_source=str(self.file_source) if self.file_source is not None else None,
-                settings=manifests.plain(self.settings),
+                settings=self.settings,
                 db_config=_without_secrets(self.db_config),
             ),
             source=SourceReport(**vars(self.source)) if self.source else None,
@@ -351,11 +317,6 @@ class ETLContext:
         kind = KINDS[phase]
         return open_complete(Directory(self.output_dir / self.task_id / kind.asset), kind.schemas)
 
-    def _running(self) -> PhaseReport:
-        if self.current_phase is None:
-            raise UsageError("no phase is under way; begin one with start_phase")
-        return self.phase_results[self.current_phase]
-
 
 def _without_secrets(db_config: DbConfig) -> dict[str, Any]:
     if db_config is None:
@@ -363,33 +324,3 @@ def _without_secrets(db_config: DbConfig) -> dict[str, Any]:
     if isinstance(db_config, str):
         return {"url": without_password(normalize(db_config))}
     return {name: value for name, value in db_config.items() if ALIASES.get(name, name) not in SECRETS}
-
-
-def _copy_checkpoint(task: Task, to: Directory) -> None:
-    """Copy a task's folder; part files never change, so that a link is as good as a copy."""
-    for kind in KINDS.values():
-        phase = task.folder.folder(kind.asset)
-        target = to.folder(kind.asset).make()
-        for name in phase.names():
-            if name.endswith(".parquet"):
-                target.remove(name)
-                try:
-                    os.link(phase.file(name), target.file(name))
-                except OSError:  # another file system
-                    with target.create(name) as stream, phase.file(name).open("rb") as original:
-                        shutil.copyfileobj(original, stream)
-            else:
-                target.put(name, phase.get(name))
-
-
-def _memory_mb() -> float:
-    process = psutil.Process()
-    return sum(_anonymous(p) for p in (process, *process.children(recursive=True))) / _MB
-
-
-def _anonymous(process: psutil.Process) -> int:
-    try:
-        memory = process.memory_info()
-    except psutil.Error:  # it has just ended
-        return 0
-    return memory.rss - getattr(memory, "shared", 0)

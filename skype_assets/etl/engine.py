@@ -6,26 +6,30 @@ answered here and nowhere else.
 """
 
 import logging
+import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import ParamSpec, TypeVar
 
 from loky import ProcessPoolExecutor
 from loky.backend import get_context
 
+from skype_assets.etl import space
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, open_complete
-from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, damaged_file, open_complete
+from skype_assets.etl.checkpoints.state import PartRecord, PhaseState
 from skype_assets.etl.context import ETLContext
-from skype_assets.etl.errors import CheckpointMismatch, UsageError, WorkerLost
+from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch, UsageError, WorkerLost
 from skype_assets.etl.journal import Journal, Observer, PhaseResult
 from skype_assets.etl.phases import KINDS, PHASES
 from skype_assets.etl.phases.extract import Extract
@@ -62,20 +66,17 @@ def run_phase(
     Raises:
         TaskBusy, Fenced: see ``checkpoints.attempt``.
         CheckpointMismatch: what is recorded belongs to another source or configuration.
+        CheckpointDamaged: a state is, or raw parts are and the export is not at hand. Other parts are made again.
+        NotEnoughSpace: see ``space``.
         InvalidExport, DatabaseError, NotConserved: see ``errors``.
     """
     attempt = Attempt.take(task.folder)
     try:
-        journal = Journal(task, name, attempt, context or ETLContext.for_task(task), observer)
-        phase = _phase(task, name)
-        tables = _reusable(task, phase)
-        if tables is not None:
-            return journal.reused(tables)
-        with journal.running(), phase.open(task.folder) as opened:
-            _complete(task, phase, opened, attempt, journal)
-        tables = open_complete(task.folder.folder(phase.asset), phase.schemas)
-        assert tables is not None, "the phase has just been completed"
-        return journal.completed(tables)
+        run = _Run(task, attempt, context or ETLContext.for_task(task), observer)
+        try:
+            return _run_phase(run, name)
+        except CheckpointDamaged as damage:
+            return _repair(run, name, damage)
     finally:
         attempt.release()
 
@@ -84,6 +85,61 @@ def open_phase(task: Task, name: str) -> PhaseTables | None:
     """The tables of a phase as they are on disk; None unless it is complete. Needs no attempt and changes nothing."""
     kind = KINDS[name]
     return open_complete(task.folder.folder(kind.asset), kind.schemas)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the phases share that one attempt runs."""
+
+    task: Task
+    attempt: Attempt
+    context: ETLContext
+    observer: Observer | None
+
+
+def _run_phase(run: _Run, name: str, *, is_damaged: bool = False) -> PhaseResult:
+    """Run a phase; a damaged one goes on behind its last valid part, complete or not."""
+    task = run.task
+    journal = Journal(task, name, run.attempt, run.context, run.observer)
+    phase = _phase(task, name)
+    folder = task.folder.folder(phase.asset)
+    state = states.read(folder)
+    _refuse_another(run, phase, state)
+    tables = _reusable(task, phase, state) if state is not None and not is_damaged else None
+    if tables is not None:
+        return journal.reused(tables)
+    space.check(task, name, state if state is not None and state.inputs == _inputs(phase) else None)
+    with journal.running(), phase.open(task.folder) as opened:
+        _complete(task, phase, opened, run.attempt, journal)
+    tables = open_complete(folder, phase.schemas)
+    assert tables is not None, "the phase has just been completed"
+    return journal.completed(tables)
+
+
+def _repair(run: _Run, name: str, damage: CheckpointDamaged) -> PhaseResult:
+    """Run a phase after making again what is damaged of those before it.
+
+    Raises:
+        CheckpointDamaged: it is no recorded part, or it came from an export that is not at hand.
+    """
+    damaged = [phase for phase in PHASES[: PHASES.index(name) + 1] if _is_damaged(run.task, phase)]
+    if not damaged:
+        raise damage
+    if "extract" in damaged and (run.task.source is None or not run.task.source.exists()):
+        raise CheckpointDamaged(
+            f"{damage}\nonly the export can replace it, and that is not at hand: name its file, or restore this one"
+        ) from damage
+    logger.warning("%s; done again from the first damaged part on: %s", damage, ", ".join(damaged))
+    for phase in damaged:
+        if phase != name:
+            _run_phase(run, phase, is_damaged=True)
+    return _run_phase(run, name, is_damaged=name in damaged)
+
+
+def _is_damaged(task: Task, name: str) -> bool:
+    folder = task.folder.folder(KINDS[name].asset)
+    state = states.read(folder)
+    return state is not None and any(damaged_file(folder, record) for record in state.records)
 
 
 def _phase(task: Task, name: str) -> Phase:
@@ -96,31 +152,39 @@ def _phase(task: Task, name: str) -> Phase:
     return Transform(task, upstream) if name == "transform" else Load(task, upstream)
 
 
-def _reusable(task: Task, phase: Phase) -> PhaseTables | None:
-    """The phase's tables if they are complete and are what the phase would make; refuses what is not this task's."""
-    folder = task.folder.folder(phase.asset)
-    state = states.read(folder)
-    if state is None:
-        return None
-    inputs = _inputs(phase)
-    recorded, now = {"task_id": state.task_id, **state.inputs}, {"task_id": task.task_id, **inputs}
+def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
+    """Refuse a checkpoint of another task or export. If it is gone, the manifest still tells which export it was."""
+    task, source = run.task, run.context.source
+    recorded = {"task_id": state.task_id, **state.inputs} if state is not None else {}
+    if state is None and source is not None:
+        recorded = {"source_sha256": source.sha256, "source_size": str(source.size)}
+    now = {"task_id": task.task_id, **phase.inputs()}
     for field in _IDENTITY:
         if field in now and now[field] != recorded.get(field, now[field]):
             raise CheckpointMismatch(
                 f"task {task.task_id}: {field} of the {phase.name} checkpoint is {recorded[field]!r}, "
                 f"now it is {now[field]!r}; use another task id, or --reset to start again"
             )
+    if state is None and run.context.get_phase_status(phase.name) == "completed":
+        logger.warning("%s is done again: its checkpoint is gone from %s", phase.name, task.folder.path)
+
+
+def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None:
+    """The phase's tables if they are complete and are what the phase would make."""
+    inputs = _inputs(phase)
     if state.inputs != inputs:
         changed = sorted(name for name in inputs if inputs[name] != state.inputs.get(name))
         logger.warning("%s is done anew: changed since its checkpoint: %s", phase.name, ", ".join(changed))
         return None
-    tables = open_complete(folder, phase.schemas)
+    tables = open_complete(task.folder.folder(phase.asset), phase.schemas)
     if tables is None:
         return None
     with phase.open(task.folder) as opened:
-        if len(opened.confirmed(tables.state.parts)) < len(tables.state.parts):
-            logger.warning("%s is done again: the database no longer holds what was loaded", phase.name)
-            return None
+        confirmed = len(opened.confirmed(state.parts))
+    if confirmed < len(state.parts):
+        reason = "the database no longer holds it" if phase.name == "load" else "what it was made from has changed"
+        logger.warning("%s is done again from part %d on: %s", phase.name, confirmed, reason)
+        return None
     return tables
 
 
@@ -177,7 +241,9 @@ def _executor(workers: int) -> Generator[Executor]:
         return
     # Not forked: a process that has threads (Dagster's, Arrow's) can hang its child. And without importing the
     # caller's main module, as multiprocessing would: a script that runs a pipeline at its top level would run again.
-    executor = ProcessPoolExecutor(workers, context=get_context("loky"), initializer=_leave_interrupts_to_parent)
+    executor = ProcessPoolExecutor(
+        workers, context=get_context("loky"), initializer=_depend_on, initargs=(os.getpid(),)
+    )
     try:
         yield executor
     except BrokenProcessPool as error:
@@ -191,9 +257,18 @@ def _executor(workers: int) -> Generator[Executor]:
     executor.shutdown()
 
 
-def _leave_interrupts_to_parent() -> None:
+def _depend_on(parent: int) -> None:
+    """Begin a worker: it ends with the process that has it, and not before."""
     # Ctrl-C reaches every process of a terminal; the one that has the workers ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    # If the parent is killed nobody tells the worker, and it would wait for more work for ever.
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 class InProcess(Executor):

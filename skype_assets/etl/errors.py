@@ -13,6 +13,7 @@
     ├── NotConserved              8   seen is not loaded + duplicate + rejected
     ├── NotEnoughSpace            9   the disk has too little room for the next phase
     ├── WorkerLost               10   a worker process was killed
+    ├── VerificationFailed       11   something is not what was recorded
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
 
@@ -28,7 +29,7 @@ class EtlError(Exception):
     exit_code: int = 1
 
 
-class UsageError(EtlError):
+class UsageError(EtlError, ValueError):
     """A parameter is wrong or missing."""
 
     exit_code = 2
@@ -103,6 +104,12 @@ class WorkerLost(EtlError):
     exit_code = 10
 
 
+class VerificationFailed(EtlError):
+    """Something is not what was recorded: files, the export, or the database. Nothing was changed."""
+
+    exit_code = 11
+
+
 class PhaseFailed(EtlError):
     """A phase of ``ETLPipeline.run_pipeline`` failed; what was done until then is kept.
 
@@ -115,5 +122,5 @@ class PhaseFailed(EtlError):
     def __init__(self, phase: str, cause: BaseException, results: dict[str, Any], checkpoint_file: str) -> None:
         self.phase, self.results, self.checkpoint_file = phase, results, checkpoint_file
         self.exit_code = cause.exit_code if isinstance(cause, EtlError) else EtlError.exit_code
-        what = str(cause) if isinstance(cause, EtlError) else type(cause).__name__
+        what = str(cause) if isinstance(cause, (EtlError, OSError)) else type(cause).__name__
         super().__init__(f"{phase} failed: {what}\nresume from {checkpoint_file}")

@@ -18,18 +18,26 @@ ID_MISSING: Final = "id_missing"
 SENT_AT_FROM_ID: Final = "sent_at_from_id"
 SENT_AT_FROM_VERSION: Final = "sent_at_from_version"
 SENT_AT_MISSING: Final = "sent_at_missing"
+MARKUP_ILL_FORMED: Final = "markup_ill_formed"
+URLPREVIEWS_UNREADABLE: Final = "urlpreviews_unreadable"
+DELETED_BY_EDIT_MARKER: Final = "deleted_by_edit_marker"
+SERVER_GENERATED: Final = "server_generated"
 
 FLAGS: Final[Mapping[str, str]] = {
     NUL_REPLACED: "U+0000 in a string, which PostgreSQL cannot store, was replaced by U+FFFD",
     SURROGATE_REPLACED: "half of a surrogate pair, which no encoding takes, was replaced by U+FFFD",
     INVALID_UTF8: "bytes that are no UTF-8 were replaced by U+FFFD",
     NOT_FINITE: "a number that is NaN or infinite, which JSON does not have, became null",
-    NESTED_TOO_DEEP: "arrays or objects more than 512 levels deep became null",
+    NESTED_TOO_DEEP: "arrays or objects more than 512 levels deep became null; extract refuses an export that has such",
     CONTENT_MISSING: "the message has no content; its text is empty",
     CONTENT_NOT_TEXT: "the content is no string; its JSON text was kept instead",
     ID_MISSING: "the message has no id; it was made from the SHA-256 of its bytes, as `unknown:` and 16 hex digits",
     SENT_AT_FROM_ID: "the time of sending is missing or unreadable; it was taken from the id",
     SENT_AT_FROM_VERSION: "neither the time of sending nor the id tells when; it was taken from the version",
     SENT_AT_MISSING: "neither the time of sending nor id nor version tells when; `sent_at` is null",
+    MARKUP_ILL_FORMED: "the content is no well-formed XML (a bare `&`, no end tag); it was read leniently",
+    URLPREVIEWS_UNREADABLE: "the previews of links are cut or no JSON array; the links have no titles",
+    DELETED_BY_EDIT_MARKER: "the content is an edit marker and nothing else: the message was deleted, nobody knows when",
+    SERVER_GENERATED: "an empty row that the server made, neither an edit nor a deletion",
 }
 """What each flag means."""

@@ -4,6 +4,7 @@ The manifest is written when a phase begins and when it ends, however it ends, s
 at any time. Like every commit it is fenced by the attempt.
 """
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.context import ETLContext
 from skype_assets.etl.errors import Fenced
 from skype_assets.etl.task import Task
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Journal:
         self._attempt = attempt
         self._context = context
         self._observer = observer
+        self._is_told = False
         context.note_interruption()
 
     @contextmanager
@@ -90,13 +94,18 @@ class Journal:
             raise  # the manifest belongs to the attempt that took over
         except BaseException as error:
             self._context.record_error(self._phase, error, fatal=True)
-            self._save()
+            try:
+                self._save()
+            except OSError as full:  # the disk may be what ended the phase; the manifest of its begin is still there
+                logger.warning("the failure is not in the manifest: %s", full)
             raise
 
     def progress(self, state: PhaseState, total: int) -> None:
         """Tell how far the phase is."""
         report = self._context.phase_results[self._phase]
         counts = state.counts()
+        if not self._is_told:
+            self._is_told, report.messages_resumed = True, counts.get("messages", 0)
         self._context.update_progress(
             conversations=counts.get("conversations", 0) - report.conversations,
             messages=counts.get("messages", 0) - report.messages,
@@ -108,7 +117,7 @@ class Journal:
     def completed(self, tables: PhaseTables) -> PhaseResult:
         """The phase has just been completed."""
         result = self._result(tables, from_checkpoint=False)
-        self._end(result)
+        self._end(result, {})
         return result
 
     def reused(self, tables: PhaseTables) -> PhaseResult:
@@ -117,16 +126,16 @@ class Journal:
         known = self._context.phase_results.get(self._phase)
         if known is None or known.status != "completed":
             self._context.start_phase(self._phase)
-            self._end(result)
+            self._end(result, {"duration_seconds": result.seconds})
         return result
 
-    def _end(self, result: PhaseResult) -> None:
+    def _end(self, result: PhaseResult, figures: dict[str, float]) -> None:
         self._context.end_phase(
             {
                 "conversations": result.conversations,
                 "messages": result.messages,
                 "from_checkpoint": result.from_checkpoint,
-                "duration_seconds": result.seconds,
+                **figures,
                 "rows": result.tables.rows(),
                 "bytes": sum(file.bytes for part in result.state.records for file in part.files.values()),
                 "attempts": result.state.attempts,

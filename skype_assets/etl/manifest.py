@@ -14,17 +14,24 @@ from typing import Any, Final
 import msgspec
 
 from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch
-from skype_assets.etl.task import check_task_id
+from skype_assets.etl.task import Settings, check_task_id
 
 CHECKPOINT_VERSION: Final = "2.0"
 """Version of the manifest's shape. 1.0 was the earlier implementation's, which pointed to flat files of data."""
 
 _FLAT_FILES: Final = "its data files carry no checksums, so nothing proves that they are whole: run the export anew"
+_REMEDY: Final = (
+    "Restore it, or remove it and run the export with its task id: the phases have files of their own and go on"
+)
 _LARGEST: Final = 16 * 1024 * 1024
 
 
 class PhaseReport(msgspec.Struct, kw_only=True):
-    """What is known of a phase. ``status``: ``running``, ``completed``, ``failed`` or ``interrupted``."""
+    """What is known of a phase.
+
+    ``status`` is ``pending``, ``running``, ``completed``, ``failed`` or ``interrupted``; ``duration_seconds`` is the
+    wall time of the attempt that ended it; ``messages_resumed`` of its messages were done by earlier attempts.
+    """
 
     status: str
     started_at: datetime
@@ -32,6 +39,7 @@ class PhaseReport(msgspec.Struct, kw_only=True):
     duration_seconds: float = 0.0
     conversations: int = 0
     messages: int = 0
+    messages_resumed: int = 0
     messages_per_second: float = 0.0
     from_checkpoint: bool = False
     total_conversations: int = 0
@@ -70,7 +78,7 @@ class ContextReport(msgspec.Struct, kw_only=True):
     metrics: dict[str, float]
     export_id: str | None
     file_source: str | None
-    settings: dict[str, Any]
+    settings: Settings
     db_config: dict[str, Any]
 
 
@@ -111,12 +119,15 @@ def from_document(document: Mapping[str, Any], where: object = "checkpoint") -> 
         )
     body = {name: value for name, value in document.items() if name != "integrity"}
     if document.get("integrity") != _checksum(body):
-        raise CheckpointDamaged(f"{where}: the checksum does not fit, the file was changed; run the export again")
+        raise CheckpointDamaged(f"{where}: the checksum does not fit, the file was changed. {_REMEDY}")
     try:
         manifest = msgspec.convert(body, Manifest)
     except msgspec.ValidationError as error:
-        raise CheckpointDamaged(f"{where}: {error}") from None
-    check_task_id(manifest.context.task_id)
+        raise CheckpointDamaged(f"{where}: {error}. {_REMEDY}") from None
+    context = manifest.context
+    check_task_id(context.task_id)
+    if context.current_phase is not None and context.current_phase not in context.phase_results:
+        raise CheckpointDamaged(f"{where}: nothing is known of the current phase {context.current_phase[:40]!r}")
     for path in manifest.data_files.values():
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             raise CheckpointDamaged(f"{where}: the path {path!r} leads out of the checkpoint's folder")
@@ -130,7 +141,8 @@ def plain(value: object) -> dict[str, Any]:
 
 def encode(manifest: Manifest) -> bytes:
     """The file's bytes, readable by people."""
-    return json.dumps(to_document(manifest), indent=2, ensure_ascii=False).encode()
+    # A path may hold bytes that are no UTF-8; json.loads reads them back as they were.
+    return json.dumps(to_document(manifest), indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def load(path: Path) -> Manifest:
@@ -142,7 +154,7 @@ def load(path: Path) -> Manifest:
     try:
         document = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise CheckpointDamaged(f"{path} is no readable JSON ({error}); run the export anew with its task id") from None
+        raise CheckpointDamaged(f"{path} is no readable JSON ({error}). {_REMEDY}") from None
     if not isinstance(document, dict):
         raise CheckpointDamaged(f"{path} is no checkpoint: a JSON object is expected")
     return from_document(document, path)

@@ -14,7 +14,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.context import DbConfig, ETLContext
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.url import database_url
-from skype_assets.etl.errors import CheckpointMismatch, PhaseFailed, TaskBusy, UsageError
+from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.journal import Observer, PhaseResult
 from skype_assets.etl.phases import PHASES
@@ -23,7 +23,7 @@ from skype_assets.etl.task import Settings, Task, task_id_for
 
 logger = logging.getLogger(__name__)
 
-_RECEIVED = "received-"
+_RECEIVED = "received"
 _BLOCK = 1024 * 1024
 
 
@@ -40,7 +40,8 @@ class ETLPipeline:
         batch_size: messages that are transformed at a time.
         max_workers: processes, at most; None = one per core.
         task_id: name of the task; None = made from the export's name and content.
-        context: the state to go on from, instead of all of the above.
+        context: the state to go on from, with its settings; of the above only ``db_config`` and ``output_dir`` are
+            taken, if they are given.
         observer: told of the progress (``skype_assets.etl.journal.Progress``); what it raises ends the run, resumably.
     """
 
@@ -60,7 +61,10 @@ class ETLPipeline:
         self._make_context: Callable[[], ETLContext] = lambda: ETLContext(
             db_config, output_dir, memory_limit_mb, parallel_processing, chunk_size, batch_size, max_workers, task_id
         )
-        self._context = context or self._make_context()
+        self._context = context if context is not None else self._make_context()
+        if context is not None:
+            context.db_config = db_config if db_config is not None else context.db_config
+            context.output_dir = Path(output_dir) if output_dir is not None else context.output_dir
         # A context that came from outside, and a task id that was given, stay; else every run makes its own.
         self._is_fixed = context is not None or task_id is not None
         self._observer = observer
@@ -72,10 +76,7 @@ class ETLPipeline:
         Raises:
             CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``.
         """
-        context = ETLContext.load_from_checkpoint_file(checkpoint_file)
-        if db_config is not None:
-            context.db_config = db_config
-        return cls(context=context)
+        return cls(db_config, context=ETLContext.load_from_checkpoint_file(checkpoint_file))
 
     def save_checkpoint(self, checkpoint_dir: str | os.PathLike[str] | None = None) -> str:
         """Write the manifest and return its path; see ``ETLContext.save_checkpoint_to_file``.
@@ -111,26 +112,30 @@ class ETLPipeline:
         Returns:
             success, status, task_id, export_id, phases, start_time, end_time, total_duration_seconds,
             conversation_count, message_count, error_count, checkpoint_file; after a resume resumed and
-            resumed_from_phase. Seconds are wall time, times are UTC in ISO form.
+            resumed_from_phase (None if nothing was left to do). Times are UTC in ISO form, seconds are wall time; a
+            phase that was complete already has the figures of the run that completed it, and ``from_checkpoint``.
 
         Raises:
             PhaseFailed: a phase failed; it carries this dict and the manifest to resume from.
-            UsageError, TaskBusy, CheckpointMismatch: nothing was begun.
+            UsageError, DatabaseError, TaskBusy, CheckpointMismatch, NotEnoughSpace: the run, or its next phase, was
+                not begun.
         """
+        if file_path is not None and file_obj is not None:
+            raise UsageError("file_path and file_obj are both given; give the export once")
         context = self._prepared(user_display_name)
-        if file_obj is not None:
-            file_path = _received(file_obj, context)
-        path = Path(file_path) if file_path is not None else context.file_source
-        self._find_source(context, path, required=file_path is not None)
-        database = database_url(context.database)
-        with Session(database):
+        with Session(database_url(context.database)):
             pass  # wrong credentials are found before any work, not after hours of it
-        done = self.get_available_checkpoints()
-        begun = _was_begun(context)
-        if resume_from_checkpoint and not begun:
+        if file_obj is None:
+            _find_source(context, Path(file_path) if file_path is not None else None)
+        else:
+            _receive_source(context, file_obj)
+        is_begun = context.is_begun
+        if resume_from_checkpoint and not is_begun:
             logger.warning("task %s has nothing to resume; it begins at the beginning", context.task_id)
-        results = self._run(context, resumed_from=PHASES[len(done)] if begun and len(done) < len(PHASES) else None)
-        _forget_received(context)
+        results = self._run(is_begun, resume_from_checkpoint)
+        received = context.task.folder.folder(_RECEIVED).path
+        if received.is_dir():
+            shutil.rmtree(received)  # nothing needs it any more
         _report(context.task)
         return results
 
@@ -140,58 +145,67 @@ class ETLPipeline:
         context = self._context
         if context.output_dir is None:
             raise UsageError("output_dir is missing; checkpoints need a folder, e.g. output_dir='output'")
+        if context.task_id is not None and not context.phase_results:
+            context.recall()
         if user_display_name is not None:
             context.use_display_name(user_display_name)
         return context
 
-    def _find_source(self, context: ETLContext, path: Path | None, *, required: bool) -> None:
-        """Fingerprint the export and name the task; an export that is gone is not needed once extract is complete."""
-        if path is not None and (required or path.exists()):
-            context.set_file_source(path, fingerprint(path))
-            if context.task_id is None and context.source is not None:
-                context.task_id = task_id_for(context.source)
-        elif context.can_resume_from_phase("transform"):
-            context.forget_file_source()
-        else:
-            raise UsageError(
-                f"the export {path} is not there, and extract is not complete" if path else "file_path is missing"
-            )
-
-    def _run(self, context: ETLContext, resumed_from: str | None) -> dict[str, Any]:
+    def _run(self, is_begun: bool, is_resume: bool) -> dict[str, Any]:
+        context = self._context
         began = datetime.now(UTC)
         finished: list[PhaseResult] = []
-        checkpoint_file = context.checkpoint_file
         errors_before = len(context.errors)
 
         def results(status: str) -> dict[str, Any]:
-            return _results(context, finished, status, began, resumed_from, len(context.errors) - errors_before)
+            told = _results(context, finished, status, began, len(context.errors) - errors_before)
+            resumed_from = next((name for name in PHASES if not told["phases"][name]["from_checkpoint"]), None)
+            if is_begun and (is_resume or resumed_from):
+                told |= {"resumed": True, "resumed_from_phase": resumed_from}
+            return told
 
         for phase in PHASES:
             try:
                 finished.append(engine.run_phase(context.task, phase, self._observer, context))
-            except (UsageError, TaskBusy, CheckpointMismatch):
+            except (UsageError, TaskBusy, CheckpointMismatch, NotEnoughSpace):
                 raise
             except Exception as error:
-                raise PhaseFailed(phase, error, results("failed"), checkpoint_file) from error
+                raise PhaseFailed(phase, error, results("failed"), context.checkpoint_file) from error
         return results("completed")
 
 
-def _received(file_obj: BinaryIO, context: ETLContext) -> Path:
-    """Copy a stream into the output folder: it is read more than once, and a resume may need it again."""
+def _find_source(context: ETLContext, given: Path | None) -> None:
+    """Fingerprint the export and name the task; an export that is gone is not needed once extract is complete."""
+    path = given if given is not None else context.file_source
+    if path is None and context.task_id is None:
+        raise UsageError("file_path is missing: which export is to be loaded?")
+    if path is not None and path.exists():
+        source = fingerprint(path)
+        if context.task_id is None:
+            context.task_id = task_id_for(source)
+            context.recall()
+        context.set_file_source(path, source)
+    elif context.can_resume_from_phase("transform"):
+        context.forget_file_source()
+    else:
+        raise UsageError(f"the export {path or ''} is not there, and it is needed until extract is complete")
+
+
+def _receive_source(context: ETLContext, file_obj: BinaryIO) -> None:
+    """Copy a stream to where its task is: it is read more than once, and a resume may need it again."""
     assert context.output_dir is not None, "checked before"
-    folder = Directory(context.output_dir).make()
-    name = Path(str(getattr(file_obj, "name", "export"))).name
-    received = folder.folder(f"{_RECEIVED}{secrets.token_hex(8)}").make()
-    with received.create(name or "export") as stream:
-        shutil.copyfileobj(file_obj, stream, _BLOCK)
-    return received.file(name or "export")
-
-
-def _forget_received(context: ETLContext) -> None:
-    """Remove the copy of a stream, now that nothing needs it any more."""
-    source = context.file_source
-    if source is not None and source.parent.name.startswith(_RECEIVED) and source.parent.parent == context.output_dir:
-        shutil.rmtree(source.parent)
+    name = Path(str(getattr(file_obj, "name", ""))).name
+    name = name if name not in ("", "..") else "export"
+    received = Directory(context.output_dir).make().folder(f"{_RECEIVED}-{secrets.token_hex(8)}").make()
+    try:
+        with received.create(name) as stream:
+            shutil.copyfileobj(file_obj, stream, _BLOCK)
+        _find_source(context, received.file(name))
+        kept = context.task.folder.folder(_RECEIVED).make().file(name)
+        received.file(name).rename(kept)
+        context.set_file_source(kept)
+    finally:
+        shutil.rmtree(received.path)
 
 
 def _report(task: Task) -> None:
@@ -202,41 +216,20 @@ def _report(task: Task) -> None:
             logger.warning("the load is complete, but was not reported to Dagster: %s", answer.reason)
 
 
-def _was_begun(context: ETLContext) -> bool:
-    return Path(context.checkpoint_file).is_file()
-
-
 def _results(
-    context: ETLContext,
-    finished: list[PhaseResult],
-    status: str,
-    began: datetime,
-    resumed_from: str | None,
-    errors: int,
+    context: ETLContext, finished: list[PhaseResult], status: str, began: datetime, errors: int
 ) -> dict[str, Any]:
     ended = datetime.now(UTC)
-    phases: dict[str, dict[str, Any]] = {
-        result.phase: {
-            "status": "completed",
-            "duration_seconds": result.seconds,
-            "conversations": result.conversations,
-            "messages": result.messages,
-            "messages_per_second": result.messages / result.seconds if result.seconds else 0.0,
-            "from_checkpoint": result.from_checkpoint,
-        }
-        for result in finished
-    }
-    for phase in PHASES[len(finished) :]:
-        known = context.phase_results.get(phase)
-        phases[phase] = {"status": known.status if known else "pending"}
     last = finished[-1] if finished else None
-    resume = {"resumed": True, "resumed_from_phase": resumed_from} if resumed_from else {}
     return {
         "success": status == "completed",
         "status": status,
         "task_id": context.task_id,
         "export_id": context.export_id,
-        "phases": phases,
+        "phases": {
+            phase: _phase_figures(context, phase, finished[index] if index < len(finished) else None)
+            for index, phase in enumerate(PHASES)
+        },
         "start_time": began.isoformat(),
         "end_time": ended.isoformat(),
         "total_duration_seconds": (ended - began).total_seconds(),
@@ -244,5 +237,16 @@ def _results(
         "message_count": last.messages if last else 0,
         "error_count": errors,
         "checkpoint_file": context.checkpoint_file,
-        **resume,
+    }
+
+
+def _phase_figures(context: ETLContext, phase: str, result: PhaseResult | None) -> dict[str, Any]:
+    report = context.phase_results.get(phase)
+    return {
+        "status": context.get_phase_status(phase),
+        "duration_seconds": report.duration_seconds if report else 0.0,
+        "conversations": report.conversations if report else 0,
+        "messages": report.messages if report else 0,
+        "messages_per_second": report.messages_per_second if report else 0.0,
+        "from_checkpoint": result is not None and result.from_checkpoint,
     }

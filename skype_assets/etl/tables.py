@@ -344,3 +344,20 @@ TABLES: Final[Mapping[str, Table]] = {
     )
 }
 """Every table, parents before children."""
+
+CALLS: Final = Table(
+    "calls",
+    (),
+    (
+        Column("owner_id", TEXT, "account that made the export, as MRI", "messages"),
+        Column("conversation_id", TEXT, "conversation, as MRI", "messages"),
+        Column("call_id", TEXT, "ties started and ended", "call_events"),
+        Column("started_at", INSTANT, "sent_at of the `started` event", "messages"),
+        Column("ended_at", INSTANT, "sent_at of the `ended` or `missed` event", "messages"),
+        Column("duration_seconds", DOUBLE, "longest part, seconds", "call_events"),
+        Column("initiator_id", TEXT, "sender of the `started` event, else of the other", "messages"),
+        Column("status", TEXT, "`started`, `ended`, `missed`, or `not answered`: ended without a duration"),
+    ),
+    "A view: the events of a call side by side, paired by call_id within a conversation.",
+)
+"""The view beside the tables; ``database.ddl`` has its SQL."""

@@ -14,7 +14,7 @@ TASK_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a task id may look like: it is a folder name, a partition key and part of a file name."""
 
 # Measured: a process with Arrow and ADBC loaded, and what a part needs at most as a multiple of its bytes.
-_PROCESS_MB = 100
+_PROCESS_MB = 150
 _MEMORY_PER_BYTE = 6
 _LEAST_MB = 160
 _LARGEST_PART = 64 * 1024 * 1024

@@ -5,8 +5,8 @@ import fcntl
 import os
 import resource
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from skype_assets.etl.checkpoints.directory import Directory, sha256_of
 from skype_assets.etl.errors import CheckpointDamaged
 
 OLD, NEW = b"old " * 1000, b"new " * 2000
+
+CALLS = ["open", "fsync", "rename", "open", "fsync"]
+"""Bytes first, then the name, then the folder that has the name; nothing is synchronised twice."""
 
 
 @pytest.fixture
@@ -105,27 +108,19 @@ def test_a_file_system_that_takes_no_more_bytes_leaves_the_old_file(folder: Dire
 def test_whichever_call_fails_the_file_is_the_old_or_the_new_one(
     folder: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails the first call to the system, then the second, ... until there is none left to fail."""
-    for number in range(20):
+    """Fails the first call to the system, then the second, ... and at last none."""
+    for number in range(len(CALLS) + 1):
         folder.put("file", OLD)
-        with _failing_call(number, monkeypatch) as calls:
-            try:
-                folder.put("file", NEW)
-            except OSError as error:
-                assert error.errno == errno.EIO
-                failed = True
-            else:
-                failed = False
-        assert folder.get("file") == (OLD if "rename" not in calls[:number] else NEW)
+        failed = pytest.raises(OSError, match="Input/output error")
+        with _failing_call(number, monkeypatch) as calls, failed if number < len(CALLS) else nullcontext():
+            folder.put("file", NEW)
+        assert calls == CALLS[: number + 1]
+        assert folder.get("file") == (NEW if "rename" in CALLS[:number] else OLD)
         assert [path.name for path in folder.path.iterdir()] == ["file"]
-        if not failed:
-            break
-    # Bytes first, then the name, then the folder that has the name; and nothing is synchronised twice.
-    assert calls == ["open", "fsync", "rename", "open", "fsync"]
 
 
 @contextmanager
-def _failing_call(failing: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def _failing_call(failing: int, monkeypatch: pytest.MonkeyPatch) -> Generator[list[str]]:
     """Lets one of the calls that make a file durable fail; yields the names of those that were made."""
     calls: list[str] = []
 

@@ -43,9 +43,7 @@ def test_a_part_is_read_as_it_was_written(folder: Directory) -> None:
     record = written["numbers"]
     path = folder.file(record.name)
     data = path.read_bytes()
-    assert record == FileRecord(
-        name=path.name, rows=10, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
-    )
+    assert record == FileRecord(name=path.name, rows=10, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     table = parts.read(folder.path, record).read()
     assert table.equals(_rows(0, 10))

@@ -12,7 +12,9 @@ from tests.command_line.conftest import PROJECT, Invoke
 HEAVY = ("dagster", "pandas", "pyarrow", "numpy", "rich", "adbc_driver_manager", "psycopg2")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["status"], ["db", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["verify", "--help"], ["status"], ["db", "--help"], ["--version"]]
+)
 def test_what_must_be_quick_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     called = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "skype_assets.etl.command_line", *arguments],
@@ -29,7 +31,7 @@ def test_what_must_be_quick_imports_nothing_heavy(arguments: list[str], tmp_path
 
 def test_every_command_is_listed_and_explained(invoke: Invoke) -> None:
     text = invoke("--help").stdout
-    for command in ("run", "status", "add", "sample", "db", "dev"):
+    for command in ("run", "resume", "status", "verify", "clean", "add", "sample", "db", "dev"):
         assert f"\n  {command} " in text
         shown = invoke(command, "--help")
         assert shown.exit_code == 0
@@ -46,6 +48,7 @@ def test_the_exit_codes_are_those_of_the_errors(invoke: Invoke) -> None:
         errors.TaskBusy,
         errors.Fenced,
         errors.NotConserved,
+        errors.VerificationFailed,
     ):
         assert error.__doc__
         assert error.__doc__.startswith(listed[str(error.exit_code)].rstrip(".")[:40])

@@ -20,14 +20,13 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on(
     start: Start, invoke: Invoke, database: str, workplace: Path, sample_tar: Path, stop: signal.Signals, code: int
 ) -> None:
     process = start("run", sample_tar, *RUN, "--reset")
-    _wait_for_parts(workplace / "output" / "mine" / "loaded_database", 4)
+    wait_for_parts(workplace / "output" / "mine" / "loaded_database", 4)
     running = json.loads(invoke("status", "mine", "--json").stdout)["mine"]
     process.send_signal(stop)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert out == ""
-    options = " ".join(map(str, RUN))
-    assert err.splitlines()[-1] == f"interrupted; resume with: skype-assets run {sample_tar} {options}"
+    assert err.splitlines()[-1] == "interrupted; resume with: skype-assets resume output/etl_checkpoint_mine.json"
     assert "Traceback" not in err
 
     assert [phase["status"] for phase in running.values()] == ["complete", "complete", "running"]
@@ -48,7 +47,7 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on(
     assert account["seen"] == MESSAGES
 
 
-def _wait_for_parts(phase: Path, count: int) -> None:
+def wait_for_parts(phase: Path, count: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         state = states.read(Directory(phase))

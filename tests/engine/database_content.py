@@ -1,6 +1,6 @@
 """What a database holds, read by plain SQL: digests, row versions, and the comparison with the reference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ Digests = dict[str, tuple[int, str]]
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Connection]:
+def connected(url: str | None) -> Generator[Connection]:
+    assert url, "the task has a database"
     connection = psycopg2.connect(url)
     try:
         connection.autocommit = True
@@ -27,13 +28,13 @@ def connected(url: str) -> Iterator[Connection]:
         connection.close()
 
 
-def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+def query(url: str | None, statement: str) -> list[tuple[Any, ...]]:
     with connected(url) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 
-def digests(url: str) -> Digests:
+def digests(url: str | None) -> Digests:
     """Rows and digest of every table, without the columns that depend on the run."""
     found: Digests = {}
     with connected(url) as connection, connection.cursor() as cursor:
@@ -41,13 +42,14 @@ def digests(url: str) -> Digests:
         for table in DIGESTED:
             columns, key = ", ".join(table.digest_columns), ", ".join(table.key)
             cursor.execute(
-                f"SELECT count(*), md5(string_agg(md5(ROW({columns})::text), '' ORDER BY {key})) FROM skype.{table.name}"
+                f"SELECT count(*), md5(string_agg(md5(ROW({columns})::text), '' ORDER BY {key})) "
+                f"FROM skype.{table.name}"
             )
             found[table.name] = cursor.fetchall()[0]
     return found
 
 
-def row_versions(url: str) -> dict[str, tuple[int, int]]:
+def row_versions(url: str | None) -> dict[str, tuple[int, int]]:
     """Rows of every table and the sum of the transactions that wrote them: a row written again shows."""
     with connected(url) as connection, connection.cursor() as cursor:
         found: dict[str, tuple[int, int]] = {}
@@ -57,7 +59,7 @@ def row_versions(url: str) -> dict[str, tuple[int, int]]:
         return found
 
 
-def differences_from_reference(url: str, exports: Sequence[Path]) -> list[str]:
+def differences_from_reference(url: str | None, exports: Sequence[Path]) -> list[str]:
     """Of every table whose row count and digest are not the reference's, what differs; empty if none does."""
     expected = merged_tables(exports, emoticons=EMOJI)
     found: list[str] = []

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -127,7 +127,7 @@ class Child:
 
 
 @contextmanager
-def child(of: Task, pause: Pause | None = None) -> Iterator[Child]:
+def child(of: Task, pause: Pause | None = None) -> Generator[Child]:
     started = Child(of, pause)
     try:
         yield started
@@ -136,7 +136,7 @@ def child(of: Task, pause: Pause | None = None) -> Iterator[Child]:
 
 
 @contextmanager
-def stopped_child(of: Task, pause: Pause) -> Iterator[Child]:
+def stopped_child(of: Task, pause: Pause) -> Generator[Child]:
     with child(of, pause) as started:
         started.wait_until_stopped()
         yield started

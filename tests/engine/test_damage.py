@@ -15,7 +15,7 @@ from skype_assets.etl.checkpoints import parts, state
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import CheckpointDamaged, NotConserved
 from skype_assets.etl.task import Task
-from tests.engine.database_content import digests, row_versions
+from tests.engine.database_content import digests
 from tests.engine.runs import ASSETS, Interruption, at, interrupt, recorded_files
 
 Damage = Callable[[Path], None]
@@ -51,15 +51,32 @@ def test_a_damaged_part_of_a_running_phase_is_made_again(
 
 @pytest.mark.parametrize("damage", [_flip, _truncate, Path.unlink])
 def test_a_damaged_part_of_a_finished_phase_is_named_when_it_is_read(damage: Damage, copied: Task) -> None:
-    shutil.rmtree(copied.folder.folder(ASSETS["load"]).path)
-    rows = row_versions(copied.database)
-    damaged = next((copied.folder.path / ASSETS["transform"]).glob("messages-00002-*"))
+    tables = engine.open_phase(copied, "transform")
+    assert tables
+    damaged = _part_of_messages(copied)
     damage(damaged)
     with pytest.raises(CheckpointDamaged) as found:
-        engine.run(copied)
+        tables["messages"].to_table()
     assert str(damaged) in str(found.value)
     assert found.value.exit_code == 4
-    assert row_versions(copied.database)["messages"] == rows["messages"]
+
+
+@pytest.mark.parametrize("damage", [_flip, Path.unlink])
+def test_a_damaged_part_of_a_finished_phase_is_made_again_and_never_loaded(
+    damage: Damage, copied: Task, finished: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.rmtree(copied.folder.folder(ASSETS["load"]).path)
+    damaged = _part_of_messages(copied)
+    raw = recorded_files(copied)
+    damage(damaged)
+    results = engine.run(copied)
+    assert str(damaged) in caplog.text
+    assert results[0].from_checkpoint
+    again = recorded_files(copied)
+    kept = {name for name, stamp in raw.items() if again.get(name) == stamp}
+    made = {name for name in raw if name.startswith(ASSETS["transform"]) and name.split("-")[1] >= "00002"}
+    assert kept == raw.keys() - made
+    assert digests(copied.database) == digests(finished.database)
 
 
 @pytest.mark.parametrize("damage", [_flip, _truncate])
@@ -85,7 +102,9 @@ def test_a_finished_phase_can_be_verified_with_sha256sum(phase: str, finished: T
     folder = finished.folder.folder(ASSETS[phase]).path
     checked = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
-    assert {line.partition(":")[0] for line in checked.stdout.splitlines()} == {p.name for p in folder.glob("*.parquet")}
+    assert {line.partition(":")[0] for line in checked.stdout.splitlines()} == {
+        p.name for p in folder.glob("*.parquet")
+    }
 
 
 @pytest.mark.parametrize("table", ["messages", "conservation"])
@@ -109,3 +128,7 @@ def _without_first_row(part: PartRecord, table: str, of: Task) -> PartRecord:
     rows: pa.Table = parts.read(folder.path, part.files[table]).read()
     written = parts.write(folder, part.number, part.epoch, {table: rows.slice(1)})
     return msgspec.structs.replace(part, files={**part.files, **written})
+
+
+def _part_of_messages(of: Task) -> Path:
+    return next((of.folder.path / ASSETS["transform"]).glob("messages-00002-*"))

@@ -23,7 +23,7 @@ engine.run(Task("t", Path(output_dir), Path(source), url, Settings(chunk_size=10
 """
 
 
-@pytest.mark.parametrize(("chunk_size", "workers"), [(100, 1), (1_000, 1), (100_000, 1), (100, 2)])
+@pytest.mark.parametrize(("chunk_size", "workers"), [(1_000, 1), (100_000, 1), (100, 2)])
 def test_part_size_and_workers_do_not_show_in_the_database(
     chunk_size: int, workers: int, fresh: Task, finished: Task
 ) -> None:

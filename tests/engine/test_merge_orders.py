@@ -18,14 +18,14 @@ RUN_TABLES = {"exports", "attempts"}
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return write_overlapping(tmp_path_factory.mktemp("exports"), exports=3, messages=400)
+    return write_overlapping(tmp_path_factory.mktemp("exports"), exports=3, messages=300)
 
 
 @pytest.fixture(scope="module")
 def transformed(exports: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
     """A task for each export, ready to be loaded anywhere; parts of different sizes."""
     folder = tmp_path_factory.mktemp("transformed")
-    tasks = [task(f"t{n}", folder, path, None, 100 + 70 * n) for n, path in enumerate(exports)]
+    tasks = [task(f"t{n}", folder, path, None, 150 + 100 * n) for n, path in enumerate(exports)]
     for one in tasks:
         engine.run_phase(one, "extract")
         engine.run_phase(one, "transform")
@@ -75,7 +75,7 @@ def test_an_export_that_is_loaded_changes_no_row_when_another_task_loads_it(
 ) -> None:
     url = new_database(like=merged.database)
     before = row_versions(url)
-    results = engine.run(task("another", tmp_path, exports[number], url, 100 + 70 * number))
+    results = engine.run(task("another", tmp_path, exports[number], url, 150 + 100 * number))
     assert not any(result.from_checkpoint for result in results)
     after = row_versions(url)
     assert {name for name in before if before[name] != after[name]} <= RUN_TABLES

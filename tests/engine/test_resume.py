@@ -4,6 +4,7 @@ import random
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from skype_assets.etl import engine
@@ -13,15 +14,13 @@ from skype_assets.etl.journal import Progress
 from skype_assets.etl.task import Task
 from tests.engine.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions
-from tests.engine.runs import Interruption, at, child, files_of, interrupt, recorded_files
+from tests.engine.runs import Interruption, Pause, at, child, files_of, interrupt, recorded_files, stopped_child
 
 KILLS = 4
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_run_killed_at_random_instants_ends_like_an_uninterrupted_one(
-    seed: int, finished: Task, fresh: Task
-) -> None:
+def test_a_run_killed_at_random_instants_ends_like_an_uninterrupted_one(seed: int, finished: Task, fresh: Task) -> None:
     instants = random.Random(seed)
     recorded: dict[str, tuple[int, int]] = {}
     for _ in range(KILLS):
@@ -116,3 +115,14 @@ def test_the_export_is_not_needed_once_it_is_extracted(fresh: Task, finished: Ta
     engine.run_phase(fresh, "extract")
     engine.run(replace(fresh, source=None))
     assert digests(fresh.database) == digests(finished.database)
+
+
+def test_the_workers_of_a_killed_run_end_with_it(fresh: Task) -> None:
+    """Else they wait for work for ever, and with them the connections and the memory that they hold."""
+    wide = replace(fresh, settings=replace(fresh.settings, chunk_size=30, max_workers=2))
+    with stopped_child(wide, Pause("extract", 2)) as victim:
+        workers = psutil.Process(victim.pid).children(recursive=True)
+        assert workers
+        victim.kill()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []

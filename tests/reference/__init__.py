@@ -5,7 +5,16 @@ It is written from the format reference and the decisions about the tables alone
 through ``json.loads``, and one export is simply the merge of one.
 """
 
-from tests.reference.digest import difference, digest, rows_from_database
+from tests.reference.calls import calls
+from tests.reference.digest import UNCOMPARED_FLAGS, difference, digest, rows_from_database
 from tests.reference.merge import merged_tables, reference_tables
 
-__all__ = ["difference", "digest", "merged_tables", "reference_tables", "rows_from_database"]
+__all__ = [
+    "UNCOMPARED_FLAGS",
+    "calls",
+    "difference",
+    "digest",
+    "merged_tables",
+    "reference_tables",
+    "rows_from_database",
+]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from tests.reference.markup import Element, elements
 from tests.reference.reader import Source, base_name
-from tests.reference.text import Element, elements
 from tests.reference.values import cleaned, digits
 
 Row = dict[str, Any]

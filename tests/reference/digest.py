@@ -13,6 +13,9 @@ from psycopg2.sql import SQL, Identifier
 
 Row = dict[str, Any]
 
+UNCOMPARED_FLAGS = frozenset(["markup_ill_formed"])
+"""Flags that say how the product read a content, and not what is in it: neither side of a comparison has them."""
+
 TIMESTAMPTZ = 1184  # PostgreSQL's number for the type
 SHOWN = 5
 MISSING = object()
@@ -43,6 +46,8 @@ def canonical(value: Any) -> Any:
 def rows_from_database(connection: Connection, table: str, key: Sequence[str], columns: Sequence[str]) -> list[Row]:
     """The rows of a table of schema ``skype``, ordered by key, with the same types as the reference's rows.
 
+    Flags are without those that are not compared.
+
     Instants are read without a zone, in UTC: in another zone the last hours of year 9999 would not be a ``datetime``.
     """
     names = [Identifier(column) for column in columns]
@@ -56,6 +61,8 @@ def rows_from_database(connection: Connection, table: str, key: Sequence[str], c
         ]
         cursor.execute(SQL("SELECT {} FROM {}").format(SQL(", ").join(values), source))
         rows = [dict(zip(columns, map(_python, values), strict=True)) for values in cursor.fetchall()]
+    if "flags" in columns:
+        rows = [{**row, "flags": [flag for flag in row["flags"] if flag not in UNCOMPARED_FLAGS]} for row in rows]
     return _sorted(rows, key)
 
 

@@ -2,33 +2,44 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.reference.edits import mark_edits
 from tests.reference.messages import Message
+from tests.reference.quotes import match_old_quotes
 from tests.reference.rows import Conversation, Export, read_export
+from tests.reference.values import EARLIEST
 
 Row = dict[str, Any]
 Key = tuple[str, ...]
 
-EARLIEST = datetime.min.replace(tzinfo=UTC)
-NOT_YET_FILLED = ("mentions", "links", "quotes", "thread_events")
 
-
-def reference_tables(path: Path, emoticons: Mapping[str, str] | None = None) -> dict[str, list[Row]]:
+def reference_tables(
+    path: Path, emoticons: Mapping[str, str] | None = None, everything: bool = False
+) -> dict[str, list[Row]]:
     """The rows of every table that comes from an export, run columns left out.
 
-    ``emoticons`` gives the emoji of an emoticon's type. It is data, not a rule, and therefore handed in.
+    ``emoticons`` gives the emoji of an emoticon's type. It is data, not a rule, and therefore handed in. Without
+    ``everything`` there are no mentions, links, quotes, thread events, edit groups and details, and only literal and
+    rich text has plain text.
     """
-    return merged_tables([path], emoticons)
+    return merged_tables([path], emoticons, everything)
 
 
-def merged_tables(paths: Sequence[Path], emoticons: Mapping[str, str] | None = None) -> dict[str, list[Row]]:
+def merged_tables(
+    paths: Sequence[Path], emoticons: Mapping[str, str] | None = None, everything: bool = False
+) -> dict[str, list[Row]]:
     """The rows of a database that holds all these exports; the same export twice counts once."""
-    by_id = {export.export_id: export for export in (read_export(path, emoticons or {}) for path in paths)}
+    read = [read_export(path, emoticons or {}, everything) for path in paths]
+    by_id = {export.export_id: export for export in read}
     exports = [by_id[export_id] for export_id in sorted(by_id)]
     loaded = {export.export_id: _distinct(export.messages) for export in exports}
+    for found in loaded.values():
+        mark_edits((message.edit_mark, message.row) for message in found.values())
+        rows = [message.row for message in found.values()]
+        match_old_quotes([quote for message in found.values() for quote in message.quotes], rows)
 
     newest: dict[Key, tuple[Any, Message]] = {}
     for export in exports:
@@ -51,7 +62,7 @@ def merged_tables(paths: Sequence[Path], emoticons: Mapping[str, str] | None = N
     media = _media(exports)
     objects = _objects(media)
     return {
-        "exports": [_export_row(export, list(loaded[export.export_id].values())) for export in exports],
+        "exports": [_export_row(export, list(loaded[export.export_id].values()), everything) for export in exports],
         "conversations": [
             _conversation_row(conversation, sent[key], participants[key]) for key, (_, conversation) in latest.items()
         ],
@@ -61,9 +72,12 @@ def merged_tables(paths: Sequence[Path], emoticons: Mapping[str, str] | None = N
         "call_events": [row for message in messages for row in message.call_events],
         "call_participants": [row for message in messages for row in message.call_participants],
         "reactions": [row for message in messages for row in message.reactions],
+        "mentions": [row for message in messages for row in message.mentions],
+        "links": [row for message in messages for row in message.links],
+        "quotes": [row for message in messages for row in message.quotes],
+        "thread_events": [row for message in messages for row in message.thread_events],
         "media_files": media,
         "rejects": [row for export in exports for row in export.rejects],
-        **{table: [] for table in NOT_YET_FILLED},
     }
 
 
@@ -93,14 +107,27 @@ def _time(message: Message) -> tuple[datetime, str, str]:
 
 def _call_names(messages: Iterable[Message]) -> Row:
     """How people are called in their latest call; ``messages`` is in the order of time."""
+    return _latest_names([(part["user_id"], part["display_name"]) for part in m.call_participants] for m in messages)
+
+
+def _latest_names(by_message: Iterable[list[tuple[str, str | None]]]) -> Row:
+    """The names that each message gives to people, the later message's before the earlier's."""
     names: Row = {}
-    for message in messages:
-        in_call: Row = {}
-        for part in message.call_participants:
-            if part["display_name"] is not None:
-                in_call.setdefault(part["user_id"], part["display_name"])
-        names |= in_call
+    for pairs in by_message:
+        names |= {user_id: name for user_id, name in reversed(pairs) if name is not None}
     return names
+
+
+def _owner_name(owner_id: str, messages: list[Message], everything: bool) -> str | None:
+    """The owner's name, which their own messages do not carry (2.6); ``messages`` is in the order of time."""
+    sources = [_call_names(messages)]
+    if everything:
+        sources += [
+            _latest_names([(quote["author_id"], quote["author_name"]) for quote in m.quotes] for m in messages),
+            _latest_names([(mention["user_id"], mention["label"]) for mention in m.mentions] for m in messages),
+            _latest_names([(m.row["sender_id"], m.row["sender_name"])] for m in messages),
+        ]
+    return next((names[owner_id] for names in sources if owner_id in names), None)
 
 
 def _participants(conversation: Conversation, messages: list[Message]) -> list[Row]:
@@ -112,6 +139,8 @@ def _participants(conversation: Conversation, messages: list[Message]) -> list[R
     names: Row = {}  # later ones are better
     people = {*sent, *(conversation.members or [])}
     people |= {part["user_id"] for message in messages for part in message.call_participants}
+    events = [event for message in messages for event in message.thread_events]
+    people |= {event[column] for event in events for column in ("initiator_id", "target_id")}
     if conversation.row["kind"] in ("direct", "bot", "phone"):
         people.add(conversation_id)
         names[conversation_id] = conversation.row["display_name"]
@@ -129,7 +158,7 @@ def _participants(conversation: Conversation, messages: list[Message]) -> list[R
                 "display_name": names.get(user_id),
                 "is_owner": user_id == owner_id,
                 "is_member": user_id in (conversation.members or []),
-                "message_count": len(own),
+                "message_count": _counted(own),
                 "first_seen": min(instants, default=None),
                 "last_seen": max(instants, default=None),
             }
@@ -147,15 +176,20 @@ def _conversation_row(conversation: Conversation, messages: list[Message], parti
         "title": row["display_name"] or row["topic"] or names or row["conversation_id"],
         "first_message_at": min(instants, default=None),
         "last_message_at": max(instants, default=None),
-        "message_count": len(messages),
+        "message_count": _counted([message.row for message in messages]),
     }
 
 
-def _export_row(export: Export, messages: list[Message]) -> Row:
+def _counted(rows: list[Row]) -> int:
+    """An edited message counts once."""
+    return sum(row["edit_of"] is None for row in rows)
+
+
+def _export_row(export: Export, messages: list[Message], everything: bool) -> Row:
     return {
         "export_id": export.export_id,
         "owner_id": export.owner_id,
-        "owner_name": _call_names(sorted(messages, key=_time)).get(export.owner_id),
+        "owner_name": _owner_name(export.owner_id, sorted(messages, key=_time), everything),
         "exported_at": export.exported_at,
         "source_size": export.size,
         "source_sha256": export.sha256,

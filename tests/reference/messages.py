@@ -4,16 +4,25 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tests.reference.addressed import links, mentions, url_previews
 from tests.reference.attachments import SideFiles, attachments
+from tests.reference.details import details
+from tests.reference.edits import edit_mark, is_only_edit_mark
+from tests.reference.markup import Element, elements
+from tests.reference.message_types import CALL_LOGS, KINDS, RICH_TEXT
+from tests.reference.quotes import quotes
 from tests.reference.reader import Span
-from tests.reference.text import Element, elements, plain_text
+from tests.reference.text import plain_text
+from tests.reference.text_by_type import message_text
+from tests.reference.threads import thread_events
 from tests.reference.values import (
     big_integer,
     clean,
+    cleaned,
     iso_instant,
     json_array,
     millisecond_instant,
@@ -24,77 +33,23 @@ from tests.reference.values import (
 
 Row = dict[str, Any]
 
-RICH_TEXT = frozenset(["RichText", "RichText/Html", "InviteFreeRelationshipChanged/Initialized"])
-THREAD_ACTIVITIES = [
-    "ThreadActivity/AddMember",
-    "ThreadActivity/DeleteMember",
-    "ThreadActivity/TopicUpdate",
-    "ThreadActivity/PictureUpdate",
-    "ThreadActivity/RoleUpdate",
-    "ThreadActivity/HistoryDisclosedUpdate",
-    "ThreadActivity/JoiningEnabledUpdate",
-    "ThreadActivity/ModeratedThreadUpdate",
-    "ThreadActivity/LegacyMemberAdded",
-    "ThreadActivity/LegacyMemberUpgraded",
-    "ThreadActivity/E2EEHandshakeInvite",
-    "ThreadActivity/E2EEHandshakeAccept",
-    "ThreadActivity/E2EEHandshakeComplete",
-    "ThreadActivity/E2EEHandshakeReject",
-    "ThreadActivity/MemberJoined",
-    "ThreadActivity/MemberLeft",
-    "ThreadActivity/DeleteUser",
-]
-KINDS = {
-    "Text": "text",
-    **dict.fromkeys(RICH_TEXT, "text"),
-    "RichText/UriObject": "photo",
-    "RichText/Media_GenericFile": "file",
-    "RichText/Media_Video": "video",
-    "RichText/Media_AudioMsg": "voice",
-    "RichText/Media_Album": "album",
-    "RichText/Media_Card": "card",
-    "RichText/Media_FlikMsg": "moji",
-    "RichText/Media_CallRecording": "recording",
-    "RichText/Files": "file_transfer",
-    "RichText/Contacts": "contacts",
-    "RichText/Location": "location",
-    "RichText/ScheduledCallInvite": "scheduled_call",
-    "RichText/Sms": "sms",
-    "RichText/Money": "money",
-    "RichText/Media_CallTranscript": "call_transcript",
-    "RichText/Media_CallLogRecording": "call_log",
-    "Poll": "poll",
-    "PopCard": "popcard",
-    "Notice": "notice",
-    "Event/Call": "call",
-    "Event/BingBot": "bot_event",
-    "Event/SkypeVideoMessage": "video_message",
-    "Event/SkypeAudioMessage": "audio_message",
-    **dict.fromkeys(THREAD_ACTIVITIES, "thread_activity"),
-    "EndToEndEncryption/EncryptedText": "encrypted",
-    "EndToEndEncryption/EncryptedMedia": "encrypted",
-    "Translation": "translation",
-    "TranslationSettings": "translation_settings",
-    "Guest/NameUpdate": "guest",
-    "Signal/Flamingo": "signal",
-    "Signal/Call": "signal",
-    "Control/Typing": "control",
-    "Control/ClearTyping": "control",
-    "Control/LiveState": "control",
-    "Nudge": "nudge",
-}
 NO_REACTIONS = ("reactionsConsumptionHorizon", "pollAnswer")
 
 
 @dataclass
 class Message:
-    """A message's row with the rows that belong to it."""
+    """A message's row with the rows that belong to it, and when the original was sent if it was edited."""
 
     row: Row
     attachments: list[Row]
     call_events: list[Row]
     call_participants: list[Row]
     reactions: list[Row]
+    mentions: list[Row] = field(default_factory=list[Row])
+    links: list[Row] = field(default_factory=list[Row])
+    quotes: list[Row] = field(default_factory=list[Row])
+    thread_events: list[Row] = field(default_factory=list[Row])
+    edit_mark: int | None = None
 
     @property
     def rank(self) -> tuple[int, bytes]:
@@ -103,13 +58,13 @@ class Message:
         return -1 if version is None else version, self.row["raw_sha256"]
 
 
-def read_message(place: Row, span: Span, sides: SideFiles, emoticons: Mapping[str, str]) -> Message:
+def read_message(place: Row, span: Span, sides: SideFiles, emoticons: Mapping[str, str], everything: bool) -> Message:
     """``place`` has the columns that the object itself does not say: owner, conversation, member and export."""
     value = span.value
     flags: set[str] = set()
-    everything: set[str] = set()
-    clean(value, everything)
-    flags |= everything & {"not_finite"}
+    anywhere: set[str] = set()
+    clean(value, anywhere)
+    flags |= anywhere & {"not_finite"}
     try:
         span.bytes.decode("utf-8")
     except UnicodeDecodeError:
@@ -148,11 +103,46 @@ def read_message(place: Row, span: Span, sides: SideFiles, emoticons: Mapping[st
         "source_length": span.end - span.start,
         "raw_sha256": sha256,
     }
-    key = {name: row[name] for name in ("owner_id", "conversation_id", "message_id")}
+    key = _key(row)
     events, participants = _call(row, key)
     found = attachments(row, value.get("amsreferences"), sides)
-    numbered = [{**key, "ordinal": ordinal, **attachment} for ordinal, attachment in enumerate(found)]
-    return Message(row, numbered, events, participants, list(_reactions(named.get("emotions"), key)))
+    message = Message(row, _numbered(key, found), events, participants, list(_reactions(named.get("emotions"), key)))
+    if everything:
+        _complete(message, named, emoticons)
+    return message
+
+
+def _complete(message: Message, properties: Row, emoticons: Mapping[str, str]) -> None:
+    """All that a message holds beside who sent what and when."""
+    row, key, content = message.row, _key(message.row), message.row["content"] or ""
+    flags = set(row["flags"])
+    if row["conversation_id"] == CALL_LOGS:  # these repeat what the calls' own messages say
+        row["kind"] = "call_log"
+        message.call_events, message.call_participants = [], []
+    row["text"] = clean(message_text(row, emoticons), flags)
+    row["details"] = clean(details(row), flags)
+    is_rich_text = row["message_type"] in RICH_TEXT
+    markup = content if is_rich_text else ""
+    previews = url_previews(properties.get("urlpreviews"), flags)
+    message.mentions = _numbered(key, mentions(markup, emoticons))
+    message.links = _numbered(key, links(markup, previews, emoticons))
+    message.quotes = _numbered(key, quotes(markup, emoticons))
+    message.thread_events = _numbered(key, thread_events(row["message_type"], content))
+    message.edit_mark = edit_mark(markup)
+    if is_only_edit_mark(markup) and row["deleted_at"] is None:
+        flags.add("deleted_by_edit_marker")
+    is_generated = str(properties.get("isserversidegenerated")).lower() == "true"
+    if is_generated and not content and row["deleted_at"] is None and row["edited_at"] is None:
+        flags.add("server_generated")
+    row["flags"] = sorted(flags)
+
+
+def _key(row: Row) -> Row:
+    return {name: row[name] for name in ("owner_id", "conversation_id", "message_id")}
+
+
+def _numbered(key: Row, rows: list[Row]) -> list[Row]:
+    return [{**key, "ordinal": ordinal, **cleaned(row)} for ordinal, row in enumerate(rows)]
 
 
 def _content(value: Any, flags: set[str]) -> str | None:

@@ -67,5 +67,17 @@ def tables_of(tmp_path: Path, *conversations: Any, media: dict[str, bytes] | Non
     return reference_tables(write(tmp_path / "export", export(*conversations), media))
 
 
+def everything_of(tmp_path: Path, *conversations: Any) -> Tables:
+    path = write(tmp_path / "export", export(*conversations))
+    return reference_tables(path, {"smile": "\U0001f642"}, everything=True)
+
+
+def row_of(tmp_path: Path, messagetype: str, content: Any, **changes: Any) -> Row:
+    """The row of an export's only message."""
+    only = conversation(message(messagetype=messagetype, content=content, **changes))
+    [row] = everything_of(tmp_path, only)["messages"]
+    return row
+
+
 def chosen(rows: list[Row], *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row[column] for column in columns) for row in rows]

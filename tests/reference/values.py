@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LAST_SECOND = 10**11  # what is smaller counts seconds where both forms occur
 LAST_MILLISECOND = 253402300800000
 ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
@@ -94,6 +96,17 @@ def millisecond_instant(value: Any) -> datetime | None:
     return EPOCH + timedelta(milliseconds=number)
 
 
+def old_instant(value: Any) -> datetime | None:
+    """Milliseconds since 1970, or seconds in what old clients wrote."""
+    number = whole_number(value)
+    return millisecond_instant(number * 1000 if number is not None and number < LAST_SECOND else number)
+
+
+def iso_text(instant: datetime | None) -> str | None:
+    """An instant as it stands within JSON."""
+    return None if instant is None else instant.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
 def big_integer(value: Any) -> int | None:
     """A number that fits PostgreSQL's bigint."""
     number = whole_number(value)
@@ -124,3 +137,16 @@ def json_array(value: Any) -> list[Any] | None:
         except ValueError:
             return None
     return cleaned(value) if isinstance(value, list) else None
+
+
+def json_value(text: str) -> Any:
+    """What the text says as JSON, not cleaned; None where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    value = json_value(text)
+    return value if isinstance(value, dict) else None

@@ -7,6 +7,7 @@ Another backend (object storage has an atomic PUT and no rename) needs these sam
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -100,10 +101,17 @@ class Directory:
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Generator[None]:
-        """Hold an exclusive lock for the block; the kernel releases it when the process dies."""
+        """Hold an exclusive lock for the block; the kernel releases it when the process dies.
+
+        Raises:
+            FileNotFoundError: the folder was removed, or put in another's place, while this waited for the lock.
+        """
         descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            held, there = os.fstat(descriptor), (self.path / name).stat()
+            if (held.st_dev, held.st_ino) != (there.st_dev, there.st_ino):
+                raise FileNotFoundError(errno.ENOENT, "removed by another process meanwhile", str(self.path))
             yield
         finally:
             os.close(descriptor)

@@ -7,6 +7,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -128,12 +129,19 @@ def open_complete(folder: Directory, schemas: Mapping[str, pa.Schema]) -> PhaseT
     return PhaseTables(folder.path, state, schemas)
 
 
+def damaged_file(folder: Directory, part: PartRecord) -> Path | None:
+    """The first file of a part that is not what was written; None if all are."""
+    for file in part.files.values():
+        path = folder.file(file.name)
+        if not path.is_file() or sha256_of(path) != file.sha256:
+            return path
+    return None
+
+
 def _valid_prefix(folder: Directory, parts: tuple[PartRecord, ...]) -> tuple[PartRecord, ...]:
     """The parts up to the first one that is not what was written; that one and those after it are made again."""
     for index, part in enumerate(parts):
-        for file in part.files.values():
-            path = folder.file(file.name)
-            if not path.is_file() or sha256_of(path) != file.sha256:
-                logger.warning("%s is missing or damaged; part %d and those after it are made again", path, part.number)
-                return parts[:index]
+        if path := damaged_file(folder, part):
+            logger.warning("%s is missing or damaged; part %d and those after it are made again", path, part.number)
+            return parts[:index]
     return parts

@@ -35,7 +35,7 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One finished part.
 
     ``files`` by table; ``progress`` in the phase's unit after this part; ``counts`` are what the phase accounts for
-    (messages, duplicates, ...); ``cursor`` is where the next part begins, if the phase reads in order.
+    (messages, duplicates, ...); ``cursor`` is the phase's own: where the next part begins, or what it is made from.
     """
 
     number: int

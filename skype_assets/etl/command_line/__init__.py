@@ -10,12 +10,15 @@ import sys
 import click
 
 from skype_assets.etl.command_line.add import add
+from skype_assets.etl.command_line.clean import clean
 from skype_assets.etl.command_line.db import db
 from skype_assets.etl.command_line.dev import dev
 from skype_assets.etl.command_line.exit_codes import Commands, terminate
+from skype_assets.etl.command_line.resume import resume
 from skype_assets.etl.command_line.run import run
 from skype_assets.etl.command_line.sample import sample
 from skype_assets.etl.command_line.status import status
+from skype_assets.etl.command_line.verify import verify
 
 __all__ = ["main", "skype_assets"]
 
@@ -36,7 +39,7 @@ def skype_assets() -> None:
     """
 
 
-for command in (run, status, add, sample, db, dev):
+for command in (run, resume, status, verify, clean, add, sample, db, dev):
     skype_assets.add_command(command)
 
 

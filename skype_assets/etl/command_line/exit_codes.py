@@ -24,7 +24,8 @@ TERMINATED: Final = 143
 # Keys of Click's `Context.meta`, which a command shares with the group that it belongs to.
 _ARGUMENTS = "skype_assets.arguments"
 _DEBUG = "skype_assets.debug"
-_RESUME = "skype_assets.resume"
+_AGAIN = "skype_assets.again"
+_MANIFEST = "skype_assets.manifest"
 
 
 class Terminated(KeyboardInterrupt):
@@ -52,7 +53,12 @@ def exit_codes() -> dict[int, str]:
 
 def resumable(context: click.Context, *without: str) -> None:
     """From now on the same command goes on after an interruption, ``without`` these options."""
-    context.meta[_RESUME] = [argument for argument in context.meta[_ARGUMENTS] if argument not in without]
+    context.meta[_AGAIN] = [argument for argument in context.meta[_ARGUMENTS] if argument not in without]
+
+
+def resumable_from(context: click.Context, manifest: Path) -> None:
+    """From now on ``resume`` with this manifest goes on after an interruption, once the manifest is there."""
+    context.meta[_MANIFEST] = manifest
 
 
 def _remember(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -109,7 +115,9 @@ def _classes(error: type[EtlError]) -> Iterator[type[EtlError]]:
 
 
 def _interrupted(context: click.Context) -> str:
-    arguments = context.meta.get(_RESUME)
+    manifest: Path | None = context.meta.get(_MANIFEST)
+    is_there = manifest is not None and manifest.is_file()
+    arguments = ["resume", str(manifest)] if is_there else context.meta.get(_AGAIN)
     return f"interrupted; resume with: {terminal.command(*arguments)}" if arguments else "interrupted"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from skype_assets.etl.command_line import terminal
+from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
 from skype_assets.etl.errors import CheckpointError, UsageError
 
@@ -23,6 +23,7 @@ FOLDERS: Final[Mapping[str, str]] = {
 """Folder of each phase. A test keeps it equal to what the phases say; importing them here would take a second."""
 
 _SET_ASIDE: Final = ".reset-"
+_REMOVING: Final = ".removing-"
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class PhaseStatus:
     """Where a phase stands.
 
     ``status`` is ``complete``, ``running`` (a living process works on it), ``interrupted`` (none does any more),
-    ``outdated`` (made from what the phase before it no longer is; done anew by the next run), ``not started``, or
-    ``damaged`` (``problem`` says how).
+    ``outdated`` (made from what the phase before it no longer is; done anew by the next run), ``not started``,
+    ``damaged`` (``problem`` says how), or ``being removed`` (``clean`` was interrupted; the next one finishes).
     """
 
     status: str
@@ -48,14 +49,8 @@ class PhaseStatus:
 
 @click.command()
 @click.argument("task", required=False)
-@click.option(
-    "--output-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="output",
-    show_default=True,
-    help="Folder of all checkpoints.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
+@options.output_dir
+@options.as_json
 @debug
 def status(task: str | None, output_dir: Path, as_json: bool) -> None:
     """Show how far every task is, or one TASK in detail.
@@ -79,6 +74,8 @@ def phases_of(folder: Path) -> dict[str, PhaseStatus]:
     from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
     from skype_assets.etl.checkpoints.directory import Directory
 
+    if folder.name.startswith(_REMOVING):
+        return {name: PhaseStatus("being removed") for name in FOLDERS}
     task = Directory(folder)
     try:
         owner = read_owner(task)
@@ -118,9 +115,12 @@ def _tasks(output_dir: Path) -> list[str]:
     return sorted(
         folder.name
         for folder in output_dir.iterdir()
-        if TASK_ID.fullmatch(folder.name)
+        if TASK_ID.fullmatch(folder.name.removeprefix(_REMOVING))
         and _SET_ASIDE not in folder.name
-        and any((folder / name).exists() for name in ("attempt.json", *FOLDERS.values()))
+        and (
+            folder.name.startswith(_REMOVING)
+            or any((folder / name).exists() for name in ("attempt.json", *FOLDERS.values()))
+        )
     )
 
 

@@ -3,6 +3,7 @@
 Sections 1.5, 2.2, 2.4 and 2.5 of the format reference.
 """
 
+import hashlib
 import json
 import re
 from typing import Final
@@ -14,6 +15,7 @@ _PREFIX: Final = re.compile(r"[0-9]+:")
 # Wider than `markup` on purpose: a name is never code, so whatever looks like a tag is one.
 _ANY_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*+>")
 _DOCUMENT_ID: Final = re.compile(r"0-[a-z]{2,5}-d[0-9]{1,3}-[0-9a-f]{20,64}", re.IGNORECASE | re.ASCII)
+_LONGEST_KEY: Final = 500
 _MEMBER_KEYS: Final = ("MemberMri", "mri", "id")
 
 
@@ -22,7 +24,17 @@ def mri(text: str | None) -> str | None:
     text = (text or "").strip()
     if not text:
         return None
-    return text if text == "ALL" or _PREFIX.match(text) else "8:" + text
+    return bounded(text if text == "ALL" or _PREFIX.match(text) else "8:" + text)
+
+
+def bounded(key: str) -> str:
+    """Return an id that an index takes: of one with more than 500 bytes its beginning and its SHA-256.
+
+    Real ones have 60. The five ids of a reaction's key together stay below the 2,704 bytes of an entry of a PostgreSQL index.
+    """
+    if len(key) <= _LONGEST_KEY // 4 or len(key.encode()) <= _LONGEST_KEY:
+        return key
+    return f"{key[:50]}~{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def sender(from_: object) -> str | None:

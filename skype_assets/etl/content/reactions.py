@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from skype_assets.etl.content.cleaning import clean
-from skype_assets.etl.content.names import mri
+from skype_assets.etl.content.names import bounded, mri
 from skype_assets.etl.content.times import milliseconds
 
 _NO_REACTIONS: Final = frozenset({"reactionsConsumptionHorizon", "pollAnswer"})
@@ -35,7 +35,7 @@ def reactions(emotions: object) -> list[Reaction]:
             user_id = mri(clean(user_id)[0]) if isinstance(user_id, str) else None
             if user_id is None:
                 continue
-            who = clean(key)[0], user_id
+            who = bounded(clean(key)[0]), user_id
             reacted_at = _first_known(milliseconds(user.get("time")), milliseconds(user.get("value")))
             latest[who] = max(latest.get(who), reacted_at, key=_null_first)
     return [Reaction(emotion, user_id, reacted_at) for (emotion, user_id), reacted_at in latest.items()]

@@ -32,6 +32,7 @@ _COMMON_ISO: Final = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,7})?Z$"
 )
+_SMALLEST_MILLISECONDS: Final = 10**11  # 1973, or 5138 if it were seconds
 _TO_MICROSECONDS: Final = len("2024-11-05T18:04:11.482719")
 _TO_7_DIGITS: Final = len("2024-11-05T18:04:11.4827190Z")
 
@@ -72,6 +73,20 @@ def milliseconds(value: object) -> int | None:
     if number is None or not 0 < number * 1000 < _YEAR_10000:
         return None
     return number * 1000
+
+
+def milliseconds_or_seconds(value: object) -> int | None:
+    """Return ``milliseconds`` of a value that old clients wrote in seconds: below 1e11 it is one (3.3.11, 3.5)."""
+    number = integer(value)
+    return milliseconds(number * 1000 if number is not None and number < _SMALLEST_MILLISECONDS else number)
+
+
+def iso_text(microseconds: int | None) -> str | None:
+    """Return an instant as JSON details hold it: ``2024-11-05T18:04:11.482000Z``."""
+    if microseconds is None:
+        return None
+    instant = _EPOCH + timedelta(microseconds=microseconds)
+    return instant.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _at_most_6_digits(texts: pa.Array) -> pa.Array:

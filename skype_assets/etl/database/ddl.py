@@ -1,6 +1,6 @@
 """Schema ``skype`` in PostgreSQL, made from the table list: types, keys, foreign keys, indexes, the view ``calls``."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 import pyarrow as pa
@@ -25,7 +25,9 @@ POSTGRES_TYPES: Final = {
 
 # What readers look for: a conversation in time, what a person wrote, where somebody takes part, a stored object.
 _INDEXES: Final = {
-    "messages_by_time": "messages (owner_id, conversation_id, sent_at)",
+    # Not with owner_id before it: without statistics, as in a first load, the planner would take it for as good as the
+    # primary key, and look up every parent of a foreign key by going through its whole conversation.
+    "messages_by_time": "messages (conversation_id, sent_at)",
     "messages_by_sender": "messages (sender_id, sent_at)",
     "participants_by_user": "participants (user_id)",
     "attachments_by_document": "attachments (document_id)",
@@ -61,6 +63,9 @@ SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum"""
 
+_RELATIONS: Final = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1"""
+
 # Any number: it only has to be the same in every process that creates the schema.
 _CREATION_LOCK: Final = 7_359_274_101
 
@@ -73,7 +78,7 @@ def create(session: Session) -> None:
     """
     with session.transaction():
         session.execute("SELECT pg_advisory_xact_lock($1)", _CREATION_LOCK)
-        for statement in statements():
+        for statement in statements(there={name for (name,) in session.rows(_RELATIONS, SCHEMA)}):
             session.execute(statement)
         found: dict[str, list[tuple[str, str]]] = {}
         for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
@@ -88,13 +93,14 @@ def create(session: Session) -> None:
                 )
 
 
-def statements() -> Iterator[str]:
-    """The DDL, in an order in which it runs; every statement may be run again."""
+def statements(there: Container[str] = ()) -> Iterator[str]:
+    """The DDL, in an order in which it runs, for a schema that has the relations ``there`` already."""
     yield f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"
     for table in TABLES.values():
         yield f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table.name} ({', '.join(_definitions(table))})"
     for name, on in _INDEXES.items():
-        yield f"CREATE INDEX IF NOT EXISTS {name} ON {SCHEMA}.{on}"
+        if name not in there:  # IF NOT EXISTS would wait for every load under way, and can deadlock with it
+            yield f"CREATE INDEX {name} ON {SCHEMA}.{on}"
     yield _ATTEMPTS
     yield _CALLS
 

@@ -57,7 +57,7 @@ def _same_message(left: str, right: str) -> str:
     return " AND ".join(f"{left}.{column} = {right}.{column}" for column in TABLES["messages"].key)
 
 
-def _rank(message: str, export: str) -> str:
+def rank(message: str, export: str) -> str:
     """What decides between copies of a message, as an SQL row."""
     return (
         f"(coalesce({message}.version, -1), coalesce({export}.exported_at, '-infinity'), "
@@ -69,8 +69,8 @@ def _rank(message: str, export: str) -> str:
 _DROP_LESSER_COPIES: Final = f"""
 DELETE FROM staging_messages s USING {SCHEMA}.messages m, {SCHEMA}.exports theirs, {SCHEMA}.exports ours
 WHERE {_same_message("m", "s")} AND theirs.export_id = m.export_id AND ours.export_id = s.export_id
-  AND ({_rank("m", "theirs")} > {_rank("s", "ours")}
-       OR {_rank("m", "theirs")} = {_rank("s", "ours")} AND theirs.code_version = $1)"""
+  AND ({rank("m", "theirs")} > {rank("s", "ours")}
+       OR {rank("m", "theirs")} = {rank("s", "ours")} AND theirs.code_version = $1)"""
 
 
 def _upsert(table: str, better: str) -> str:

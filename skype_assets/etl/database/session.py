@@ -18,6 +18,17 @@ from skype_assets.etl.errors import DatabaseError
 
 UNIQUE_VIOLATION = "23505"
 
+# Digests are of the text of rows, which must not depend on how a server is configured.
+_SETTINGS = (
+    "application_name = 'skype-assets'",
+    "timezone = 'UTC'",
+    "datestyle = 'ISO'",
+    "bytea_output = 'hex'",
+    "extra_float_digits = 1",
+    # A process that was stopped in the middle of a transaction must not hold its locks for ever (see LEASE_SECONDS).
+    "idle_in_transaction_session_timeout = '60s'",
+)
+
 # PostgreSQL puts values of rows - message text - into these parts of an error.
 _VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|Query was):.*", re.DOTALL)
 
@@ -31,7 +42,7 @@ class Rejected(DatabaseError):
 
 
 class Session:
-    """An open connection; time zone UTC, nothing commits but ``transaction``.
+    """An open connection; nothing commits but ``transaction``.
 
     Args:
         url: libpq URL of the database.
@@ -39,12 +50,13 @@ class Session:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._in_transaction = False
         with self._translated():
             self._connection = dbapi.connect(url, conn_kwargs={})
             self._cursor = self._connection.cursor()
         with self.transaction():
-            self.execute("SET TIME ZONE 'UTC'")
-            self.execute("SET application_name = 'skype-assets'")
+            for setting in _SETTINGS:
+                self.execute(f"SET {setting}")
 
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
@@ -60,6 +72,7 @@ class Session:
     @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
         """A transaction: committed when the block ends well, rolled back when it does not."""
+        self._in_transaction = True
         try:
             yield
             with self._translated():
@@ -68,6 +81,8 @@ class Session:
             with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be gone: nothing to roll back
                 self._connection.rollback()
             raise
+        finally:
+            self._in_transaction = False
 
     def execute(self, statement: str, *parameters: Any) -> None:
         """Run a statement; ``$1``, ``$2`` … stand for the parameters."""
@@ -75,8 +90,8 @@ class Session:
             self._cursor.execute(statement, parameters or None)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run a query that gives few rows."""
-        with self._translated():
+        """Run a query that gives few rows; outside a transaction, in one of its own."""
+        with contextlib.nullcontext() if self._in_transaction else self.transaction(), self._translated():
             self._cursor.execute(statement, parameters or None)
             return self._cursor.fetchall()
 

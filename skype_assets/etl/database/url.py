@@ -43,6 +43,11 @@ def database_url(explicit: str | None = None) -> str:
     return server.url()
 
 
+def is_configured() -> bool:
+    """Whether the environment names a database."""
+    return any(os.environ.get(name) for name in ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS))
+
+
 def from_config(db_config: Mapping[str, object]) -> str:
     """The URL for a `db_config`: dbname, user, password, host, port (or their aliases), and libpq's other keywords."""
     values: dict[str, str] = {}

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -111,8 +112,11 @@ class _OpenTransform:
         return self._raw["messages"].num_rows
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
-        """All of them: files are what they are."""
-        return done
+        """The parts whose raw part is still the one that they were made from."""
+        for index, (part, raw) in enumerate(zip(done, self._raw.state.parts, strict=False)):
+            if bytes(part.cursor) != _made_from(raw):
+                return done[:index]
+        return done[: len(self._raw.state.parts)]
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Media, then one part for each raw part."""
@@ -120,7 +124,7 @@ class _OpenTransform:
         amounts = [part.files["messages"].rows if "messages" in part.files else 0 for part in raw_parts]
         for part, progress in zip(raw_parts[len(done) :], cumulative(done, amounts), strict=True):
             if part.number == 0:
-                yield _MediaPart(self._media, self._export.owner_id, files)
+                yield _MediaPart(part, self._media, self._export.owner_id, files)
             else:
                 batch_size = self._task.settings.batch_size
                 yield _MessagesPart(part, self._raw.folder, self._export, batch_size, progress, files)
@@ -211,6 +215,7 @@ class _OpenTransform:
 
 @dataclass(frozen=True)
 class _MediaPart:
+    raw: PartRecord
     media: pa.Table
     owner_id: str
     files: PartFiles
@@ -218,7 +223,8 @@ class _MediaPart:
     def __call__(self) -> PartRecord:
         began = time.monotonic()
         rows = media_files(self.media, self.owner_id)
-        return self.files.write(0, {"media_files": rows}, began=began, progress=0, counts={})
+        made_from = self.raw.checksum
+        return self.files.write(0, {"media_files": rows}, began=began, progress=0, counts={}, cursor=made_from)
 
 
 @dataclass(frozen=True)
@@ -243,7 +249,9 @@ class _MessagesPart:
             "duplicate": len(copies),
             "rejected": tables["rejects"].num_rows,
         }
-        return self.files.write(self.raw.number, tables, began=began, progress=self.progress, counts=counts)
+        return self.files.write(
+            self.raw.number, tables, began=began, progress=self.progress, counts=counts, cursor=self.raw.checksum
+        )
 
     def _make_again(self, made: list[dict[str, pa.Table]], left_out: frozenset[int]) -> None:
         """Make those batches again that have messages at some source offsets, without them and what hangs on them."""
@@ -278,6 +286,11 @@ class _MessagesPart:
 
 def _joined(made: Sequence[Mapping[str, pa.Table]], name: str) -> pa.Table:
     return pa.concat_tables([Transform.schemas[name].empty_table(), *(tables[name] for tables in made)])
+
+
+def _made_from(raw: PartRecord) -> bytes:
+    """The cursor of a part: raw parts that were made again, with another size, are other parts."""
+    return msgspec.json.encode(raw.checksum)
 
 
 def _balance(conversation_id: str, listed: int, account: Sequence[int], counted: int) -> None:

@@ -11,7 +11,7 @@ from skype_assets.etl.content.call import call
 from skype_assets.etl.content.cleaning import clean_json
 from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, kind_of
-from skype_assets.etl.content.names import conversation_key, plain_name, sender
+from skype_assets.etl.content.names import bounded, conversation_key, plain_name, sender
 from skype_assets.etl.content.plain_text import plain_text
 from skype_assets.etl.content.reactions import reactions
 from skype_assets.etl.content.times import iso_instants, milliseconds
@@ -155,7 +155,7 @@ class _Rows:
     def _message_id(self, row: int, message: Message) -> str:
         identity = message.id.strip() if message.id else ""
         if identity:
-            return identity
+            return bounded(identity)
         self._flag(row, ID_MISSING)
         return f"unknown:{self._raw['sha256'][row].as_py().hex()[:16]}"
 

@@ -1,0 +1,103 @@
+"""``skype-assets clean``: remove checkpoints that nobody needs any more."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skype_assets.etl.command_line import options, terminal
+from skype_assets.etl.command_line.exit_codes import debug
+from skype_assets.etl.errors import TaskBusy, UsageError
+
+if TYPE_CHECKING:
+    from skype_assets.etl.retention import Entry
+
+
+@click.command()
+@options.output_dir
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the N newest complete tasks.")
+@click.option(
+    "--older-than",
+    type=click.FloatRange(0, 36_500),
+    metavar="DAYS",
+    help="Remove only what was last changed so many days ago.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@options.as_json
+@debug
+def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run: bool, as_json: bool) -> None:
+    """Remove checkpoints and their manifests. Rows in the database are never touched.
+
+    With --keep, complete tasks beyond the N newest go. With --older-than, tasks that were last changed more than DAYS
+    ago go, complete or not. Given both, a task goes if both say so; one that is not complete, if its age does.
+
+    The newest complete task stays in any case, and so does the newest complete one of each export and what is in use.
+    What --reset moved aside and left-over copies of streams go when they are a day old.
+
+    A task that was removed can be run again from its export; that changes nothing in the database.
+    """
+    from skype_assets.etl import retention
+
+    found = retention.entries(output_dir)
+    age = None if older_than is None else timedelta(days=older_than)
+    is_told = keep is not None or age is not None
+    # Told nothing, show what anything could remove.
+    chosen = retention.removable(found, keep=keep, older_than=age if is_told else timedelta())
+    busy: dict[str, str] = {}
+    if is_told and not dry_run:
+        for entry in chosen:
+            try:
+                retention.remove(output_dir, entry)
+            except TaskBusy as error:  # begun a moment ago: it stays, the others go
+                busy[entry.name] = str(error)
+    removed = [entry for entry in chosen if entry.name not in busy]
+    is_done = is_told and not dry_run
+    if as_json:
+        terminal.write_json(_as_json(found, removed, busy, is_done=is_done))
+    else:
+        _show(found, removed, busy, is_done=is_done)
+    if not is_told:
+        raise UsageError("nothing was removed: say what may go, with --keep N or --older-than DAYS")
+
+
+def _as_json(found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], *, is_done: bool) -> dict[str, Any]:
+    gone = {entry.name for entry in removed}
+    return {
+        "removed" if is_done else "would_remove": [_details(entry) for entry in removed],
+        "freed_bytes": sum(entry.bytes for entry in removed) if is_done else 0,
+        "kept": [
+            {**_details(entry), "reason": busy.get(entry.name) or entry.kept or None}
+            for entry in found
+            if entry.name not in gone
+        ],
+    }
+
+
+def _details(entry: "Entry") -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "is_complete": entry.is_complete,
+        "updated_at": entry.updated_at.isoformat(),
+        "bytes": entry.bytes,
+    }
+
+
+def _show(found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], *, is_done: bool) -> None:
+    for entry in removed:
+        print(f"{'removed' if is_done else 'would remove'}: {_line(entry)}")
+    gone = {entry.name for entry in removed}
+    for entry in found:
+        if entry.name not in gone and (reason := busy.get(entry.name) or entry.kept):
+            print(f"kept: {_line(entry)}, {terminal.printable(reason)}")
+    total = terminal.size(sum(entry.bytes for entry in removed))
+    if not removed:
+        print("nothing to remove")
+    else:
+        print(f"freed: {total}" if is_done else f"would free: {total}")
+
+
+def _line(entry: "Entry") -> str:
+    what = {"task": "" if entry.is_complete else ", not complete"}.get(entry.kind, f", {entry.kind}")
+    return f"{terminal.printable(entry.name)}{what}, {terminal.size(entry.bytes)}, {terminal.when(entry.updated_at)}"

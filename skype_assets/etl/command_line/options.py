@@ -1,0 +1,21 @@
+"""Options that several commands have; ``--debug``, which all of them have, is in ``exit_codes``."""
+
+from pathlib import Path
+
+import click
+
+output_dir = click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="output",
+    show_default=True,
+    help="Folder of all checkpoints.",
+)
+
+max_workers = click.option(
+    "--max-workers", type=int, help="Processes that work at the same time.  [default: one per core]"
+)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to stdout.")
+
+no_report = click.option("--no-report", is_flag=True, help="Do not tell Dagster what was done.")

@@ -1,0 +1,54 @@
+"""``skype-assets resume``: go on with a task from its manifest alone."""
+
+from dataclasses import replace
+
+import click
+
+from skype_assets.etl.command_line import options, terminal
+from skype_assets.etl.command_line.exit_codes import debug, resumable, resumable_from
+
+
+@click.command()
+@click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
+@options.max_workers
+@options.as_json
+@options.no_report
+@debug
+@click.pass_context
+def resume(
+    context: click.Context, checkpoints: tuple[str, ...], max_workers: int | None, as_json: bool, no_report: bool
+) -> None:
+    """Go on with the task of a checkpoint, where it stopped.
+
+    CHECKPOINT is a manifest (output/etl_checkpoint_<task id>.json) or a quoted glob ('output/etl_checkpoint_*.json').
+    Of several, that which was written last is taken.
+
+    The task goes on with its own settings. The export is read where it was; once extract is complete it is not needed
+    any more. The database is SKYPE_DATABASE_URL, else that of libpq's variables, else that of the checkpoint (which
+    has no password: libpq finds it in PGPASSWORD or its password file), else the embedded server.
+    """
+    resumable(context)
+
+    from skype_assets.etl import saved_task
+    from skype_assets.etl.command_line.progress import display
+    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
+    from skype_assets.etl.context import ETLContext
+    from skype_assets.etl.database.session import Session
+    from skype_assets.etl.database.url import database_url
+
+    paths = saved_task.matching(checkpoints)
+    path, manifest = saved_task.newest(paths)
+    if len(paths) > 1:
+        terminal.say(f"newest of {len(paths)}: {path}, written {terminal.when(manifest.serialized_at)}")
+    state = ETLContext.load_from_checkpoint_file(path)
+    if max_workers is not None:
+        state.settings = replace(state.settings, max_workers=max_workers)
+    with display(terminal.err()) as shown:
+        source = saved_task.source_at_hand(state)
+        if source is not None:
+            state.set_file_source(source, fingerprint_shown(source, shown))
+        task = replace(state.task, source=source, database=saved_task.database(state))
+        Session(database_url(task.database)).close()  # one that refuses should do so now
+        resumable_from(context, path)
+        phases = run_phases(task, shown, state)
+    conclude(task, phases, as_json=as_json, no_report=no_report)

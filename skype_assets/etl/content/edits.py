@@ -1,0 +1,46 @@
+"""What is left of edits and deletions in a message itself (sections 4.3, 5.3 and 5.4 of the format reference).
+
+Which rows are copies of one message can only be told when all are known; that is not decided here.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from skype_assets.etl.content.markup import Tag, unescape
+from skype_assets.etl.content.names import mri
+from skype_assets.etl.content.times import milliseconds
+from skype_assets.etl.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED
+
+_ONLY_EDIT_MARKERS: Final = re.compile(r"(?:\s*+<e_m(?:\s[^<>]*+)?/?>\s*+(?:</e_m\s*+>\s*+)?)++", re.IGNORECASE)
+
+
+class EditMarker(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """An ``e_m`` element: who edited the message, and when its original was sent."""
+
+    editor_id: str | None = None
+    original_sent_at: int | None = None
+
+
+def edit_marker(tag: Tag) -> EditMarker:
+    """Return what an ``e_m`` tag says: by ``ts_ms``, for ``ts`` can be a second off."""
+    own = tag.attributes()
+    return EditMarker(mri(unescape(own.get("a", ""))), milliseconds(own.get("ts_ms")))
+
+
+def edit_flags(content: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the flags of a message that nobody has written: an edit that left nothing, or a row of the server's."""
+    if milliseconds(properties.get("deletetime")) is not None:
+        return ()
+    if content:
+        return (DELETED_BY_EDIT_MARKER,) if _ONLY_EDIT_MARKERS.fullmatch(content) else ()
+    edited = milliseconds(properties.get("edittime")) is not None
+    return (SERVER_GENERATED,) if is_server_generated(properties) and not edited else ()
+
+
+def is_server_generated(properties: Mapping[str, Any]) -> bool:
+    """Whether the server made this row; true or a text that says so, for ``"False"`` occurs as well."""
+    said = properties.get("isserversidegenerated")
+    return said is True or (isinstance(said, str) and said.strip().lower() == "true")

@@ -1,0 +1,47 @@
+"""Messages that people type, as their clients send them: markup, link previews, and objects put into it.
+
+Sections 3.3.15, 4 and 2.7 of the format reference.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from skype_assets.etl.content.content import Content
+from skype_assets.etl.content.elements import elements, first_value
+from skype_assets.etl.content.links import previewed
+from skype_assets.etl.content.money import amount
+from skype_assets.etl.content.polls import poll
+from skype_assets.etl.content.rich_text import RichText, needs_parsing, rich_text
+
+
+def rich_message(content: str, properties: Mapping[str, Any]) -> Content:
+    """Parse the ``RichText`` family."""
+    urlpreviews = properties.get("urlpreviews")
+    if urlpreviews is None and not needs_parsing(content):
+        return Content(text=content.strip())
+    rich = rich_text(content)
+    if urlpreviews is None and not (rich.links or rich.objects or rich.system_message):
+        return Content(text=rich.text, mentions=rich.mentions, quotes=rich.quotes, edit_marker=rich.edit_marker)
+    links, flags = previewed(rich.links, urlpreviews)
+    return Content(
+        text=rich.text,
+        details=_details(rich, properties),
+        mentions=rich.mentions,
+        links=links,
+        quotes=rich.quotes,
+        edit_marker=rich.edit_marker,
+        flags=flags,
+    )
+
+
+def _details(rich: RichText, properties: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the first poll and the first gift of an old client, and what a client says on its own."""
+    details: dict[str, Any] = {}
+    for source in rich.objects:
+        type_ = (first_value(elements(source, {"uriobject"}), "uriobject", "type") or "").lower()
+        found = poll(source, properties) if type_.startswith("poll") else None
+        found = amount(source) if type_.startswith("credit") else found
+        details = {**(found or {}), **details}
+    if rich.system_message is not None:
+        details["system_message"] = {"type": rich.system_message.type, "users": list(rich.system_message.users)}
+    return details or None

@@ -1,0 +1,125 @@
+"""A part is in the database with its ledger row or not at all, committed by the export's attempt alone (I2, I5)."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from skype_assets.etl.database.loading import Loader, ledger
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.errors import DatabaseError, Fenced
+from tests.database.small_loads import export, head, messages, query, register
+
+CANARY = "canary-7f3a"
+COUNTS = "SELECT (SELECT count(*) FROM skype.messages), (SELECT count(*) FROM skype.reactions)"
+COMMITS: dict[str, Callable[[Loader], None]] = {
+    "head": lambda loader: loader.commit_head(0, "other", head()),
+    "part": lambda loader: loader.commit_part(2, "q", messages("2")),
+    "finish": lambda loader: loader.finish(export(), head()["conversations"].select(["conversation_id"])),
+}
+
+
+@pytest.fixture
+def session(postgres_url: str) -> Iterator[Session]:
+    with Session(postgres_url) as opened:
+        yield opened
+
+
+def test_a_part_comes_with_its_ledger_row(session: Session, postgres_url: str) -> None:
+    assert ledger(session, "e1") == {}
+    loader = register(session)
+    loader.commit_head(0, "h", head())
+    loader.commit_part(1, "p", messages("1", "2"))
+    assert ledger(session, "e1") == loader.ledger() == {0: "h", 1: "p"}
+    assert query(postgres_url, COUNTS) == [(2, 2)]
+    assert query(postgres_url, "SELECT attempt, rows FROM skype.load_parts ORDER BY part") == [(1, 3), (1, 4)]
+
+
+def test_a_part_that_fails_in_its_last_table_leaves_nothing(session: Session, postgres_url: str) -> None:
+    loader = register(session)
+    loader.commit_head(0, "h", head())
+    orphans = messages("1", "2") | {"reactions": messages("1", "3")["reactions"]}
+    with pytest.raises(DatabaseError, match="violates foreign key"):
+        loader.commit_part(1, "p", orphans)
+    assert query(postgres_url, COUNTS) == [(0, 0)]
+    assert loader.ledger() == {0: "h"}
+    loader.commit_part(1, "p", messages("1", "2"))
+    assert query(postgres_url, COUNTS) == [(2, 2)]
+
+
+def test_a_part_whose_ledger_row_is_refused_leaves_nothing(session: Session, postgres_url: str) -> None:
+    loader = register(session)
+    loader.commit_head(0, "h", head())
+    query(postgres_url, "ALTER TABLE skype.load_parts ADD CHECK (part < 1)")
+    with pytest.raises(DatabaseError, match="check constraint"):
+        loader.commit_part(1, "p", messages("1", "2"))
+    assert query(postgres_url, COUNTS) == [(0, 0)]
+
+
+def test_a_part_that_is_committed_again_doubles_nothing(session: Session, postgres_url: str) -> None:
+    loader = register(session)
+    loader.commit_head(0, "h", head())
+    loader.commit_part(1, "p", messages("1", "2"))
+    rows = (
+        "SELECT message_id, xmin::text FROM skype.messages UNION ALL SELECT message_id, xmin::text FROM skype.reactions"
+    )
+    before = sorted(query(postgres_url, rows))
+    loader.commit_head(0, "h", head())
+    loader.commit_part(1, "p", messages("1", "2"))
+    assert sorted(query(postgres_url, rows)) == before
+
+
+@pytest.mark.parametrize("commit", COMMITS)
+def test_an_attempt_that_was_taken_over_changes_nothing(commit: str, session: Session, postgres_url: str) -> None:
+    former = register(session)
+    former.commit_head(0, "h", head())
+    former.commit_part(1, "p", messages("1"))
+    latter = register(session)
+    assert latter.claim.attempt == former.claim.attempt + 1
+    everything = f"SELECT *, ({COUNTS.replace(', (', '+ (')}) FROM skype.exports, skype.load_parts ORDER BY part"
+    before = query(postgres_url, everything)
+    with pytest.raises(Fenced, match="another attempt loads it now") as refused:
+        COMMITS[commit](former)
+    assert refused.value.exit_code == 7
+    assert query(postgres_url, everything) == before
+    latter.commit_part(2, "q", messages("2"))
+    assert latter.ledger() == {0: "h", 1: "p", 2: "q"}
+
+
+def test_a_commit_keeps_the_export_until_it_ends(session: Session, postgres_url: str) -> None:
+    """The check and the commit are one transaction: nobody takes over between them."""
+    loader = register(session)
+    with session.transaction():
+        loader.check()
+        with pytest.raises(Exception, match="lock timeout"):
+            query(postgres_url, "SET lock_timeout = '50ms'; UPDATE skype.attempts SET attempt = attempt + 1")
+
+
+def test_an_export_is_complete_when_it_says_so_and_not_before(session: Session, postgres_url: str) -> None:
+    loader = register(session)
+    loader.commit_head(0, "h", head())
+    loader.commit_part(1, "p", messages("1"))
+    status = "SELECT status, started_at IS NOT NULL, loaded_at IS NOT NULL FROM skype.exports"
+    assert query(postgres_url, status) == [("loading", True, False)]
+    loader.finish(export(), head()["conversations"].select(["conversation_id"]))
+    assert query(postgres_url, status) == [("complete", True, True)]
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        "ALTER TABLE skype.messages ADD CHECK (text NOT LIKE 'canary%')",
+        "ALTER TABLE skype.messages ALTER COLUMN album_id SET NOT NULL",
+        "CREATE UNIQUE INDEX ON skype.messages (text); "
+        "ALTER TABLE skype.reactions ADD CHECK (user_id NOT LIKE 'canary%')",
+    ],
+)
+def test_no_message_text_is_in_an_error_of_the_database(obstacle: str, session: Session, postgres_url: str) -> None:
+    loader = register(session)
+    loader.commit_head(0, "h", head())
+    query(postgres_url, obstacle)
+    with pytest.raises(DatabaseError) as refused:
+        loader.commit_part(1, "p", messages("1", "2", text=CANARY, content=CANARY))
+    assert "constraint" in str(refused.value)
+    assert CANARY not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__

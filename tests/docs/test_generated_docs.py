@@ -1,0 +1,84 @@
+"""The generated pages of docs/ are those that the code makes, and say everything that it can do to a row."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from skype_assets.etl import raw_tables
+from skype_assets.etl.database import ddl
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.documentation import PAGES
+from skype_assets.etl.flags import FLAGS
+from skype_assets.etl.rows.messages import Export, message_rows
+from skype_assets.etl.tables import CALLS
+
+ROOT = Path(__file__).parents[2]
+
+SO_DEEP = b"[" * 600 + b"]" * 600
+ODD_MESSAGES = {
+    b'{"id":"1","content":"a\\u0000"}': {"nul_replaced", "sent_at_from_id"},
+    b'{"id":"1","content":"\\ud83d"}': {"surrogate_replaced", "sent_at_from_id"},
+    b'{"id":"1","content":"\xff"}': {"invalid_utf8", "sent_at_from_id"},
+    b'{"id":"1","content":"a","properties":{"b":NaN}}': {"not_finite", "sent_at_from_id"},
+    b'{"id":"1","content":"a","properties":{"b":1e999}}': {"not_finite", "sent_at_from_id"},
+    b'{"id":"1\\u0000","version":1,"properties":' + SO_DEEP + b"}": {
+        "content_missing",
+        "nested_too_deep",
+        "nul_replaced",
+        "sent_at_from_version",
+    },
+    b'{"id":"1","content":null}': {"content_missing", "sent_at_from_id"},
+    b'{"id":"1","content":{"a":1}}': {"content_not_text", "sent_at_from_id"},
+    b'{"content":"a","version":1}': {"id_missing", "sent_at_from_version"},
+    b'{"id":"x","content":"a"}': {"sent_at_missing"},
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_committed_page_is_what_the_code_makes(name: str) -> None:
+    committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert committed == PAGES[name](), "run `python -m skype_assets.etl.documentation`"
+
+
+def test_every_flag_that_is_documented_is_set_for_what_it_says() -> None:
+    rows = message_rows(_raw(list(ODD_MESSAGES)), Export("e", "8:ann", "messages.json", {}))["messages"]
+    assert [set(flags) for flags in rows["flags"].to_pylist()] == list(ODD_MESSAGES.values())
+    assert set().union(*ODD_MESSAGES.values()) == set(FLAGS)
+
+
+def test_no_module_sets_a_flag_that_is_not_documented() -> None:
+    set_by_text = re.compile(r"""(_flag\(|flags\.add\(|flags \|= \{)[^)}]*["']""")
+    modules = [path for folder in ("content", "rows") for path in (ROOT / "skype_assets/etl" / folder).glob("*.py")]
+    named = {name for path in modules for name in re.findall(r"\b[A-Z][A-Z0-9_]+\b", path.read_text(encoding="utf-8"))}
+    assert {flag.upper() for flag in FLAGS} <= named
+    assert [path.name for path in modules if set_by_text.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_view_has_the_columns_that_are_documented(postgres_url: str) -> None:
+    with Session(postgres_url) as session:
+        ddl.create(session)
+        found = session.rows(
+            "SELECT column_name::text, data_type::text FROM information_schema.columns "
+            "WHERE table_schema = 'skype' AND table_name = 'calls' ORDER BY ordinal_position"
+        )
+    assert found == [(column.name, ddl.POSTGRES_TYPES[column.type]) for column in CALLS.columns]
+
+
+def _raw(objects: list[bytes]) -> pa.RecordBatch:
+    """A batch of the raw table ``messages``."""
+    rows = [
+        {
+            "conversation_index": 0,
+            "conversation_id": "8:ben",
+            "ordinal": ordinal,
+            "offset": 0,
+            "length": len(raw),
+            "sha256": hashlib.sha256(raw).digest(),
+            "raw": raw,
+        }
+        for ordinal, raw in enumerate(objects)
+    ]
+    return pa.RecordBatch.from_pylist(rows, raw_tables.MESSAGES)

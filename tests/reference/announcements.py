@@ -1,0 +1,145 @@
+"""Contents that are JSON: cards, notices, pop-ups, translations and call logs (3.3.7, 3.4.2, 3.6)."""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.reference.markup import elements
+from tests.reference.text import plain_text
+from tests.reference.values import is_integer, iso_instant, iso_text, json_object, json_value, text_of
+
+Row = dict[str, Any]
+
+
+def card(content: str) -> Row | None:
+    """The cards of every ``<Swift>`` in the content."""
+    found: list[Row] = []
+    for attachment in _card_attachments(content):
+        body = _object(attachment.get("content"))
+        found.append(
+            {
+                "content_type": text(attachment.get("contentType")),
+                "title": text(body.get("title")),
+                "subtitle": text(body.get("subtitle")),
+                "text": text(body.get("text")),
+                "images": [
+                    {"url": text(image.get("url")), "alt": text(image.get("alt"))}
+                    for image in _objects(body.get("images"))
+                ],
+                "buttons": [
+                    {name: text(button.get(name)) for name in ("type", "title", "value")}
+                    for button in _objects(body.get("buttons"))
+                ],
+            }
+        )
+    return {"cards": found} if found else None
+
+
+def card_text(content: str, emoticons: Mapping[str, str]) -> str:
+    cards = (card(content) or {"cards": []})["cards"]
+    return _lines([card[name] for card in cards for name in ("title", "subtitle", "text")], emoticons)
+
+
+def notice(content: str) -> Row | None:
+    found = [_item(element, body) for element, body in _announcements(content)]
+    return {"items": found} if found else None
+
+
+def popcard(content: str) -> Row | None:
+    found = [
+        {
+            **_item(element, body),
+            "card_type": element.get("cardType") if is_integer(element.get("cardType")) else None,
+            "campaign": text(element.get("campaignGuid")),
+        }
+        for element, body in _announcements(content)
+    ]
+    return {"items": found} if found else None
+
+
+def announcement_text(content: str, emoticons: Mapping[str, str]) -> str:
+    if not isinstance(json_value(content), list | dict):
+        return plain_text(content, emoticons)
+    _, body = next(_announcements(content), ({}, {}))
+    return _lines([text(body.get("title")), text(body.get("text"))], emoticons)
+
+
+def translation(content: str) -> Row | None:
+    document = json_object(content)
+    if document is None:
+        return None
+    return {
+        "original_message_id": text(document.get("oid")),
+        "original_locale": text(document.get("oloc")),
+        "translations": [
+            {"locale": text(one.get("loc")), "text": text(one.get("translation"))}
+            for one in _objects(document.get("translations"))
+        ],
+    }
+
+
+def translation_settings(content: str) -> Row | None:
+    document = json_object(content)
+    return None if document is None else {"settings": document}
+
+
+def call_log(content: str, properties: Any) -> Row | None:
+    """The log in the properties, under either name, else in the content."""
+    properties = _object(properties)
+    for value in (properties.get("call-log"), properties.get("callLog"), content):
+        log = json_object(value) if isinstance(value, str) else value
+        if isinstance(log, dict):
+            return {"call_log": log}
+    return None
+
+
+def text(value: Any) -> str | None:
+    """A string or number of a document as details hold it: without blanks around it, null if empty."""
+    return (text_of(value) or "").strip() or None
+
+
+def _announcements(content: str) -> Iterator[tuple[Row, Row]]:
+    """Each announcement with its body, which stands in its attachments (Notice) or in itself (PopCard)."""
+    document = json_value(content)
+    for element in _objects([document] if isinstance(document, dict) else document):
+        attachments = element.get("attachments")
+        for holder in _objects(attachments) if isinstance(attachments, list) else [element]:
+            yield element, _object(holder.get("content"))
+
+
+def _item(element: Row, body: Row) -> Row:
+    return {
+        "title": text(body.get("title")),
+        "text": text(body.get("text")),
+        "uri": text(body.get("mainActionUri")),
+        "buttons": [
+            {"title": text(button.get("title")), "uri": text(button.get("actionUri"))}
+            for button in _objects(body.get("buttons"))
+        ],
+        "valid_until": iso_text(iso_instant(element.get("validUntilTimestamp"))),
+    }
+
+
+def _card_attachments(content: str) -> Iterator[Row]:
+    for swift in elements(content, "Swift"):
+        encoded = "".join((swift.get("b64") or "").split())
+        try:
+            decoded = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+        except binascii.Error:
+            continue
+        document = json_object(decoded.decode("utf-8", errors="replace"))
+        yield from _objects((document or {}).get("attachments"))
+
+
+def _lines(markups: list[str | None], emoticons: Mapping[str, str]) -> str:
+    lines = [plain_text(markup, emoticons) for markup in markups if markup]
+    return "\n".join(line for line in lines if line)
+
+
+def _object(value: Any) -> Row:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[Row]:
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []

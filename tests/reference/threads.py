@@ -1,0 +1,76 @@
+"""Changes to a conversation: members, title, picture, roles (3.5)."""
+
+import html
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from tests.reference.attachments import DOCUMENT_ID
+from tests.reference.markup import elements
+from tests.reference.message_types import THREAD_EVENTS
+from tests.reference.values import json_object, mri, old_instant, plain_name, text_of
+
+Row = dict[str, Any]
+
+SWITCHES = ("history_disclosed", "joining_enabled", "moderation_changed")
+
+
+def thread_events(message_type: str | None, content: str) -> list[Row]:
+    """A row for each target, and one where there is none."""
+    event = THREAD_EVENTS.get(message_type or "")
+    if event is None:
+        return []
+    document = json_object(content)
+    if document is not None:
+        return list(_from_json(event, document))
+    initiator_id = mri(_text(content, "initiator"))
+    value = _value(event, content)
+    occurred_at = old_instant(_text(content, "eventtime"))
+    rows: list[Row] = []
+    for target in elements(content, "target"):
+        target_id = mri(_text(target.inner, "id") if target.children("id") else target.text)
+        role = (_text(target.inner, "role") or "").strip().lower() if event == "role_changed" else ""
+        rows.append(_row(event, initiator_id, target_id, role or value, occurred_at))
+    return rows or [_row(event, initiator_id, None, value, occurred_at)]
+
+
+def _from_json(event: str, document: Row) -> Iterator[Row]:
+    """The form of the Teams era."""
+    initiator_id = mri(text_of(document.get("initiator")))
+    occurred_at = old_instant(document.get("eventtime"))
+    members = document.get("members")
+    members = [member for member in members if isinstance(member, dict)] if isinstance(members, list) else []
+    for target_id in [mri(text_of(member.get("id"))) for member in members] or [None]:
+        yield _row(event, initiator_id, target_id, None, occurred_at)
+
+
+def _row(
+    event: str, initiator_id: str | None, target_id: str | None, value: str | None, occurred_at: datetime | None
+) -> Row:
+    return {
+        "event": event,
+        "initiator_id": initiator_id,
+        "target_id": target_id,
+        "value": value,
+        "occurred_at": occurred_at,
+    }
+
+
+def _value(event: str, content: str) -> str | None:
+    values = elements(content, "value")
+    if not values:
+        return None
+    inner = values[0].inner
+    if event == "topic_changed":
+        return plain_name(inner)
+    if event == "picture_changed":
+        picture = html.unescape(inner).strip()
+        match = DOCUMENT_ID.search(picture)
+        return match[0].lower() if match else picture.removeprefix("URL@") or None
+    if event in SWITCHES:
+        return "false" if html.unescape(inner).strip().lower() == "false" else "true"
+    return None
+
+
+def _text(content: str, name: str) -> str | None:
+    return next((element.text for element in elements(content, name)), None)

@@ -1,0 +1,90 @@
+"""People are counted over the parts of an export as if it had one, and are called what they were called last."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skype_assets.etl.rows.people import Activity, People
+from skype_assets.etl.tables import TABLES
+
+Row = dict[str, Any]
+MESSAGE_COLUMNS = ["conversation_id", "message_id", "sent_at", "sender_id", "sender_name", "kind"]
+CALL_COLUMNS = ["conversation_id", "message_id", "user_id", "display_name"]
+
+messages = st.fixed_dictionaries(
+    {
+        "conversation_id": st.sampled_from(["8:a", "19:b"]),
+        "sent_at": st.none() | st.integers(0, 3).map(lambda day: datetime(2025, 5, 20, tzinfo=UTC) + timedelta(day)),
+        "sender_id": st.none() | st.sampled_from(["8:a", "8:x"]),
+        "sender_name": st.none() | st.sampled_from(["Ann", "Bob"]),
+        "kind": st.sampled_from(["text", "call"]),
+    }
+)
+
+
+def _table(rows: Sequence[Row], name: str, columns: list[str]) -> pa.Table:
+    schema = pa.schema([TABLES[name].schema.field(column) for column in columns])
+    return pa.Table.from_pylist(list(rows), schema)
+
+
+def _people(parts: Sequence[Sequence[Row]], calls: Sequence[Row] = ()) -> People:
+    people = People()
+    for part in parts:
+        ids = {(row["conversation_id"], row["message_id"]) for row in part}
+        named = [call for call in calls if (call["conversation_id"], call["message_id"]) in ids]
+        people.add(_table(part, "messages", MESSAGE_COLUMNS), _table(named, "call_participants", CALL_COLUMNS))
+    return people
+
+
+def _message(number: int, day: int | None, **changes: Any) -> Row:
+    sent_at = None if day is None else datetime(2025, 5, day, tzinfo=UTC)
+    plain = {"conversation_id": "8:a", "message_id": str(number), "sent_at": sent_at, "sender_id": "8:a"}
+    return {**plain, "sender_name": "Ann", "kind": "text", **changes}
+
+
+@given(st.lists(messages, max_size=12), st.integers(1, 5))
+def test_how_the_messages_are_divided_makes_no_difference(rows: list[Row], size: int) -> None:
+    rows = [{**row, "message_id": str(number)} for number, row in enumerate(rows)]
+    whole = _people([rows])
+    divided = _people([rows[begin : begin + size] for begin in range(0, len(rows), size)])
+    assert divided == whole
+    for conversation_id in ("8:a", "19:b"):
+        own = [row for row in rows if row["conversation_id"] == conversation_id]
+        times = [row["sent_at"] for row in own if row["sent_at"]]
+        expected = Activity(len(own), min(times, default=None), max(times, default=None))
+        assert whole.conversations.get(conversation_id, Activity()) == expected
+        for user_id in ("8:a", "8:x"):
+            sent = sum(row["sender_id"] == user_id for row in own)
+            assert whole.senders.get((conversation_id, user_id), Activity()).count == sent
+
+
+def test_the_name_of_the_latest_message_counts_and_of_two_at_once_the_greater() -> None:
+    people = _people([[_message(1, 2, sender_name="Bob"), _message(2, 1, sender_name="Zoe")], [_message(3, 2)]])
+    assert people.name("8:a", "8:a") == "Bob"
+    assert _people([[_message(1, 3, sender_name=None), _message(2, 1)]]).name("8:a", "8:a") == "Ann"
+    assert _people([[_message(1, None, sender_name="Zoe"), _message(2, 1)]]).name("8:a", "8:a") == "Ann"
+    assert people.name("8:a", "8:nobody") is None
+
+
+def test_calls_name_those_who_never_wrote() -> None:
+    call = _message(1, 1, kind="call", sender_id="8:x", sender_name=None)
+    later = _message(2, 2, kind="call", sender_id="8:x", sender_name=None)
+    named = [
+        {"conversation_id": "8:a", "message_id": "1", "user_id": "8:c", "display_name": "Cleo"},
+        {"conversation_id": "8:a", "message_id": "2", "user_id": "8:c", "display_name": "Cleo K."},
+        {"conversation_id": "8:a", "message_id": "2", "user_id": "8:d", "display_name": None},
+        {"conversation_id": "8:a", "message_id": "2", "user_id": None, "display_name": "?"},
+    ]
+    people = _people([[call], [later]], named)
+    assert people.callers == {("8:a", "8:c"), ("8:a", "8:d")}
+    assert (people.name("8:a", "8:c"), people.name("8:a", "8:d")) == ("Cleo K.", None)
+    assert (people.called("8:c"), people.called("8:d"), people.called("8:e")) == ("Cleo K.", None, None)
+
+
+def test_a_name_of_their_own_messages_is_better_than_that_of_a_call() -> None:
+    named = [{"conversation_id": "8:a", "message_id": "1", "user_id": "8:a", "display_name": "From a call"}]
+    assert _people([[_message(1, 9, kind="call")]], named).name("8:a", "8:a") == "Ann"
