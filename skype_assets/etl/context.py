@@ -81,7 +81,8 @@ class ETLContext(History):
     def for_task(cls, task: Task) -> Self:
         """The context of a task that is about to run: its history is what its manifest has, if there is one."""
         context = cls(task.database, task.output_dir, task_id=task.task_id)
-        context.settings, context.file_source, context.source = task.settings, task.source, task.fingerprint
+        context.settings, context.source = task.settings, task.fingerprint
+        context.file_source = task.source.absolute() if task.source is not None else None
         context.recall()
         return context
 

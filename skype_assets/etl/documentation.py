@@ -14,9 +14,6 @@ from skype_assets.etl.tables import CALLS, TABLES, Column, Table
 
 _GENERATED: Final = "<!-- Made by `python -m skype_assets.etl.documentation`; change the code, not this file. -->"
 
-NOT_FILLED: Final = ("mentions", "links", "quotes", "thread_events", "messages.edit_of", "messages.details")
-"""Tables and columns that no phase fills yet; a test compares with a loaded export."""
-
 _TABLES: Final = f"""
 The tables are in the schema `{SCHEMA}`. The Parquet checkpoint `transformed_tables` has the same ones, but for
 `load_parts`. Numbers in the column *source* are sections of the [export format reference](format.md). An MRI is Skype's
@@ -26,8 +23,6 @@ In the column *null*, `key` is a part of the primary key and `no` is NOT NULL. C
 that loaded the rows, not on the export; the digests that compare two databases leave them out.
 
 Beside these tables the schema has `attempts`, which fences loads (see [architecture](architecture.md)).
-
-There, but not filled yet: {", ".join(f"`{name}`" for name in NOT_FILLED)}.
 """
 
 _MESSAGE_TYPES: Final = f"""

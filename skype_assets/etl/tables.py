@@ -356,8 +356,8 @@ CALLS: Final = Table(
         Column("ended_at", INSTANT, "sent_at of the `ended` or `missed` event", "messages"),
         Column("duration_seconds", DOUBLE, "longest part, seconds", "call_events"),
         Column("initiator_id", TEXT, "sender of the `started` event, else of the other", "messages"),
-        Column("status", TEXT, "`started`, `ended`, `missed`, or `not answered`: ended without a duration"),
+        Column("status", TEXT, "`ended`, `missed`, `not answered` (ended without a duration), `no end` (started only)"),
     ),
-    "A view: the events of a call side by side, paired by call_id within a conversation.",
+    "A view: the events of a call side by side, paired by call_id within a conversation, else by nearest.",
 )
 """The view beside the tables; ``database.ddl`` has its SQL."""

@@ -8,8 +8,8 @@ from types import FrameType
 import pytest
 
 from skype_assets.etl.content.call import call
+from skype_assets.etl.content.message_types import MESSAGE_TYPES, parse
 from skype_assets.etl.content.names import document_id, plain_name
-from skype_assets.etl.content.plain_text import plain_text
 from skype_assets.etl.content.uri_object import attachments
 
 SIZE = 1_000_000
@@ -40,7 +40,29 @@ MARKUP = {
     "quotes that are not closed": fill("<quote>"),
     "ends that close nothing": "<quote>" * 70_000 + "</a>" * 120_000,
     "nested links": '<a href="https://x.y">' * 20_000 + "z" * 300_000 + "</a>" * 20_000,
+    "100,000 nested objects": "<URIObject>" * 50_000 + "</URIObject>" * 50_000,
+    "objects in quotes": fill("<quote><URIObject type='poll.1'></URIObject><a href='x'>y</a></quote>"),
+    "polls": fill("<URIObject type='poll.1'></URIObject>"),
+    "replies": fill("<blockquote itemtype='/Reply'>") + "</blockquote>" * 30_000,
+    "edit markers": fill("<e_m ts_ms='1'>"),
+    "links in open quotes": fill("<quote><a href='x'></a>"),
     "crossed mentions and links": "<at><a href=x>" * 40_000 + "</at></a>" * 40_000,
+}
+STRUCTURED = {
+    "chunks": ("RichText/Sms", "<sms>" + "<chunk id='1'>x" * 60_000),
+    "targets": ("ThreadActivity/RoleUpdate", "<target><id>x</id><role>" * 40_000),
+    "contacts": ("RichText/Contacts", fill("<c s='x'>")),
+    "cards": ("RichText/Media_Card", fill("<Swift b64='e30='>")),
+    "one large card": ("RichText/Media_Card", f"<Swift b64='{fill('A')}'>"),
+    "options": ("Poll", f"<URIObject optionsEncoded='{fill('%41|')}'>"),
+    "lines": ("Poll", "<URIObject><Description>" + fill("- x\n")),
+    "deep JSON": ("Notice", fill("[")),
+    "deep objects": ("Translation", fill('{"a":')),
+    "a long number": ("TranslationSettings", fill("9")),
+    "many empty arrays": ("TranslationSettings", "[" + "[]," * 300_000 + "[]]"),
+    "recordings": ("RichText/Media_CallRecording", fill("<Id type='callId' value='1'/>")),
+    "attributes": ("RichText/ScheduledCallInvite", "<URIObject" + " a='&amp;'" * 100_000 + ">"),
+    "links": ("RichText/Location", fill("<a href='x'>")),
 }
 OTHERS = {
     "nested elements": (attachments, "<URIObject type='File.1'>" * 30_000 + "</URIObject>" * 20_000),
@@ -70,9 +92,15 @@ def processor_time_limit(seconds: float) -> Generator[None]:
 
 
 @pytest.mark.parametrize("markup", MARKUP.values(), ids=MARKUP.keys())
-def test_plain_text_of_a_hostile_megabyte_takes_linear_time(markup: str) -> None:
+def test_rich_text_of_a_hostile_megabyte_takes_linear_time(markup: str) -> None:
     with processor_time_limit(LIMIT_SECONDS):
-        plain_text(markup)
+        parse(MESSAGE_TYPES["RichText"], markup)
+
+
+@pytest.mark.parametrize(("messagetype", "content"), STRUCTURED.values(), ids=STRUCTURED.keys())
+def test_structured_content_of_a_hostile_megabyte_takes_linear_time(messagetype: str, content: str) -> None:
+    with processor_time_limit(LIMIT_SECONDS):
+        parse(MESSAGE_TYPES[messagetype], content)
 
 
 @pytest.mark.parametrize(("read", "content"), OTHERS.values(), ids=OTHERS.keys())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skype_assets.etl.content.message_types import MESSAGE_TYPES, kind_of
+from skype_assets.etl.content.message_types import MESSAGE_TYPES, kind_of, message_type
 from skype_assets.etl.tables import TABLES
 
 KINDS = {
@@ -58,20 +58,27 @@ def test_any_other_type_is_unknown(messagetype: str | None) -> None:
     assert kind_of(messagetype) == "unknown"
 
 
-def test_only_what_people_type_is_text() -> None:
-    texts = {name: type_.text for name, type_ in MESSAGE_TYPES.items() if type_.text != "none"}
-    assert texts == {
-        "Text": "literal",
-        "RichText": "markup",
-        "RichText/Html": "markup",
-        "InviteFreeRelationshipChanged/Initialized": "markup",
+def test_text_is_what_people_type_or_a_field_that_says_it() -> None:
+    by_rule: dict[str, set[str]] = {}
+    for type_ in MESSAGE_TYPES.values():
+        by_rule.setdefault(type_.text, set()).add(type_.name)
+    assert by_rule["literal"] == {"Text"}
+    assert by_rule["markup"] == {"RichText", "RichText/Html", "InviteFreeRelationshipChanged/Initialized"}
+    assert {MESSAGE_TYPES[name].kind for name in by_rule["extracted"]} == {
+        *("card", "contacts", "location", "scheduled_call", "sms", "poll", "popcard", "notice", "thread_activity")
     }
 
 
 def test_a_type_feeds_tables_below_messages() -> None:
     fed = {table for type_ in MESSAGE_TYPES.values() for table in type_.feeds}
-    assert fed == {"attachments", "call_events", "call_participants"}
-    assert {TABLES[table].parent for table in fed} == {"messages"}
+    below = {table.name for table in TABLES.values() if table.parent == "messages"}
+    assert fed == below - {"reactions"}
+
+
+def test_a_text_in_the_call_log_is_an_entry_of_it() -> None:
+    assert message_type("Text", "48:calllogs").kind == "call_log"
+    assert message_type("Text", "8:tbrannock").kind == "text"
+    assert message_type("RichText", "48:calllogs").kind == "text"
 
 
 def test_every_entry_says_what_the_type_is_and_how_sure_that_is() -> None:

@@ -34,6 +34,13 @@ ODD_MESSAGES = {
     b'{"id":"1","content":{"a":1}}': {"content_not_text", "sent_at_from_id"},
     b'{"content":"a","version":1}': {"id_missing", "sent_at_from_version"},
     b'{"id":"x","content":"a"}': {"sent_at_missing"},
+    b'{"id":"1","messagetype":"RichText","content":"<b>a"}': {"markup_ill_formed", "sent_at_from_id"},
+    b'{"id":"1","messagetype":"RichText","content":"a","properties":{"urlpreviews":"[{"}}': {
+        "sent_at_from_id",
+        "urlpreviews_unreadable",
+    },
+    b'{"id":"1","messagetype":"RichText","content":"<e_m/>"}': {"deleted_by_edit_marker", "sent_at_from_id"},
+    b'{"id":"1","content":"","properties":{"isserversidegenerated":"True"}}': {"sent_at_from_id", "server_generated"},
 }
 
 

@@ -9,8 +9,8 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from skype_assets.etl.content.emoticons import EMOJI
-from skype_assets.etl.tables import TABLES
-from tests.reference import difference, digest, merged_tables, rows_from_database
+from skype_assets.etl.tables import CALLS, TABLES
+from tests.reference import calls, difference, digest, merged_tables, rows_from_database
 
 DIGESTED = tuple(table for table in TABLES.values() if table.name != "load_parts")
 
@@ -69,4 +69,6 @@ def differences_from_reference(url: str | None, exports: Sequence[Path]) -> list
             rows = rows_from_database(connection, table.name, table.key, columns)
             if digest(expected[table.name], table.key, columns) != digest(rows, table.key, columns):
                 found.append(f"{table.name}: {difference(expected[table.name], rows, table.key)}")
+        view = set(map(repr, rows_from_database(connection, CALLS.name, (), CALLS.digest_columns)))
+        found += [f"calls: {row}" for row in view ^ set(map(repr, calls(expected)))]
     return found

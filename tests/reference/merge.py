@@ -16,23 +16,17 @@ Row = dict[str, Any]
 Key = tuple[str, ...]
 
 
-def reference_tables(
-    path: Path, emoticons: Mapping[str, str] | None = None, everything: bool = False
-) -> dict[str, list[Row]]:
+def reference_tables(path: Path, emoticons: Mapping[str, str] | None = None) -> dict[str, list[Row]]:
     """The rows of every table that comes from an export, run columns left out.
 
-    ``emoticons`` gives the emoji of an emoticon's type. It is data, not a rule, and therefore handed in. Without
-    ``everything`` there are no mentions, links, quotes, thread events, edit groups and details, and only literal and
-    rich text has plain text.
+    ``emoticons`` gives the emoji of an emoticon's type. It is data, not a rule, and therefore handed in.
     """
-    return merged_tables([path], emoticons, everything)
+    return merged_tables([path], emoticons)
 
 
-def merged_tables(
-    paths: Sequence[Path], emoticons: Mapping[str, str] | None = None, everything: bool = False
-) -> dict[str, list[Row]]:
+def merged_tables(paths: Sequence[Path], emoticons: Mapping[str, str] | None = None) -> dict[str, list[Row]]:
     """The rows of a database that holds all these exports; the same export twice counts once."""
-    read = [read_export(path, emoticons or {}, everything) for path in paths]
+    read = [read_export(path, emoticons or {}) for path in paths]
     by_id = {export.export_id: export for export in read}
     exports = [by_id[export_id] for export_id in sorted(by_id)]
     loaded = {export.export_id: _distinct(export.messages) for export in exports}
@@ -62,7 +56,7 @@ def merged_tables(
     media = _media(exports)
     objects = _objects(media)
     return {
-        "exports": [_export_row(export, list(loaded[export.export_id].values()), everything) for export in exports],
+        "exports": [_export_row(export, list(loaded[export.export_id].values())) for export in exports],
         "conversations": [
             _conversation_row(conversation, sent[key], participants[key]) for key, (_, conversation) in latest.items()
         ],
@@ -118,15 +112,14 @@ def _latest_names(by_message: Iterable[list[tuple[str, str | None]]]) -> Row:
     return names
 
 
-def _owner_name(owner_id: str, messages: list[Message], everything: bool) -> str | None:
+def _owner_name(owner_id: str, messages: list[Message]) -> str | None:
     """The owner's name, which their own messages do not carry (2.6); ``messages`` is in the order of time."""
-    sources = [_call_names(messages)]
-    if everything:
-        sources += [
-            _latest_names([(quote["author_id"], quote["author_name"]) for quote in m.quotes] for m in messages),
-            _latest_names([(mention["user_id"], mention["label"]) for mention in m.mentions] for m in messages),
-            _latest_names([(m.row["sender_id"], m.row["sender_name"])] for m in messages),
-        ]
+    sources = [
+        _call_names(messages),
+        _latest_names([(quote["author_id"], quote["author_name"]) for quote in m.quotes] for m in messages),
+        _latest_names([(mention["user_id"], mention["label"]) for mention in m.mentions] for m in messages),
+        _latest_names([(m.row["sender_id"], m.row["sender_name"])] for m in messages),
+    ]
     return next((names[owner_id] for names in sources if owner_id in names), None)
 
 
@@ -185,11 +178,11 @@ def _counted(rows: list[Row]) -> int:
     return sum(row["edit_of"] is None for row in rows)
 
 
-def _export_row(export: Export, messages: list[Message], everything: bool) -> Row:
+def _export_row(export: Export, messages: list[Message]) -> Row:
     return {
         "export_id": export.export_id,
         "owner_id": export.owner_id,
-        "owner_name": _owner_name(export.owner_id, sorted(messages, key=_time), everything),
+        "owner_name": _owner_name(export.owner_id, sorted(messages, key=_time)),
         "exported_at": export.exported_at,
         "source_size": export.size,
         "source_sha256": export.sha256,

@@ -58,7 +58,7 @@ class Message:
         return -1 if version is None else version, self.row["raw_sha256"]
 
 
-def read_message(place: Row, span: Span, sides: SideFiles, emoticons: Mapping[str, str], everything: bool) -> Message:
+def read_message(place: Row, span: Span, sides: SideFiles, emoticons: Mapping[str, str]) -> Message:
     """``place`` has the columns that the object itself does not say: owner, conversation, member and export."""
     value = span.value
     flags: set[str] = set()
@@ -107,8 +107,7 @@ def read_message(place: Row, span: Span, sides: SideFiles, emoticons: Mapping[st
     events, participants = _call(row, key)
     found = attachments(row, value.get("amsreferences"), sides)
     message = Message(row, _numbered(key, found), events, participants, list(_reactions(named.get("emotions"), key)))
-    if everything:
-        _complete(message, named, emoticons)
+    _complete(message, named, emoticons)
     return message
 
 

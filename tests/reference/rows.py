@@ -47,13 +47,13 @@ class Export:
     rejected_messages: int = 0
 
 
-def read_export(path: Path, emoticons: Mapping[str, str], everything: bool) -> Export:
+def read_export(path: Path, emoticons: Mapping[str, str]) -> Export:
     """Everything in the export, each object once for each time it stands there."""
     source = read_source(path)
     export = Export(source.export_id, f"unknown:{source.export_id}", None, source.size, source.sha256)
     sides = side_files(source)
     if source.messages is not None:
-        _read_document(export, source.messages, sides, emoticons, everything)
+        _read_document(export, source.messages, sides, emoticons)
     export.media_files = list(media_files(source, export.owner_id, sides))
     return export
 
@@ -69,9 +69,7 @@ def conversation_kind(conversation_id: str) -> str:
     return {"28": "bot", "4": "phone"}.get(conversation_id.split(":")[0], "direct")
 
 
-def _read_document(
-    export: Export, member: Member, sides: SideFiles, emoticons: Mapping[str, str], everything: bool
-) -> None:
+def _read_document(export: Export, member: Member, sides: SideFiles, emoticons: Mapping[str, str]) -> None:
     top = root(member.data)
     if not top.is_object:
         raise ValueError(f"{member.name} is not a JSON object")
@@ -121,7 +119,7 @@ def _read_document(
             ordinal += 1
             export.seen += 1
             if element.is_object:
-                export.messages.append(read_message(place, element, sides, emoticons, everything))
+                export.messages.append(read_message(place, element, sides, emoticons))
             else:
                 export.rejected_messages += 1
                 reject(element, conversation_id, "not an object")

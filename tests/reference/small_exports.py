@@ -69,7 +69,7 @@ def tables_of(tmp_path: Path, *conversations: Any, media: dict[str, bytes] | Non
 
 def everything_of(tmp_path: Path, *conversations: Any) -> Tables:
     path = write(tmp_path / "export", export(*conversations))
-    return reference_tables(path, {"smile": "\U0001f642"}, everything=True)
+    return reference_tables(path, {"smile": "\U0001f642"})
 
 
 def row_of(tmp_path: Path, messagetype: str, content: Any, **changes: Any) -> Row:

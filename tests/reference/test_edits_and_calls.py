@@ -12,7 +12,7 @@ EXAMPLE = Path(__file__).with_name("example.json")
 
 
 def test_an_edited_message_is_kept_twice_and_counted_once() -> None:
-    tables = reference_tables(EXAMPLE, everything=True)
+    tables = reference_tables(EXAMPLE)
     edited = [row for row in tables["messages"] if row["text"] == "noon at the quay"]
     assert chosen(edited, "message_id", "edit_of", "edited_at") == [
         ("1730830195318", "1730830022735", utc(2024, 11, 5, 18, 9, 55, 318000)),
@@ -127,7 +127,7 @@ def test_started_and_ended_are_one_call(tmp_path: Path) -> None:
         (None, at[6], at[9], 60.0, THEO, "ended"),
         (None, at[7], at[8], 7.5, OWNER, "ended"),
     ]
-    assert chosen(calls(reference_tables(EXAMPLE, everything=True)), *columns) == [
+    assert chosen(calls(reference_tables(EXAMPLE)), *columns) == [
         (
             "1730833868113",
             utc(2024, 11, 5, 19, 11, 8, 200000),

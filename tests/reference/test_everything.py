@@ -21,11 +21,9 @@ from tests.reference.small_exports import (
     chosen,
     conversation,
     everything_of,
-    export,
     message,
     row_of,
     utc,
-    write,
 )
 
 PICTURE = "0-neu-d9-d1b1d6e6abd2537cd39bb5beb4f8b291"
@@ -42,18 +40,6 @@ def events_of(tmp_path: Path, messagetype: str, content: str) -> list[tuple[Any,
     rows = everything_of(tmp_path, conversation(thread, id=GROUP))["thread_events"]
     assert [row["ordinal"] for row in rows] == list(range(len(rows)))
     return chosen(rows, "event", "initiator_id", "target_id", "value", "occurred_at")
-
-
-def test_without_the_switch_there_is_only_what_there_was(tmp_path: Path) -> None:
-    content = f'{QUOTE}<at id="*">all</at><a href="https://x.example">x</a><e_m ts_ms="1730829600000"/>'
-    first, second = message("1", content=content), message("2", content=content)
-    poll = message("3", messagetype="Poll", content='<URIObject type="Poll" title="Where?">x</URIObject>')
-    tables = reference_tables(write(tmp_path / "export", export(conversation(first, second, poll))))
-    assert chosen(tables["messages"], "text", "edit_of", "edited_at", "details", "flags")[1:] == [
-        ("works for me@allx (https://x.example)", None, None, None, []),
-        ("", None, None, None, []),
-    ]
-    assert tables["mentions"] == tables["links"] == tables["quotes"] == tables["thread_events"] == []
 
 
 @pytest.mark.parametrize(
@@ -360,5 +346,5 @@ def check_sample(tables: Tables) -> None:
 def test_a_sample_is_read_to_its_end(tmp_path: Path) -> None:
     write_sample(tmp_path / "a.tar", messages=1500)
     write_sample(tmp_path / "b.tar", messages=500, owner="8:tbrannock")
-    check_sample(reference_tables(tmp_path / "a.tar", EMOJI, everything=True))
-    check_sample(merged_tables([tmp_path / "a.tar", tmp_path / "b.tar"], EMOJI, everything=True))
+    check_sample(reference_tables(tmp_path / "a.tar", EMOJI))
+    check_sample(merged_tables([tmp_path / "a.tar", tmp_path / "b.tar"], EMOJI))

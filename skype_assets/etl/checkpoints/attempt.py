@@ -26,6 +26,7 @@ LEASE_SECONDS: Final = 60.0
 
 # Start times are counted from the boot time, which the system rounds and adjusts.
 _CLOCK_SLACK_SECONDS = 2.0
+_RELEASED = 0
 _FILE = "attempt.json"
 _LOCK = "lock"
 
@@ -101,12 +102,21 @@ class Attempt:
         self._heart.join()
         with self._task.lock(_LOCK):
             current = read_owner(self._task)
-            if current is not None and current.epoch == self.epoch:
-                self._task.put(_FILE, msgspec.json.encode(msgspec.structs.replace(current, released=True)))
+            if current is not None and self._is_own(current):
+                try:
+                    self._task.put(_FILE, msgspec.json.encode(msgspec.structs.replace(current, released=True)))
+                except OSError:
+                    # A full disk: nothing can be written, but a beat of 1970 says the same and needs no room.
+                    os.utime(self._task.file(_FILE), (_RELEASED, _RELEASED))
+
+    def _is_own(self, owner: Owner) -> bool:
+        # Not the epoch alone: where a task was removed and begun again, epochs began again, too.
+        own = self._owner
+        return (owner.epoch, owner.pid, owner.process_started) == (own.epoch, own.pid, own.process_started)
 
     def _check(self) -> None:
         current = read_owner(self._task)
-        if current is None or current.epoch != self.epoch:
+        if current is None or not self._is_own(current):
             raise Fenced(
                 f"task {self._task.path.name}: attempt {self.epoch} was taken over by attempt "
                 f"{current.epoch if current else '?'}; it stops here and has changed nothing since"
@@ -117,7 +127,7 @@ class Attempt:
         while not self._ended.wait(BEAT_SECONDS):
             with self._task.lock(_LOCK):
                 current = read_owner(self._task)
-                if current is None or current.epoch != self.epoch:
+                if current is None or not self._is_own(current):
                     return
                 os.utime(self._task.file(_FILE))
 
@@ -134,7 +144,9 @@ def read_owner(task: Directory) -> Owner | None:
         raise CheckpointDamaged(
             f"{task.file(_FILE)} is damaged ({error}); remove it if nothing works on the task"
         ) from None
-    return msgspec.structs.replace(owner, seen=max(owner.seen, task.file(_FILE).stat().st_mtime))
+    last_beat = task.file(_FILE).stat().st_mtime
+    is_released = owner.released or last_beat == _RELEASED
+    return msgspec.structs.replace(owner, seen=max(owner.seen, last_beat), released=is_released)
 
 
 def is_alive(owner: Owner) -> bool:

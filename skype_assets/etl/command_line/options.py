@@ -12,10 +12,6 @@ output_dir = click.option(
     help="Folder of all checkpoints.",
 )
 
-max_workers = click.option(
-    "--max-workers", type=int, help="Processes that work at the same time.  [default: one per core]"
-)
-
 as_json = click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to stdout.")
 
 no_report = click.option("--no-report", is_flag=True, help="Do not tell Dagster what was done.")

@@ -10,7 +10,7 @@ from skype_assets.etl.command_line.exit_codes import debug, resumable, resumable
 
 @click.command()
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
-@options.max_workers
+@click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: the task's setting]")
 @options.as_json
 @options.no_report
 @debug

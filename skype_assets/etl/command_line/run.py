@@ -14,7 +14,7 @@ from skype_assets.etl.command_line.exit_codes import debug, resumable, resumable
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @options.output_dir
 @click.option("--reset", "is_reset", is_flag=True, help="Start again; what is there is moved aside, not removed.")
-@options.max_workers
+@click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: one per core]")
 @click.option("--chunk-size", type=int, help="Messages in a part, at most.  [default: 100000]")
 @click.option("--user-display-name", help="Name of the export's owner, where the export does not tell.")
 @options.as_json

@@ -12,19 +12,6 @@ from skype_assets.etl.content.times import iso_text, milliseconds_or_seconds
 
 _MILLIONTHS: Final = re.compile(r"[-+]?[0-9]{1,9}")
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{0,15})?")
-_TEXTS: Final[Mapping[str, str]] = {
-    "shortaddress": "short_address",
-    "pointofinterest": "point_of_interest",
-    "locale": "locale",
-    "language": "language",
-}
-_MEASURES: Final[Mapping[str, str]] = {
-    "altitude": "altitude",
-    "speed": "speed",
-    "course": "course",
-    "horizontalaccuracy": "horizontal_accuracy",
-    "verticalaccuracy": "vertical_accuracy",
-}
 
 
 def location_message(content: str, properties: Mapping[str, Any]) -> Content:
@@ -39,6 +26,7 @@ def location_message(content: str, properties: Mapping[str, Any]) -> Content:
 
 
 def _details(location: Element, url: str | None) -> dict[str, Any]:
+    own = location.get("isuserlocation")
     details: dict[str, Any] = {
         "latitude": _degrees(location.get("latitude"), 90),
         "longitude": _degrees(location.get("longitude"), 180),
@@ -46,13 +34,12 @@ def _details(location: Element, url: str | None) -> dict[str, Any]:
         "name": location.get("addressfriendlyname"),
         "url": url,
         "at": iso_text(milliseconds_or_seconds(location.get("timestamp"))),
-        "is_user_location": {"0": False, "1": True}.get(location.get("isuserlocation") or ""),
+        "is_user_location": None if own is None else own.lower() in ("1", "true"),
         "user_id": mri(location.get("usermri")),
         "timezone": location.get("timezone"),
     }
-    rarer: dict[str, Any] = {ours: location.get(name) for name, ours in _TEXTS.items()}
-    rarer |= {ours: _measure(location.get(name)) for name, ours in _MEASURES.items()}
-    return details | {name: value for name, value in rarer.items() if value not in (None, "0")}
+    accuracy = _measure(location.get("horizontalaccuracy"))
+    return details if accuracy is None else {**details, "accuracy": accuracy}
 
 
 def _degrees(millionths: str | None, greatest: int) -> float | None:

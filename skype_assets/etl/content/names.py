@@ -30,7 +30,8 @@ def mri(text: str | None) -> str | None:
 def bounded(key: str) -> str:
     """Return an id that an index takes: of one with more than 500 bytes its beginning and its SHA-256.
 
-    Real ones have 60. The five ids of a reaction's key together stay below the 2,704 bytes of an entry of a PostgreSQL index.
+    Real ones have 60. Together the five ids of a reaction's key stay below the 2,704 bytes that an entry of a
+    PostgreSQL index may have.
     """
     if len(key) <= _LONGEST_KEY // 4 or len(key.encode()) <= _LONGEST_KEY:
         return key

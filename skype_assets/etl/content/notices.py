@@ -35,12 +35,10 @@ def _announcement(content: str, items: Sequence[Mapping[str, Any]]) -> Content:
 
 
 def _popcard(card: Mapping[str, Any]) -> dict[str, Any]:
-    media = next(iter(objects(_content(card).get("media"))), {})
     return {
         **_item(card, card),
         "card_type": integer(card.get("cardType")),
         "campaign": identifier(card.get("campaignGuid")),
-        "media": string(media.get("url")),
     }
 
 

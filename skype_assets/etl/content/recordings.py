@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from skype_assets.etl.content.content import Content
 from skype_assets.etl.content.elements import Element, elements, first_value
-from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.names import mri
 from skype_assets.etl.content.times import iso_microseconds, iso_text
 
@@ -28,7 +27,7 @@ def _details(found: Sequence[Element]) -> dict[str, Any]:
         "call_id": ids.get("callid"),
         "call_leg_id": ids.get("calllegid"),
         "status": first_value(found, "recordingstatus", "status"),
-        "code": integer(first_value(found, "recordingstatus", "code")),
+        "code": first_value(found, "recordingstatus", "code"),
         "session_end_reason": first_value(found, "sessionendreason"),
         "chunk_end_reason": first_value(found, "chunkendreason"),
         "initiator_id": mri(first_value(found, "recordinginitiatorid")),

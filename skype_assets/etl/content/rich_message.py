@@ -35,13 +35,16 @@ def rich_message(content: str, properties: Mapping[str, Any]) -> Content:
 
 
 def _details(rich: RichText, properties: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the first poll and the first gift of an old client, and what a client says on its own."""
-    details: dict[str, Any] = {}
-    for source in rich.objects:
-        type_ = (first_value(elements(source, {"uriobject"}), "uriobject", "type") or "").lower()
-        found = poll(source, properties) if type_.startswith("poll") else None
-        found = amount(source) if type_.startswith("credit") else found
-        details = {**(found or {}), **details}
+    """Return the first poll or gift of an old client, and what a client says on its own."""
+    found = (_poll_or_gift(source, properties) for source in rich.objects)
+    details = next(filter(None, found), None) or {}
     if rich.system_message is not None:
         details["system_message"] = {"type": rich.system_message.type, "users": list(rich.system_message.users)}
     return details or None
+
+
+def _poll_or_gift(source: str, properties: Mapping[str, Any]) -> dict[str, Any] | None:
+    type_ = (first_value(elements(source, {"uriobject"}), "uriobject", "type") or "").lower()
+    if type_.startswith("poll"):
+        return poll(source, properties)
+    return amount(source) if type_.startswith("credit") else None

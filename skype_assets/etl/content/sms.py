@@ -39,7 +39,7 @@ def _details(found: Sequence[Element]) -> dict[str, Any]:
     return {
         "status": integer(first_text(found, "status")),
         "type": integer(first_text(found, "type")),
-        "failure_reason": integer(first_text(found, "failurereason")),
+        "failure_reason": first_text(found, "failurereason"),
         "targets": targets,
         "sent_at": iso_text(milliseconds_or_seconds(first_text(found, "sendtimestamp"))),
     }

@@ -24,6 +24,8 @@ def is_well_formed(content: str) -> bool:
     """
     if "&" in content and _BARE_AMPERSAND.search(content):
         return False
+    if "<" not in content:
+        return True
     ends = content.count("</")
     balanced = content.count("<") - content.count("/>") == 2 * ends and content.count('"') % 2 == 0
     return balanced or len(content) > LONGEST or _is_xml(content)

@@ -5,6 +5,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from skype_assets.etl.database.calls import CALLS_VIEW
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.tables import TABLES, Table
@@ -38,25 +39,6 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.attempts (
     export_id text COLLATE "C" PRIMARY KEY,
     attempt bigint NOT NULL
 )"""
-
-_CALLS: Final = f"""
-CREATE OR REPLACE VIEW {SCHEMA}.calls AS
-SELECT coalesce(s.owner_id, e.owner_id) AS owner_id,
-       coalesce(s.conversation_id, e.conversation_id) AS conversation_id,
-       coalesce(s.call_id, e.call_id) AS call_id,
-       s.sent_at AS started_at,
-       e.sent_at AS ended_at,
-       e.duration_seconds,
-       coalesce(s.sender_id, e.sender_id) AS initiator_id,
-       CASE WHEN coalesce(e.event, s.event) = 'missed' THEN 'missed'
-            WHEN e.event IS NULL THEN 'started'
-            WHEN e.duration_seconds IS NULL THEN 'not answered'
-            ELSE 'ended' END AS status
-FROM (SELECT * FROM {SCHEMA}.call_events c JOIN {SCHEMA}.messages m USING (owner_id, conversation_id, message_id)
-      WHERE c.event = 'started') s
-FULL JOIN (SELECT * FROM {SCHEMA}.call_events c JOIN {SCHEMA}.messages m USING (owner_id, conversation_id, message_id)
-           WHERE c.event <> 'started') e
-  ON s.owner_id = e.owner_id AND s.conversation_id = e.conversation_id AND s.call_id = e.call_id"""
 
 _COLUMNS: Final = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
@@ -102,7 +84,7 @@ def statements(there: Container[str] = ()) -> Iterator[str]:
         if name not in there:  # IF NOT EXISTS would wait for every load under way, and can deadlock with it
             yield f"CREATE INDEX {name} ON {SCHEMA}.{on}"
     yield _ATTEMPTS
-    yield _CALLS
+    yield CALLS_VIEW
 
 
 def _definitions(table: Table) -> Iterator[str]:

@@ -119,7 +119,8 @@ _TOUCHED: Final = "conversation_id IN (SELECT conversation_id FROM touched)"
 REFRESH: Final = (
     f"""
 WITH sent AS (
-    SELECT conversation_id, sender_id, count(*) AS message_count, min(sent_at) AS first_seen, max(sent_at) AS last_seen
+    SELECT conversation_id, sender_id, count(*) FILTER (WHERE edit_of IS NULL) AS message_count,
+           min(sent_at) AS first_seen, max(sent_at) AS last_seen
     FROM {SCHEMA}.messages WHERE owner_id = $1 AND {_TOUCHED} AND sender_id IS NOT NULL GROUP BY 1, 2
 ), sender_names AS (
     SELECT DISTINCT ON (conversation_id, sender_id) conversation_id, sender_id, sender_name
@@ -154,7 +155,8 @@ WHERE p.owner_id = $1 AND p.conversation_id = n.conversation_id AND p.user_id = 
       IS DISTINCT FROM (n.display_name, n.is_member, n.message_count, n.first_seen, n.last_seen)""",
     f"""
 WITH totals AS (
-    SELECT conversation_id, count(*) AS message_count, min(sent_at) AS first_at, max(sent_at) AS last_at
+    SELECT conversation_id, count(*) FILTER (WHERE edit_of IS NULL) AS message_count,
+           min(sent_at) AS first_at, max(sent_at) AS last_at
     FROM {SCHEMA}.messages WHERE owner_id = $1 AND {_TOUCHED} GROUP BY 1
 ), listed AS (
     SELECT conversation_id, string_agg(coalesce(display_name, user_id), ', ' ORDER BY user_id) AS names

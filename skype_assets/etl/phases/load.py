@@ -27,7 +27,9 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.url import database_url
 from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
 from skype_assets.etl.rows.duplicates import without
+from skype_assets.etl.rows.edits import with_edits
 from skype_assets.etl.rows.messages import MESSAGE_TABLES, table_from_rows
+from skype_assets.etl.rows.old_quotes import with_quoted
 from skype_assets.etl.task import Task
 
 LOADED_PARTS: Final = pa.schema(
@@ -50,6 +52,8 @@ DATABASE_STATE: Final = pa.schema(
 """What is in the database afterwards: rows and digest per table, of the export's conversations."""
 
 _HEAD: Final = 0
+_OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
+"""What transform's summary knows of the messages of a part."""
 
 
 class Load:
@@ -110,8 +114,7 @@ class _OpenLoad:
         ddl.create(self._session)
         self._loader = Loader.register(self._session, self._exports)
         entries = self._loader.ledger()
-        duplicates = self._tables.summary("duplicates")
-        dropped = [duplicates.filter(pc.equal(duplicates["part"], part.number)) for part in self._tables.state.parts]
+        dropped, edits, quoted = (self._by_part(name) for name in _OF_OTHER_PARTS)
         amounts = [
             (part.files["messages"].rows if "messages" in part.files else 0) - dropped[part.number].num_rows
             for part in self._tables.state.parts
@@ -123,6 +126,8 @@ class _OpenLoad:
                 part=part,
                 tables=self._tables,
                 dropped=dropped[part.number],
+                edits=edits[part.number],
+                quoted=quoted[part.number],
                 url=self._url,
                 claim=self._loader.claim,
                 checksum=checksum,
@@ -130,6 +135,11 @@ class _OpenLoad:
                 progress=next(progress),
                 files=files,
             )
+
+    def _by_part(self, name: str) -> list[pa.Table]:
+        """A table of transform's summary, as the rows that concern each part."""
+        table = self._tables.summary(name)
+        return [table.filter(pc.equal(table["part"], part.number)) for part in self._tables.state.parts]
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """The figures over all exports of the account brought up to date, and the state of the database."""
@@ -145,6 +155,8 @@ class _LoadPart:
     part: PartRecord
     tables: PhaseTables
     dropped: pa.Table
+    edits: pa.Table
+    quoted: pa.Table
     url: str
     claim: Claim
     checksum: str
@@ -180,6 +192,8 @@ class _LoadPart:
         tables = {name: self._read(name) for name in (*MESSAGE_TABLES, "rejects")}
         if self.dropped.num_rows:
             tables.update({name: without(tables[name], self.dropped) for name in MESSAGE_TABLES})
+        tables["messages"] = with_edits(tables["messages"], self.edits)
+        tables["quotes"] = with_quoted(tables["quotes"], self.quoted)
         return tables
 
     def _read(self, table: str) -> pa.Table:
@@ -190,7 +204,7 @@ def _checksum(tables: PhaseTables, part: PartRecord) -> str:
     """What the ledger has for a part: the checksums of the files that it is loaded from."""
     summary = tables.state.summary
     assert summary is not None, "transform is complete"
-    # Copies that other parts hold better, and for the head its rows, come from the summary.
-    relevant = ("conversations", "participants", "rejects") if part.number == _HEAD else ("duplicates",)
+    # What only all parts together tell of a part, and for the head its rows, come from the summary.
+    relevant = ("conversations", "participants", "rejects") if part.number == _HEAD else _OF_OTHER_PARTS
     lines = [part.checksum, *(summary.files[name].sha256 for name in relevant if name in summary.files)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

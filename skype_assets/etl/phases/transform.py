@@ -32,8 +32,11 @@ from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.decode import json_value
 from skype_assets.etl.rows.duplicates import DUPLICATES, copies_in_other_parts, lesser_copies, without
+from skype_assets.etl.rows.edits import EDITS
+from skype_assets.etl.rows.edits import edits as find_edits
 from skype_assets.etl.rows.media import media_files, stored_objects
-from skype_assets.etl.rows.messages import MESSAGE_TABLES, Export, message_rows, table_from_rows
+from skype_assets.etl.rows.messages import EDIT_MARKS, MESSAGE_TABLES, Export, message_rows, table_from_rows
+from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUOTED, quoted
 from skype_assets.etl.rows.people import People
 from skype_assets.etl.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
@@ -49,8 +52,11 @@ CONSERVATION: Final = pa.schema(
 )
 """Per conversation: seen = loaded + duplicate + rejected, or the phase fails (promise I7)."""
 
-_PART_TABLES: Final = (*MESSAGE_TABLES, "rejects")
+_PART_TABLES: Final = (*MESSAGE_TABLES, "edit_marks", "rejects")
 _PEOPLE_COLUMNS: Final = ["conversation_id", "message_id", "sent_at", "sender_id", "sender_name", "kind"]
+_EVENT_COLUMNS: Final = ["conversation_id", "message_id", "initiator_id", "target_id"]
+_AUTHOR_COLUMNS: Final = ["conversation_id", "message_id", "ordinal", "author_id", "author_name"]
+_MENTION_COLUMNS: Final = ["conversation_id", "message_id", "ordinal", "user_id", "label"]
 _CALL_COLUMNS: Final = ["conversation_id", "message_id", "user_id", "display_name"]
 
 
@@ -59,10 +65,13 @@ class Transform:
 
     name = "transform"
     asset = "transformed_tables"
-    version = "1"
+    version = "2"
     schemas: Mapping[str, pa.Schema] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,
+        "edit_marks": EDIT_MARKS,
+        "edits": EDITS,
+        "quoted": QUOTED,
         "conservation": CONSERVATION,
     }
 
@@ -134,16 +143,20 @@ class _OpenTransform:
         duplicates = copies_in_other_parts(
             {part.number: partial(self._read, part, "messages") for part in done if "messages" in part.files}
         )
+        edits = find_edits(self._of_parts(done, "edit_marks", EDIT_MARKS.names, duplicates))
         people = self._people(done, duplicates)
         found = conversation_rows.conversations(self._raw["conversations"].batches())
         export_id, owner_id = self._export.export_id, self._export.owner_id
-        conversations, participants = conversation_rows.rows(found, people, owner_id=owner_id, export_id=export_id)
         conservation = self._conservation(done, duplicates, people)
+        people.leave_out_copies(edits)
+        conversations, participants = conversation_rows.rows(found, people, owner_id=owner_id, export_id=export_id)
         return {
             "conversations": conversations,
             "participants": participants,
             "rejects": self._rejects(),
             "duplicates": duplicates,
+            "edits": edits,
+            "quoted": self._quoted(done, duplicates),
             "conservation": conservation,
             "exports": self._exports(people, conservation, conversations.num_rows),
         }, {
@@ -165,8 +178,33 @@ class _OpenTransform:
                 dropped = duplicates.filter(pc.equal(duplicates["part"], part.number))
                 messages = self._read(part, "messages", _PEOPLE_COLUMNS)
                 calls = self._read(part, "call_participants", _CALL_COLUMNS)
-                people.add(without(messages, dropped), without(calls, dropped))
+                events = self._read(part, "thread_events", _EVENT_COLUMNS)
+                quotes = self._read(part, "quotes", _AUTHOR_COLUMNS)
+                mentions = self._read(part, "mentions", _MENTION_COLUMNS)
+                messages = without(messages, dropped)
+                people.add(messages, without(calls, dropped), without(events, dropped))
+                people.add_owner_names(
+                    self._export.owner_id, messages, without(quotes, dropped), without(mentions, dropped)
+                )
         return people
+
+    def _of_parts(
+        self, done: Sequence[PartRecord], table: str, columns: list[str], duplicates: pa.Table
+    ) -> dict[int, pa.Table]:
+        """A table of every part that has rows of it, without what other parts hold better."""
+        return {
+            part.number: without(
+                self._read(part, table, columns), duplicates.filter(pc.equal(duplicates["part"], part.number))
+            )
+            for part in done
+            if table in part.files
+        }
+
+    def _quoted(self, done: Sequence[PartRecord], duplicates: pa.Table) -> pa.Table:
+        readers = {
+            part.number: partial(self._of_parts, [part], "messages", MESSAGE_COLUMNS, duplicates) for part in done
+        }
+        return quoted(self._of_parts(done, "quotes", QUOTE_COLUMNS, duplicates), readers)
 
     def _conservation(self, done: Sequence[PartRecord], duplicates: pa.Table, people: People) -> pa.Table:
         counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
@@ -206,7 +244,7 @@ class _OpenTransform:
         )
         row = (
             self._export.export_id, self._task.task_id, self._export.owner_id,
-            self._task.settings.user_display_name or people.called(self._export.owner_id), exported_at,
+            self._task.settings.user_display_name or people.owner_name(self._export.owner_id), exported_at,
             self._raw.state.source_name, int(source["source_size"]), bytes.fromhex(source["source_sha256"]),
             seen, loaded, duplicate, rejected, conversation_count, Transform.version, None, None, "loading",
         )  # fmt: skip

@@ -111,7 +111,7 @@ def _conversation(row: dict[str, Any]) -> Conversation:
 
 def _people_by_conversation(found: dict[str, Conversation], people: People, owner_id: str) -> dict[str, set[str]]:
     present: dict[str, set[str]] = {}
-    for conversation_id, user_id in people.senders.keys() | people.callers:
+    for conversation_id, user_id in people.senders.keys() | people.named:
         present.setdefault(conversation_id, set()).add(user_id)
     for conversation_id, conversation in found.items():
         there = present.setdefault(conversation_id, set())

@@ -7,13 +7,13 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from skype_assets.etl.content.call import call
 from skype_assets.etl.content.cleaning import clean_json
+from skype_assets.etl.content.content import Content
 from skype_assets.etl.content.integers import integer
-from skype_assets.etl.content.message_types import MESSAGE_TYPES, kind_of
+from skype_assets.etl.content.message_types import message_type, parse
 from skype_assets.etl.content.names import bounded, conversation_key, plain_name, sender
-from skype_assets.etl.content.plain_text import plain_text
 from skype_assets.etl.content.reactions import reactions
+from skype_assets.etl.content.rich_text import needs_parsing
 from skype_assets.etl.content.times import iso_instants, milliseconds
 from skype_assets.etl.content.uri_object import attachments
 from skype_assets.etl.flags import (
@@ -26,6 +26,18 @@ from skype_assets.etl.flags import (
 from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
 from skype_assets.etl.rows.media import StoredObject
 from skype_assets.etl.tables import REJECTS, TABLES
+
+EDIT_MARKS: Final = pa.schema(
+    [
+        pa.field("conversation_id", pa.string(), False),
+        pa.field("message_id", pa.string(), False),
+        pa.field("sender_id", pa.string()),
+        pa.field("original_sent_at", pa.int64(), False),
+        pa.field("sent_at", pa.int64()),
+        pa.field("edited_at", pa.int64()),
+    ]
+)
+"""Messages with an edit marker that says when the original was sent; instants in microseconds since 1970."""
 
 MESSAGE_TABLES: Final = tuple(t.name for t in TABLES.values() if t.name == "messages" or t.parent == "messages")
 """``messages`` and the tables whose key begins with a message's."""
@@ -54,6 +66,7 @@ def message_rows(raw: pa.RecordBatch, export: Export) -> dict[str, pa.Table]:
     rows = _Rows(raw if len(kept) == len(objects) else raw.take(pa.array(kept, pa.int64())), kept, decoded, export)
     tables = rows.children()
     tables["messages"] = rows.messages()
+    tables["edit_marks"] = rows.edit_marks()
     tables["rejects"] = _rejects(raw, decoded, export)
     return tables
 
@@ -81,6 +94,12 @@ class _Rows:
         for row, message in enumerate(self._messages):
             if message.properties != _NULL:
                 self._read_properties(row, bytes(message.properties))
+        self._kinds: list[str] = []
+        self._contents: list[Content | None] = [
+            self._parsed(row, message) for row, message in enumerate(self._messages)
+        ]
+        self._sent_at = self._times()
+        self._sender_ids: list[str | None] = _each(sender, (m.from_ for m in self._messages))
 
     def messages(self) -> pa.Table:
         """The rows of ``messages``."""
@@ -90,18 +109,19 @@ class _Rows:
             "owner_id": pa.repeat(self._export.owner_id, count),
             "conversation_id": self._conversation_ids,
             "message_id": self._ids,
-            "sent_at": self._sent_at(),
-            "sender_id": _each(sender, (m.from_ for m in messages)),
+            "sent_at": self._sent_at,
+            "sender_id": self._sender_ids,
             "sender_name": _each(plain_name, (m.display_name for m in messages)),
             "message_type": [m.messagetype for m in messages],
-            "kind": _each(kind_of, (m.messagetype for m in messages)),
-            "text": [_text(m) for m in messages],
+            "kind": self._kinds,
+            "text": [_text(m, c) for m, c in zip(messages, self._contents, strict=True)],
             "content": [m.content for m in messages],
             "edited_at": self._instants("edittime"),
             "deleted_at": self._instants("deletetime"),
             "album_id": self._property(_identifier, "albumId"),
             "is_forwarded": self._forwarded(),
             "version": self._versions,
+            "details": [None if c is None or c.details is None else json_text(c.details) for c in self._contents],
             "properties": self._properties_text,
             "source_member": pa.repeat(self._export.member, count),
             "source_offset": self._raw["offset"],
@@ -123,8 +143,8 @@ class _Rows:
             key = (self._export.owner_id, self._conversation_ids[row], self._ids[row])
             if message.amsreferences or (content and _may_hold_attachments(content)):
                 rows["attachments"].extend(self._attachments(key, message))
-            if content and message.messagetype == "Event/Call":
-                _add_call(rows, key, content)
+            if (parsed := self._contents[row]) is not None:
+                _add_parsed(rows, key, parsed)
         for row, properties in self._properties.items():
             if isinstance(properties, dict) and properties.get("emotions"):
                 key = (self._export.owner_id, self._conversation_ids[row], self._ids[row])
@@ -132,6 +152,36 @@ class _Rows:
                     (*key, r.emotion, r.user_id, r.reacted_at) for r in reactions(properties["emotions"])
                 )
         return {name: table_from_rows(TABLES[name].schema, found) for name, found in rows.items()}
+
+    def edit_marks(self) -> pa.Table:
+        """What tells the copies of an edited message: see ``edits``."""
+        edited_at, sent_at = self._property(milliseconds, "edittime"), self._sent_at.cast(pa.int64()).to_pylist()
+        rows = [
+            (
+                self._conversation_ids[row],
+                self._ids[row],
+                self._sender_ids[row],
+                marker.original_sent_at,
+                sent_at[row],
+                edited_at[row],
+            )
+            for row, content in enumerate(self._contents)
+            if content is not None
+            and (marker := content.edit_marker) is not None
+            and marker.original_sent_at is not None
+        ]
+        return table_from_rows(EDIT_MARKS, rows)
+
+    def _parsed(self, row: int, message: Message) -> Content | None:
+        """What the message says; None if that is its content as it is."""
+        type_ = message_type(message.messagetype, self._conversation_ids[row])
+        self._kinds.append(type_.kind)
+        if row not in self._properties and type_.text == "markup" and not needs_parsing(message.content or ""):
+            return None
+        parsed = parse(type_, message.content, self._properties.get(row))
+        for flag in parsed.flags:
+            self._flag(row, flag)
+        return parsed
 
     def _read_properties(self, row: int, text: bytes) -> None:
         try:
@@ -159,7 +209,7 @@ class _Rows:
         self._flag(row, ID_MISSING)
         return f"unknown:{self._raw['sha256'][row].as_py().hex()[:16]}"
 
-    def _sent_at(self) -> pa.Array:
+    def _times(self) -> pa.Array:
         instants = iso_instants(pa.array([m.originalarrivaltime for m in self._messages], pa.string()))
         if not instants.null_count:
             return instants
@@ -225,18 +275,8 @@ def _each(function: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
     return column
 
 
-def _text(message: Message) -> str:
-    content = message.content
-    if not content:
-        return ""
-    known = MESSAGE_TYPES.get(message.messagetype or "")
-    rule = known.text if known else "none"
-    if rule == "literal":
-        return content
-    if rule == "markup":
-        plain = "<" not in content and "&" not in content and "\r" not in content
-        return content.strip() if plain else plain_text(content)
-    return ""
+def _text(message: Message, parsed: Content | None) -> str:
+    return (message.content or "").strip() if parsed is None else parsed.text
 
 
 def _may_hold_attachments(content: str) -> bool:
@@ -250,15 +290,22 @@ def _identifier(value: object) -> str | None:
     return value or None if isinstance(value, str) else None
 
 
-def _add_call(rows: dict[str, list[tuple[Any, ...]]], key: tuple[str, str, str], content: str) -> None:
-    found = call(content)
-    if found is None:
-        return
-    rows["call_events"].append((*key, found.event, found.call_id, found.duration_seconds))
-    rows["call_participants"].extend(
-        (*key, ordinal, part.user_id, part.display_name, part.duration_seconds)
-        for ordinal, part in enumerate(found.parts)
-    )
+def _add_parsed(rows: dict[str, list[tuple[Any, ...]]], key: tuple[str, str, str], parsed: Content) -> None:
+    if parsed.call is not None:
+        found = parsed.call
+        rows["call_events"].append((*key, found.event, found.call_id, found.duration_seconds))
+        rows["call_participants"].extend(
+            (*key, ordinal, part.user_id, part.display_name, part.duration_seconds)
+            for ordinal, part in enumerate(found.parts)
+        )
+    for table, records in (
+        ("mentions", parsed.mentions),
+        ("links", parsed.links),
+        ("quotes", parsed.quotes),
+        ("thread_events", parsed.thread_events),
+    ):
+        if records:
+            rows[table].extend((*key, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
 
 
 def _rejects(raw: pa.RecordBatch, decoded: Decoded, export: Export) -> pa.Table:

@@ -18,6 +18,9 @@ import pyarrow.compute as pc
 Name = tuple[datetime, str]
 """A name and when it was in use."""
 
+Place = tuple[datetime, str, str, int]
+"""Where a name stands: time, conversation and id of the message; of several in one message the first counts most."""
+
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -44,18 +47,22 @@ class People:
     senders: dict[tuple[str, str], Activity] = field(default_factory=lambda: defaultdict(Activity))
     sender_names: dict[tuple[str, str], Name] = field(default_factory=dict)
     call_names: dict[tuple[str, str], Name] = field(default_factory=dict)
-    callers: set[tuple[str, str]] = field(default_factory=set)
+    named: set[tuple[str, str]] = field(default_factory=set)
+    owner_names: dict[str, tuple[Place, str]] = field(default_factory=dict)
 
-    def add(self, messages: pa.Table, call_participants: pa.Table) -> None:
+    def add(self, messages: pa.Table, call_participants: pa.Table, thread_events: pa.Table) -> None:
         """Add a part: messages with conversation_id, message_id, sent_at, sender_id, sender_name, kind."""
         for row in _activity(messages, ["conversation_id"]):
             self.conversations[row["conversation_id"]].add(*_figures(row))
-        named = messages.filter(messages["sender_id"].is_valid())
-        for row in _activity(named, ["conversation_id", "sender_id", "sender_name"]):
+        sent = messages.filter(messages["sender_id"].is_valid())
+        for row in _activity(sent, ["conversation_id", "sender_id", "sender_name"]):
             key = (row["conversation_id"], row["sender_id"])
             self.senders[key].add(*_figures(row))
             _keep_latest(self.sender_names, key, row["sent_at_max"], row["sender_name"])
         self._add_calls(messages, call_participants)
+        for name in ("initiator_id", "target_id"):
+            named = thread_events.filter(thread_events[name].is_valid())
+            self.named.update(zip(named["conversation_id"].to_pylist(), named[name].to_pylist(), strict=True))
 
     def _add_calls(self, messages: pa.Table, call_participants: pa.Table) -> None:
         calls = messages.filter(pc.equal(messages["kind"], "call")).select(["conversation_id", "message_id", "sent_at"])
@@ -64,10 +71,18 @@ class People:
         for row in call_participants.select(columns).to_pylist():
             if row["user_id"] is not None:
                 key = (row["conversation_id"], row["user_id"])
-                self.callers.add(key)
+                self.named.add(key)
                 _keep_latest(
                     self.call_names, key, times[row["conversation_id"], row["message_id"]], row["display_name"]
                 )
+
+    def leave_out_copies(self, edits: pa.Table) -> None:
+        """Count messages that an edit left several rows of once; ``edits`` is of ``EDITS``."""
+        for row in edits.to_pylist():
+            if row["edit_of"] is not None:
+                self.conversations[row["conversation_id"]].count -= 1
+                if row["sender_id"] is not None:
+                    self.senders[row["conversation_id"], row["sender_id"]].count -= 1
 
     def name(self, conversation_id: str, user_id: str) -> str | None:
         """What a person is called in a conversation: as sender, else as named by a call."""
@@ -75,10 +90,31 @@ class People:
         latest = self.sender_names.get(key) or self.call_names.get(key)
         return latest[1] if latest else None
 
-    def called(self, user_id: str) -> str | None:
-        """What calls, in any conversation, call a person: the way to the owner's name (2.6, own messages)."""
-        names = [name for (_, named), name in self.call_names.items() if named == user_id]
-        return max(names)[1] if names else None
+    def add_owner_names(self, owner_id: str, messages: pa.Table, quotes: pa.Table, mentions: pa.Table) -> None:
+        """Add what others call the owner in a part, whose own messages carry no name (2.6)."""
+        for source, table, id_column, name_column in (
+            ("quotes", quotes, "author_id", "author_name"),
+            ("mentions", mentions, "user_id", "label"),
+        ):
+            named = table.filter(pc.and_(pc.equal(table[id_column], owner_id), table[name_column].is_valid()))
+            if named.num_rows:
+                keys = ["conversation_id", "message_id"]
+                joined = named.join(messages.select([*keys, "sent_at"]), keys, use_threads=False)
+                for row in joined.to_pylist():
+                    place = (row["sent_at"] or _LONG_AGO, row["conversation_id"], row["message_id"], -row["ordinal"])
+                    candidate = (place, row[name_column])
+                    self.owner_names[source] = max(self.owner_names.get(source, candidate), candidate)
+
+    def owner_name(self, owner_id: str) -> str | None:
+        """What the owner is called: by calls, else by quotes, else by mentions, else in messages of their own."""
+        by_calls = [name for (_, user_id), name in self.call_names.items() if user_id == owner_id]
+        if by_calls:
+            return max(by_calls)[1]
+        for source in ("quotes", "mentions"):
+            if source in self.owner_names:
+                return self.owner_names[source][1]
+        by_senders = [name for (_, user_id), name in self.sender_names.items() if user_id == owner_id]
+        return max(by_senders)[1] if by_senders else None
 
 
 def _activity(messages: pa.Table, keys: list[str]) -> list[dict[str, Any]]:

@@ -1,0 +1,54 @@
+"""The view ``calls``: what started and ended, put together (format reference, 3.4.1)."""
+
+from typing import Final
+
+CALLS_VIEW: Final = """
+CREATE OR REPLACE VIEW skype.calls AS
+WITH events AS (
+    SELECT c.*, m.sent_at, m.sender_id
+    FROM skype.call_events c JOIN skype.messages m USING (owner_id, conversation_id, message_id)
+), balanced AS (
+    -- Without an id, an end belongs to the nearest earlier start that has none yet: like brackets.
+    SELECT *, sum(CASE event WHEN 'started' THEN 1 ELSE -1 END) OVER (
+               PARTITION BY owner_id, conversation_id ORDER BY sent_at NULLS FIRST, message_id) AS balance
+    FROM events WHERE call_id IS NULL AND event IN ('started', 'ended')
+), nested AS (
+    SELECT *, balance - least(0, min(balance) OVER (
+               PARTITION BY owner_id, conversation_id ORDER BY sent_at NULLS FIRST, message_id)) AS depth
+    FROM balanced
+), leveled AS (
+    SELECT *, CASE event WHEN 'started' THEN depth ELSE lag(depth, 1, 0::bigint) OVER (
+               PARTITION BY owner_id, conversation_id ORDER BY sent_at NULLS FIRST, message_id) END AS level
+    FROM nested
+), neighbours AS (
+    SELECT *, lead(event) OVER level_in_time AS next_event, lead(sent_at) OVER level_in_time AS next_at,
+           lead(duration_seconds) OVER level_in_time AS next_duration
+    FROM leveled
+    WINDOW level_in_time AS (PARTITION BY owner_id, conversation_id, level ORDER BY sent_at NULLS FIRST, message_id)
+), found AS (
+    SELECT owner_id, conversation_id, call_id,
+           min(sent_at) FILTER (WHERE event = 'started') AS started_at,
+           max(sent_at) FILTER (WHERE event = 'ended') AS ended_at,
+           max(duration_seconds) AS duration_seconds,
+           (array_agg(sender_id ORDER BY event <> 'started', sent_at NULLS FIRST, message_id))[1] AS initiator_id,
+           bool_or(event = 'ended') AS has_end,
+           bool_or(event = 'ended' AND duration_seconds IS NOT NULL) AS was_answered
+    FROM events WHERE call_id IS NOT NULL AND event IN ('started', 'ended')
+    GROUP BY owner_id, conversation_id, call_id
+    UNION ALL
+    SELECT owner_id, conversation_id, NULL, sent_at, next_at,
+           greatest(duration_seconds, next_duration), sender_id,
+           next_event IS NOT NULL, next_duration IS NOT NULL
+    FROM neighbours WHERE event = 'started'
+    UNION ALL
+    SELECT owner_id, conversation_id, NULL, NULL, sent_at, duration_seconds, sender_id,
+           true, duration_seconds IS NOT NULL
+    FROM neighbours WHERE event = 'ended' AND level = 0
+)
+SELECT owner_id, conversation_id, call_id, started_at, ended_at, duration_seconds, initiator_id,
+       CASE WHEN NOT has_end THEN 'no end' WHEN was_answered THEN 'ended' ELSE 'not answered' END AS status
+FROM found
+UNION ALL
+SELECT owner_id, conversation_id, call_id, NULL, sent_at, duration_seconds, sender_id, 'missed'
+FROM events WHERE event = 'missed'"""
+"""Paired by call_id within a conversation, else by nearest; ``tables.CALLS`` says what its columns are."""

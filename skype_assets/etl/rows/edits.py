@@ -1,0 +1,73 @@
+"""Edited messages: the rows that an edit left of one message, wherever parts end (format reference, 5.3).
+
+Their markers name the same original: conversation, sender and time. The row with the smallest id is the original,
+the others are its copies; all are kept, and one is counted.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+
+from skype_assets.etl.rows.messages import table_from_rows
+from skype_assets.etl.tables import INSTANT
+
+EDITS: Final = pa.schema(
+    [
+        pa.field("part", pa.int32(), False),
+        pa.field("conversation_id", pa.string(), False),
+        pa.field("message_id", pa.string(), False),
+        pa.field("sender_id", pa.string()),
+        pa.field("edit_of", pa.string()),
+        pa.field("edited_at", INSTANT),
+    ]
+)
+"""The rows of messages that stand more than once: ``edit_of`` is null on the original."""
+
+
+def edits(marks: Mapping[int, pa.Table]) -> pa.Table:
+    """Find the ``EDITS`` of an export in the ``EDIT_MARKS`` of its parts."""
+    groups: dict[tuple[str, str | None, int], list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for part, table in marks.items():
+        for mark in table.to_pylist():
+            groups[mark["conversation_id"], mark["sender_id"], mark["original_sent_at"]].append((part, mark))
+    rows: list[tuple[Any, ...]] = []
+    for (conversation_id, sender_id, _), members in groups.items():
+        if len(members) == 1:
+            continue
+        original = _smallest([mark["message_id"] for _, mark in members])
+        edited_at = _latest(members, "edited_at") or _latest(members, "sent_at")
+        for part, mark in members:
+            edit_of = None if mark["message_id"] == original else original
+            rows.append((part, conversation_id, mark["message_id"], sender_id, edit_of, edited_at))
+    return table_from_rows(EDITS, sorted(rows, key=lambda row: row[:3]))
+
+
+def with_edits(messages: pa.Table, found: pa.Table) -> pa.Table:
+    """A part's messages with what is known of their edits: ``found`` are the part's rows of ``EDITS``."""
+    if found.num_rows == 0:
+        return messages
+    known = {(row["conversation_id"], row["message_id"]): row for row in found.to_pylist()}
+    keys = zip(messages["conversation_id"].to_pylist(), messages["message_id"].to_pylist(), strict=True)
+    rows = [known.get(key) for key in keys]
+    edited = zip(rows, messages["edited_at"].to_pylist(), strict=True)
+    columns = {
+        "edit_of": [row and row["edit_of"] for row in rows],
+        "edited_at": [row["edited_at"] if row else value for row, value in edited],
+    }
+    for name, values in columns.items():
+        place = messages.schema.get_field_index(name)
+        messages = messages.set_column(
+            place, messages.schema.field(name), pa.array(values, messages.schema.field(name).type)
+        )
+    return messages
+
+
+def _smallest(message_ids: list[str]) -> str:
+    numeric = all(message_id.isascii() and message_id.isdigit() for message_id in message_ids)
+    return min(message_ids, key=int) if numeric else min(message_ids)
+
+
+def _latest(members: list[tuple[int, dict[str, Any]]], column: str) -> int | None:
+    return max((mark[column] for _, mark in members if mark[column] is not None), default=None)

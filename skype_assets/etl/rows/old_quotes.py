@@ -1,0 +1,98 @@
+"""Quotes of old clients name no message: only who wrote it and, to the second, when (format reference, 4.2).
+
+The message is looked for in the whole export, by columns that every part has.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skype_assets.etl.rows.messages import table_from_rows
+
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
+QUOTED: Final = pa.schema(
+    [
+        pa.field("part", pa.int32(), False),
+        pa.field("conversation_id", pa.string(), False),
+        pa.field("message_id", pa.string(), False),
+        pa.field("ordinal", pa.int32(), False),
+        pa.field("quoted_message_id", pa.string(), False),
+    ]
+)
+"""What the quotes that name no message quote, where that was found."""
+
+QUOTE_COLUMNS: Final = [
+    "conversation_id", "message_id", "ordinal", "author_id", "quoted_conversation_id", "quoted_message_id", "quoted_at",
+]  # fmt: skip
+MESSAGE_COLUMNS: Final = ["conversation_id", "message_id", "sender_id", "sent_at"]
+
+_TOLERANCE: Final = timedelta(seconds=1)
+
+Author = tuple[str, str]
+"""A conversation, and who wrote in it."""
+
+
+def quoted(quotes: Mapping[int, pa.Table], messages: Mapping[int, Callable[[], Mapping[int, pa.Table]]]) -> pa.Table:
+    """Find the ``QUOTED`` of an export; messages are read only if there is something to find."""
+    wanted = [(part, quote) for part, table in quotes.items() for quote in _open(table)]
+    if not wanted:
+        return QUOTED.empty_table()
+    written = _written({_author(quote) for _, quote in wanted}, messages)
+    rows: list[tuple[Any, ...]] = []
+    for part, quote in wanted:
+        found = _nearest(quote, written[_author(quote)])
+        if found is not None:
+            rows.append((part, quote["conversation_id"], quote["message_id"], quote["ordinal"], found))
+    return table_from_rows(QUOTED, rows)
+
+
+def with_quoted(quotes: pa.Table, found: pa.Table) -> pa.Table:
+    """A part's quotes with what was found for them: ``found`` are the part's rows of ``QUOTED``."""
+    if found.num_rows == 0:
+        return quotes
+    names = ("conversation_id", "message_id", "ordinal")
+    known = {tuple(row[name] for name in names): row["quoted_message_id"] for row in found.to_pylist()}
+    keys = zip(*(quotes[name].to_pylist() for name in names), strict=True)
+    values = [known.get(key, value) for key, value in zip(keys, quotes["quoted_message_id"].to_pylist(), strict=True)]
+    place = quotes.schema.get_field_index("quoted_message_id")
+    return quotes.set_column(place, quotes.schema.field(place), pa.array(values, pa.string()))
+
+
+def _open(quotes: pa.Table) -> list[dict[str, Any]]:
+    open_ = pc.and_(quotes["quoted_message_id"].is_null(), quotes["author_id"].is_valid())
+    return quotes.filter(pc.and_(open_, quotes["quoted_at"].is_valid())).to_pylist()
+
+
+def _author(quote: dict[str, Any]) -> Author:
+    return quote["quoted_conversation_id"] or quote["conversation_id"], quote["author_id"]
+
+
+def _written(
+    authors: set[Author], messages: Mapping[int, Callable[[], Mapping[int, pa.Table]]]
+) -> dict[Author, list[tuple[datetime, str]]]:
+    written: dict[Author, list[tuple[datetime, str]]] = defaultdict(list)
+    wanted = pa.array(sorted({author for _, author in authors}), pa.string())
+    for table in (table for read in messages.values() for table in read().values()):
+        table = table.filter(pc.and_(pc.is_in(table["sender_id"], wanted), table["sent_at"].is_valid()))
+        for row in table.to_pylist():
+            author = row["conversation_id"], row["sender_id"]
+            if author in authors:
+                written[author].append((row["sent_at"], row["message_id"]))
+    return written
+
+
+def _nearest(quote: dict[str, Any], written: list[tuple[datetime, str]]) -> str | None:
+    itself = quote["message_id"]
+    near = [
+        (abs(sent_at - quote["quoted_at"]), message_id)
+        for sent_at, message_id in written
+        if abs(sent_at - quote["quoted_at"]) <= _TOLERANCE
+    ]
+    here = (quote["quoted_conversation_id"] or quote["conversation_id"]) == quote["conversation_id"]
+    return min(((gap, found) for gap, found in near if not (here and found == itself)), default=(None, None))[1]
