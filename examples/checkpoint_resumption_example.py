@@ -83,7 +83,7 @@ def small_parts(export: Path | None) -> int:
 
 def newest(patterns: list[str]) -> Path:
     """The checkpoint file that was written last, of those that are named or that a pattern finds."""
-    found = [Path(name) for pattern in patterns for name in glob.glob(pattern) or [pattern]]
+    found = [Path(name) for pattern in patterns for name in glob.glob(pattern) or [pattern]]  # noqa: PTH207 - an absolute pattern
     if missing := [path for path in found if not path.is_file()]:
         raise UsageError(f"there is no checkpoint file {missing[0]}")
     chosen = max(found, key=lambda path: path.stat().st_mtime_ns)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
@@ -28,6 +29,10 @@ NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": 
 PASSWORD = "p@ss/w:rd%20?#"
 
 _numbers = count(1)
+
+# The same examples every time, on machines of any speed.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture

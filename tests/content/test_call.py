@@ -1,7 +1,7 @@
 """Calls, by section 3.4.1 of the format reference."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skype_assets.etl.content.call import Call, Part, call
@@ -83,7 +83,6 @@ def test_a_part_is_read_however_it_is_written(content: str, part: Part) -> None:
     assert only_part(content) == part
 
 
-@settings(derandomize=True, deadline=None, database=None)
 @given(
     st.lists(st.sampled_from(["<partlist>", "<part>", "<name>", "</name>", "<duration>", "1", "<", "&#0;"])).map(
         "".join

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skype_assets.etl.content.names import conversation_kind, document_id, members, mri, plain_name, sender
@@ -30,7 +30,6 @@ def test_an_id_has_a_prefix(text: str | None, id_: str | None) -> None:
     assert mri(text) == id_
 
 
-@settings(derandomize=True, deadline=None, database=None)
 @given(st.text())
 def test_an_id_keeps_its_prefix(text: str) -> None:
     assert mri(mri(text)) == mri(text)

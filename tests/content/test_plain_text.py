@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.plain_text import plain_text
 
-PROPERTY = settings(derandomize=True, deadline=None, database=None, max_examples=150)
+PROPERTY = settings(max_examples=150)
 WORDS = ["x", "@", " ", "\n", "\r\n", "<", ">", "&amp;", "&lt;b&gt;", "&#0;", "<foo>"]
 CUTS = ["<e_m t='1'>", "</e_m>", "<e_m/>", '<quote author="x">', "</quote>", "<legacyquote>", "</legacyquote>"]
 SHOWN = [

@@ -52,7 +52,7 @@ def recorded_files(of: Task) -> dict[str, tuple[int, int]]:
     return found
 
 
-def at(phase: str, parts: int, act: Callable[[], None]) -> Observer:
+def at(phase: str, parts: int, act: Callable[[], object]) -> Observer:
     """An observer that does something when so many parts of a phase are recorded."""
 
     def observe(progress: Progress) -> None:

@@ -48,7 +48,7 @@ layouts = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(documents, layouts, st.integers(1, 7), st.booleans())
 def test_every_object_of_any_export_is_kept_byte_for_byte(
     document: Json, layout: Json, chunk_size: int, marked: bool

@@ -193,7 +193,7 @@ def check(text: bytes, found: Found) -> None:
     assert not list(conversations)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=250)
 @given(root=ROOTS, blank=st.sampled_from(["", "", " ", "\n  ", "\r\n\t"]), escaped=st.booleans(), bom=st.booleans())
 def test_every_object_is_found_verbatim_whatever_the_layout(root: Object, blank: str, escaped: bool, bom: bool) -> None:
     text = written(root, blank, escaped).encode()
@@ -204,7 +204,7 @@ def test_every_object_is_found_verbatim_whatever_the_layout(root: Object, blank:
         assert [message[0] - 3 for message in shifted.messages] == [message[0] for message in found.messages]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(
     root=ROOTS,
     blank=st.sampled_from(["", " ", "\n"]),

@@ -14,6 +14,7 @@ from skype_assets.etl.tables import TABLES
 Row = dict[str, Any]
 MESSAGE_COLUMNS = ["conversation_id", "message_id", "sent_at", "sender_id", "sender_name", "kind"]
 CALL_COLUMNS = ["conversation_id", "message_id", "user_id", "display_name"]
+EVENT_COLUMNS = ["conversation_id", "message_id", "initiator_id", "target_id"]
 
 messages = st.fixed_dictionaries(
     {
@@ -31,12 +32,18 @@ def _table(rows: Sequence[Row], name: str, columns: list[str]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema)
 
 
-def _people(parts: Sequence[Sequence[Row]], calls: Sequence[Row] = ()) -> People:
+def _people(parts: Sequence[Sequence[Row]], calls: Sequence[Row] = (), events: Sequence[Row] = ()) -> People:
     people = People()
     for part in parts:
         ids = {(row["conversation_id"], row["message_id"]) for row in part}
-        named = [call for call in calls if (call["conversation_id"], call["message_id"]) in ids]
-        people.add(_table(part, "messages", MESSAGE_COLUMNS), _table(named, "call_participants", CALL_COLUMNS))
+        called, told = (
+            [row for row in rows if (row["conversation_id"], row["message_id"]) in ids] for rows in (calls, events)
+        )
+        people.add(
+            _table(part, "messages", MESSAGE_COLUMNS),
+            _table(called, "call_participants", CALL_COLUMNS),
+            _table(told, "thread_events", EVENT_COLUMNS),
+        )
     return people
 
 
@@ -80,11 +87,22 @@ def test_calls_name_those_who_never_wrote() -> None:
         {"conversation_id": "8:a", "message_id": "2", "user_id": None, "display_name": "?"},
     ]
     people = _people([[call], [later]], named)
-    assert people.callers == {("8:a", "8:c"), ("8:a", "8:d")}
+    assert people.named == {("8:a", "8:c"), ("8:a", "8:d")}
     assert (people.name("8:a", "8:c"), people.name("8:a", "8:d")) == ("Cleo K.", None)
-    assert (people.called("8:c"), people.called("8:d"), people.called("8:e")) == ("Cleo K.", None, None)
+    assert (people.owner_name("8:c"), people.owner_name("8:d"), people.owner_name("8:e")) == ("Cleo K.", None, None)
 
 
 def test_a_name_of_their_own_messages_is_better_than_that_of_a_call() -> None:
     named = [{"conversation_id": "8:a", "message_id": "1", "user_id": "8:a", "display_name": "From a call"}]
     assert _people([[_message(1, 9, kind="call")]], named).name("8:a", "8:a") == "Ann"
+
+
+def test_whom_a_thread_event_names_belongs_to_the_conversation() -> None:
+    event = {"conversation_id": "8:a", "message_id": "1"}
+    events = [
+        {**event, "initiator_id": "8:i", "target_id": "8:t"},
+        {**event, "initiator_id": None, "target_id": "8:u"},
+        {**event, "initiator_id": "8:j", "target_id": None},
+    ]
+    people = _people([[_message(1, 1, kind="thread_event")]], events=events)
+    assert people.named == {("8:a", user_id) for user_id in ("8:i", "8:t", "8:u", "8:j")}

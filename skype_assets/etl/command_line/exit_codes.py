@@ -41,8 +41,9 @@ def exit_codes() -> dict[int, str]:
     """Every exit code and what it means."""
     codes = {0: "Done, or nothing to do."}
     for error in _classes(EtlError):
-        meaning = (error.__doc__ or "").splitlines()[0]
-        codes.setdefault(error.exit_code, meaning)  # a code's first class is the most general one
+        # A class without a code of its own, such as PhaseFailed, exits with that of another.
+        if "exit_code" in vars(error):
+            codes[error.exit_code] = (error.__doc__ or "").splitlines()[0]
     return dict(sorted(codes.items())) | {
         UNEXPECTED: "An error in this program; --debug shows where.",
         SYSTEM: "The system refuses: disk full, no permission, ...",
