@@ -22,6 +22,11 @@ ROW_GROUP_ROWS: Final = 16_384
 """Rows of a row group: what a reader must hold at once."""
 COMPRESSION: Final = "zstd"
 COMPRESSION_LEVEL: Final = 1
+_DISTINCT: Final = frozenset(
+    {"id", "message_id", "ordinal", "offset", "source_offset", "sha256", "raw_sha256", "raw", "content", "text"}
+    | {"version", "sent_at"}
+)
+"""Columns whose values hardly repeat: a dictionary of them is built in vain."""
 
 
 def write(folder: Directory, number: int | str, epoch: int, tables: Mapping[str, pa.Table]) -> dict[str, FileRecord]:
@@ -36,6 +41,7 @@ def write(folder: Directory, number: int | str, epoch: int, tables: Mapping[str,
             continue
         part = f"{number:05d}" if isinstance(number, int) else number
         name = f"{table}-{part}-e{epoch}.parquet"
+        repeating = [column for column in rows.column_names if column not in _DISTINCT]
         with folder.create(name) as stream:
             sink = _HashingSink(stream)
             pq.write_table(
@@ -43,6 +49,8 @@ def write(folder: Directory, number: int | str, epoch: int, tables: Mapping[str,
                 pa.PythonFile(sink, mode="w"),
                 compression=COMPRESSION,
                 compression_level=COMPRESSION_LEVEL,
+                use_dictionary=repeating,  # pyright: ignore[reportArgumentType] - its stub knows only bool
+                write_statistics=False,
                 row_group_size=ROW_GROUP_ROWS,
                 store_schema=True,
             )

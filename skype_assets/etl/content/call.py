@@ -1,11 +1,12 @@
 """Calls started, ended and missed: the content of ``Event/Call`` (section 3.4.1 of the format reference)."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from skype_assets.etl.content.markup import tags_with_text, unescape
+from skype_assets.etl.content.elements import Element, elements
+from skype_assets.etl.content.markup import unescape
 from skype_assets.etl.content.names import mri, plain_name
 
 _NAMES: Final = frozenset({"partlist", "part", "name", "duration"})
@@ -13,7 +14,7 @@ _EVENTS: Final = frozenset({"started", "ended", "missed"})
 _SECONDS: Final = re.compile(r"[-+]?(?:[0-9]{1,15}(?:\.[0-9]*)?|\.[0-9]+)")
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """Someone the call names; no duration if they never connected."""
 
     user_id: str | None
@@ -21,7 +22,7 @@ class Part(msgspec.Struct, frozen=True):
     duration_seconds: float | None
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One half of a call: its start or its end, tied by ``call_id``."""
 
     event: str
@@ -39,26 +40,26 @@ def call(content: str) -> Call | None:
 
     A list without a type stands for ``started``: so old clients wrote it.
     """
-    partlist: dict[str, str] | None = None
-    parts: list[Part] = []
-    for tag, text in tags_with_text(content, _NAMES):
-        if tag.is_end:
-            continue
+    partlist: Element | None = None
+    parts: list[list[Any]] = []
+    for element in elements(content, _NAMES):
+        name = element.name
         if partlist is None:
-            partlist = tag.attributes() if tag.name == "partlist" else None
-        elif tag.name == "part":
-            parts.append(Part(mri(unescape(tag.attributes().get("identity", ""))), None, None))
-        elif parts and tag.name == "name":
-            parts[-1] = msgspec.structs.replace(parts[-1], display_name=plain_name(text))
-        elif parts and tag.name == "duration":
-            parts[-1] = msgspec.structs.replace(parts[-1], duration_seconds=_seconds(text))
+            partlist = element if name == "partlist" else None
+        elif name == "part":
+            parts.append([mri(unescape(element.attributes().get("identity", ""))), None, None])
+        elif parts and name == "name":
+            parts[-1][1] = plain_name(element.markup)
+        elif parts and name == "duration":
+            parts[-1][2] = _seconds(element.markup)
     if partlist is None:
         return None
-    event = unescape(partlist.get("type", "")) or "started"
+    own = partlist.attributes()
+    event = unescape(own.get("type", "")) or "started"
     return Call(
         event=event.lower() if event.lower() in _EVENTS else event,
-        call_id=unescape(partlist.get("callid", "")) or None,
-        parts=tuple(parts),
+        call_id=unescape(own.get("callid", "")) or None,
+        parts=tuple([Part(*part) for part in parts]),
     )
 
 

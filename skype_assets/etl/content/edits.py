@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from skype_assets.etl.content.markup import Tag, unescape
+from skype_assets.etl.content.markup import unescape
 from skype_assets.etl.content.names import mri
 from skype_assets.etl.content.times import milliseconds
 from skype_assets.etl.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED
@@ -24,9 +24,8 @@ class EditMarker(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     original_sent_at: int | None = None
 
 
-def edit_marker(tag: Tag) -> EditMarker:
-    """Return what an ``e_m`` tag says: by ``ts_ms``, for ``ts`` can be a second off."""
-    own = tag.attributes()
+def edit_marker(own: Mapping[str, str]) -> EditMarker:
+    """Return what the attributes of an ``e_m`` tag say: by ``ts_ms``, for ``ts`` can be a second off."""
     return EditMarker(mri(unescape(own.get("a", ""))), milliseconds(own.get("ts_ms")))
 
 

@@ -8,51 +8,88 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
-from skype_assets.etl.content.markup import Tag, tags_with_text, unescape
+from skype_assets.etl.content.markup import attributes, tags_with_text, unescape, usual_tags
 from skype_assets.etl.content.names import plain_name
 
 
-class Element(msgspec.Struct):
-    """A start tag, and the markup from there to the next tag."""
+class Element(msgspec.Struct, gc=False):
+    """A start tag, and the markup from there to the next tag; ``source`` is that of its attributes."""
 
-    tag: Tag
+    name: str
     markup: str
+    source: str
     _attributes: dict[str, str] | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name in lower case."""
-        return self.tag.name
 
     @property
     def text(self) -> str | None:
         """Its text without tags and entities, trimmed; None if nothing is left."""
         return plain_name(self.markup)
 
+    def attributes(self) -> dict[str, str]:
+        """Its attributes, as ``Tag.attributes``."""
+        if self._attributes is None:
+            self._attributes = attributes(self.source)
+        return self._attributes
+
     def get(self, attribute: str) -> str | None:
         """Return an attribute, unescaped and trimmed; None if it is missing or empty."""
-        if self._attributes is None:
-            self._attributes = self.tag.attributes()
-        value = self._attributes.get(attribute)
+        value = self.attributes().get(attribute)
         return unescape(value).strip() or None if value else None
 
 
 def elements(content: str, names: Container[str]) -> list[Element]:
     """Return every element whose lower-case name is in ``names``; its markup ends where the next of them begins."""
+    found = usual_elements(content, names)
+    return any_elements(content, names) if found is None else found
+
+
+def any_elements(content: str, names: Container[str]) -> list[Element]:
+    """Return the ``elements`` of any content."""
     return [
-        Element(tag, "" if tag.is_empty else text) for tag, text in tags_with_text(content, names) if not tag.is_end
+        Element(tag.name, "" if tag.is_empty else text, tag.source)
+        for tag, text in tags_with_text(content, names)
+        if not tag.is_end
     ]
+
+
+def usual_elements(content: str, names: Container[str]) -> list[Element] | None:
+    """Return the ``elements`` of a content that clients spell so, and where none has other elements within; or None."""
+    tags = usual_tags(content)
+    if tags is None:
+        return None
+    found: list[Element] = []
+    is_open = False
+    for _, name, source, empty, text, end, _ in tags:
+        name = name.lower()
+        if name in names:
+            found.append(Element(name, "" if empty else text, source))
+            is_open = not (empty or end)
+        elif is_open:
+            return None
+    return found
 
 
 def first(found: Sequence[Element], name: str) -> Element | None:
     """Return the first element of a name."""
-    return next((element for element in found if element.name == name), None)
+    for element in found:
+        if element.name == name:
+            return element
+    return None
 
 
 def first_value(found: Sequence[Element], name: str, attribute: str = "value") -> str | None:
     """Return the first value that is not empty of an attribute of the elements of a name."""
     values = (element.get(attribute) for element in found if element.name == name)
     return next(filter(None, values), None)
+
+
+def first_texts(found: Sequence[Element]) -> dict[str, str]:
+    """Return the ``first_text`` of every name."""
+    texts: dict[str, str] = {}
+    for element in found:
+        if element.name not in texts and (text := element.text):
+            texts[element.name] = text
+    return texts
 
 
 def first_text(found: Sequence[Element], name: str) -> str | None:

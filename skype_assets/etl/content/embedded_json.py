@@ -8,7 +8,9 @@ import json
 import math
 from typing import Any, Final
 
-from skype_assets.etl.content.cleaning import clean_json
+import msgspec
+
+from skype_assets.etl.content.cleaning import DEEPEST, clean_json
 
 LONGEST: Final = 4 * 1024 * 1024
 """Characters of JSON that are decoded: a thousand times more than a client sends, and it can grow fifty-fold."""
@@ -21,11 +23,23 @@ def decoded(text: str) -> Any:
     """Return the clean value of a JSON text; None if it is cut, too long, too deep, or no JSON at all."""
     if len(text) > LONGEST:
         return None
+    if _is_harmless(text):
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.MsgspecError:
+            pass  # it may still be what Python takes for JSON
     try:
-        value = json.loads(text, strict=False, parse_int=_integer)
+        value = _lenient.decode(text)
     except (ValueError, RecursionError):
         return None
     return clean_json(value)[0]
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether a strict decoder gives of a JSON text, or refuses, what would have to be cleaned."""
+    if len(text) >= _LONGEST_INTEGER or "\\u0000" in text:
+        return False
+    return text.count("[") + text.count("{") <= DEEPEST
 
 
 def objects(value: object) -> list[dict[str, Any]]:
@@ -51,3 +65,6 @@ def identifier(value: object) -> str | None:
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) < _LONGEST_INTEGER else math.inf
+
+
+_lenient: Final = json.JSONDecoder(strict=False, parse_int=_integer)

@@ -13,6 +13,8 @@ def integer(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
+        if len(value) < _LONGEST_INT64 and value.isascii() and value.isdigit():
+            return int(value)
         match = _DECIMAL.fullmatch(value.strip())
         value = _bounded(match[1]) if match else None
     elif isinstance(value, float):

@@ -1,11 +1,12 @@
 """Links of a message: ``a`` elements, and the previews that Skype kept of their pages (sections 2.7 and 4.1)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from skype_assets.etl.content.embedded_json import decoded, string
-from skype_assets.etl.content.markup import Tag, unescape
+from skype_assets.etl.content.markup import unescape
 from skype_assets.etl.flags import URLPREVIEWS_UNREADABLE
 
 
@@ -18,9 +19,9 @@ class Link(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     description: str | None = None
 
 
-def link(tag: Tag) -> Link | None:
-    """Return where an ``a`` tag leads; None if it does not say."""
-    url = unescape(tag.attributes().get("href", ""))
+def link(own: Mapping[str, str]) -> Link | None:
+    """Return where the attributes of an ``a`` tag lead; None if they do not say."""
+    url = unescape(own.get("href", ""))
     return Link(url) if url else None
 
 

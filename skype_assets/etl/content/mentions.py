@@ -1,10 +1,11 @@
 """People addressed with @: ``at`` elements (section 4.1 of the format reference)."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from skype_assets.etl.content.markup import Tag, unescape
+from skype_assets.etl.content.markup import unescape
 from skype_assets.etl.content.names import mri
 
 EVERYONE: Final = "*"
@@ -18,9 +19,9 @@ class Mention(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     label: str | None = None
 
 
-def mention(tag: Tag) -> Mention | None:
-    """Return whom an ``at`` tag addresses; None if it does not say."""
-    user_id = unescape(tag.attributes().get("id", "")).strip()
+def mention(own: Mapping[str, str]) -> Mention | None:
+    """Return whom the attributes of an ``at`` tag address; None if they do not say."""
+    user_id = unescape(own.get("id", "")).strip()
     if user_id in (EVERYONE, _EVERYONE_QUOTED):
         return Mention(EVERYONE)
     mri_ = mri(user_id)

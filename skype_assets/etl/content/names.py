@@ -24,6 +24,8 @@ def mri(text: str | None) -> str | None:
     text = (text or "").strip()
     if not text:
         return None
+    if text.startswith("8:"):
+        return bounded(text)
     return bounded(text if text == "ALL" or _PREFIX.match(text) else "8:" + text)
 
 

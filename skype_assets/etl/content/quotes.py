@@ -1,5 +1,6 @@
 """Quoted messages: ``quote`` elements, and the replies of the Teams era (sections 4.1 and 4.2)."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -31,9 +32,9 @@ def is_reply(tag: Tag) -> bool:
     return tag.attributes().get("itemtype", "").endswith("/Reply")
 
 
-def quote(tag: Tag, text: str) -> Quote:
+def quote(attributes: Mapping[str, str], text: str) -> Quote:
     """Return what a ``quote`` element says; ``text`` is the plain text of its body."""
-    own = {name: unescape(value).strip() for name, value in tag.attributes().items()}
+    own = {name: unescape(value).strip() for name, value in attributes.items()}
     message_id = own.get("messageid") or None
     return Quote(
         author_id=mri(own.get("author")),

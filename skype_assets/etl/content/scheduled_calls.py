@@ -8,7 +8,7 @@ from typing import Any
 
 from skype_assets.etl.content.content import Content
 from skype_assets.etl.content.elements import elements, first
-from skype_assets.etl.content.markup import unescape
+from skype_assets.etl.content.markup import attributes_as_written, unescape
 
 
 def scheduled_call_message(content: str, properties: Mapping[str, Any]) -> Content:
@@ -18,7 +18,7 @@ def scheduled_call_message(content: str, properties: Mapping[str, Any]) -> Conte
     if invitation is None:
         return Content()
     subject = invitation.get("subject")
-    attributes = invitation.tag.attributes_as_written()
+    attributes = attributes_as_written(invitation.source)
     details = {
         "subject": subject,
         "attributes": {name: unescape(text) for name, text in attributes.items() if name.lower() != "subject"},

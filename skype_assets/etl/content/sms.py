@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from skype_assets.etl.content.content import Content
-from skype_assets.etl.content.elements import Element, elements, first, first_text
+from skype_assets.etl.content.elements import Element, elements, first, first_texts
 from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.plain_text import plain_text
 from skype_assets.etl.content.times import iso_text, milliseconds_or_seconds
@@ -12,6 +12,7 @@ from skype_assets.etl.content.times import iso_text, milliseconds_or_seconds
 _NAMES: Final = frozenset(
     {"sms", "type", "status", "failurereason", "target", "chunk", "encoded_body", "sendtimestamp"}
 )
+_DETAILS: Final = frozenset({"type", "status", "failurereason", "sendtimestamp"})
 
 
 def sms_message(content: str, properties: Mapping[str, Any]) -> Content:
@@ -24,10 +25,12 @@ def sms_message(content: str, properties: Mapping[str, Any]) -> Content:
 
 
 def _body(sms: Element, found: Sequence[Element]) -> str:
-    encoded = "".join(element.markup for element in found if element.name == "encoded_body")
+    encoded = plain_text("".join([element.markup for element in found if element.name == "encoded_body"]))
+    if encoded:
+        return encoded
     chunks = [(integer(element.get("id")) or 0, element.markup) for element in found if element.name == "chunk"]
     chunks.sort(key=lambda chunk: chunk[0])
-    return plain_text(encoded) or plain_text("".join(markup for _, markup in chunks)) or sms.get("alt") or ""
+    return plain_text("".join(markup for _, markup in chunks)) or sms.get("alt") or ""
 
 
 def _details(found: Sequence[Element]) -> dict[str, Any]:
@@ -36,10 +39,11 @@ def _details(found: Sequence[Element]) -> dict[str, Any]:
         for element in found
         if element.name == "target"
     ]
+    texts = first_texts([element for element in found if element.name in _DETAILS])
     return {
-        "status": integer(first_text(found, "status")),
-        "type": integer(first_text(found, "type")),
-        "failure_reason": first_text(found, "failurereason"),
+        "status": integer(texts.get("status")),
+        "type": integer(texts.get("type")),
+        "failure_reason": texts.get("failurereason"),
         "targets": targets,
-        "sent_at": iso_text(milliseconds_or_seconds(first_text(found, "sendtimestamp"))),
+        "sent_at": iso_text(milliseconds_or_seconds(texts.get("sendtimestamp"))),
     }

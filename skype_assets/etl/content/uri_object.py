@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
+from skype_assets.etl.content.elements import Element
 from skype_assets.etl.content.integers import digits
-from skype_assets.etl.content.markup import tags, tags_with_text, unescape
+from skype_assets.etl.content.markup import UsualTag, attributes, tags, tags_with_text, unescape, usual_tags
 from skype_assets.etl.content.message_types import kind_of
 from skype_assets.etl.content.names import document_id, plain_name
 
@@ -53,8 +54,8 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 class _Element(msgspec.Struct):
     """A ``URIObject``: its own attributes, and the tags within it with theirs. Values are still escaped."""
 
-    attributes: dict[str, str]
-    children: list[tuple[str, dict[str, str]]]
+    attributes: Mapping[str, str]
+    children: list[Element]
 
 
 def attachments(content: str, messagetype: str | None, amsreferences: object) -> list[Attachment]:
@@ -76,17 +77,37 @@ def attachments(content: str, messagetype: str | None, amsreferences: object) ->
 
 
 def _elements(content: str) -> list[_Element]:
-    elements: list[_Element] = []
+    usual = usual_tags(content)
+    return _any_objects(content) if usual is None else _usual_objects(usual)
+
+
+def _any_objects(content: str) -> list[_Element]:
+    found: list[_Element] = []
     current: _Element | None = None
     for tag in tags(content, _ELEMENT_TAGS):
         if tag.name == "uriobject":
             current = None
             if not tag.is_end:
-                elements.append(_Element(tag.attributes(), []))
-                current = None if tag.is_empty else elements[-1]
+                found.append(_Element(tag.attributes(), []))
+                current = None if tag.is_empty else found[-1]
         elif current is not None and not tag.is_end:
-            current.children.append((tag.name, tag.attributes()))
-    return elements
+            current.children.append(Element(tag.name, "", tag.source))
+    return found
+
+
+def _usual_objects(usual: list[UsualTag]) -> list[_Element]:
+    found: list[_Element] = []
+    current: _Element | None = None
+    for end, name, source, empty, _, closing, _ in usual:
+        name = name.lower()
+        if name == "uriobject":
+            found.append(_Element(attributes(source), []))
+            current = None if empty or closing else found[-1]
+        elif end and end.lower() == "uriobject":
+            current = None
+        elif current is not None and name in _ELEMENT_TAGS:
+            current.children.append(Element(name, "", source))
+    return found
 
 
 def _kind(element: _Element, message_kind: str) -> str | None:
@@ -114,20 +135,21 @@ def _attachment(element: _Element, kind: str) -> Attachment:
 def _object_id(element: _Element) -> str | None:
     """Return the id from the first place that has one, in the order of 1.5."""
     own = element.attributes
-    places = (
-        own.get("doc_id", ""),
-        own.get("uri", ""),
-        own.get("url_thumbnail", ""),
-        " ".join(a.get("href", "") for name, a in element.children if name == "a"),
-        " ".join(a.get("value", "") for _, a in element.children if a.get("type", "").lower() == "amsdocumentid"),
-    )
-    return next(filter(None, (document_id(unescape(place)) for place in places)), None)
+    for name in ("doc_id", "uri", "url_thumbnail"):
+        if found := document_id(unescape(own.get(name, ""))):
+            return found
+    addresses = " ".join(child.attributes().get("href", "") for child in element.children if child.name == "a")
+    children = [child.attributes() for child in element.children]
+    ids = " ".join(child.get("value", "") for child in children if child.get("type", "").lower() == "amsdocumentid")
+    return document_id(unescape(addresses)) or document_id(unescape(ids))
 
 
 def _child(element: _Element, name: str, attribute: str) -> str:
     """Return the first value that is not empty, unescaped."""
-    values = (unescape(attributes.get(attribute, "")) for child, attributes in element.children if child == name)
-    return next(filter(None, values), "")
+    for child in element.children:
+        if child.name == name and (value := unescape(child.attributes().get(attribute, ""))):
+            return value
+    return ""
 
 
 def _pixels(text: str | None) -> int | None:

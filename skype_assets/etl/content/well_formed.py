@@ -22,13 +22,18 @@ def is_well_formed(content: str) -> bool:
     Where as many elements end as begin, and as many quotation marks, that is taken for granted: what could be wrong
     then, such as elements that overlap, makes no difference to the reading. In doubt an XML parser decides.
     """
-    if "&" in content and _BARE_AMPERSAND.search(content):
+    if "&" in content and not _only_common_entities(content) and _BARE_AMPERSAND.search(content):
         return False
     if "<" not in content:
         return True
     ends = content.count("</")
     balanced = content.count("<") - content.count("/>") == 2 * ends and content.count('"') % 2 == 0
     return balanced or len(content) > LONGEST or _is_xml(content)
+
+
+def _only_common_entities(content: str) -> bool:
+    others = content.count("&") - content.count("&amp;")
+    return not others or others == sum([content.count(entity) for entity in ("&lt;", "&gt;", "&quot;", "&apos;")])
 
 
 def _is_xml(content: str) -> bool:

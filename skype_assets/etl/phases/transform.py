@@ -35,7 +35,15 @@ from skype_assets.etl.rows.duplicates import DUPLICATES, copies_in_other_parts, 
 from skype_assets.etl.rows.edits import EDITS
 from skype_assets.etl.rows.edits import edits as find_edits
 from skype_assets.etl.rows.media import media_files, stored_objects
-from skype_assets.etl.rows.messages import EDIT_MARKS, MESSAGE_TABLES, Export, message_rows, table_from_rows
+from skype_assets.etl.rows.messages import (
+    EDIT_MARKS,
+    MESSAGE_TABLES,
+    RAW_COLUMNS,
+    Export,
+    MessageRows,
+    message_rows,
+    table_from_rows,
+)
 from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUOTED, quoted
 from skype_assets.etl.rows.people import People
 from skype_assets.etl.tables import TABLES
@@ -126,6 +134,9 @@ class _OpenTransform:
             if bytes(part.cursor) != _made_from(raw):
                 return done[:index]
         return done[: len(self._raw.state.parts)]
+
+    def claim(self) -> None:
+        """Nothing: the phase writes to its folder only."""
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Media, then one part for each raw part."""
@@ -276,54 +287,56 @@ class _MessagesPart:
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        made = [message_rows(batch, self.export) for batch in self._batches()]
-        copies = frozenset(lesser_copies(_joined(made, "messages")))
-        if copies:
-            self._make_again(made, copies)
+        seen: Counter[str] = Counter()
+        made: list[MessageRows] = []
+        for batch in self._batches():
+            seen.update(_by_conversation(batch))
+            made.append(message_rows(batch, self.export))
+        copies = lesser_copies(_joined(made, "messages"))
+        if copies.num_rows:
+            made = [rows.without(copies["source_offset"]) for rows in made]
         tables = {name: _joined(made, name) for name in _PART_TABLES}
-        tables["conservation"] = self._conservation(tables, copies)
+        tables["conservation"] = _conservation(seen, tables["messages"], copies, tables["rejects"])
         counts = {
             "messages": tables["messages"].num_rows,
-            "duplicate": len(copies),
+            "duplicate": copies.num_rows,
             "rejected": tables["rejects"].num_rows,
         }
         return self.files.write(
             self.raw.number, tables, began=began, progress=self.progress, counts=counts, cursor=self.raw.checksum
         )
 
-    def _make_again(self, made: list[dict[str, pa.Table]], left_out: frozenset[int]) -> None:
-        """Make those batches again that have messages at some source offsets, without them and what hangs on them."""
-        for number, batch in enumerate(self._batches()):
-            kept = [offset not in left_out for offset in batch["offset"].to_pylist()]
-            if not all(kept):
-                made[number] = message_rows(batch.filter(pa.array(kept, pa.bool_())), self.export)
-
-    def _batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def _batches(self) -> Iterator[pa.RecordBatch]:
         if "messages" in self.raw.files:
             file = parts.read(self.raw_folder, self.raw.files["messages"])
-            yield from file.iter_batches(self.batch_size, columns=columns, use_threads=False)
-
-    def _conservation(self, tables: dict[str, pa.Table], copies: frozenset[int]) -> pa.Table:
-        seen: Counter[tuple[int, str | None]] = Counter()
-        duplicate: Counter[tuple[int, str | None]] = Counter()
-        for batch in self._batches(["conversation_index", "conversation_id", "offset"]):
-            indexes, ids, offsets = (column.to_pylist() for column in batch.columns)
-            seen.update(zip(indexes, ids, strict=True))
-            if copies:
-                duplicate.update((i, c) for i, c, at in zip(indexes, ids, offsets, strict=True) if at in copies)
-        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-        for (index, conversation_id), count in seen.items():
-            account = counts[conversation_key(conversation_id, index)]
-            account[0] += count
-            account[2] += duplicate[index, conversation_id]
-        for place, table in ((1, "messages"), (3, "rejects")):
-            for conversation_id, count in Counter(tables[table]["conversation_id"].to_pylist()).items():
-                counts[conversation_id][place] += count
-        return table_from_rows(CONSERVATION, [(key, *counts[key]) for key in sorted(counts)])
+            yield from file.iter_batches(self.batch_size, columns=list(RAW_COLUMNS), use_threads=False)
 
 
-def _joined(made: Sequence[Mapping[str, pa.Table]], name: str) -> pa.Table:
-    return pa.concat_tables([Transform.schemas[name].empty_table(), *(tables[name] for tables in made)])
+def _by_conversation(raw: pa.RecordBatch) -> Counter[str]:
+    """How many raw objects of a batch stand in each conversation."""
+    table = pa.table({name: raw[name] for name in ("conversation_index", "conversation_id")})
+    counted = table.group_by(table.column_names, use_threads=False).aggregate([([], "count_all")])
+    counts: Counter[str] = Counter()
+    for row in counted.to_pylist():
+        counts[conversation_key(row["conversation_id"], row["conversation_index"])] += row["count_all"]
+    return counts
+
+
+def _conservation(seen: Counter[str], loaded: pa.Table, copies: pa.Table, rejected: pa.Table) -> pa.Table:
+    """What became of a part's messages in each conversation."""
+    counted = [_occurrences(table["conversation_id"]) for table in (loaded, copies, rejected)]
+    conversation_ids = sorted(seen.keys() | set().union(*counted))
+    return table_from_rows(
+        CONSERVATION, [(key, seen[key], *(found[key] for found in counted)) for key in conversation_ids]
+    )
+
+
+def _occurrences(values: pa.ChunkedArray) -> Counter[str]:
+    return Counter({row["values"]: row["counts"] for row in values.value_counts().to_pylist()})
+
+
+def _joined(made: Sequence[MessageRows], name: str) -> pa.Table:
+    return pa.concat_tables([Transform.schemas[name].empty_table(), *(rows.tables[name] for rows in made)])
 
 
 def _made_from(raw: PartRecord) -> bytes:

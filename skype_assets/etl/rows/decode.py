@@ -23,7 +23,7 @@ NOT_JSON: Final = "not readable as JSON"
 _LONGEST_INTEGER = 4000
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """The fields of a message that the transform uses; ``properties`` is JSON text, ``null`` if there are none."""
 
     id: str | None = None
@@ -48,6 +48,7 @@ class Decoded:
 
 _one = msgspec.json.Decoder(Message)
 _many = msgspec.json.Decoder(list[Message])
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(objects: Sequence[bytes]) -> Decoded:
@@ -79,7 +80,7 @@ def json_value(text: bytes | msgspec.Raw | str) -> Any:
 
 def json_text(value: object) -> str:
     """Compact JSON text of a clean value."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _compact.encode(value)
 
 
 def _decode_one(raw: bytes, row: int, decoded: Decoded) -> Message | None:

@@ -26,8 +26,10 @@ DUPLICATES: Final = pa.schema(
 )
 """Messages of a part that another part holds in a better copy."""
 
-_KEY: Final = ["conversation_id", "message_id"]
-_COPY: Final = [*_KEY, "version", "raw_sha256"]
+KEY: Final = ["conversation_id", "message_id"]
+"""Columns that name a message within an export."""
+
+_COPY: Final = [*KEY, "version", "raw_sha256"]
 _SLICE: Final = 4_000_000
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -35,22 +37,16 @@ Part = Callable[[list[str]], pa.Table]
 """Reads some columns of a part's messages."""
 
 
-def lesser_copies(messages: pa.Table) -> list[int]:
-    """Source offsets of the messages of a part of which the same part holds a better copy."""
-    keys = list(zip(*(messages[name].to_pylist() for name in _KEY), strict=True))
-    if len(set(keys)) == len(keys):
-        return []
+def lesser_copies(messages: pa.Table) -> pa.Table:
+    """The messages of a part of which the same part holds a better copy: conversation_id and source_offset."""
+    hashes = _hashes(messages)
+    found = messages.select([*_COPY, "source_offset"]).filter(pa.array(np.isin(hashes, _repeated(hashes))))
     copies: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for row, key in enumerate(keys):
+    for row, key in enumerate(zip(*(found[name].to_pylist() for name in KEY), strict=True)):
         copies[key].append(row)
-    offsets = messages["source_offset"].to_pylist()
-    ranks = _ranks(messages)
-    return [
-        offsets[row]
-        for rows in copies.values()
-        if len(rows) > 1
-        for row in sorted(rows, key=lambda row: (ranks[row], -row))[:-1]
-    ]
+    ranks = _ranks(found)
+    lesser = [row for rows in copies.values() for row in sorted(rows, key=lambda row: (ranks[row], -row))[:-1]]
+    return found.select(["conversation_id", "source_offset"]).take(pa.array(lesser, pa.int64()))
 
 
 def copies_in_other_parts(parts: Mapping[int, Part]) -> pa.Table:
@@ -70,27 +66,45 @@ def copies_in_other_parts(parts: Mapping[int, Part]) -> pa.Table:
 
 
 def without(rows: pa.Table, keys: pa.Table) -> pa.Table:
-    """The rows whose message is not among ``keys`` (columns conversation_id, message_id)."""
+    """The rows whose message is not among ``keys`` (its columns ``KEY``)."""
     if keys.num_rows == 0 or rows.num_rows == 0:
         return rows
-    dropped = set(zip(keys["conversation_id"].to_pylist(), keys["message_id"].to_pylist(), strict=True))
-    found = zip(rows["conversation_id"].to_pylist(), rows["message_id"].to_pylist(), strict=True)
-    return rows.filter(pa.array([key not in dropped for key in found], pa.bool_()))
+    kept = np.ones(rows.num_rows, np.bool_)
+    kept[places_of(rows, keys)] = False
+    return rows.filter(pa.array(kept))
+
+
+def places_of(rows: pa.Table, keys: pa.Table) -> np.ndarray:
+    """Where the rows are whose message is among ``keys`` (its columns ``KEY``)."""
+    wanted = set(message_keys(keys))
+    # Few rows have one of these ids; only of them Python objects are made.
+    near = np.flatnonzero(pc.is_in(rows["message_id"], value_set=keys["message_id"].combine_chunks()).to_numpy())
+    found = message_keys(rows.select(KEY).take(near))
+    return near[[key in wanted for key in found]]
+
+
+def message_keys(rows: pa.Table) -> Iterator[tuple[str, str]]:
+    """The message that each row is about."""
+    return zip(rows["conversation_id"].to_pylist(), rows["message_id"].to_pylist(), strict=True)
 
 
 def _repeated_hashes(parts: Mapping[int, Part], number: int, slices: int) -> np.ndarray:
     """Hashes of one slice that occur more than once in the export."""
     found = []
     for read in parts.values():
-        hashes = _hashes(read(_KEY))
+        hashes = _hashes(read(KEY))
         found.append(hashes[hashes % np.uint64(slices) == number] if slices > 1 else hashes)
-    hashes = np.sort(np.concatenate(found)) if found else np.empty(0, np.uint64)
+    return _repeated(np.concatenate(found) if found else np.empty(0, np.uint64))
+
+
+def _repeated(hashes: np.ndarray) -> np.ndarray:
+    hashes = np.sort(hashes)
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
 
 
 def _with_hash(messages: pa.Table, wanted: np.ndarray) -> Iterator[tuple[tuple[str, str], tuple[int, bytes]]]:
     found = messages.filter(pa.array(np.isin(_hashes(messages), wanted)))
-    return zip(zip(*(found[name].to_pylist() for name in _KEY), strict=True), _ranks(found), strict=True)
+    return zip(zip(*(found[name].to_pylist() for name in KEY), strict=True), _ranks(found), strict=True)
 
 
 def _ranks(messages: pa.Table) -> list[tuple[int, bytes]]:

@@ -4,12 +4,18 @@ Their markers name the same original: conversation, sender and time. The row wit
 the others are its copies; all are kept, and one is counted.
 """
 
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from skype_assets.etl.rows.duplicates import KEY, message_keys, places_of
 from skype_assets.etl.rows.messages import table_from_rows
 from skype_assets.etl.tables import INSTANT
 
@@ -49,18 +55,16 @@ def with_edits(messages: pa.Table, found: pa.Table) -> pa.Table:
     if found.num_rows == 0:
         return messages
     known = {(row["conversation_id"], row["message_id"]): row for row in found.to_pylist()}
-    keys = zip(messages["conversation_id"].to_pylist(), messages["message_id"].to_pylist(), strict=True)
-    rows = [known.get(key) for key in keys]
-    edited = zip(rows, messages["edited_at"].to_pylist(), strict=True)
-    columns = {
-        "edit_of": [row and row["edit_of"] for row in rows],
-        "edited_at": [row["edited_at"] if row else value for row, value in edited],
-    }
-    for name, values in columns.items():
+    places = places_of(messages, found)
+    rows = [known[key] for key in message_keys(messages.select(KEY).take(places))]
+    mask = np.zeros(messages.num_rows, np.bool_)
+    mask[places] = True
+    for name in ("edit_of", "edited_at"):
         place = messages.schema.get_field_index(name)
-        messages = messages.set_column(
-            place, messages.schema.field(name), pa.array(values, messages.schema.field(name).type)
-        )
+        field = messages.schema.field(place)
+        values = pa.array([row[name] for row in rows], field.type)
+        column = pc.replace_with_mask(messages[name].combine_chunks(), pa.array(mask), values)
+        messages = messages.set_column(place, field, column)
     return messages
 
 

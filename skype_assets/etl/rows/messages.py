@@ -1,16 +1,18 @@
 """Rows of ``messages`` and of the tables below it, from a batch of raw message objects."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl.content.cleaning import clean_json
-from skype_assets.etl.content.content import Content
+from skype_assets.etl.content.content import NOTHING, Content
 from skype_assets.etl.content.integers import integer
-from skype_assets.etl.content.message_types import message_type, parse
+from skype_assets.etl.content.message_types import MessageType, message_type, parse
 from skype_assets.etl.content.names import bounded, conversation_key, plain_name, sender
 from skype_assets.etl.content.reactions import reactions
 from skype_assets.etl.content.rich_text import needs_parsing
@@ -42,7 +44,11 @@ EDIT_MARKS: Final = pa.schema(
 MESSAGE_TABLES: Final = tuple(t.name for t in TABLES.values() if t.name == "messages" or t.parent == "messages")
 """``messages`` and the tables whose key begins with a message's."""
 
+# A cheap look, for most messages hold none: the beginning of an element that makes an attachment.
+_ATTACHING: Final = re.compile(r"<(?:[Uu][Rr][Ii][Oo]|[Ff][Ii][Ll][Ee])")
 _NULL: Final = msgspec.Raw(b"null")
+_TOO_LARGE: Final = 2**63
+_LONGEST_NUMBER: Final = 100  # such an id is neither trimmed nor cut
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,33 @@ class Export:
     stored: Mapping[str, StoredObject]
 
 
-def message_rows(raw: pa.RecordBatch, export: Export) -> dict[str, pa.Table]:
+RAW_COLUMNS: Final = ("conversation_index", "conversation_id", "ordinal", "offset", "length", "sha256", "raw")
+"""What ``message_rows`` needs of the raw ``messages`` table."""
+
+
+@dataclass(frozen=True)
+class MessageRows:
+    """What a batch of raw messages became.
+
+    Args:
+        tables: by name.
+        rows: by name, for each row of a table the row of ``messages`` that it hangs on; nothing for empty tables.
+    """
+
+    tables: Mapping[str, pa.Table]
+    rows: Mapping[str, np.ndarray]
+
+    def without(self, source_offsets: pa.Array) -> "MessageRows":
+        """The same without some messages and what hangs on them."""
+        messages = self.tables["messages"]
+        kept = ~np.isin(messages["source_offset"].to_numpy(), source_offsets.to_numpy(zero_copy_only=False))
+        if kept.all():
+            return self
+        tables = {name: self.tables[name].filter(pa.array(kept[rows])) for name, rows in self.rows.items()}
+        return MessageRows({**self.tables, **tables}, {})
+
+
+def message_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     """Rows of every table fed by a batch of the raw ``messages`` table, with ``rejects``.
 
     Every raw object becomes one row of ``messages`` or one of ``rejects``.
@@ -64,11 +96,8 @@ def message_rows(raw: pa.RecordBatch, export: Export) -> dict[str, pa.Table]:
     decoded = decode(objects)
     kept = [row for row, message in enumerate(decoded.messages) if message is not None]
     rows = _Rows(raw if len(kept) == len(objects) else raw.take(pa.array(kept, pa.int64())), kept, decoded, export)
-    tables = rows.children()
-    tables["messages"] = rows.messages()
-    tables["edit_marks"] = rows.edit_marks()
-    tables["rejects"] = _rejects(raw, decoded, export)
-    return tables
+    tables = {**rows.children(), "messages": rows.messages(), "edit_marks": rows.edit_marks()}
+    return MessageRows({**tables, "rejects": _rejects(raw, decoded, export)}, rows.hanging_on)
 
 
 class _Rows:
@@ -81,47 +110,44 @@ class _Rows:
         self._flags: dict[int, set[str]] = {
             row: decoded.flags[original] for row, original in enumerate(kept) if original in decoded.flags
         }
-        self._conversation_ids = [
-            conversation_key(found, index)
-            for found, index in zip(
-                raw["conversation_id"].to_pylist(), raw["conversation_index"].to_pylist(), strict=True
-            )
+        places = zip(raw["conversation_id"].to_pylist(), raw["conversation_index"].to_pylist(), strict=True)
+        self._conversation_ids: list[str] = _each(lambda place: conversation_key(*place), list(places))
+        self._ids = [
+            m.id if m.id and len(m.id) < _LONGEST_NUMBER and m.id.isdigit() else self._message_id(row, m)
+            for row, m in enumerate(self._messages)
         ]
-        self._ids = [self._message_id(row, message) for row, message in enumerate(self._messages)]
-        self._versions = [integer(message.version) for message in self._messages]
         self._properties: dict[int, Any] = {}
         self._properties_text: list[str | None] = [None] * len(self._messages)
         for row, message in enumerate(self._messages):
             if message.properties != _NULL:
                 self._read_properties(row, bytes(message.properties))
-        self._kinds: list[str] = []
-        self._contents: list[Content | None] = [
-            self._parsed(row, message) for row, message in enumerate(self._messages)
-        ]
+        kinds = zip([m.messagetype for m in self._messages], self._conversation_ids, strict=True)
+        self._types: list[MessageType] = _each(lambda kind: message_type(*kind), list(kinds))
+        self._parsed = self._parse()
         self._sent_at = self._times()
-        self._sender_ids: list[str | None] = _each(sender, (m.from_ for m in self._messages))
+        self.hanging_on: dict[str, np.ndarray] = {"messages": np.arange(len(self._messages))}
+        self._sender_ids: list[str | None] = _each(sender, [m.from_ for m in self._messages])
 
     def messages(self) -> pa.Table:
         """The rows of ``messages``."""
         messages, count = self._messages, len(self._messages)
-        schema = TABLES["messages"].schema
         columns: dict[str, Any] = {
             "owner_id": pa.repeat(self._export.owner_id, count),
             "conversation_id": self._conversation_ids,
             "message_id": self._ids,
             "sent_at": self._sent_at,
             "sender_id": self._sender_ids,
-            "sender_name": _each(plain_name, (m.display_name for m in messages)),
+            "sender_name": _each(plain_name, [m.display_name for m in messages]),
             "message_type": [m.messagetype for m in messages],
-            "kind": self._kinds,
-            "text": [_text(m, c) for m, c in zip(messages, self._contents, strict=True)],
+            "kind": [type_.kind for type_ in self._types],
+            "text": self._texts(),
             "content": [m.content for m in messages],
             "edited_at": self._instants("edittime"),
             "deleted_at": self._instants("deletetime"),
             "album_id": self._property(_identifier, "albumId"),
             "is_forwarded": self._forwarded(),
-            "version": self._versions,
-            "details": [None if c is None or c.details is None else json_text(c.details) for c in self._contents],
+            "version": [v if type(v := m.version) is int and 0 <= v < _TOO_LARGE else integer(v) for m in messages],
+            "details": self._details(),
             "properties": self._properties_text,
             "source_member": pa.repeat(self._export.member, count),
             "source_offset": self._raw["offset"],
@@ -129,59 +155,91 @@ class _Rows:
             "raw_sha256": self._raw["sha256"].cast(pa.binary()),
             "export_id": pa.repeat(self._export.export_id, count),
         }
-        for row, message in enumerate(messages):
-            if message.content is None:
-                self._flag(row, CONTENT_MISSING)
-        columns["flags"] = [sorted(self._flags[row]) if row in self._flags else [] for row in range(count)]
+        for row in [row for row, message in enumerate(messages) if message.content is None]:
+            self._flag(row, CONTENT_MISSING)
+        columns["flags"] = self._sorted_flags()
+        schema = TABLES["messages"].schema
         return pa.table([_array(columns.get(f.name), f.type, count) for f in schema], schema=schema)
 
     def children(self) -> dict[str, pa.Table]:
         """The rows of the tables below ``messages``."""
         rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in MESSAGE_TABLES if name != "messages"}
         for row, message in enumerate(self._messages):
-            content = message.content
-            key = (self._export.owner_id, self._conversation_ids[row], self._ids[row])
-            if message.amsreferences or (content and _may_hold_attachments(content)):
-                rows["attachments"].extend(self._attachments(key, message))
-            if (parsed := self._contents[row]) is not None:
-                _add_parsed(rows, key, parsed)
+            # What says no more than its content has no element in it.
+            if message.amsreferences or (row in self._parsed and _ATTACHING.search(message.content or "")):
+                rows["attachments"].extend(self._attachments(row, message))
+        for row, parsed in self._parsed.items():
+            if parsed is not NOTHING:
+                _add_parsed(rows, row, parsed)
         for row, properties in self._properties.items():
             if isinstance(properties, dict) and properties.get("emotions"):
-                key = (self._export.owner_id, self._conversation_ids[row], self._ids[row])
                 rows["reactions"].extend(
-                    (*key, r.emotion, r.user_id, r.reacted_at) for r in reactions(properties["emotions"])
+                    (row, r.emotion, r.user_id, r.reacted_at) for r in reactions(properties["emotions"])
                 )
-        return {name: table_from_rows(TABLES[name].schema, found) for name, found in rows.items()}
+        return {name: self._child_table(name, found) for name, found in rows.items()}
 
     def edit_marks(self) -> pa.Table:
         """What tells the copies of an edited message: see ``edits``."""
+        marks = [
+            (row, parsed.edit_marker.original_sent_at)
+            for row, parsed in self._parsed.items()
+            if parsed.edit_marker is not None and parsed.edit_marker.original_sent_at is not None
+        ]
+        if not marks:
+            return EDIT_MARKS.empty_table()
         edited_at, sent_at = self._property(milliseconds, "edittime"), self._sent_at.cast(pa.int64()).to_pylist()
+        self.hanging_on["edit_marks"] = np.array([row for row, _ in marks])
         rows = [
-            (
-                self._conversation_ids[row],
-                self._ids[row],
-                self._sender_ids[row],
-                marker.original_sent_at,
-                sent_at[row],
-                edited_at[row],
-            )
-            for row, content in enumerate(self._contents)
-            if content is not None
-            and (marker := content.edit_marker) is not None
-            and marker.original_sent_at is not None
+            (self._conversation_ids[row], self._ids[row], self._sender_ids[row], original, sent_at[row], edited_at[row])
+            for row, original in marks
         ]
         return table_from_rows(EDIT_MARKS, rows)
 
-    def _parsed(self, row: int, message: Message) -> Content | None:
-        """What the message says; None if that is its content as it is."""
-        type_ = message_type(message.messagetype, self._conversation_ids[row])
-        self._kinds.append(type_.kind)
-        if row not in self._properties and type_.text == "markup" and not needs_parsing(message.content or ""):
-            return None
-        parsed = parse(type_, message.content, self._properties.get(row))
-        for flag in parsed.flags:
-            self._flag(row, flag)
-        return parsed
+    def _parse(self) -> dict[int, Content]:
+        """What the messages say that say more than their content as it is, by row."""
+        found: dict[int, Content] = {}
+        for row, (type_, message) in enumerate(zip(self._types, self._messages, strict=True)):
+            content = message.content or ""
+            if type_.text == "markup" and not needs_parsing(content) and row not in self._properties:
+                continue
+            found[row] = parsed = parse(type_, content, self._properties.get(row))
+            for flag in parsed.flags:
+                self._flag(row, flag)
+        return found
+
+    def _texts(self) -> list[str]:
+        texts = [(message.content or "").strip() for message in self._messages]
+        for row, parsed in self._parsed.items():
+            texts[row] = parsed.text
+        return texts
+
+    def _details(self) -> list[str | None]:
+        column: list[str | None] = [None] * len(self._messages)
+        for row, parsed in self._parsed.items():
+            if parsed.details is not None:
+                column[row] = json_text(parsed.details)
+        return column
+
+    def _child_table(self, name: str, found: Sequence[tuple[Any, ...]]) -> pa.Table:
+        """A table below ``messages`` from tuples that have the message's row in place of its key."""
+        schema = TABLES[name].schema
+        if not found:
+            return schema.empty_table()
+        rows, *columns = zip(*found, strict=True)
+        self.hanging_on[name] = np.array(rows)
+        conversation_ids, ids = [self._conversation_ids[row] for row in rows], [self._ids[row] for row in rows]
+        keys = (pa.repeat(self._export.owner_id, len(rows)), conversation_ids, ids)
+        arrays = [_array(c, f.type, len(rows)) for c, f in zip((*keys, *columns), schema, strict=True)]
+        return pa.table(arrays, schema=schema)
+
+    def _sorted_flags(self) -> pa.Array:
+        counts = np.zeros(len(self._messages) + 1, np.int32)
+        values: list[str] = []
+        for row in sorted(self._flags):
+            counts[row + 1] = len(self._flags[row])
+            values += sorted(self._flags[row])
+        offsets = pa.array(np.cumsum(counts, dtype=np.int32))
+        return pa.ListArray.from_arrays(offsets, pa.array(values, pa.string()))
 
     def _read_properties(self, row: int, text: bytes) -> None:
         try:
@@ -193,12 +251,12 @@ class _Rows:
             for flag in flags:
                 self._flag(row, flag)
 
-    def _attachments(self, key: tuple[str, str, str], message: Message) -> Iterable[tuple[Any, ...]]:
+    def _attachments(self, row: int, message: Message) -> Iterable[tuple[Any, ...]]:
         found = attachments(message.content or "", message.messagetype, message.amsreferences)
         for ordinal, a in enumerate(found):
             stored = self._export.stored.get(a.document_id or "", _NOTHING)
             yield (
-                *key, ordinal, a.document_id, a.kind, a.file_name or stored.file_name, a.file_size, stored.mime_type,
+                row, ordinal, a.document_id, a.kind, a.file_name or stored.file_name, a.file_size, stored.mime_type,
                 a.width, a.height, a.duration_seconds, a.uri, stored.member, stored.member is not None,
             )  # fmt: skip
 
@@ -264,24 +322,10 @@ def _array(values: Any, type_: pa.DataType, count: int) -> pa.Array:
     return pa.ExtensionArray.from_storage(type_, array) if storage is not type_ else array
 
 
-def _each(function: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
+def _each(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
     """The function of each value, computed once per distinct value: senders, names and types repeat."""
-    known: dict[Any, Any] = {}
-    column: list[Any] = []
-    for value in values:
-        if value not in known:
-            known[value] = function(value)
-        column.append(known[value])
-    return column
-
-
-def _text(message: Message, parsed: Content | None) -> str:
-    return (message.content or "").strip() if parsed is None else parsed.text
-
-
-def _may_hold_attachments(content: str) -> bool:
-    """A cheap look, for most messages hold none: whether an element that makes one can be there at all."""
-    return "<" in content and ("uriobject" in (lowered := content.lower()) or "<file" in lowered)
+    known = {value: function(value) for value in set(values)}
+    return [known[value] for value in values]
 
 
 def _identifier(value: object) -> str | None:
@@ -290,12 +334,12 @@ def _identifier(value: object) -> str | None:
     return value or None if isinstance(value, str) else None
 
 
-def _add_parsed(rows: dict[str, list[tuple[Any, ...]]], key: tuple[str, str, str], parsed: Content) -> None:
+def _add_parsed(rows: dict[str, list[tuple[Any, ...]]], row: int, parsed: Content) -> None:
     if parsed.call is not None:
         found = parsed.call
-        rows["call_events"].append((*key, found.event, found.call_id, found.duration_seconds))
+        rows["call_events"].append((row, found.event, found.call_id, found.duration_seconds))
         rows["call_participants"].extend(
-            (*key, ordinal, part.user_id, part.display_name, part.duration_seconds)
+            (row, ordinal, part.user_id, part.display_name, part.duration_seconds)
             for ordinal, part in enumerate(found.parts)
         )
     for table, records in (
@@ -305,7 +349,7 @@ def _add_parsed(rows: dict[str, list[tuple[Any, ...]]], key: tuple[str, str, str
         ("thread_events", parsed.thread_events),
     ):
         if records:
-            rows[table].extend((*key, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
+            rows[table].extend((row, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
 
 
 def _rejects(raw: pa.RecordBatch, decoded: Decoded, export: Export) -> pa.Table:

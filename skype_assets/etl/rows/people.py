@@ -61,20 +61,19 @@ class People:
             _keep_latest(self.sender_names, key, row["sent_at_max"], row["sender_name"])
         self._add_calls(messages, call_participants)
         for name in ("initiator_id", "target_id"):
-            named = thread_events.filter(thread_events[name].is_valid())
+            named = thread_events.filter(thread_events[name].is_valid()).select(["conversation_id", name])
+            named = named.group_by(named.column_names, use_threads=False).aggregate([])
             self.named.update(zip(named["conversation_id"].to_pylist(), named[name].to_pylist(), strict=True))
 
     def _add_calls(self, messages: pa.Table, call_participants: pa.Table) -> None:
         calls = messages.filter(pc.equal(messages["kind"], "call")).select(["conversation_id", "message_id", "sent_at"])
-        times = {(r["conversation_id"], r["message_id"]): r["sent_at"] for r in calls.to_pylist()}
-        columns = ["conversation_id", "message_id", "user_id", "display_name"]
-        for row in call_participants.select(columns).to_pylist():
-            if row["user_id"] is not None:
-                key = (row["conversation_id"], row["user_id"])
-                self.named.add(key)
-                _keep_latest(
-                    self.call_names, key, times[row["conversation_id"], row["message_id"]], row["display_name"]
-                )
+        named = call_participants.filter(call_participants["user_id"].is_valid())
+        named = named.select(["conversation_id", "message_id", "user_id", "display_name"])
+        timed = named.join(calls, ["conversation_id", "message_id"], use_threads=False)
+        for row in _activity(timed, ["conversation_id", "user_id", "display_name"]):
+            key = (row["conversation_id"], row["user_id"])
+            self.named.add(key)
+            _keep_latest(self.call_names, key, row["sent_at_max"], row["display_name"])
 
     def leave_out_copies(self, edits: pa.Table) -> None:
         """Count messages that an edit left several rows of once; ``edits`` is of ``EDITS``."""
