@@ -11,10 +11,13 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.tables import TABLES
 
+_CONSTRAINTS = "SELECT contype FROM pg_constraint WHERE connamespace = 'skype'::regnamespace AND contype IN ('p', 'f')"
+
 
 def _create(url: str) -> None:
     with Session(url) as session:
         ddl.create(session)
+        ddl.complete(session)
 
 
 def _query(url: str, statement: str) -> list[tuple[Any, ...]]:
@@ -61,6 +64,49 @@ def test_keys_sort_by_code_point_on_every_server(postgres_url: str) -> None:
         "AND constraint_name LIKE '%_pkey'",
     )
     assert collations == [("C",)]
+
+
+def test_a_first_load_meets_primary_keys_alone(postgres_url: str) -> None:
+    with Session(postgres_url) as session:
+        ddl.create(session)
+    assert _query(postgres_url, f"SELECT count(*), every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [
+        (len(TABLES) + 1, True)  # one more for the table of attempts, which is no table of rows
+    ]
+    _create(postgres_url)
+    assert _query(postgres_url, f"SELECT every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [(False,)]
+
+
+def test_a_completion_that_is_cut_short_leaves_nothing_half_made_and_is_done_again(postgres_url: str) -> None:
+    """The last constraint is refused by a row that fits nowhere: then none of the constraints before it is there."""
+    with Session(postgres_url) as session:
+        ddl.create(session)
+        _query(
+            postgres_url, "INSERT INTO skype.rejects VALUES ('e', 1, 'messages.json', 0, 1, '19:c', 'not an object')"
+        )
+        with pytest.raises(DatabaseError, match="rejects_export_id_fkey"):
+            ddl.complete(session)
+        assert _query(postgres_url, f"SELECT every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [(True,)]
+        _query(postgres_url, "DELETE FROM skype.rejects")
+        ddl.complete(session)
+    assert _query(postgres_url, f"SELECT every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [(False,)]
+
+
+def test_several_loads_may_complete_the_schema_while_others_commit_rows(postgres_url: str) -> None:
+    """Each committing transaction takes the tables in an order of its own; it and the completion do not deadlock."""
+    with Session(postgres_url) as session:
+        ddl.create(session)
+
+    def commit(tables: tuple[str, ...]) -> None:
+        with Session(postgres_url) as session, session.transaction():
+            ddl.hold_off_completion(session)
+            for table in tables:
+                session.execute(f"LOCK TABLE skype.{table} IN ROW EXCLUSIVE MODE")
+
+    with ThreadPoolExecutor(6) as threads:
+        orders = [tuple(TABLES), tuple(TABLES)[::-1]] * 4
+        commits = [threads.submit(commit, tables) for tables in orders]
+        completions = [threads.submit(_create, postgres_url) for _ in range(3)]
+        assert [future.result(timeout=60) for future in (*commits, *completions)] == [None] * 11
 
 
 def test_making_the_schema_again_changes_nothing(postgres_url: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from skype_assets.etl.database import ddl
 from skype_assets.etl.database.loading import Loader, ledger
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError, Fenced
@@ -36,6 +37,7 @@ def test_a_part_comes_with_its_ledger_row(session: Session, postgres_url: str) -
 
 def test_a_part_that_fails_in_its_last_table_leaves_nothing(session: Session, postgres_url: str) -> None:
     loader = register(session)
+    ddl.complete(session)
     loader.commit_head(0, "h", head())
     orphans = messages("1", "2") | {"reactions": messages("1", "3")["reactions"]}
     with pytest.raises(DatabaseError, match="violates foreign key"):
@@ -44,6 +46,15 @@ def test_a_part_that_fails_in_its_last_table_leaves_nothing(session: Session, po
     assert loader.ledger() == {0: "h"}
     loader.commit_part(1, "p", messages("1", "2"))
     assert query(postgres_url, COUNTS) == [(2, 2)]
+
+
+def test_rows_of_a_first_load_that_refer_to_nothing_are_refused_at_its_end(session: Session, postgres_url: str) -> None:
+    loader = register(session)
+    loader.commit_head(0, "h", head())
+    loader.commit_part(1, "p", messages("1") | {"reactions": messages("3")["reactions"]})
+    with pytest.raises(DatabaseError, match="reactions_owner_id_conversation_id_message_id_fkey"):
+        loader.finish(export(), head()["conversations"].select(["conversation_id"]))
+    assert query(postgres_url, "SELECT status FROM skype.exports") == [("loading",)]
 
 
 def test_a_part_whose_ledger_row_is_refused_leaves_nothing(session: Session, postgres_url: str) -> None:

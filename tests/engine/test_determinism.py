@@ -4,12 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from skype_assets.etl import engine
+from skype_assets.etl.phases import PHASES
 from skype_assets.etl.task import Settings, Task
 from tests.engine.database_content import digests
 
@@ -28,6 +33,25 @@ def test_part_size_and_workers_do_not_show_in_the_database(
     chunk_size: int, workers: int, fresh: Task, finished: Task
 ) -> None:
     engine.run(replace(fresh, settings=Settings(chunk_size=chunk_size, max_workers=workers)))
+    assert digests(fresh.database) == digests(finished.database)
+
+
+class _Counting(ProcessPoolExecutor):
+    """An executor of somebody else's, which counts what it is given."""
+
+    submitted = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.submitted += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_an_executor_that_is_given_does_the_parts_of_every_phase_and_is_left_open(fresh: Task, finished: Task) -> None:
+    with _Counting(2, mp_context=get_context("forkserver")) as executor:
+        for count, phase in enumerate(PHASES, 1):
+            engine.run_phase(replace(fresh, settings=Settings(chunk_size=100, max_workers=2)), phase, executor=executor)
+            assert executor.submitted > 2 * count
+        assert executor.submit(os.getpid).result() != os.getpid()
     assert digests(fresh.database) == digests(finished.database)
 
 

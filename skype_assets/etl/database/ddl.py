@@ -1,4 +1,9 @@
-"""Schema ``skype`` in PostgreSQL, made from the table list: types, keys, foreign keys, indexes, the view ``calls``."""
+"""Schema ``skype`` in PostgreSQL, made from the table list: types, keys, foreign keys, indexes, the view ``calls``.
+
+Primary keys are there from the beginning: they decide what is a conflict. Foreign keys and the other indexes come when
+the first load has its rows in (``complete``): checking and sorting once is a fraction of doing so for every row. From
+then on they stay, and later loads meet them.
+"""
 
 from collections.abc import Container, Iterator
 from typing import Final
@@ -48,8 +53,12 @@ WHERE n.nspname = $1 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
 _RELATIONS: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1"""
 
-# Any number: it only has to be the same in every process that creates the schema.
+_FOREIGN_KEYS: Final = """
+SELECT conname FROM pg_constraint WHERE contype = 'f' AND connamespace = to_regnamespace($1)"""
+
+# Any numbers: they only have to be the same in every process.
 _CREATION_LOCK: Final = 7_359_274_101
+_COMPLETION_LOCK: Final = 7_359_274_102
 
 
 def create(session: Session) -> None:
@@ -60,7 +69,7 @@ def create(session: Session) -> None:
     """
     with session.transaction():
         session.execute("SELECT pg_advisory_xact_lock($1)", _CREATION_LOCK)
-        for statement in statements(there={name for (name,) in session.rows(_RELATIONS, SCHEMA)}):
+        for statement in statements():
             session.execute(statement)
         found: dict[str, list[tuple[str, str]]] = {}
         for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
@@ -75,16 +84,64 @@ def create(session: Session) -> None:
                 )
 
 
-def statements(there: Container[str] = ()) -> Iterator[str]:
-    """The DDL, in an order in which it runs, for a schema that has the relations ``there`` already."""
+def complete(session: Session) -> None:
+    """Add the foreign keys and indexes that are missing; called when the rows of a load are in.
+
+    A load that was interrupted before it came here does so when it is resumed, or the next load does.
+
+    Raises:
+        DatabaseError: rows refer to what is not there; they were not loaded by this program.
+    """
+    with session.transaction():
+        if not list(completion(*_there(session))):
+            return
+        session.execute("SELECT pg_advisory_xact_lock($1)", _COMPLETION_LOCK)
+        for statement in completion(*_there(session)):
+            session.execute(statement)
+
+
+def is_complete(session: Session) -> bool:
+    """Whether all foreign keys and indexes are there: each was checked against all rows when it was added."""
+    with session.transaction():
+        return not list(completion(*_there(session)))
+
+
+def hold_off_completion(session: Session) -> None:
+    """Within a transaction that changes rows, before its first lock: ``complete`` waits for its end.
+
+    Without this the two would take locks on the tables in different orders, which can be a deadlock.
+    """
+    session.execute("SELECT pg_advisory_xact_lock_shared($1)", _COMPLETION_LOCK)
+
+
+def statements() -> Iterator[str]:
+    """The DDL of what a load needs, in an order in which it runs."""
     yield f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"
     for table in TABLES.values():
         yield f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table.name} ({', '.join(_definitions(table))})"
-    for name, on in _INDEXES.items():
-        if name not in there:  # IF NOT EXISTS would wait for every load under way, and can deadlock with it
-            yield f"CREATE INDEX {name} ON {SCHEMA}.{on}"
     yield _ATTEMPTS
     yield CALLS_VIEW
+
+
+def completion(relations: Container[str] = (), foreign_keys: Container[str] = ()) -> Iterator[str]:
+    """The DDL of the rest, for a schema that has some relations and foreign keys already."""
+    for name, on in _INDEXES.items():
+        if name not in relations:  # IF NOT EXISTS would wait for every load under way
+            yield f"CREATE INDEX {name} ON {SCHEMA}.{on}"
+    for table in TABLES.values():
+        for columns, parent in _references(table):
+            name, key = f"{table.name}_{'_'.join(columns)}_fkey", ", ".join(columns)
+            if name not in foreign_keys:
+                yield (
+                    f"ALTER TABLE {SCHEMA}.{table.name} ADD CONSTRAINT {name} "
+                    f"FOREIGN KEY ({key}) REFERENCES {SCHEMA}.{parent} ({key})"
+                )
+
+
+def _there(session: Session) -> tuple[set[str], set[str]]:
+    """Names of the relations and of the foreign keys in the schema."""
+    relations, foreign_keys = (session.rows(query, SCHEMA) for query in (_RELATIONS, _FOREIGN_KEYS))
+    return {name for (name,) in relations}, {name for (name,) in foreign_keys}
 
 
 def _definitions(table: Table) -> Iterator[str]:
@@ -93,8 +150,11 @@ def _definitions(table: Table) -> Iterator[str]:
         collation = ' COLLATE "C"' if field.name in table.key and field.type == pa.string() else ""
         yield f"{field.name} {POSTGRES_TYPES[field.type]}{collation}{'' if field.nullable else ' NOT NULL'}"
     yield f"PRIMARY KEY ({', '.join(table.key)})"
+
+
+def _references(table: Table) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The foreign keys of a table: columns, which are those of the other table's key, and that table."""
     if table.parent:
-        key = ", ".join(TABLES[table.parent].key)
-        yield f"FOREIGN KEY ({key}) REFERENCES {SCHEMA}.{table.parent} ({key})"
+        yield TABLES[table.parent].key, table.parent
     if "export_id" in table.schema.names and "export_id" not in table.key:
-        yield f"FOREIGN KEY (export_id) REFERENCES {SCHEMA}.exports (export_id)"
+        yield ("export_id",), "exports"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from skype_assets.etl import crash_points
+from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.digests import TableDigest, digests_of_load
 from skype_assets.etl.database.merging import REFRESH, REJOIN, UPSERTS, merge_messages, stage, touch
@@ -42,6 +44,7 @@ class Loader:
         export_id, owner_id, code_version = (
             export[name][0].as_py() for name in ("export_id", "owner_id", "code_version")
         )
+        _end_sessions(session, export_id)
         with session.transaction():
             _lock_owner(session, owner_id, "")
             stage(session, "exports", export)
@@ -79,11 +82,13 @@ class Loader:
                 for name in TABLES:
                     if name in tables:
                         self.session.copy(name, tables[name], schema=SCHEMA)
+                crash_points.reached("part copied")
         except Rejected as error:
             if error.sqlstate != UNIQUE_VIOLATION:
                 raise
             with self._part(part, checksum, tables, lock=""):
                 merge_messages(self.session, self.claim.code_version, tables)
+                crash_points.reached("part merged")
 
     def commit_head(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
         """Load conversations, participants and media, which the parts of messages refer to."""
@@ -96,10 +101,14 @@ class Loader:
     def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Generator[None]:
         """The transaction of a part: fenced, alone with the account or beside other parts, with its ledger row."""
         with self.session.transaction():
+            ddl.hold_off_completion(self.session)
+            self.session.execute(f"SET LOCAL application_name = '{_session_name(self.claim.export_id)}'")
             self.check()
             _lock_owner(self.session, self.claim.owner_id, lock)
             yield
             self._enter(part, checksum, tables)
+            crash_points.reached("part in ledger")
+        crash_points.reached("part committed")
 
     def _enter(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
         self.session.execute(
@@ -124,13 +133,15 @@ class Loader:
         return ledger(self.session, self.claim.export_id)
 
     def finish(self, exports: pa.Table, conversations: pa.Table) -> None:
-        """After the last part: bring the figures that depend on several exports up to date, and say `complete`.
+        """After the last part: complete the schema, bring figures over several exports up to date, say `complete`.
 
         Args:
             exports: the export's row.
             conversations: ids of its conversations, column conversation_id.
         """
+        ddl.complete(self.session)
         with self.session.transaction():
+            ddl.hold_off_completion(self.session)
             self.check()
             _lock_owner(self.session, self.claim.owner_id, "")
             touch(self.session, conversations)
@@ -147,6 +158,7 @@ class Loader:
                 f"AND (e.status <> 'complete' OR ({', '.join(f'e.{c}' for c in columns)}) "
                 f"IS DISTINCT FROM ({', '.join(f's.{c}' for c in columns)}))"
             )
+        crash_points.reached("load finished")
 
 
 def ledger(session: Session, export_id: str) -> dict[int, str]:
@@ -155,6 +167,20 @@ def ledger(session: Session, export_id: str) -> dict[int, str]:
     if not found[0][0]:
         return {}
     return dict(session.rows(f"SELECT part, checksum FROM {SCHEMA}.load_parts WHERE export_id = $1", export_id))
+
+
+def _session_name(export_id: str) -> str:
+    return f"skype-assets loads {export_id}"
+
+
+def _end_sessions(session: Session, export_id: str) -> None:
+    # An attempt whose process was stopped in the middle of a COPY would hold its locks for ever: the server waits for
+    # the rest, and its time limit for idle transactions does not count. What it had begun is rolled back.
+    session.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = $1 AND datname = current_database() AND usename = current_user",
+        _session_name(export_id),
+    )
 
 
 def _lock_owner(session: Session, owner_id: str, mode: str) -> None:

@@ -109,13 +109,11 @@ class Elements:
 
     def _shallow(self, offsets: list[int], lengths: list[int]) -> int:
         """How many elements come before the first that may be nested deeper than the exact scanner allows."""
-        if max(lengths) > 2 * MAX_DEPTH:
-            for index, (offset, length) in enumerate(zip(offsets, lengths, strict=True)):
-                begin, end = offset - self._base, offset - self._base + length
-                if length > 2 * MAX_DEPTH and (
-                    self._window.count(b"]", begin, end) + self._window.count(b"}", begin, end) > MAX_DEPTH
-                ):
-                    return index
+        for index in [index for index, length in enumerate(lengths) if length > 2 * MAX_DEPTH]:
+            begin = offsets[index] - self._base
+            end = begin + lengths[index]
+            if self._window.count(b"]", begin, end) + self._window.count(b"}", begin, end) > MAX_DEPTH:
+                return index
         return len(lengths)
 
 

@@ -8,9 +8,11 @@ back to the bytes, and the later phases do not need the export any more.
 import hashlib
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from operator import add
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -22,7 +24,7 @@ from skype_assets.etl.checkpoints.state import PartRecord, read
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.export.archive import Export, open_export
 from skype_assets.etl.export.members import MediaMember
-from skype_assets.etl.export.messages_json import Cursor, RawPart, Span, raw_parts
+from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Work
 from skype_assets.etl.task import Task
@@ -80,6 +82,9 @@ class _Extracted:
         """All of them: files are what they are."""
         return done
 
+    def claim(self) -> None:
+        """Nothing: the phase writes to its folder only."""
+
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Cannot be done without the export."""
         raise UsageError("extract needs the export; name its file")
@@ -102,6 +107,9 @@ class _OpenExtract:
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
         """All of them: files are what they are."""
         return done
+
+    def claim(self) -> None:
+        """Nothing: the phase writes to its folder only."""
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Media first, then messages.json from the last part's cursor on."""
@@ -200,21 +208,22 @@ class _MessagesPart:
         )
 
     def _messages(self) -> pa.Table:
-        part, count = self._part, len(self._part.offsets)
-        data = memoryview(self._bytes)
-        objects = [data[o - self._first : o - self._first + n] for o, n in zip(part.offsets, part.lengths, strict=True)]
-        runs = pa.array([index for index, run in enumerate(part.runs) for _ in range(run.count)], pa.int32())
-        fields = [_typed_fields(raw) for raw in objects]
+        part, data = self._part, memoryview(self._bytes)
+        begins = [offset - self._first for offset in part.offsets]
+        ends = list(map(add, begins, part.lengths))
+        runs = pa.array(np.repeat(np.arange(len(part.runs)), [run.count for run in part.runs]))
+        fields = [fields for run in part.runs for fields in _typed_fields(data, begins, ends, run)]
+        hashes = [hashlib.sha256(data[begin:end]).digest() for begin, end in zip(begins, ends, strict=True)]
         columns = {
             "conversation_index": pa.array([run.conversation_index for run in part.runs], pa.int64()).take(runs),
             "conversation_id": pa.array([run.conversation_id for run in part.runs], pa.string()).take(runs),
             "ordinal": pa.array(part.ordinals, pa.int64()),
             "offset": pa.array(part.offsets, pa.int64()),
             "length": pa.array(part.lengths, pa.int32()),
-            "sha256": _fixed(b"".join([hashlib.sha256(raw).digest() for raw in objects]), count),
+            "sha256": pa.Array.from_buffers(pa.binary(32), len(hashes), [None, pa.py_buffer(b"".join(hashes))]),
             "id": pa.array([f.id for f in fields], pa.string()),
             "messagetype": pa.array([f.messagetype for f in fields], pa.string()),
-            "raw": _binary(objects, part.lengths),
+            "raw": _slices(data, begins, ends),
         }
         return pa.table(columns, schema=raw_tables.MESSAGES)
 
@@ -240,7 +249,7 @@ class _MessagesPart:
         return pa.Table.from_pylist(rows, raw_tables.REJECTS)
 
 
-class _TypedFields(msgspec.Struct):
+class _TypedFields(msgspec.Struct, gc=False):
     """What messages can be found by in the raw checkpoint; nothing depends on it."""
 
     id: str | None = None
@@ -248,13 +257,27 @@ class _TypedFields(msgspec.Struct):
 
 
 _typed = msgspec.json.Decoder(_TypedFields)
+_all_typed = msgspec.json.Decoder(list[_TypedFields])
 
 
-def _typed_fields(raw: memoryview) -> _TypedFields:
+def _typed_fields(data: memoryview, begins: Sequence[int], ends: Sequence[int], run: Run) -> list[_TypedFields]:
+    """Of the messages of a run: all at once, as they stand behind each other, or where that fails one by one."""
+    first, last = run.first, run.first + run.count
+    with suppress(*_UNTYPED):
+        found = _all_typed.decode(b"[%b]" % data[begins[first] : ends[last - 1]])
+        if len(found) == run.count:
+            return found
+    return [_typed_field(data[begin:end]) for begin, end in zip(begins[first:last], ends[first:last], strict=True)]
+
+
+def _typed_field(raw: memoryview) -> _TypedFields:
     try:
         return _typed.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _UNTYPED:
         return _TypedFields()
+
+
+_UNTYPED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def _header(member: str | None, size: int, format_: str, spans: Sequence[Span], raw: bytes) -> pa.Table:
@@ -266,11 +289,12 @@ def _spans(spans: Iterable[Span]) -> list[dict[str, int]]:
     return [{"offset": offset, "length": length} for offset, length in spans]
 
 
-def _fixed(data: bytes, count: int) -> pa.Array:
-    return pa.Array.from_buffers(pa.binary(32), count, [None, pa.py_buffer(data)])
-
-
-def _binary(objects: Sequence[memoryview], lengths: Sequence[int]) -> pa.Array:
-    ends = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(objects))]
-    return pa.Array.from_buffers(pa.large_binary(), len(objects), buffers)
+def _slices(data: memoryview, begins: Sequence[int], ends: Sequence[int]) -> pa.Array:
+    """Slices of a buffer that stand one behind the other, with something between them, as an array."""
+    count = len(begins)
+    borders = np.empty(2 * count, np.int64)
+    borders[0::2], borders[1::2] = begins, ends
+    slices_and_gaps = pa.Array.from_buffers(
+        pa.large_binary(), max(2 * count - 1, 0), [None, pa.py_buffer(borders), pa.py_buffer(data)]
+    )
+    return slices_and_gaps.take(pa.array(np.arange(0, 2 * count, 2)))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
@@ -22,8 +23,9 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl
+from skype_assets.etl.database.digests import TableDigest
 from skype_assets.etl.database.loading import Claim, Loader, ledger
-from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.session import Session, repeatedly
 from skype_assets.etl.database.url import database_url
 from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
 from skype_assets.etl.rows.duplicates import without
@@ -80,21 +82,18 @@ class Load:
 
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:
-        """Connect to the database."""
-        url = database_url(self._task.database)
-        with Session(url) as session:
-            yield _OpenLoad(self._tables, session, url)
+        """Find the database; sessions with it are as short as what they are for."""
+        yield _OpenLoad(self._tables, database_url(self._task.database))
 
 
 class _OpenLoad:
-    def __init__(self, tables: PhaseTables, session: Session, url: str) -> None:
+    def __init__(self, tables: PhaseTables, url: str) -> None:
         self._tables = tables
-        self._session = session
         self._url = url
         self._exports = tables.summary("exports")
         self._export_id: str = self._exports["export_id"][0].as_py()
         self._owner_id: str = self._exports["owner_id"][0].as_py()
-        self._loader: Loader | None = None
+        self._claim: tuple[Claim, dict[int, str]] | None = None
 
     @property
     def total(self) -> int:
@@ -103,17 +102,20 @@ class _OpenLoad:
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
         """The parts that the ledger has, too, with what the checkpoint says was loaded."""
-        entries = ledger(self._session, self._export_id)
+        with Session(self._url) as session:  # the first one: a database that cannot be reached is said at once
+            entries = ledger(session, self._export_id)
         for index, part in enumerate(self._tables.state.parts[: len(done)]):
             if entries.get(part.number) != _checksum(self._tables, part):
                 return done[:index]
         return done
 
+    def claim(self) -> None:
+        """Register as the attempt that loads the export: from now on no earlier one commits."""
+        self._claim = repeatedly(self._url, self._register)
+
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The head, then one part for each part of transform."""
-        ddl.create(self._session)
-        self._loader = Loader.register(self._session, self._exports)
-        entries = self._loader.ledger()
+        claim, entries = self._claimed()
         dropped, edits, quoted = (self._by_part(name) for name in _OF_OTHER_PARTS)
         amounts = [
             (part.files["messages"].rows if "messages" in part.files else 0) - dropped[part.number].num_rows
@@ -129,12 +131,21 @@ class _OpenLoad:
                 edits=edits[part.number],
                 quoted=quoted[part.number],
                 url=self._url,
-                claim=self._loader.claim,
+                claim=claim,
                 checksum=checksum,
                 is_committed=entries.get(part.number) == checksum,
                 progress=next(progress),
                 files=files,
             )
+
+    def _register(self, session: Session) -> tuple[Claim, dict[int, str]]:
+        ddl.create(session)
+        loader = Loader.register(session, self._exports)
+        return loader.claim, loader.ledger()
+
+    def _claimed(self) -> tuple[Claim, dict[int, str]]:
+        assert self._claim is not None, "work and summary come after claim"
+        return self._claim
 
     def _by_part(self, name: str) -> list[pa.Table]:
         """A table of transform's summary, as the rows that concern each part."""
@@ -143,11 +154,14 @@ class _OpenLoad:
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """The figures over all exports of the account brought up to date, and the state of the database."""
-        loader = self._loader or Loader.register(self._session, self._exports)
-        loader.finish(self._exports, self._tables.summary("conversations").select(["conversation_id"]))
-        state = loader.digests()
+        state = repeatedly(self._url, self._finish)
         rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
         return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
+
+    def _finish(self, session: Session) -> list[TableDigest]:
+        loader = Loader(session, self._claimed()[0])
+        loader.finish(self._exports, self._tables.summary("conversations").select(["conversation_id"]))
+        return loader.digests()
 
 
 @dataclass(frozen=True)
@@ -168,10 +182,7 @@ class _LoadPart:
         began = time.monotonic()
         tables = self._head() if self.part.number == _HEAD else self._messages()
         if not self.is_committed:
-            with Session(self.url) as session:
-                loader = Loader(session, self.claim)
-                commit = loader.commit_head if self.part.number == _HEAD else loader.commit_part
-                commit(self.part.number, self.checksum, tables)
+            repeatedly(self.url, partial(self._commit, tables))
         loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]
         return self.files.write(
             self.part.number,
@@ -180,6 +191,13 @@ class _LoadPart:
             progress=self.progress,
             counts={name: rows.num_rows for name, rows in tables.items() if rows.num_rows},
         )
+
+    def _commit(self, tables: Mapping[str, pa.Table], session: Session) -> None:
+        loader = Loader(session, self.claim)
+        if loader.ledger().get(self.part.number) == self.checksum:
+            return  # an earlier try committed it, and the answer was lost
+        commit = loader.commit_head if self.part.number == _HEAD else loader.commit_part
+        commit(self.part.number, self.checksum, tables)
 
     def _head(self) -> dict[str, pa.Table]:
         names = ("conversations", "participants", "rejects")

@@ -34,6 +34,10 @@ class OpenPhase(Protocol):
         """Of the recorded parts, in order, those that still hold (the load asks the ledger)."""
         ...
 
+    def claim(self) -> None:
+        """Take over what the phase writes to beside its folder. Called while nobody can take over the task."""
+        ...
+
     def work(self, done: Sequence[PartRecord], files: "PartFiles") -> Iterable[Work]:
         """The parts that are not done, in their order."""
         ...
