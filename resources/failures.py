@@ -29,6 +29,16 @@ def as_failures(retry_number: int = 0) -> Generator[None, None, None]:
     try:
         yield
     except (DatabaseError, OSError) as error:
-        raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=2 ** (retry_number + 1)) from error
+        if retry_number < MAX_RETRIES:
+            raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=2 ** (retry_number + 1)) from error
+        raise dg.Failure(description=f"{error}\n{_remedy(error)}", allow_retries=False) from error
     except EtlError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def _remedy(error: DatabaseError | OSError) -> str:
+    what = "the database" if isinstance(error, DatabaseError) else "the disk"
+    return (
+        f"Tried {MAX_RETRIES + 1} times. See to {what}, then re-execute the run from failure: "
+        "what is finished is kept, and it goes on behind the last finished part."
+    )

@@ -4,6 +4,7 @@ Each asks the engine for its phase and says what came of it. What to do, what is
 engine's business (``skype_assets.etl.engine``); where things are is the resources' (``resources/``).
 """
 
+from collections.abc import Iterable
 from functools import partial
 
 import dagster as dg
@@ -12,19 +13,23 @@ from resources.checkpoints import PHASES, Checkpoints
 from resources.database import Database
 from resources.exports import Exports
 from resources.failures import as_failures
-from skype_assets import metadata
+from skype_assets import checks, metadata
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.journal import Observer, Progress
+from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import Transform
+from skype_assets.etl.tables import MESSAGES
 from skype_assets.etl.task import ENDINGS, Task
 from skype_assets.partitions import EXPORTS, task_id_of
+from skype_assets.progress import Observations
+from skype_assets.statistics import Statistics, statistics
 
-_LOG_STEP_PERCENT = 5
+_MEANINGS = {column.name: column.meaning for column in MESSAGES.columns}
 
+# No return annotations on the assets: with check results beside the value, Dagster wants a tuple or none.
 _asset = partial(
     dg.asset,
     partitions_def=EXPORTS,
@@ -37,11 +42,10 @@ _asset = partial(
 @_asset(
     kinds={"parquet"},
     code_version=Extract.version,
+    check_specs=checks.specs(Extract.asset),
     metadata=metadata.definition(Extract.schemas["messages"]),
 )
-def raw_export(
-    context: dg.AssetExecutionContext, exports: Exports, checkpoints: Checkpoints
-) -> dg.MaterializeResult[PhaseTables]:
+def raw_export(context: dg.AssetExecutionContext, exports: Exports, checkpoints: Checkpoints):
     """The export, verbatim: each JSON object's exact bytes with its position and its SHA-256."""
     with as_failures(context.retry_number):
         task_id = task_id_of(context)
@@ -51,63 +55,65 @@ def raw_export(
                 f"no export {task_id} in {exports.folder()}; put it there as {task_id}{ENDINGS[0]} "
                 f"(or {', '.join(ENDINGS[1:])}, or a folder), or link it with `skype-assets add FILE`"
             )
-        return _materialize(context, checkpoints.task(task_id, source))
+        result = _run(context, checkpoints.task(task_id, source))
+        return _materialized(result, checks.of_raw_export(result.tables))
 
 
 @_asset(
     kinds={"parquet"},
     code_version=Transform.version,
-    metadata=metadata.definition(Transform.schemas["messages"]),
+    check_specs=checks.specs(Transform.asset),
+    metadata=metadata.definition(Transform.schemas["messages"], _MEANINGS),
 )
 def transformed_tables(
-    context: dg.AssetExecutionContext, raw_export: PhaseTables, checkpoints: Checkpoints
-) -> dg.MaterializeResult[PhaseTables]:
+    context: dg.AssetExecutionContext, raw_export: PhaseTables, exports: Exports, checkpoints: Checkpoints
+):
     """Typed tables: conversations, participants, messages and what hangs on them."""
     with as_failures(context.retry_number):
-        return _materialize(context, checkpoints.task(task_id_of(context)))
+        task_id = task_id_of(context)
+        # The export only serves to make raw parts again that turn out to be damaged.
+        task = checkpoints.task(task_id, exports.find(task_id))
+        result = _run(context, task)
+        figures = statistics(result.tables)
+        return _materialized(result, checks.of_transformed_tables(task, result.tables, figures), figures)
 
 
 @_asset(
     kinds={"postgres"},
     code_version=Load.version,
-    metadata=metadata.definition(Transform.schemas["messages"]),
+    check_specs=checks.specs(Load.asset),
+    metadata=metadata.definition(Transform.schemas["messages"], _MEANINGS),
 )
 def loaded_database(
     context: dg.AssetExecutionContext, transformed_tables: PhaseTables, checkpoints: Checkpoints, database: Database
-) -> dg.MaterializeResult[PhaseTables]:
+):
     """The tables in PostgreSQL, schema ``skype``, and a record of what was loaded, part by part."""
     with as_failures(context.retry_number):
-        return _materialize(context, checkpoints.task(task_id_of(context), database=database.url()))
+        url = database.url()
+        task = checkpoints.task(task_id_of(context), database=url)
+        result = _run(context, task)
+        found = checks.of_loaded_database(task, result.tables, url, loaded_before=result.from_checkpoint)
+        return _materialized(result, found)
 
 
 ASSETS = [raw_export, transformed_tables, loaded_database]
 
 
-def _materialize(context: dg.AssetExecutionContext, task: Task) -> dg.MaterializeResult[PhaseTables]:
+def _run(context: dg.AssetExecutionContext, task: Task) -> PhaseResult:
     # The engine opens the phase before by itself: the upstream value is a parameter of the assets for the lineage,
     # and because the IO manager looks at the checkpoint before it hands it on.
-    result = engine.run_phase(task, PHASES[context.asset_key.path[-1]], _observer(context))
+    result = engine.run_phase(task, PHASES[context.asset_key.path[-1]], Observations(context))
     if result.from_checkpoint:
         context.log.info(f"{result.phase}: nothing to do, its checkpoint is complete")
+    return result
+
+
+def _materialized(
+    result: PhaseResult, found: Iterable[dg.AssetCheckResult], figures: Statistics | None = None
+) -> dg.MaterializeResult[PhaseTables]:
     return dg.MaterializeResult(
         value=result.tables,
-        metadata=metadata.of_result(result),
+        metadata=metadata.of_result(result, figures),
         data_version=dg.DataVersion(result.state.fingerprint),
+        check_results=list(found),
     )
-
-
-def _observer(context: dg.AssetExecutionContext) -> Observer:
-    """Log progress, one line per part at most, and per twentieth of the work: each line is kept in the event log."""
-    next_percent = 0
-
-    def observe(progress: Progress) -> None:
-        nonlocal next_percent
-        percent = 100 * progress.done // progress.total if progress.total else 100
-        if percent >= next_percent:
-            next_percent = percent + _LOG_STEP_PERCENT
-            context.log.info(
-                f"{progress.phase}: {progress.done:,} of {progress.total:,} {progress.unit} ({percent} %), "
-                f"{progress.parts} parts"
-            )
-
-    return observe

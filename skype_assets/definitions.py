@@ -11,6 +11,7 @@ from resources.database import Database
 from resources.exports import Exports
 from skype_assets.assets import ASSETS
 from skype_assets.jobs import load_export
+from skype_assets.sensors import inbox
 
 
 def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -25,6 +26,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     return dg.Definitions(
         assets=ASSETS,
         jobs=[load_export],
+        sensors=[inbox],
         resources={**resources, **(resource_overrides or {})},
         # Parts are worked on by processes already; a process per step would cost seconds and gain nothing.
         executor=dg.in_process_executor,

@@ -1,42 +1,60 @@
 """What a materialization says about itself: numbers, instants and digests.
 
 Nothing here comes from the content of messages, and what does come from outside (the export's file name) is plain text:
-Dagster would render Markdown, and make links of URLs and paths. It is kept small, as Dagster keeps it for ever.
+Dagster would render Markdown, and make links of URLs and paths. The one Markdown value is a picture drawn from figures
+alone (``picture``). It is kept small, as Dagster keeps it for ever.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
+from skype_assets import picture
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import CONSERVATION, Transform
+from skype_assets.statistics import Statistics, statistics
 
 Metadata = dict[str, Any]
 
+_UNKNOWN_TYPES = 20
 
-def definition(schema: pa.Schema) -> Metadata:
-    """Metadata of an asset itself: the columns of its main table."""
+
+def definition(schema: pa.Schema, meanings: Mapping[str, str] | None = None) -> Metadata:
+    """Metadata of an asset itself: the columns of its main table, and what they mean if that is given."""
     columns = [
-        dg.TableColumn(field.name, str(field.type), constraints=dg.TableColumnConstraints(nullable=field.nullable))
+        dg.TableColumn(
+            field.name,
+            str(field.type),
+            description=(meanings or {}).get(field.name),
+            constraints=dg.TableColumnConstraints(nullable=field.nullable),
+        )
         for field in schema
     ]
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def of_result(result: PhaseResult) -> Metadata:
-    """Metadata of a materialization: what the phase made, and whether it had been made before."""
+def of_result(result: PhaseResult, figures: Statistics | None = None) -> Metadata:
+    """Metadata of a materialization: what the phase made, and whether it had been made before.
+
+    Args:
+        result: the phase.
+        figures: of transform; taken from its tables if they are not given.
+    """
+    if result.phase == Transform.name and figures is None:
+        figures = statistics(result.tables)
     tables = result.tables
     rows = _ROWS[tables.state.phase](tables)
     return {
         "dagster/partition_row_count": rows.get("messages", 0),
         "rows": _table(("table", "rows"), rows.items()),
         **_SPECIFIC[tables.state.phase](tables),
+        **(_of_messages(figures) if figures is not None else {}),
         **_effort(tables, rows.get("messages", 0)),
         "source": dg.MetadataValue.text(tables.state.source_name),
         "fingerprint": tables.state.fingerprint,
@@ -58,7 +76,20 @@ def _effort(tables: PhaseTables, messages: int) -> Metadata:
 
 
 def _extracted(tables: PhaseTables) -> Metadata:
-    return {"source_bytes": int(tables.state.inputs["source_size"])}
+    stored = sum(file.bytes for part in tables.state.records for file in part.files.values())
+    return {
+        "source_bytes": int(tables.state.inputs["source_size"]),
+        "messages_json_bytes": tables.state.total,
+        "compression": round(tables.state.total / stored, 2) if stored else 0.0,
+    }
+
+
+def _of_messages(figures: Statistics) -> Metadata:
+    return {
+        "picture": dg.MetadataValue.md(picture.as_markdown(figures)),
+        "people": figures.people,
+        "unknown_types": _table(("type", "messages"), list(figures.unknown_types.items())[:_UNKNOWN_TYPES]),
+    }
 
 
 def _transformed(tables: PhaseTables) -> Metadata:

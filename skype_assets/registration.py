@@ -52,9 +52,29 @@ def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstanc
             raise UsageError(
                 "Dagster is not configured here; set DAGSTER_HOME, or go to the folder that has dagster.yaml"
             )
-        _link(path.absolute(), task_id)
+        link(path.absolute(), task_id)
         _add_partition(where, task_id)
     return task_id
+
+
+def link(target: Path, task_id: str) -> None:
+    """Put a link to an export into the folder of exports, under its task id; nothing if it is there already.
+
+    Raises:
+        UsageError: the task has another export.
+    """
+    exports = Exports()
+    found = exports.find(task_id)
+    if found is not None:
+        if found == target or found.samefile(target):
+            return
+        raise UsageError(f"task {task_id} has another export already: {found}; remove it, or use another task id")
+    where = exports.folder() / (task_id + _ending(target))
+    where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if where.is_symlink():  # to a file that is gone, or it would have been found
+        where.unlink()
+    # Within the folder by name alone, so that the folder can be moved.
+    where.symlink_to(target.name if target.parent == where.parent else target)
 
 
 def report_task(task: Task) -> list[str]:
@@ -119,20 +139,6 @@ def configured_instance() -> Generator[dg.DagsterInstance | None, None, None]:
     with get_possibly_temporary_instance_for_cli("skype-assets") as instance:
         lasting = os.environ.get("DAGSTER_HOME") or Path("dagster.yaml").is_file()
         yield instance if lasting else None
-
-
-def _link(target: Path, task_id: str) -> None:
-    exports = Exports()
-    found = exports.find(task_id)
-    if found is not None:
-        if found == target or found.samefile(target):
-            return
-        raise UsageError(f"task {task_id} has another export already: {found}; remove it, or use another task id")
-    link = exports.folder() / (task_id + _ending(target))
-    link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if link.is_symlink():  # to a file that is gone, or it would have been found
-        link.unlink()
-    link.symlink_to(target)
 
 
 def _ending(path: Path) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from skype_assets.etl.command_line import progress, terminal
+from skype_assets.etl.pace import Pacer, percent
 
 
 @given(st.text() | st.text(st.characters(categories=["Cc", "Cf", "Cs"])))
@@ -46,9 +47,18 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 def test_a_share_is_rounded_down_and_never_above_100() -> None:
-    assert terminal.percent(999, 1000) == 99
-    assert terminal.percent(1001, 1000) == 100
-    assert terminal.percent(0, 0) == 100
+    assert percent(999, 1000) == 99
+    assert percent(1001, 1000) == 100
+    assert percent(0, 0) == 100
+
+
+def test_rate_and_remaining_time_count_from_what_an_earlier_run_had_done() -> None:
+    seconds = iter([100.0, 102.0, 104.0])
+    pacer = Pacer(lambda: next(seconds))
+    first, second, third = (pacer.pace("load", done, 1_000) for done in (400, 500, 1_200))
+    assert (first.percent, first.per_second, first.remaining_seconds) == (40, None, None)
+    assert (second.percent, second.per_second, second.remaining_seconds) == (50, 50.0, 10.0)
+    assert (third.done, third.percent, third.remaining_seconds) == (1_000, 100, 0.0)
 
 
 def test_bars_begin_where_the_last_run_stopped_and_end_at_100() -> None:

@@ -62,9 +62,15 @@ def test_the_three_assets_are_chained_and_each_is_of_its_phase() -> None:
 
 def test_everything_is_partitioned_by_export() -> None:
     graph = defs.resolve_asset_graph()
-    keys = [*graph.get_all_asset_keys(), *graph.asset_check_keys]
-    assert len(keys) >= 3
+    keys = graph.get_all_asset_keys()
+    assert len(keys) == 3
     assert {key: graph.get(key).partitions_def for key in keys} == dict.fromkeys(keys, EXPORTS)
+
+
+def test_checks_run_in_the_steps_of_their_assets_so_that_none_loads_all_partitions() -> None:
+    job = defs.resolve_job_def("load_export")
+    assert len(defs.resolve_asset_graph().asset_check_keys) == 8
+    assert len(job.nodes) == 3
 
 
 def test_the_job_loads_an_export_through_all_three_assets() -> None:

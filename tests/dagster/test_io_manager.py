@@ -35,7 +35,8 @@ def test_the_complete_checkpoint_is_accepted_and_its_place_is_told(
 def test_a_checkpoint_that_is_not_complete_is_not_handed_on(
     raw_export: PhaseTables, sample_tar: Path, instance: dg.DagsterInstance
 ) -> None:
-    (raw_export.folder / "state.json").unlink()
+    for state in raw_export.folder.glob("state*.json"):
+        state.unlink()
     _refused("has no complete checkpoint; materialize it first", lambda: _store("ann-1", raw_export, instance))
     _refused("has no complete checkpoint; materialize it first", lambda: _load("ann-1", instance))
 

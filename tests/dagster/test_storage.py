@@ -96,6 +96,29 @@ def test_another_server_is_used_when_it_is_configured_and_the_embedded_one_is_no
     assert EmbeddedServer(project / ".postgres").status() is None
 
 
+def test_connections_are_kept_and_one_that_the_server_ended_is_not_noticed(
+    project: Path, tcp_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skype_assets.storage.IDLE_SECONDS", 0.0)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", tcp_postgres_url)
+    with (
+        _instance(project) as instance,
+        closing(psycopg2.connect(tcp_postgres_url)) as connection,
+        connection.cursor() as cursor,
+    ):
+        connection.autocommit = True
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        for _ in range(5):
+            instance.add_dynamic_partitions("skype_exports", ["export-1"])
+            instance.get_runs()
+        cursor.execute(f"SELECT pid {others} ORDER BY pid")
+        kept = cursor.fetchall()
+        assert 1 <= len(kept) <= 3
+        cursor.execute(f"SELECT pg_terminate_backend(pid) {others}")
+        assert instance.get_dynamic_partitions("skype_exports") == ["export-1"]
+        assert list(instance.get_runs()) == []
+
+
 def test_the_url_may_also_stand_in_the_configuration_in_any_spelling(project: Path, postgres_url: str) -> None:
     for spelling in ("postgres", "postgresql", "postgresql+psycopg2"):
         url = postgres_url.replace("postgresql", spelling, 1)

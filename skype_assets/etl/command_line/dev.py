@@ -20,10 +20,13 @@ def dev(port: int) -> None:
 
     To be called in the project's folder, which has workspace.yaml and dagster.yaml. The latter is the instance's
     configuration, unless DAGSTER_HOME names another folder.
+
+    What is put into the folder of exports is loaded by itself, unless SKYPE_INBOX=off.
     """
     if not Path(WORKSPACE).is_file():
         raise UsageError(f"there is no {WORKSPACE} here; go to the project's folder first")
     # Whoever reaches the UI can start runs, and it asks nobody for a password: hence 127.0.0.1.
     command = [sys.executable, "-m", "dagster", "dev", "-w", WORKSPACE, "-h", "127.0.0.1", "-p", str(port)]
     sys.stdout.flush()
-    os.execve(sys.executable, command, {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1"})
+    environment = {"SKYPE_INBOX": "on", **os.environ, "DAGSTER_DISABLE_TELEMETRY": "1"}
+    os.execve(sys.executable, command, environment)

@@ -1,7 +1,7 @@
 """How far a run is: bars on a terminal, plain lines anywhere else.
 
 The engine's first word about a phase says what was done before (promise I12): a bar begins there, and rates and
-remaining times are counted from there.
+remaining times are counted from there (``pace``).
 """
 
 import time
@@ -12,12 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from skype_assets.etl.command_line.terminal import amount, duration, percent
+from skype_assets.etl.command_line.terminal import amount, duration
+from skype_assets.etl.pace import Pace, Pacer, percent
 
 LINES_EVERY_SECONDS: Final = 5.0
 """How often a plain line may come."""
-
-_SPEED_WINDOW_SECONDS: Final = 300.0  # parts are large: Rich's own 30 seconds may hold one or none
 
 
 class Display(Protocol):
@@ -57,10 +56,9 @@ class Bars:
             _Column(_rate),
             _Column(_remaining),
             console=console,
-            speed_estimate_period=_SPEED_WINDOW_SECONDS,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._known: set[str] = set()
+        self._pacer = Pacer()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -71,17 +69,12 @@ class Bars:
 
     def begin(self, phase: str) -> None:
         """Add its bar."""
-        self._tasks[phase] = self._bars.add_task(phase, total=None, unit="", note="")
+        self._tasks[phase] = self._bars.add_task(phase, total=None, unit="", note="", pace=None)
 
     def advance(self, phase: str, done: int, total: int, unit: str) -> None:
         """Move its bar."""
-        done = min(done, total)
-        if phase not in self._known:
-            # Not `update`: that would count what was done before into the rate.
-            self._known.add(phase)
-            self._bars.reset(self._tasks[phase], total=total, completed=done, unit=unit, note="")
-        else:
-            self._bars.update(self._tasks[phase], completed=done)
+        pace = self._pacer.pace(phase, done, total)
+        self._bars.update(self._tasks[phase], total=total, completed=pace.done, unit=unit, pace=pace)
 
     def end(self, phase: str, note: str) -> None:
         """Fill its bar."""
@@ -95,7 +88,8 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._first: tuple[str, int, float] = ("", 0, 0.0)
+        self._pacer = Pacer()
+        self._begun: str | None = None
         self._last_line = 0.0
 
     def __enter__(self) -> Self:
@@ -109,17 +103,16 @@ class Lines:
 
     def advance(self, phase: str, done: int, total: int, unit: str) -> None:
         """Say it, if it is the first time or has not been said for a while."""
-        now, done = time.monotonic(), min(done, total)
-        share = (
-            f"{percent(done, total)} % ({amount(done, unit)} of {amount(total, unit)} {_plural(unit)}".rstrip() + ")"
-        )
-        if self._first[0] != phase:
-            self._first = (phase, done, now)
+        pace = self._pacer.pace(phase, done, total)
+        amounts = f"{amount(pace.done, unit)} of {amount(total, unit)} {_plural(unit)}".rstrip()
+        share = f"{pace.percent} % ({amounts})"
+        if self._begun != phase:
+            self._begun = phase
             self._line(f"{phase}: starts at {share}")
-        elif now - self._last_line >= LINES_EVERY_SECONDS and done < total:
-            _, before, began = self._first
-            rate = (done - before) / (now - began)
-            rest = f", {amount(rate, unit)}/s, {duration((total - done) / rate)} remaining" if rate > 0 else ""
+        elif time.monotonic() - self._last_line >= LINES_EVERY_SECONDS and pace.done < total:
+            rest = ""
+            if pace.per_second and pace.remaining_seconds is not None:
+                rest = f", {amount(pace.per_second, unit)}/s, {duration(pace.remaining_seconds)} remaining"
             self._line(f"{phase}: {share}{rest}")
 
     def end(self, phase: str, note: str) -> None:
@@ -150,8 +143,8 @@ def _amounts(task: Task) -> str:
 
 
 def _rate(task: Task) -> str:
-    speed = task.finished_speed or task.speed
-    return f"{amount(speed, task.fields['unit'])}/s" if speed else ""
+    pace: Pace | None = task.fields["pace"]
+    return f"{amount(pace.per_second, task.fields['unit'])}/s" if pace and pace.per_second else ""
 
 
 def _remaining(task: Task) -> str:
@@ -159,7 +152,8 @@ def _remaining(task: Task) -> str:
         return task.fields["note"]
     if task.finished:
         return "finishing"  # all parts are done; totals and checks follow
-    return f"{duration(task.time_remaining)} left" if task.time_remaining is not None else ""
+    pace: Pace | None = task.fields["pace"]
+    return f"{duration(pace.remaining_seconds)} left" if pace and pace.remaining_seconds is not None else ""
 
 
 def _plural(unit: str) -> str:

@@ -83,11 +83,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def percent(done: int, total: int) -> int:
-    """The share that is done, rounded down and never above 100; of nothing, all is done."""
-    return min(100 * done // total, 100) if total else 100
-
-
 def when(instant: datetime) -> str:
     """An instant for people."""
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC"

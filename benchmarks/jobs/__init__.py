@@ -1,0 +1,1 @@
+"""What is measured, one thing per module: ``prepare`` gets ready, and returns the function whose cost counts."""

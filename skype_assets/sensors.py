@@ -1,0 +1,79 @@
+"""The sensor: whatever lies in the folder of exports is registered and loaded, once per content."""
+
+import os
+from typing import Final
+
+import dagster as dg
+import msgspec
+
+from resources.exports import Exports
+from skype_assets.inbox import Arrival, Look, look
+from skype_assets.jobs import load_export
+from skype_assets.partitions import EXPORTS
+from skype_assets.registration import link
+
+SWITCH: Final = "SKYPE_INBOX"
+"""Environment variable that turns the sensor on unless somebody turned it off in the UI: ``on``."""
+WAITING_RUNS: Final = 100
+"""How many runs of the sensor may wait in Dagster's queue, which is read as a whole every second."""
+
+_TICK_SECONDS: Final = 15
+_READING_SECONDS: Final = 10.0
+_PAGE: Final = 200
+
+
+@dg.sensor(
+    job=load_export,
+    minimum_interval_seconds=_TICK_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING if os.environ.get(SWITCH) == "on" else dg.DefaultSensorStatus.STOPPED,
+    description="Loads every export in the folder of exports, once per content, when it has stopped growing.",
+)
+def inbox(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorResult | dg.SkipReason:
+    """Register what is new and request a run for what has none; the cursor is what may still be growing."""
+    instance, folder = context.instance, exports.folder()
+    registered = frozenset(instance.get_dynamic_partitions(str(EXPORTS.name)))
+    waiting = msgspec.json.decode(context.cursor or "{}", type=dict[str, str])
+    found = look(folder, waiting, registered, _READING_SECONDS)
+    for name, reason in found.unreadable.items():
+        context.log.warning(f"{name} is left alone: {reason}")
+    requested = _without_run(found, instance)
+    for arrival in requested:
+        link(arrival.path, arrival.task_id)
+        if len(arrival.names) > 1:
+            context.log.info(f"one export, loaded once: {', '.join(arrival.names)}")
+    new = [arrival.task_id for arrival in requested if arrival.task_id not in registered]
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(run_key=arrival.sha256, partition_key=arrival.task_id) for arrival in requested],
+        skip_reason=None if requested else dg.SkipReason(_nothing(found)),
+        dynamic_partitions_requests=[EXPORTS.build_add_request(new)] if new else [],
+        cursor=msgspec.json.encode(dict(found.waiting)).decode(),
+    )
+
+
+def _without_run(found: Look, instance: dg.DagsterInstance) -> list[Arrival]:
+    """The exports that are not loaded and that no run was started for, as many as the queue has room for."""
+    queued = dg.RunsFilter(job_name=load_export.name, statuses=[dg.DagsterRunStatus.QUEUED])
+    room = WAITING_RUNS - instance.get_runs_count(queued)
+    loaded = instance.get_materialized_partitions(dg.AssetKey("loaded_database"))
+    candidates = [arrival for arrival in found.arrivals if arrival.task_id not in loaded]
+    chosen: list[Arrival] = []
+    for start in range(0, len(candidates), _PAGE):
+        page = candidates[start : start + _PAGE]
+        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": [arrival.task_id for arrival in page]}))
+        tried = {run.tags["dagster/partition"] for run in runs}
+        chosen += [arrival for arrival in page if arrival.task_id not in tried]
+        if len(chosen) >= room:
+            break
+    return chosen[: max(0, room)]
+
+
+def _nothing(found: Look) -> str:
+    """Why there is nothing to do, for the person who looks at the sensor."""
+    reasons = [f"{len(found.arrivals)} exports, each loaded or tried"]
+    if growing := len(found.waiting) - len(found.reading):
+        reasons.append(f"{growing} may still be growing")
+    if found.reading:
+        reasons.append(f"{len(found.reading)} being read")
+    if found.unreadable:
+        reasons.append(f"{len(found.unreadable)} cannot be read")
+    return "; ".join(reasons)

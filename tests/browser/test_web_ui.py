@@ -1,0 +1,126 @@
+"""A person at the web UI: an export comes in, the database is away, it comes back. In a real browser.
+
+Not part of `make test`, which must run on machines without a browser: `make test-browser`, and `.ci/run`.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from skype_assets.etl.database.embedded import EmbeddedServer
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.sample import write_sample
+from tests.dagster.live import Dev, dev
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
+
+
+@pytest.fixture
+def tables(server_folder: Path) -> Generator[EmbeddedServer]:
+    """A PostgreSQL for the tables that can be stopped; Dagster's own is another."""
+    server = EmbeddedServer(server_folder.parent / "tables")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def project(tmp_path: Path, tables: EmbeddedServer, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("DAGSTER_HOME", "SKYPE_EXPORTS_DIR", "SKYPE_OUTPUT_DIR", "SKYPE_INBOX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SKYPE_DATABASE_URL", tables.url("skype"))
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres_url)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def page() -> Generator[Page]:
+    assert CHROMIUM, "no browser: install Debian's package chromium, or name one with CHROMIUM=/path/to/it"
+    with sync_playwright() as playwright:
+        # Root, as in containers and CI, gets no sandbox.
+        sandbox = [] if os.getuid() else ["--no-sandbox"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        page = browser.new_page(viewport={"width": 1280, "height": 960})
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+def test_an_export_is_loaded_again_after_the_database_was_away(
+    project: Path, tables: EmbeddedServer, page: Page, tmp_path: Path
+) -> None:
+    expect.set_options(timeout=60_000)
+    task_id = _add(project)
+    with dev(project, {"SKYPE_INBOX": "off"}) as running:
+        tables.stop()
+        _materialize_all(page, running)
+        failed = running.wait(running.runs)[0]
+        run = running.ended(failed)
+        assert run["status"] == "FAILURE"
+        page.goto(f"{running.url}/runs/{failed}")
+        expect(page.get_by_text(re.compile("database: .*(refused|No such file|not.* exist)")).first).to_be_visible()
+        expect(page.get_by_text("re-execute the run from failure").first).to_be_visible()
+        _photograph(page, "failure")
+
+        tables.start()
+        # The arrow beside the button, which has no name.
+        page.get_by_role("button", name="Re-execute all").locator("xpath=following::button[1]").click()
+        _photograph(page, "re-execute")
+        page.get_by_role("menuitem", name="From failure").click()
+        again = running.wait(lambda: [run_id for run_id in running.runs() if run_id != failed])[0]
+        assert running.ended(again)["status"] == "SUCCESS"
+        assert [step["stepKey"] for step in running.run(again)["stepStats"]] == ["loaded_database"]
+        page.goto(f"{running.url}/runs/{again}")
+        expect(page.get_by_text("Success").first).to_be_visible()
+        _photograph(page, "run")
+
+        page.goto(f"{running.url}/assets/transformed_tables")
+        expect(page.get_by_text("conservation").first).to_be_visible()
+        expect(page.get_by_text(task_id).first).to_be_visible()
+        _photograph(page, "asset")
+        page.get_by_text("Show Markdown").first.click()
+        picture = page.get_by_role("img", name="messages per month")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.naturalWidth") > 300
+        _photograph(page, "picture")
+
+        page.goto(f"{running.url}/assets/loaded_database?view=checks")
+        expect(page.get_by_text("Succeeded")).to_have_count(3)
+        _photograph(page, "checks")
+    with Session(tables.url("skype")) as session:
+        assert session.rows("SELECT messages_loaded FROM skype.exports")[0][0] > 250
+
+
+def _add(project: Path) -> str:
+    write_sample(project / "ann.tar", messages=300, seed=7)
+    command = [sys.executable, "-m", "skype_assets.etl.command_line", "add", "ann.tar"]
+    added = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    return added.stdout.splitlines()[0].removeprefix("registered: ")
+
+
+def _materialize_all(page: Page, running: Dev) -> None:
+    """What somebody does who has just been told that an export is there."""
+    page.goto(f"{running.url}/locations/skype_assets/jobs/load_export")
+    page.get_by_role("button", name="Materialize all").click()
+    page.get_by_role("button", name="All", exact=True).click()
+    _photograph(page, "materialize")
+    page.get_by_role("button", name=re.compile("Launch")).click()
+
+
+def _photograph(page: Page, name: str) -> None:
+    """Keep what is to be seen, if somebody wants the pictures (SCREENSHOTS=folder)."""
+    folder = os.environ.get("SCREENSHOTS")
+    page.wait_for_load_state("networkidle")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")

@@ -1,0 +1,121 @@
+"""The asset checks find what they say they find."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import psycopg2
+import pyarrow as pa
+import pytest
+
+from skype_assets import checks
+from skype_assets.definitions import defs
+from skype_assets.etl import engine
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.task import Settings, Task
+from skype_assets.registration import register
+
+Materialize = Callable[[], dict[str, dg.AssetCheckEvaluation]]
+
+
+@pytest.fixture
+def task(workspace: Path, sample_tar: Path, instance: dg.DagsterInstance) -> Task:
+    task_id = register(sample_tar, instance=instance)
+    return Task(task_id, workspace / "output", sample_tar, settings=Settings(max_workers=1))
+
+
+@pytest.fixture
+def materialize(task: Task, instance: dg.DagsterInstance) -> Materialize:
+    """Run the job; gives the checks of each asset as ``asset.check``."""
+
+    def run() -> dict[str, dg.AssetCheckEvaluation]:
+        job = defs.resolve_job_def("load_export")
+        result = job.execute_in_process(instance=instance, partition_key=task.task_id, raise_on_error=False)
+        return {
+            f"{found.asset_key.path[-1]}.{found.check_name}": found for found in result.get_asset_check_evaluations()
+        }
+
+    return run
+
+
+def test_a_good_export_passes_what_blocks_and_says_what_a_person_should_know(materialize: Materialize) -> None:
+    found = materialize()
+    assert {name for name, check in found.items() if not check.passed} == {
+        "transformed_tables.message_types_known",
+        "transformed_tables.media_present",
+    }
+    assert {check.severity for check in found.values() if not check.passed} == {dg.AssetCheckSeverity.WARN}
+    assert len(found) == 8
+    equal = found["loaded_database.database_equals_checkpoint"].metadata
+    assert equal["messages_in_this_copy"].value == 293
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        ("DELETE FROM skype.links WHERE ctid IN (SELECT ctid FROM skype.links LIMIT 1)", "database_equals_checkpoint"),
+        ("UPDATE skype.messages SET text = 'changed' WHERE text <> ''", "database_equals_checkpoint"),
+        ("UPDATE skype.messages SET raw_sha256 = sha256('other'), version = NULL", "database_equals_checkpoint"),
+        ("UPDATE skype.messages SET edit_of = 'nowhere' WHERE kind = 'text'", "references_resolve"),
+        (
+            "ALTER TABLE skype.links DROP CONSTRAINT links_owner_id_conversation_id_message_id_fkey",
+            "references_resolve",
+        ),
+        ("DELETE FROM skype.media_files", "references_resolve"),
+    ],
+)
+def test_a_database_that_was_changed_is_noticed_and_blocks(
+    materialize: Materialize, postgres_url: str, statement: str, check: str
+) -> None:
+    materialize()
+    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        assert cursor.rowcount != 0
+    connection.close()
+    found = materialize()[f"loaded_database.{check}"]
+    assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
+
+
+def test_a_conversation_that_does_not_balance_blocks(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, transformed, _ = engine.run(task)
+    assert _conserved(task, transformed.tables).passed
+    honest = PhaseTables.summary
+
+    def one_less(tables: PhaseTables, name: str) -> pa.Table:
+        table = honest(tables, name)
+        if name != "conservation":
+            return table
+        loaded = [max(0, count - 1) for count in table["loaded"].to_pylist()]
+        return table.set_column(table.schema.get_field_index("loaded"), "loaded", pa.array(loaded, pa.int64()))
+
+    monkeypatch.setattr(PhaseTables, "summary", one_less)
+    found = _conserved(task, transformed.tables)
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert raw.messages == 300
+
+
+def test_a_byte_that_was_changed_in_any_file_is_named(task: Task) -> None:
+    for result in engine.run(task):
+        names = [file.name for record in result.state.records for file in record.files.values()]
+        file = result.tables.folder / names[-1]
+        good = file.read_bytes()
+        file.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:])
+        (found,) = checks.of_raw_export(result.tables)
+        assert (found.passed, found.metadata["damaged"].value) == (False, file.name)
+        file.write_bytes(good)
+        (found,) = checks.of_raw_export(result.tables)
+        assert found.passed
+
+
+def test_checks_show_neither_names_nor_text(materialize: Materialize, task: Task) -> None:
+    shown = repr([check.metadata for check in materialize().values()])
+    tables = engine.open_phase(task, "transform")
+    assert tables is not None
+    texts = {text for text in tables["messages"].to_table()["text"].to_pylist() if " " in text}
+    people = {name for name in tables["participants"].to_table()["display_name"].to_pylist() if name}
+    assert [secret for secret in texts | people if secret in shown] == []
+
+
+def _conserved(task: Task, tables: PhaseTables) -> dg.AssetCheckResult:
+    results = checks.of_transformed_tables(task, tables, checks.Statistics())
+    return next(result for result in results if result.check_name == checks.CONSERVATION)
