@@ -1,14 +1,18 @@
 # make run [EXPORT=path]   set up, then load an export (default: the sample) into the embedded database
 # make test                set up, then run the tests
+# make test-browser        set up, then test the web UI in Chromium, which must be installed
+# make faults              set up, then run the whole campaign of faults: an hour or more (docs/reliability.md)
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting and types
+# make bench               set up, then measure what things cost beside what they must cost; some minutes
+# make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; hours, and 100 GB of disk
 #
 # Only Python 3.11 or newer is needed. The set-up downloads packages once, into .venv; after that nothing does.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 EXPORT ?= examples/sample_export.tar
 
-.PHONY: run test dev lint
+.PHONY: run test test-browser faults dev lint bench bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -16,7 +20,13 @@ run: .venv/.installed-test
 	.venv/bin/skype-assets run "$(EXPORT)"
 
 test: .venv/.installed-test
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+
+test-browser: .venv/.installed-browser
+	.venv/bin/python -m pytest tests/browser
+
+faults: .venv/.installed-test
+	.venv/bin/python -m tests.faults --long
 
 dev: .venv/.installed-test
 	.venv/bin/skype-assets dev
@@ -26,8 +36,15 @@ lint: .venv/.installed-lint
 	.venv/bin/ruff format --check
 	.venv/bin/pyright --pythonpath .venv/bin/python
 
+bench: .venv/.installed-bench
+	.venv/bin/python -m benchmarks
+
+bench-large: .venv/.installed-bench
+	.venv/bin/python -m benchmarks.large
+
 # The stamp says which extra of pyproject.toml is installed. `run` and `test` share one, so that after either of them
-# the other needs no network; only `lint` needs the larger one, which brings Node.js for pyright.
+# the other needs no network; `lint` needs a larger one, which brings Node.js for pyright, and `bench` and `test-browser`
+# ones of their own.
 .venv/.installed-%: pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11'; exit 1; }

@@ -14,23 +14,30 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from loky import ProcessPoolExecutor
 from loky.backend import get_context
 
-from skype_assets.etl import space
+from skype_assets.etl import crash_points, space
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, damaged_file, open_complete
+from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, damaged_file, open_complete, recover
 from skype_assets.etl.checkpoints.state import PartRecord, PhaseState
 from skype_assets.etl.context import ETLContext
-from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch, UsageError, WorkerLost
-from skype_assets.etl.journal import Journal, Observer, PhaseResult
+from skype_assets.etl.errors import (
+    CheckpointDamaged,
+    CheckpointMismatch,
+    DatabaseError,
+    PoisonPart,
+    UsageError,
+    WorkerLost,
+)
+from skype_assets.etl.journal import UNITS, Journal, Observer, PhaseResult
 from skype_assets.etl.phases import KINDS, PHASES
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
@@ -43,17 +50,24 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+DEADLY: Final = 2
+"""How many attempts in a row a part may kill before it gets a process of its own (promise I13)."""
+
 # A state with other values here belongs to something else: refused. With another code version it is only old.
 _IDENTITY = ("task_id", "source_sha256", "source_size", "user_display_name")
 
 
-def run(task: Task, observer: Observer | None = None) -> list[PhaseResult]:
+def run(task: Task, observer: Observer | None = None, executor: Executor | None = None) -> list[PhaseResult]:
     """Run all phases of a task; those that are complete are not done again."""
-    return [run_phase(task, phase, observer) for phase in PHASES]
+    return [run_phase(task, phase, observer, executor=executor) for phase in PHASES]
 
 
 def run_phase(
-    task: Task, name: str, observer: Observer | None = None, context: ETLContext | None = None
+    task: Task,
+    name: str,
+    observer: Observer | None = None,
+    context: ETLContext | None = None,
+    executor: Executor | None = None,
 ) -> PhaseResult:
     """Run one phase of a task from where it stopped; the phases before it must be complete.
 
@@ -62,21 +76,30 @@ def run_phase(
         name: the phase.
         observer: told of the progress.
         context: the task's journal, if the caller keeps it; the manifest is written from it either way.
+        executor: what does the parts, ``task.settings.workers`` of them at a time; None = processes of this machine,
+            started for the phase. Its processes must reach the task's folder; whoever gives one ends it.
 
     Raises:
         TaskBusy, Fenced: see ``checkpoints.attempt``.
         CheckpointMismatch: what is recorded belongs to another source or configuration.
-        CheckpointDamaged: a state is, or raw parts are and the export is not at hand. Other parts are made again.
+        CheckpointDamaged: a state is, with the one before it; or raw parts are, and the export is not at hand. Other
+            parts are made again.
         NotEnoughSpace: see ``space``.
+        WorkerLost, PoisonPart: a worker process died; how often, decides what the next attempt does.
         InvalidExport, DatabaseError, NotConserved: see ``errors``.
     """
     attempt = Attempt.take(task.folder)
     try:
-        run = _Run(task, attempt, context or ETLContext.for_task(task), observer)
+        for phase in PHASES[: PHASES.index(name) + 1]:
+            recover(attempt, task.folder.folder(KINDS[phase].asset))
+        run = _Run(task, attempt, context or ETLContext.for_task(task), observer, executor)
         try:
             return _run_phase(run, name)
         except CheckpointDamaged as damage:
             return _repair(run, name, damage)
+    except (OSError, DatabaseError):
+        attempt.check()  # a file that is gone, a session that was ended: the work of the attempt that took over
+        raise
     finally:
         attempt.release()
 
@@ -95,6 +118,7 @@ class _Run:
     attempt: Attempt
     context: ETLContext
     observer: Observer | None
+    executor: Executor | None
 
 
 def _run_phase(run: _Run, name: str, *, is_damaged: bool = False) -> PhaseResult:
@@ -110,7 +134,7 @@ def _run_phase(run: _Run, name: str, *, is_damaged: bool = False) -> PhaseResult
         return journal.reused(tables)
     space.check(task, name, state if state is not None and state.inputs == _inputs(phase) else None)
     with journal.running(), phase.open(task.folder) as opened:
-        _complete(task, phase, opened, run.attempt, journal)
+        _complete(run, phase, opened, journal)
     tables = open_complete(folder, phase.schemas)
     assert tables is not None, "the phase has just been completed"
     return journal.completed(tables)
@@ -192,7 +216,8 @@ def _inputs(phase: Phase) -> dict[str, str]:
     return {**phase.inputs(), "code_version": phase.version}
 
 
-def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, journal: Journal) -> None:
+def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> None:
+    task, attempt = run.task, run.attempt
     folder = task.folder.folder(phase.asset)
     checkpoint = PhaseCheckpoint.begin(
         attempt,
@@ -205,25 +230,58 @@ def _complete(task: Task, phase: Phase, opened: OpenPhase, attempt: Attempt, jou
     )
     checkpoint.keep(opened.confirmed(checkpoint.state.parts))
     journal.progress(checkpoint.state, opened.total)
-    files = PartFiles(folder, attempt.epoch)
-    for part in _in_order(opened.work(checkpoint.state.parts, files), task.settings.workers):
-        checkpoint.record(part)
-        journal.progress(checkpoint.state, opened.total)
-    began = time.monotonic()
+    with attempt.held():
+        opened.claim()
+    crash_points.reached("phase claimed")
+    work = opened.work(checkpoint.state.parts, PartFiles(folder, attempt.epoch))
+    workers = task.settings.workers
+    # Which of the parts under way was to blame is not known when a process has died: all of them are suspects.
+    suspects = workers if checkpoint.state.deaths >= DEADLY else 0
+    unsuspicious = len(checkpoint.state.parts) + suspects
+    try:
+        for part in _in_order(work, workers, suspects, run.executor):
+            crash_points.reached("part done")
+            checkpoint.record(part)
+            journal.progress(checkpoint.state, opened.total)
+    except WorkerLost as lost:
+        checkpoint.count_death()
+        if len(checkpoint.state.parts) < unsuspicious:
+            raise _poison(checkpoint.state) from lost
+        raise
+    files, began = PartFiles(folder, attempt.epoch), time.monotonic()
     tables, counts = opened.summary(checkpoint.state.parts)
+    crash_points.reached("phase summarised")
     done = checkpoint.state
     checkpoint.complete(files.write(len(done.parts), tables, began=began, progress=done.progress, counts=counts))
 
 
-def _in_order(work: Iterable[Work], workers: int) -> Iterator[PartRecord]:
-    """Results of the parts in their order, with at most ``workers`` of them under way."""
+def _poison(state: PhaseState) -> PoisonPart:
+    return PoisonPart(
+        f"{state.phase}: part {len(state.parts)} has ended its process {state.deaths} times, now one that did nothing "
+        f"else; it begins after {state.progress:,} of {state.total:,} {UNITS[state.phase]}. What came before is kept. "
+        "Give it more memory, or report it with this line; every further run tries this part once"
+    )
+
+
+def _in_order(
+    work: Iterable[Work], workers: int, suspects: int = 0, lent: Executor | None = None
+) -> Iterator[PartRecord]:
+    """Results of the parts in their order, with at most ``workers`` of them under way.
+
+    The first ``suspects`` of them, which may kill the process that does them, are done one by one in another process.
+    """
     parts = iter(work)
+    if suspects:
+        with _workers(1) as executor:
+            for part in islice(parts, suspects):
+                yield executor.submit(part).result()
     # The first part runs alone: those of a load refer to what its first one commits.
     for part in islice(parts, 1):
         yield part()
     # A single further part keeps one process busy: others would start for nothing.
     next_two = list(islice(parts, 2)) if workers > 1 else []
-    with _executor(workers if len(next_two) == 2 else 1) as executor:
+    at_hand = lent if len(next_two) == 2 else InProcess()
+    with nullcontext(at_hand) if at_hand else _workers(workers) as executor:
         under_way: deque[Future[PartRecord]] = deque()
         for part in chain(next_two, parts):
             under_way.append(executor.submit(part))
@@ -234,11 +292,8 @@ def _in_order(work: Iterable[Work], workers: int) -> Iterator[PartRecord]:
 
 
 @contextmanager
-def _executor(workers: int) -> Generator[Executor]:
-    """An executor for parts. When its block fails, what is under way is killed: a part is all or nothing."""
-    if workers == 1:
-        yield InProcess()
-        return
+def _workers(workers: int) -> Generator[Executor]:
+    """Processes for parts. When the block fails, what is under way is killed: a part is all or nothing."""
     # Not forked: a process that has threads (Dagster's, Arrow's) can hang its child. And without importing the
     # caller's main module, as multiprocessing would: a script that runs a pipeline at its top level would run again.
     executor = ProcessPoolExecutor(

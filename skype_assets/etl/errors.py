@@ -13,6 +13,7 @@
     ├── NotConserved              8   seen is not loaded + duplicate + rejected
     ├── NotEnoughSpace            9   the disk has too little room for the next phase
     ├── WorkerLost               10   a worker process was killed
+    ├── PoisonPart               12   a part ends every process that works on it
     ├── VerificationFailed       11   something is not what was recorded
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
@@ -102,6 +103,12 @@ class WorkerLost(EtlError):
     """A worker process was killed. What it worked on is not committed; resume."""
 
     exit_code = 10
+
+
+class PoisonPart(EtlError):
+    """A part ends every process that works on it. Nothing of it is committed; what came before is kept."""
+
+    exit_code = 12
 
 
 class VerificationFailed(EtlError):

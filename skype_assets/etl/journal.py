@@ -8,28 +8,40 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 from skype_assets.etl import manifest as manifests
+from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.context import ETLContext
 from skype_assets.etl.errors import Fenced
+from skype_assets.etl.phases import KINDS, PHASES
 from skype_assets.etl.task import Task
 
 logger = logging.getLogger(__name__)
 
 
+UNITS: Final = {"extract": "bytes", "transform": "messages", "load": "messages"}
+"""What the phases count their work in."""
+
+
 @dataclass(frozen=True)
 class Progress:
-    """How far a phase is. ``done`` of ``total`` in the phase's unit; monotonic, also over a resume (promise I12)."""
+    """How far a phase is. ``done`` of ``total`` in the phase's unit; monotonic, also over a resume (promise I12).
+
+    ``parts`` are recorded; how many there will be, ``parts_total``, is not known while an export is cut into parts.
+    """
 
     phase: str
     done: int
     total: int
     unit: str
     parts: int
+    parts_total: int | None = None
 
 
 Observer = Callable[[Progress], None]
@@ -111,8 +123,17 @@ class Journal:
             messages=counts.get("messages", 0) - report.messages,
         )
         if self._observer is not None:
-            unit = "bytes" if self._phase == "extract" else "messages"
-            self._observer(Progress(self._phase, state.progress, total, unit, len(state.parts)))
+            parts, unit = len(state.parts), UNITS[self._phase]
+            self._observer(Progress(self._phase, state.progress, total, unit, parts, self._parts_total))
+
+    @cached_property
+    def _parts_total(self) -> int | None:
+        # Every further phase makes one part of each part of the phase before.
+        if self._phase == PHASES[0]:
+            return None
+        before = KINDS[PHASES[PHASES.index(self._phase) - 1]]
+        state = states.read(self._task.folder.folder(before.asset))
+        return len(state.parts) if state is not None else None
 
     def completed(self, tables: PhaseTables) -> PhaseResult:
         """The phase has just been completed."""

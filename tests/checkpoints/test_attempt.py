@@ -108,6 +108,8 @@ def test_an_attempt_that_was_taken_over_commits_nothing_and_disturbs_nobody(task
     latter = Attempt.take(task)
     with pytest.raises(Fenced, match="attempt 1 was taken over by attempt 2"):
         former.commit(folder, "state", b"too late")
+    with pytest.raises(Fenced):
+        former.check()
     assert folder.get("state") == b"former"
     latter.commit(folder, "state", b"latter")
     former.release()
@@ -116,6 +118,16 @@ def test_an_attempt_that_was_taken_over_commits_nothing_and_disturbs_nobody(task
         Attempt.take(task)
     assert folder.get("state") == b"latter"
     latter.release()
+
+
+def test_a_process_that_was_stopped_within_a_commit_is_named_and_not_waited_for_for_ever(
+    task: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "LEASE_SECONDS", 0.1)
+    Attempt.take(task).release()
+    with task.lock("lock"), pytest.raises(TaskBusy, match=f"process {os.getpid()} .* holds its lock and does not move"):
+        Attempt.take(task)
+    assert _owner(task).epoch == 1
 
 
 def test_a_living_attempt_says_so_until_it_is_taken_over(task: Directory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,14 +79,39 @@ def test_a_damaged_part_of_a_finished_phase_is_made_again_and_never_loaded(
     assert digests(copied.database) == digests(finished.database)
 
 
-@pytest.mark.parametrize("damage", [_flip, _truncate])
+@pytest.mark.parametrize("damage", [_flip, _truncate, Path.unlink])
 @pytest.mark.parametrize("phase", engine.PHASES)
-def test_a_damaged_state_is_named(phase: str, damage: Damage, copied: Task) -> None:
-    path = copied.folder.folder(ASSETS[phase]).file(state.STATE_FILE)
-    damage(path)
+def test_a_damaged_state_is_replaced_by_the_one_before_it(
+    phase: str, damage: Damage, copied: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = copied.folder.folder(ASSETS[phase])
+    whole = folder.get(state.STATE_FILE)
+    damage(folder.file(state.STATE_FILE))
+    assert all(result.from_checkpoint for result in engine.run(copied))
+    assert str(folder.path) in caplog.text
+    assert folder.get(state.STATE_FILE) == whole
+
+
+def test_after_damage_in_the_middle_of_a_phase_at_most_one_part_is_made_again(fresh: Task, finished: Task) -> None:
+    with pytest.raises(Interruption):
+        engine.run(fresh, at("transform", 3, interrupt))
+    recorded = recorded_files(fresh)
+    folder = fresh.folder.folder(ASSETS["transform"])
+    _flip(folder.file(state.STATE_FILE))
+    engine.run(fresh)
+    kept = {name for name, stamp in recorded.items() if recorded_files(fresh).get(name) == stamp}
+    assert {name.split("-")[1] for name in recorded.keys() - kept} == {"00002"}
+    assert digests(fresh.database) == digests(finished.database)
+
+
+@pytest.mark.parametrize("phase", engine.PHASES)
+def test_a_state_that_is_damaged_with_the_one_before_it_is_named(phase: str, copied: Task) -> None:
+    folder = copied.folder.folder(ASSETS[phase])
+    for name in (state.STATE_FILE, state.PREVIOUS_FILE):
+        _flip(folder.file(name))
     with pytest.raises(CheckpointDamaged) as found:
         engine.run(copied)
-    assert str(path) in str(found.value)
+    assert str(folder.file(state.STATE_FILE)) in str(found.value)
 
 
 def test_a_link_in_the_place_of_a_state_is_refused(copied: Task, tmp_path: Path) -> None:

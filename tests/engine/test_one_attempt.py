@@ -57,3 +57,16 @@ def test_of_several_processes_at_once_none_disturbs_another(fresh: Task, finishe
     assert "done" in results
     assert results <= {"done", "TaskBusy"}
     assert digests(fresh.database) == digests(finished.database)
+
+
+def test_what_an_owner_stumbles_on_that_was_taken_over_is_that_it_was_taken_over(
+    fresh: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt that takes over sweeps away the files that others have begun."""
+    monkeypatch.setattr(attempt, "LEASE_SECONDS", LEASE_SECONDS)
+    with stopped_child(fresh, Pause("extract", 2)) as owner:
+        time.sleep(LEASE_SECONDS)
+        taken = attempt.Attempt.take(fresh.folder)
+        fresh.folder.path.joinpath("raw_export").rename(fresh.output_dir / "elsewhere")
+        assert owner.go_on() == "Fenced"
+        taken.release()

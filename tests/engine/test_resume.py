@@ -18,6 +18,11 @@ from tests.engine.runs import Interruption, Pause, at, child, files_of, interrup
 
 KILLS = 4
 
+_CONSTRAINTS_AND_INDEXES = (
+    "SELECT conname FROM pg_constraint WHERE connamespace = 'skype'::regnamespace AND contype IN ('p', 'f') "
+    "UNION SELECT indexname FROM pg_indexes WHERE schemaname = 'skype' ORDER BY 1"
+)
+
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_killed_at_random_instants_ends_like_an_uninterrupted_one(seed: int, finished: Task, fresh: Task) -> None:
@@ -45,6 +50,18 @@ def test_a_phase_that_fails_goes_on_behind_the_parts_it_recorded(phase: str, fin
     assert recorded.items() <= recorded_files(fresh).items()
     assert next(progress for progress in told if progress.phase == phase).parts == 2
     assert digests(fresh.database) == digests(finished.database)
+
+
+def test_a_first_load_that_was_interrupted_gets_its_foreign_keys_and_indexes_when_it_goes_on(
+    finished: Task, fresh: Task
+) -> None:
+    with pytest.raises(Interruption):
+        engine.run(fresh, at("load", 2, interrupt))
+    begun, whole = (query(task.database, _CONSTRAINTS_AND_INDEXES) for task in (fresh, finished))
+    assert begun
+    assert len(begun) < len(whole)
+    engine.run(fresh)
+    assert query(fresh.database, _CONSTRAINTS_AND_INDEXES) == whole
 
 
 def test_progress_never_goes_back_and_keeps_its_total_over_a_resume(fresh: Task) -> None:

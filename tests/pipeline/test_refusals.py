@@ -143,7 +143,8 @@ def test_a_schema_that_somebody_changed_is_an_error_that_names_it_and_the_run_go
 
 def test_a_damaged_state_is_never_taken_for_none(copied: Place) -> None:
     state = copied.output_dir / "t" / "raw_export" / "state.json"
-    state.write_bytes(state.read_bytes()[:-20])
+    for generation in (state, state.with_name("state.previous.json")):
+        generation.write_bytes(generation.read_bytes()[:-20])
     rows = row_versions(copied.url)
     for pipeline in (copied.pipeline(task_id="t"), ETLPipeline.load_from_checkpoint(copied.manifest, copied.url)):
         with pytest.raises((PhaseFailed, CheckpointDamaged), match=re.escape(str(state))):

@@ -10,12 +10,15 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 import psutil
 
+from skype_assets.etl import crash_points
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import CheckpointDamaged, Fenced, TaskBusy
 
@@ -44,11 +47,16 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt:
-    """The right to commit to one task, from ``take`` until ``release``."""
+    """The right to commit to one task, from ``take`` until ``release``.
 
-    def __init__(self, task: Directory, owner: Owner) -> None:
+    Attributes:
+        died: epoch of the attempt before this one, if that did not end by itself.
+    """
+
+    def __init__(self, task: Directory, owner: Owner, former: Owner | None) -> None:
         self._task = task
         self._owner = owner
+        self.died = former.epoch if former is not None and not former.released else None
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="attempt-heartbeat", daemon=True)
 
@@ -57,10 +65,15 @@ class Attempt:
         """Become the owner of a task.
 
         Raises:
-            TaskBusy: a living attempt owns it; the message names process, host and since when.
+            TaskBusy: a living attempt owns it; the message names process, host and since when. Or a process was stopped
+                while it held the lock.
         """
         task.make()
-        with task.lock(_LOCK):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(task.lock(_LOCK, LEASE_SECONDS))
+            except TimeoutError:
+                raise TaskBusy(_stuck(task)) from None
             former = read_owner(task)
             if former is not None and is_alive(former):
                 raise TaskBusy(
@@ -77,7 +90,8 @@ class Attempt:
                 released=False,
             )
             task.put(_FILE, msgspec.json.encode(owner))
-        attempt = cls(task, owner)
+        crash_points.reached("attempt taken")
+        attempt = cls(task, owner, former)
         attempt._heart.start()
         return attempt
 
@@ -86,15 +100,32 @@ class Attempt:
         """Number of this attempt; every later one has a greater number."""
         return self._owner.epoch
 
-    def commit(self, folder: Directory, name: str, data: bytes) -> None:
-        """Write a state file, if this attempt still owns the task.
+    def commit(self, folder: Directory, name: str, data: bytes, *, keep: str | None = None) -> None:
+        """Write a state file, if this attempt still owns the task; what it held before stays under the name ``keep``.
 
         Raises:
             Fenced: another attempt has taken over; nothing was written.
         """
+        with self.held():
+            if keep is not None:
+                folder.keep(name, keep)
+            folder.put(name, data)
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """A block in which nobody can take over the task.
+
+        Raises:
+            Fenced: another attempt has taken over already.
+        """
         with self._task.lock(_LOCK):
             self._check()
-            folder.put(name, data)
+            yield
+
+    def check(self) -> None:
+        """Raise ``Fenced`` if another attempt has taken over."""
+        with self.held():
+            pass
 
     def release(self) -> None:
         """End the attempt, so that the next one need not wait. A fenced attempt has nothing to release."""
@@ -124,12 +155,20 @@ class Attempt:
 
     def _beat(self) -> None:
         # The age of attempt.json is the heartbeat: touching it costs no fsync and cannot tear it.
+        # Without the lock: who is stopped while it holds that cannot be taken over. A beat that comes just after a
+        # takeover lets the new owner look alive, which it is.
         while not self._ended.wait(BEAT_SECONDS):
-            with self._task.lock(_LOCK):
-                current = read_owner(self._task)
-                if current is None or not self._is_own(current):
-                    return
-                os.utime(self._task.file(_FILE))
+            current = read_owner(self._task)
+            if current is None or not self._is_own(current):
+                return
+            os.utime(self._task.file(_FILE))
+
+
+def _stuck(task: Directory) -> str:
+    # A process that is stopped within a commit cannot be taken over: only the kernel can take a lock from it.
+    holder = read_owner(task)
+    who = f"process {holder.pid} on {holder.host}" if holder else "a process"
+    return f"task {task.path.name}: {who} holds its lock and does not move; let it go on (kill -CONT) or end it"
 
 
 def read_owner(task: Directory) -> Owner | None:

@@ -12,13 +12,18 @@ import fcntl
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
+from skype_assets.etl import crash_points
 from skype_assets.etl.errors import CheckpointDamaged
 
 _TEMPORARY = ".partial-"
+_LOCK_PAUSE_SECONDS = 0.02
+# Of a file system without links.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class Directory:
@@ -63,14 +68,19 @@ class Directory:
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 os.fchmod(stream.fileno(), 0o600)
+                crash_points.reached("file opened")
                 yield stream
                 stream.flush()
+                crash_points.reached("file written")
                 os.fsync(stream.fileno())
+            crash_points.reached("file synced")
             temporary.rename(self.path / name)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        crash_points.reached("file renamed")
         _sync_folder(self.path)
+        crash_points.reached("file durable")
 
     def get(self, name: str) -> bytes:
         """The bytes of a file.
@@ -83,6 +93,27 @@ class Directory:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise CheckpointDamaged(f"{path} is not a regular file; restore it or start again with --reset")
         return path.read_bytes()
+
+    def keep(self, name: str, as_: str) -> None:
+        """Let what a file holds now stay under a second name when the file itself is replaced; none is kept of none.
+
+        A second name for the same bytes is free, and there is no instant at which the first one is missing.
+        """
+        temporary = self.path / f"{_TEMPORARY}{secrets.token_hex(8)}"
+        try:
+            os.link(self.path / name, temporary, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self.put(as_, self.get(name))
+            return
+        try:
+            temporary.rename(self.path / as_)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def names(self) -> list[str]:
         """Names of the finished files, sorted."""
@@ -100,15 +131,23 @@ class Directory:
             path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def lock(self, name: str) -> Generator[None]:
+    def lock(self, name: str, seconds: float | None = None) -> Generator[None]:
         """Hold an exclusive lock for the block; the kernel releases it when the process dies.
 
+        Args:
+            name: file of the lock.
+            seconds: how long to wait for it at most; None = as long as it takes.
+
         Raises:
+            TimeoutError: somebody has held it all the time.
             FileNotFoundError: the folder was removed, or put in another's place, while this waited for the lock.
         """
         descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if seconds is None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            else:
+                _lock_within(descriptor, seconds)
             held, there = os.fstat(descriptor), (self.path / name).stat()
             if (held.st_dev, held.st_ino) != (there.st_dev, there.st_ino):
                 raise FileNotFoundError(errno.ENOENT, "removed by another process meanwhile", str(self.path))
@@ -121,6 +160,19 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file, as hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _lock_within(descriptor: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _sync_folder(folder: Path) -> None:

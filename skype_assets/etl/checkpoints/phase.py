@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from skype_assets.etl import crash_points
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory, sha256_of
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.state import PartRecord, PhaseState
+from skype_assets.etl.checkpoints.state import PartRecord, PhaseState, UnreadableState
 from skype_assets.etl.errors import CheckpointDamaged
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,14 @@ class PhaseCheckpoint:
         if former is not None and former.inputs == inputs:
             parts = _valid_prefix(folder, former.parts)
             state = msgspec.structs.replace(
-                former, parts=parts, summary=None, status="running", updated_at=now, attempts=former.attempts + 1
+                former,
+                parts=parts,
+                summary=None,
+                status="running",
+                updated_at=now,
+                attempts=former.attempts + 1,
+                epoch=attempt.epoch,
+                deaths=former.deaths + (former.status == "running" and former.epoch == attempt.died),
             )
         else:
             state = PhaseState(
@@ -73,9 +81,11 @@ class PhaseCheckpoint:
                 started_at=now,
                 updated_at=now,
                 total=total,
+                epoch=attempt.epoch,
             )
         checkpoint = cls(attempt, folder, state)
         checkpoint._save(state)
+        crash_points.reached("phase begun")
         return checkpoint
 
     @property
@@ -91,7 +101,13 @@ class PhaseCheckpoint:
     def record(self, part: PartRecord) -> None:
         """Add a finished part; parts are recorded in their order."""
         assert part.number == len(self.state.parts), "parts are recorded in order"
-        self._save(msgspec.structs.replace(self.state, parts=(*self.state.parts, part), updated_at=datetime.now(UTC)))
+        parts = (*self.state.parts, part)
+        self._save(msgspec.structs.replace(self.state, parts=parts, updated_at=datetime.now(UTC), deaths=0))
+        crash_points.reached("part recorded")
+
+    def count_death(self) -> None:
+        """Note that a worker process died, though the attempt did not."""
+        self._save(msgspec.structs.replace(self.state, deaths=self.state.deaths + 1))
 
     def complete(self, summary: PartRecord) -> None:
         """End the phase; files that belong to no part any more are removed afterwards."""
@@ -100,17 +116,48 @@ class PhaseCheckpoint:
             states.CHECKSUM_FILE,
             states.checksum_lines(msgspec.structs.replace(self.state, summary=summary)),
         )
+        crash_points.reached("phase checksums written")
         self._save(
-            msgspec.structs.replace(self.state, summary=summary, status="complete", updated_at=datetime.now(UTC))
+            msgspec.structs.replace(
+                self.state, summary=summary, status="complete", updated_at=datetime.now(UTC), deaths=0
+            )
         )
-        kept = {file.name for record in self.state.records for file in record.files.values()}
-        for name in self.folder.names():
-            if name.endswith(".parquet") and name not in kept:
-                self.folder.remove(name)
+        # Nothing comes after it, so that the generation before it can be the same.
+        self._attempt.commit(self.folder, states.PREVIOUS_FILE, states.encode(self.state))
+        crash_points.reached("phase complete")
+        _sweep(self.folder, self.state)
+        crash_points.reached("phase swept")
 
     def _save(self, state: PhaseState) -> None:
-        self._attempt.commit(self.folder, states.STATE_FILE, states.encode(state))
+        self._attempt.commit(self.folder, states.STATE_FILE, states.encode(state), keep=states.PREVIOUS_FILE)
         self.state = state
+
+
+def recover(attempt: Attempt, folder: Directory) -> None:
+    """Put the generation before it into the place of a state whose bytes were spoilt, or that is gone.
+
+    Of a complete phase, whatever an attempt has left that was killed when all but the sweeping was done, is removed.
+
+    Raises:
+        CheckpointDamaged: there is no such generation; or what is there was never a state (a link, a folder).
+        CheckpointMismatch: another version of the format wrote it.
+    """
+    try:
+        state = states.read(folder)
+        if state is not None:
+            if state.status == "complete":
+                _sweep(folder, state)
+            return
+        damage = None
+    except UnreadableState as error:
+        damage = error
+    previous = states.previous(folder)
+    if previous is None:
+        if damage is not None:
+            raise damage
+        return
+    logger.warning("%s; what came after the state before it is done again", damage or f"{folder.path} has no state")
+    attempt.commit(folder, states.STATE_FILE, states.encode(previous))
 
 
 def open_complete(folder: Directory, schemas: Mapping[str, pa.Schema]) -> PhaseTables | None:
@@ -136,6 +183,15 @@ def damaged_file(folder: Directory, part: PartRecord) -> Path | None:
         if not path.is_file() or sha256_of(path) != file.sha256:
             return path
     return None
+
+
+def _sweep(folder: Directory, state: PhaseState) -> None:
+    """Remove what belongs to no part of a complete phase."""
+    folder.sweep()
+    kept = {file.name for record in state.records for file in record.files.values()}
+    for name in folder.names():
+        if name.endswith(".parquet") and name not in kept:
+            folder.remove(name)
 
 
 def _valid_prefix(folder: Directory, parts: tuple[PartRecord, ...]) -> tuple[PartRecord, ...]:

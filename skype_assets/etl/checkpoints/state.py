@@ -2,6 +2,7 @@
 
 A part file that the state does not name does not exist, whatever lies in the folder. The state is replaced as a whole
 by the atomic recipe, carries a checksum of itself, and is complete only when it says so, which is written last (I16).
+The generation before it stays beside it: if a disk spoils the newer one, only what came between is done again.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ FORMAT_VERSION: Final = 1
 """Version of this file's shape. A reader refuses any other."""
 
 STATE_FILE: Final = "state.json"
+PREVIOUS_FILE: Final = "state.previous.json"
 CHECKSUM_FILE: Final = "SHA256SUMS"
 
 Status = Literal["running", "complete"]
@@ -63,7 +65,8 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
 
     ``inputs`` is what the phase's result depends on (source, settings, code version, fingerprint of the phase before):
     a state whose inputs differ is not this phase's state. ``source_name`` is the export's file name, for people: the
-    same bytes under another name are the same export. ``total`` is the whole work in the phase's unit.
+    same bytes under another name are the same export. ``total`` is the whole work in the phase's unit. ``epoch`` is
+    that of the last attempt, ``deaths`` how many in a row died within the part after the last one (promise I13).
     """
 
     format_version: int
@@ -77,6 +80,8 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[PartRecord, ...] = ()
     summary: PartRecord | None = None
     attempts: int = 1
+    epoch: int = 0
+    deaths: int = 0
     source_name: str = ""
 
     @property
@@ -103,6 +108,10 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
         return total
 
 
+class UnreadableState(CheckpointDamaged):
+    """The bytes of a state are not those that were written."""
+
+
 class _Sealed(msgspec.Struct):
     state: msgspec.Raw
     sha256: str
@@ -118,13 +127,13 @@ def decode(data: bytes, where: object) -> PhaseState:
     """The state in a file's bytes.
 
     Raises:
-        CheckpointDamaged: it cannot be read, or its checksum does not fit.
+        UnreadableState: it cannot be read, or its checksum does not fit.
         CheckpointMismatch: another version of the format wrote it.
     """
     try:
         sealed = msgspec.json.decode(data, type=_Sealed)
         if hashlib.sha256(bytes(sealed.state)).hexdigest() != sealed.sha256:
-            raise CheckpointDamaged(f"{where}: the checksum does not fit; start the task again with --reset")
+            raise UnreadableState(f"{where}: the checksum does not fit; start the task again with --reset")
         version = msgspec.json.decode(sealed.state, type=dict[str, Any]).get("format_version")
         if version != FORMAT_VERSION:
             raise CheckpointMismatch(
@@ -133,7 +142,7 @@ def decode(data: bytes, where: object) -> PhaseState:
             )
         return msgspec.json.decode(sealed.state, type=PhaseState)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CheckpointDamaged(f"{where}: unreadable ({error}); start the task again with --reset") from None
+        raise UnreadableState(f"{where}: unreadable ({error}); start the task again with --reset") from None
 
 
 def checksum_lines(state: PhaseState) -> bytes:
@@ -144,9 +153,22 @@ def checksum_lines(state: PhaseState) -> bytes:
 
 
 def read(folder: Directory) -> PhaseState | None:
-    """The state of a phase; None if it has none."""
+    """The state of a phase; None if it has none.
+
+    Raises:
+        CheckpointDamaged: its bytes are not those that were written, or it is a link, a folder, or the like.
+        CheckpointMismatch: another version of the format wrote it.
+    """
     try:
         data = folder.get(STATE_FILE)
     except FileNotFoundError:
         return None
     return decode(data, folder.file(STATE_FILE))
+
+
+def previous(folder: Directory) -> PhaseState | None:
+    """The generation before the state; None if there is none that can be read."""
+    try:
+        return decode(folder.get(PREVIOUS_FILE), folder.file(PREVIOUS_FILE))
+    except (FileNotFoundError, CheckpointDamaged):
+        return None

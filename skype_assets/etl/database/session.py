@@ -5,9 +5,11 @@ objects of them, and runs statements in the same transaction.
 """
 
 import contextlib
+import logging
 import re
-from collections.abc import Generator, Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Final, TypeVar
 
 import adbc_driver_manager
 import pyarrow as pa
@@ -16,7 +18,17 @@ from adbc_driver_postgresql import dbapi
 from skype_assets.etl.database.url import redact
 from skype_assets.etl.errors import DatabaseError
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 UNIQUE_VIOLATION = "23505"
+
+PAUSES: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
+"""Seconds between the tries of ``repeatedly``: enough for a server that restarts."""
+
+# Serialization failure, deadlock, too many connections, lock not available, server shuts down, crashed, starts up.
+_TRANSIENT: Final = frozenset({"40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03"})
 
 # Digests are of the text of rows, which must not depend on how a server is configured.
 _SETTINGS = (
@@ -25,6 +37,8 @@ _SETTINGS = (
     "datestyle = 'ISO'",
     "bytea_output = 'hex'",
     "extra_float_digits = 1",
+    # What a load reads again it has just written: it is in memory, where an index costs less than sorting does.
+    "random_page_cost = 1.1",
     # A process that was stopped in the middle of a transaction must not hold its locks for ever (see LEASE_SECONDS).
     "idle_in_transaction_session_timeout = '60s'",
 )
@@ -34,11 +48,17 @@ _VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|Query was):.*", re
 
 
 class Rejected(DatabaseError):
-    """PostgreSQL refused a statement. ``sqlstate`` says why (PostgreSQL documentation, appendix A)."""
+    """PostgreSQL refused a statement, or cannot be reached.
 
-    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+    Attributes:
+        sqlstate: says why (PostgreSQL documentation, appendix A); None if it was not the server that said so.
+        is_transient: whether it may be otherwise soon: the connection was lost, or the server asks to try again.
+    """
+
+    def __init__(self, message: str, sqlstate: str | None = None, *, is_transient: bool = False) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
+        self.is_transient = is_transient
 
 
 class Session:
@@ -60,7 +80,8 @@ class Session:
 
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
-        self._cursor.close()
+        with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: there is nothing to end
+            self._cursor.close()
         self._connection.close()
 
     def __enter__(self) -> "Session":
@@ -113,4 +134,28 @@ class Session:
             yield
         except adbc_driver_manager.Error as error:
             message = " ".join(_VALUES.sub("", redact(str(error), self._url)).split())
-            raise Rejected(f"database: {message}", error.sqlstate) from None
+            raise Rejected(f"database: {message}", error.sqlstate, is_transient=_is_transient(error)) from None
+
+
+def repeatedly(url: str, action: Callable[[Session], T]) -> T:
+    """Do something in a session of its own; after a transient error again, in another session, a few times.
+
+    ``action`` must be safe to repeat: when a connection is lost, its last COMMIT may have been done or not.
+    """
+    for pause in PAUSES:
+        try:
+            with Session(url) as session:
+                return action(session)
+        except Rejected as error:
+            if not error.is_transient:
+                raise
+            logger.warning("%s; tried again in %g s", error, pause)
+        time.sleep(pause)
+    with Session(url) as session:
+        return action(session)
+
+
+def _is_transient(error: adbc_driver_manager.Error) -> bool:
+    if error.sqlstate is None:
+        return error.status_code == adbc_driver_manager.AdbcStatusCode.IO
+    return error.sqlstate in _TRANSIENT or error.sqlstate.startswith("08")

@@ -1,0 +1,109 @@
+"""The campaign: its tests, run side by side in several processes, and the table at the end."""
+
+import os
+import pickle
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from tests.faults import damage, kills, server, surroundings, system_calls, takeover
+from tests.faults.cases import Case, Report, Size, Test
+from tests.faults.planted_bugs import BUGS
+from tests.faults.world import Place, World
+
+_ROOMS = (kills, system_calls, damage, server, takeover, surroundings)
+_TESTED = {test.name: test for room in _ROOMS for test in room.TESTS}
+
+
+def _planted(world: World, size: Size, seed: int) -> Sequence[Case]:
+    return [(name,) for name, bug in BUGS.items() if bug.cases]
+
+
+def _caught(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
+    """Plant a bug, and run the cases that should catch it until one does."""
+    (name,) = case
+    bug = BUGS[name]
+    test = _TESTED[bug.test]
+    for suspicious in bug.cases:
+        if test.run(place, suspicious, (name,)).wrong:
+            return Report(1, {name})
+    return Report(1, {name}, [f"the planted bug {name!r} ({bug.title}) was not caught"])
+
+
+TESTS: dict[str, Test] = {
+    **_TESTED,
+    "T17": Test("T17", "planted bugs: a wrong state is one that was not caught", _planted, _caught),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a test."""
+
+    test: Test
+    cases: int
+    seconds: float
+    seed: int
+    report: Report
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        wrong = len(self.report.wrong)
+        points = len(self.report.points)
+        return (
+            self.test.name, self.test.title, str(self.report.faults), str(points), str(wrong), str(self.seed),
+            f"{self.seconds:.0f} s",
+        )  # fmt: skip
+
+
+def run(world: World, test: Test, size: Size, seed: int, processes: int, piece: tuple[int, int] = (1, 1)) -> Result:
+    """Run a test's cases, spread over processes that have a place each; or the n-th of so many pieces of them."""
+    began = time.monotonic()
+    cases = test.cases(world, size, seed)[piece[0] - 1 :: piece[1]]
+    total = Report()
+    for report in _spread(world, test, cases, 1 if test.alone else processes):
+        total.add(report)
+    return Result(test, len(cases), time.monotonic() - began, seed, total)
+
+
+def table(results: Sequence[Result]) -> str:
+    """The table of a campaign, in Markdown."""
+    head = ("test", "what happens", "faults", "distinct points", "wrong states", "seed", "time")
+    rows = [head, tuple("---" for _ in head), *(result.row for result in results)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def run_case(world: World, test: Test, case: Case, place: int, bugs: tuple[str, ...] = ()) -> Report:
+    """Run one case; an error in the campaign itself counts as a wrong state."""
+    try:
+        report = test.run(world.place(place), case, bugs)
+    except Exception:  # noqa: BLE001 - whatever it is, it must show in the table
+        return Report(0, set(), [f"{test.name} {case}: the campaign itself: {traceback.format_exc(limit=-3)}"])
+    report.wrong = [f"{test.name} {case}: {wrong}" for wrong in report.wrong]
+    return report
+
+
+def _spread(world: World, test: Test, cases: Sequence[Case], processes: int) -> list[Report]:
+    """Every process takes each n-th case, so that nothing depends on which of them is faster."""
+    pipes: list[tuple[int, BinaryIO]] = []
+    for number in range(processes):
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(read)
+                reports = [run_case(world, test, case, number + 1) for case in cases[number::processes]]
+                with os.fdopen(write, "wb") as pipe:
+                    pickle.dump(reports, pipe)
+            finally:
+                os._exit(0)
+        os.close(write)
+        pipes.append((pid, os.fdopen(read, "rb")))
+    found: list[Report] = []
+    for pid, pipe in pipes:
+        with pipe:
+            found += pickle.load(pipe)  # noqa: S301 - from our own child
+        os.waitpid(pid, 0)
+    return found

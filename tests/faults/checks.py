@@ -1,0 +1,118 @@
+"""What must hold after a fault, and after the resume that follows it."""
+
+from skype_assets.etl import engine
+from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.attempt import read_owner
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.phase import damaged_file
+from skype_assets.etl.errors import CheckpointError
+from skype_assets.etl.manifest import file_name, load
+from skype_assets.etl.phases import KINDS
+from skype_assets.etl.task import Task
+from tests.engine.database_content import digests, query, row_versions
+from tests.faults.children import Armed, Outcome, run
+from tests.faults.world import Place
+
+# Rows of the tables that parts fill; what `finish` does changes none of these numbers.
+_ROWS = (
+    "SELECT (SELECT coalesce(sum(rows), 0)::bigint FROM skype.load_parts), "
+    + " + ".join(
+        f"(SELECT count(*) FROM skype.{name})"
+        for name in (
+            "conversations", "participants", "messages", "attachments", "call_events", "call_participants",
+            "reactions", "mentions", "links", "quotes", "thread_events", "media_files", "rejects",
+        )
+    )
+)  # fmt: skip
+
+
+def after_a_fault(place: Place, outcome: Outcome) -> list[str]:
+    """What is wrong with what a run left that was disturbed once: files and rows are old or new, never in between."""
+    place.wait_for_silence()
+    wrong = [] if outcome.is_expected else [f"unexpected end: {outcome.how}: {outcome.message}"]
+    task = place.task()
+    wrong += _unreadable(task)
+    for phase, kind in KINDS.items():
+        folder = task.folder.folder(kind.asset)
+        state = _state(folder)
+        if state is None:
+            continue
+        wrong += [
+            f"{phase}: {path} is recorded and not whole" for r in state.records if (path := damaged_file(folder, r))
+        ]
+        if state.status == "complete" and not folder.file(states.CHECKSUM_FILE).is_file():
+            wrong.append(f"{phase} is complete without its checksums")
+    return wrong + _torn_parts(place)
+
+
+def after_success(place: Place, outcome: Outcome, phase: str = "load") -> list[str]:
+    """What is wrong after a run up to a phase that says it is done: it must be as if nothing had happened (I1, I16)."""
+    if outcome.how != "done":
+        return [f"the resume ended with {outcome.how}: {outcome.message}"]
+    task = place.task()
+    wrong = _unreadable(task)
+    if phase == "load":
+        found, expected = digests(place.url), place.world.expected
+        wrong += [f"{name}: {found[name]}, not {rows}" for name, rows in expected.items() if found[name] != rows]
+    for done in engine.PHASES[: engine.PHASES.index(phase) + 1]:
+        folder = task.folder.folder(KINDS[done].asset)
+        state = _state(folder)
+        if state is None or state.status != "complete":
+            wrong.append(f"{done} is not complete")
+            continue
+        if done != "load" and [record.checksum for record in state.records] != place.world.checksums[done]:
+            wrong.append(f"{done}: its parts are not those of an uninterrupted run")
+        named = {file.name for record in state.records for file in record.files.values()}
+        left = {p.name for p in folder.path.iterdir()} - named
+        left -= {states.STATE_FILE, states.PREVIOUS_FILE, states.CHECKSUM_FILE}
+        wrong += [f"{done}: {name} is left over" for name in sorted(left)]
+        wrong += [f"{done}: {path} is not whole" for r in state.records if (path := damaged_file(folder, r))]
+    return wrong
+
+
+def resumed(place: Place, bugs: tuple[str, ...] = (), phase: str = "load", *, twice: bool = False) -> list[str]:
+    """Resume up to a phase without any fault, and say what is wrong then.
+
+    Equal parts have equal checksums, so that what was disturbed in a phase before the load shows without loading it.
+    ``twice`` to see that a second run writes nothing (I6).
+    """
+    phases = engine.PHASES[: engine.PHASES.index(phase) + 1]
+    wrong = after_success(place, run(place.task(), phases, Armed(bugs=bugs)), phase)
+    if twice and not wrong:
+        rows = row_versions(place.url)
+        again = run(place.task(), armed=Armed(bugs=bugs))
+        if again.from_checkpoint != [True] * len(engine.PHASES) or row_versions(place.url) != rows:
+            wrong.append(f"a second run was not a no-op: {again}")
+    return wrong
+
+
+def _state(folder: Directory) -> states.PhaseState | None:
+    try:
+        return states.read(folder)
+    except CheckpointError:  # reported by _unreadable
+        return None
+
+
+def _unreadable(task: Task) -> list[str]:
+    wrong: list[str] = []
+    for kind in KINDS.values():
+        try:
+            states.read(task.folder.folder(kind.asset))
+        except CheckpointError as error:
+            wrong.append(str(error))
+    manifest = task.output_dir / file_name(task.task_id)
+    try:
+        if manifest.exists():
+            load(manifest)
+        read_owner(task.folder)
+    except CheckpointError as error:
+        wrong.append(str(error))
+    return wrong
+
+
+def _torn_parts(place: Place) -> list[str]:
+    """Whether rows and ledger tell the same (I2). For databases that have one export, loaded by one task."""
+    if query(place.url, "SELECT to_regclass('skype.rejects')") == [(None,)]:
+        return []
+    [(recorded, found)] = query(place.url, _ROWS)
+    return [] if recorded == found else [f"the ledger says {recorded} rows, the tables have {found}"]

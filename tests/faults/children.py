@@ -1,0 +1,206 @@
+"""Processes that run the engine, with a fault that waits for them: forked in milliseconds, one for every run."""
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from skype_assets.etl import crash_points, engine
+from skype_assets.etl.checkpoints import attempt
+from skype_assets.etl.errors import EtlError
+from skype_assets.etl.sample import write_sample
+from skype_assets.etl.task import Task
+
+DEADLINE_SECONDS = 120
+
+
+class Action(IntEnum):
+    """What the shim does, as in ``shim.c``."""
+
+    COUNT = 0
+    FAIL_ONCE = 1
+    FAIL_FROM = 2
+    KILL_BEFORE = 3
+    KILL_AFTER = 4
+    FAIL_SHORT = 5
+    QUOTA = 6
+
+
+@dataclass(frozen=True)
+class SystemFault:
+    """A fault of the calls to the system about files below ``folder``; ``log`` gets a line for each of them."""
+
+    folder: Path
+    action: Action
+    number: int = 0
+    error: int = 0
+    log: Path | None = None
+
+
+@dataclass(frozen=True)
+class Armed:
+    """What waits for a child.
+
+    Attributes:
+        point: crash point, fault and hit (see ``crash_points.fail_at``); the fault ``stop`` is SIGSTOP.
+        system: a fault of the system.
+        bugs: names of planted bugs.
+        lease: seconds after which a silent attempt may be taken over.
+    """
+
+    point: tuple[str, str, int] | None = None
+    system: SystemFault | None = None
+    bugs: Sequence[str] = ()
+    lease: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a child ended: ``done``, ``killed``, or the name of the error that it ended with."""
+
+    how: str
+    message: str = ""
+    is_expected: bool = True
+    exit_code: int = 0
+    points: dict[str, int] = field(default_factory=dict[str, int])
+    from_checkpoint: list[bool] = field(default_factory=list[bool])
+
+
+class Child:
+    """A forked process that runs phases of a task, or makes a sample."""
+
+    def __init__(self, task: Task | None, phases: Sequence[str] = engine.PHASES, armed: Armed | None = None) -> None:
+        self._pipe, pipe = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 1
+            try:
+                os.close(self._pipe)
+                _work(task, phases, armed or Armed(), pipe)
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(pipe)
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def wait_until_stopped(self) -> bool:
+        """Whether it has stopped itself; False if it ended before."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state in "TZ":
+                return state == "T"
+            time.sleep(0.002)
+        return False
+
+    def outcome(self) -> Outcome:
+        """Wait for its end; one that does not end in time is killed and reported."""
+        data, deadline, how = b"", time.monotonic() + DEADLINE_SECONDS, "killed"
+        while select.select([self._pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not (read := os.read(self._pipe, 1 << 16)):
+                break
+            data += read
+        else:
+            self.signal(signal.SIGKILL)
+            how = "hung"
+        os.close(self._pipe)
+        os.waitpid(self.pid, 0)
+        return Outcome(**json.loads(data)) if data else Outcome(how, is_expected=how == "killed")
+
+
+def run(
+    task: Task | None,
+    phases: Sequence[str] = engine.PHASES,
+    armed: Armed | None = None,
+    kill_after: float | None = None,
+) -> Outcome:
+    """Run phases of a task in a child, and kill it some time after its start if that is wanted."""
+    child = Child(task, phases, armed)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        child.signal(signal.SIGKILL)
+    return child.outcome()
+
+
+def _work(task: Task | None, phases: Sequence[str], armed: Armed, pipe: int) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    points: Counter[str] = Counter()
+    crash_points.listener = _listener(points, armed.point)
+    outcome: dict[str, Any] = {"how": "done"}
+    try:
+        if task is None:
+            _, path, messages = phases
+            write_sample(Path(path), messages=int(messages))
+        else:
+            _prepare(armed)
+            with _system(armed.system):
+                results = [engine.run_phase(task, phase) for phase in phases]
+            outcome["from_checkpoint"] = [result.from_checkpoint for result in results]
+    except BaseException as error:  # noqa: BLE001 - the parent judges it
+        expected = isinstance(error, (EtlError, OSError, crash_points.CrashPointError))
+        code = error.exit_code if isinstance(error, EtlError) else 1
+        outcome = {"how": type(error).__name__, "message": str(error), "is_expected": expected, "exit_code": code}
+    os.write(pipe, json.dumps({**outcome, "points": points}).encode())
+
+
+def _prepare(armed: Armed) -> None:
+    if armed.lease is not None:
+        setattr(attempt, "LEASE_SECONDS", armed.lease)  # noqa: B010 - a constant, but not for the tests
+        setattr(attempt, "BEAT_SECONDS", armed.lease / 10)  # noqa: B010
+    if armed.bugs:
+        from tests.faults.planted_bugs import BUGS
+
+        for name in armed.bugs:
+            BUGS[name].plant()
+
+
+def _listener(points: Counter[str], point: tuple[str, str, int] | None) -> Callable[[str], None]:
+    if point is not None and point[1] == "stop":
+        act = _stop_at(point[0], point[2])
+    else:
+        act = crash_points.fail_at(*point) if point is not None else None
+
+    def listen(reached: str) -> None:
+        points[reached] += 1
+        if act is not None:
+            act(reached)
+
+    return listen
+
+
+def _stop_at(point: str, hit: int) -> Callable[[str], None]:
+    seen: Counter[str] = Counter()
+
+    def stop(reached: str) -> None:
+        seen[reached] += 1
+        if reached == point and seen[reached] == hit:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    return stop
+
+
+@contextlib.contextmanager
+def _system(fault: SystemFault | None) -> Generator[None]:
+    if fault is None:
+        yield
+        return
+    shim = ctypes.CDLL(None)
+    log = os.open(fault.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if fault.log else -1
+    shim.faults_arm(str(fault.folder).encode(), int(fault.action), fault.error, ctypes.c_long(fault.number), log)
+    try:
+        yield
+    finally:
+        shim.faults_arm(b"", 0, 0, ctypes.c_long(0), -1)

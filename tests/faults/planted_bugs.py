@@ -1,0 +1,240 @@
+"""T17, test the tester: bugs as others have made them. Every one of them must be caught by a case of the campaign."""
+
+# Private names are replaced here: that is what planting a bug is.
+# pyright: reportPrivateUsage=false, reportAttributeAccessIssue=false
+
+import contextlib
+import os
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from skype_assets.etl import crash_points, engine
+from skype_assets.etl.checkpoints import attempt, directory, parts, phase, state
+from skype_assets.etl.checkpoints.attempt import Attempt
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.phase import PhaseCheckpoint
+from skype_assets.etl.database import session
+from skype_assets.etl.database.loading import Loader
+from skype_assets.etl.phases import load, transform
+from tests.faults.cases import Case
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug, and where the campaign is expected to catch it: a test and what its cases begin with."""
+
+    title: str
+    plant: Callable[[], None]
+    test: str = ""
+    cases: Sequence[Case] = ()
+
+
+def _naive_save() -> None:
+    @contextlib.contextmanager
+    def create(self: Directory, name: str) -> Generator[Any]:
+        with self.file(name).open("wb") as stream:
+            yield stream
+
+    Directory.create = create
+
+
+def _no_fsync() -> None:
+    directory.os = _With(os, fsync=lambda descriptor: None)  # type: ignore[assignment]
+
+
+def _no_folder_fsync() -> None:
+    directory._sync_folder = lambda folder: None
+
+
+def _fsync_error_ignored() -> None:
+    def fsync(descriptor: int) -> None:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+
+    directory.os = _With(os, fsync=fsync)  # type: ignore[assignment]
+
+
+def _full_disk_swallowed() -> None:
+    put = Directory.put
+
+    def swallow(self: Directory, name: str, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            put(self, name, data)
+
+    Directory.put = swallow
+
+
+def _marker_first() -> None:
+    complete = PhaseCheckpoint.complete
+
+    def marked(self: PhaseCheckpoint, summary: state.PartRecord) -> None:
+        now = self.state
+        self._save(msgspec.structs.replace(now, status="complete", summary=summary))
+        crash_points.reached("phase checksums written")
+        self._save(now)
+        complete(self, summary)
+
+    PhaseCheckpoint.complete = marked
+
+
+def _recorded_before_written() -> None:
+    def write(folder: Directory, number: Any, epoch: int, tables: Any) -> dict[str, state.FileRecord]:
+        files = real(folder, number, epoch, tables)
+        for file in files.values():
+            with folder.file(file.name).open("r+b") as stream:  # the system has not written the end yet
+                stream.truncate(file.bytes // 2)
+        return files
+
+    real, parts.write = parts.write, write
+
+
+def _ledger_in_another_transaction() -> None:
+    @contextlib.contextmanager
+    def part(self: Loader, number: int, checksum: str, tables: Any, *, lock: str) -> Generator[None]:
+        with self.session.transaction():
+            self.check()
+            yield
+        crash_points.reached("part in ledger")
+        with self.session.transaction():
+            self._enter(number, checksum, tables)
+        crash_points.reached("part committed")
+
+    Loader._part = part
+
+
+def _ledger_first() -> None:
+    @contextlib.contextmanager
+    def part(self: Loader, number: int, checksum: str, tables: Any, *, lock: str) -> Generator[None]:
+        with self.session.transaction():
+            self._enter(number, checksum, tables)
+        crash_points.reached("part in ledger")
+        with self.session.transaction():
+            self.check()
+            yield
+        crash_points.reached("part committed")
+
+    Loader._part = part
+
+
+def _lost_commit_taken_for_done() -> None:
+    def once(url: str, action: Callable[[session.Session], Any]) -> Any:
+        with session.Session(url) as opened:
+            try:
+                return action(opened)
+            except session.Rejected as error:
+                if "commit" not in str(error):
+                    raise
+
+    load.repeatedly = once
+
+
+def _no_epoch_check() -> None:
+    Attempt._check = lambda self: None
+
+
+def _no_epoch_in_the_database() -> None:
+    Loader.check = lambda self: None
+
+
+def _no_epoch_in_names() -> None:
+    real = parts.write
+    parts.write = lambda folder, number, epoch, tables: real(folder, number, 1, tables)
+
+
+def _nobody_is_alive() -> None:
+    attempt.is_alive = lambda owner: False
+
+
+def _checksums_of_parts_skipped() -> None:
+    def read(folder: Any, record: state.FileRecord) -> Any:
+        return parts.pq.ParquetFile(folder / record.name)
+
+    parts.read = read
+    phase.damaged_file = engine.damaged_file = lambda folder, part: None
+
+
+def _checksum_of_the_state_skipped() -> None:
+    state.decode = lambda data, where: msgspec.json.decode(
+        msgspec.json.decode(data, type=state._Sealed).state, type=state.PhaseState
+    )
+
+
+def _source_hash_ignored() -> None:
+    engine._IDENTITY = ("task_id",)
+    engine._inputs = lambda of: {"code_version": of.version, **dict.fromkeys(of.inputs(), "")}
+    engine.ETLContext._refuse_other_than = lambda self, source: None
+
+
+def _identity_from_hash() -> None:
+    transform.export_id_for = lambda sha256: f"{hash(sha256) & (2**64 - 1):016x}"
+
+
+def _message_lost() -> None:
+    real = transform._joined
+
+    def joined(made: Any, name: str) -> Any:
+        rows = real(made, name)
+        return rows.slice(1) if name == "messages" else rows
+
+    transform._joined = joined
+    transform._balance = lambda *account: None
+
+
+def _short_pauses() -> None:
+    session.PAUSES = (0.05, 0.1)
+
+
+class _With:
+    """A module with some other functions."""
+
+    def __init__(self, module: Any, **others: Any) -> None:
+        self._module = module
+        self.__dict__.update(others)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
+_COUNT = ("transform", 0)
+BUGS: dict[str, Bug] = {
+    "naive save": Bug("files are written in place", _naive_save, "T3", [_COUNT]),
+    "no fsync": Bug("nothing is synchronised", _no_fsync, "T3", [_COUNT]),
+    "no folder fsync": Bug("folders are not synchronised", _no_folder_fsync, "T3", [_COUNT]),
+    "fsync error ignored": Bug("a failed fsync is ignored", _fsync_error_ignored, "T3", [("fsync of a part",)]),
+    "full disk swallowed": Bug("errors of a save are swallowed", _full_disk_swallowed, "T3", [("write of a state",)]),
+    "marker first": Bug(
+        "complete before it is", _marker_first, "T2", [("extract", "phase checksums written", "kill", 1, False)]
+    ),
+    "recorded before written": Bug(
+        "a part is recorded before its bytes are there", _recorded_before_written, "T2",
+        [("transform", "part recorded", "kill", 2, False)],
+    ),
+    "ledger in another transaction": Bug(
+        "rows, then the ledger", _ledger_in_another_transaction, "T2", [("load", "part in ledger", "kill", 2, False)]
+    ),
+    "ledger first": Bug("the ledger, then rows", _ledger_first, "T2", [("load", "part in ledger", "kill", 2, False)]),
+    "lost COMMIT": Bug(
+        "a COMMIT without an answer is taken for done", _lost_commit_taken_for_done, "T6",
+        [("cut", "before", number) for number in range(4, 14)],
+    ),
+    "no epoch check": Bug("no comparison of epochs", _no_epoch_check, "T7", [("woken", "transform", "part done", 1)]),
+    "no epoch in the database": Bug("none in the database", _no_epoch_in_the_database, "T7", [("raced",)]),
+    "no epoch in names": Bug(
+        "attempts share file names", _no_epoch_in_names, "T7", [("woken", "transform", "phase claimed", 1)]
+    ),
+    "nobody is alive": Bug("a living owner is taken over", _nobody_is_alive, "T7", [("crowd", 4)]),
+    "part checksums skipped": Bug(
+        "parts are not verified", _checksums_of_parts_skipped, "T5",
+        [("part", phase, "bit flipped", seed) for seed in range(4) for phase in ("transform", "extract")],
+    ),
+    "state checksum skipped": Bug(
+        "states are not verified", _checksum_of_the_state_skipped, "T5", [("tampered", "transform", "status", 0)]
+    ),
+    "source hash ignored": Bug("another export goes on", _source_hash_ignored, "T9", [("changed", 0)]),
+    "identity from hash()": Bug("ids depend on the process", _identity_from_hash, "T13", [(1, 0, 30, 1)]),
+    "message lost": Bug("a message of every part is lost", _message_lost, "T1", [("transform", 1, 8)]),
+    "short pauses": Bug("no bug: the tests do not want to wait", _short_pauses),
+}  # fmt: skip

@@ -1,0 +1,81 @@
+"""The quick campaign: a sample of every test, each in a process of its own; ``make faults`` does the rest."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skype_assets.etl.crash_points import POINTS
+
+MOST_SECONDS = 400
+PLANTED = 12
+
+Results = dict[str, Any]
+Campaign = Callable[[str], Results]
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Campaign:
+    """Runs one test of the quick campaign."""
+
+    def run(test: str) -> Results:
+        found = tmp_path / "results.json"
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults", "--quick", "--only", test, "--json", found],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=MOST_SECONDS,
+            check=False,
+        )
+        assert found.exists(), done.stdout + done.stderr
+        results: Results = json.loads(found.read_text())[test]
+        assert results["wrong"] == []
+        assert results["faults"] > 0
+        return results
+
+    return run
+
+
+def test_t1_a_run_that_was_killed_at_any_instant_ends_like_an_uninterrupted_one(campaign: Campaign) -> None:
+    campaign("T1")
+
+
+def test_t2_every_crash_point_is_reached_and_none_of_them_does_harm(campaign: Campaign) -> None:
+    assert set(campaign("T2")["points"]) == set(POINTS)
+
+
+def test_t3_whatever_call_to_the_system_fails_a_save_leaves_the_old_or_the_new_state(campaign: Campaign) -> None:
+    campaign("T3")
+
+
+def test_t5_damaged_checkpoints_are_made_again_or_refused_and_never_loaded(campaign: Campaign) -> None:
+    campaign("T5")
+
+
+def test_t6_a_server_that_goes_away_leaves_whole_parts_and_doubles_nothing(campaign: Campaign) -> None:
+    campaign("T6")
+
+
+def test_t7_one_attempt_wins_and_the_one_that_wakes_up_changes_nothing(campaign: Campaign) -> None:
+    campaign("T7")
+
+
+def test_t8_a_full_disk_costs_nothing_but_time(campaign: Campaign) -> None:
+    campaign("T8")
+
+
+def test_t9_a_damaged_export_is_refused_or_accounted_for_to_the_last_object(campaign: Campaign) -> None:
+    campaign("T9")
+
+
+def test_t13_the_surroundings_do_not_show_in_the_database(campaign: Campaign) -> None:
+    campaign("T13")
+
+
+def test_t17_the_campaign_catches_every_planted_bug(campaign: Campaign) -> None:
+    assert len(campaign("T17")["points"]) >= PLANTED
