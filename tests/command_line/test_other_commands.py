@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from skype_assets.etl.database.url import without_password
 from skype_assets.etl.sample import write_sample
 from tests.command_line.conftest import Invoke, Start
 
@@ -40,7 +41,7 @@ def test_psql_opens_the_database_with_the_password_out_of_sight(
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     command, database = out.splitlines()
-    assert "psql --dbname=postgresql://tester@127.0.0.1" in command
+    assert f"psql --dbname={without_password(tcp_postgres_url)}" in command
     assert database == tcp_postgres_url.rsplit("/", 1)[1]
 
 
