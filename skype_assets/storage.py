@@ -71,7 +71,7 @@ class PostgresStorage(DagsterPostgresStorage):
             engine = create_pg_engine(self.postgres_url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=20)
             event.listen(engine, "checkin", _note_time)
             event.listen(engine, "checkout", _replace_if_dead)
-            part._engine = engine  # type: ignore[attr-defined]
+            part._engine = engine  # pyright: ignore[reportAttributeAccessIssue] - of the PostgreSQL classes
 
 
 def _note_time(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

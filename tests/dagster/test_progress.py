@@ -29,7 +29,7 @@ class Step:
 
 def _watch(words: list[Progress], seconds_between: float) -> list[dict[str, Any]]:
     step, now = Step(), [0.0]
-    observations = Observations(step, lambda: now[0])  # type: ignore[arg-type]
+    observations = Observations(step, lambda: now[0])  # pyright: ignore[reportArgumentType]
     for word in words:
         observations(word)
         now[0] += seconds_between

@@ -131,7 +131,9 @@ def test_the_instance_runs_one_export_at_a_time_repeats_only_crashes_and_sends_n
 ) -> None:
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres_url)
     with _instance(project) as instance:
-        (limit,) = instance.get_concurrency_config().run_queue_config.tag_concurrency_limits  # type: ignore[union-attr]
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        (limit,) = queue.tag_concurrency_limits
         assert limit == {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
         assert instance.run_retries_enabled
         assert instance.run_retries_retry_on_asset_or_op_failure is False

@@ -42,7 +42,7 @@ def _naive_save() -> None:
 
 
 def _no_fsync() -> None:
-    directory.os = _With(os, fsync=lambda descriptor: None)  # type: ignore[assignment]
+    directory.os = _With(os, fsync=lambda descriptor: None)
 
 
 def _no_folder_fsync() -> None:
@@ -54,7 +54,7 @@ def _fsync_error_ignored() -> None:
         with contextlib.suppress(OSError):
             os.fsync(descriptor)
 
-    directory.os = _With(os, fsync=fsync)  # type: ignore[assignment]
+    directory.os = _With(os, fsync=fsync)
 
 
 def _full_disk_swallowed() -> None:
