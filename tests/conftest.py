@@ -171,7 +171,10 @@ def _fresh_database(server_url: str) -> Generator[str, None, None]:
     try:
         yield from_config({**parse_dsn(server_url), "dbname": name})
     finally:
-        _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+        # Not WITH (FORCE), which may not end an autovacuum worker: a plain DROP sends it away and waits for the others.
+        own = f"FROM pg_stat_activity WHERE datname = '{name}' AND usename = current_user"
+        _execute(server_url, f"SELECT pg_terminate_backend(pid) {own}")
+        _execute(server_url, f"DROP DATABASE {name}")
 
 
 def _execute(url: str, statement: str) -> None:
