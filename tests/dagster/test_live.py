@@ -8,6 +8,8 @@ from skype_assets.etl.sample import write_sample
 from skype_assets.registration import register
 from tests.dagster.live import dev
 
+MALFORMED = ["../x", "/etc", "..%2f", "a/b", "a" * 300]
+
 
 def test_a_terminated_run_stops_within_seconds_and_goes_on_from_failure(workspace: Path, postgres_url: str) -> None:
     write_sample(workspace / "ann.tar", messages=60_000, seed=7)
@@ -31,3 +33,13 @@ def test_a_terminated_run_stops_within_seconds_and_goes_on_from_failure(workspac
         seen, loaded, status = session.rows("SELECT messages_seen, messages_loaded, status FROM skype.exports")[0]
     assert (seen, status) == (60_000, "complete")
     assert loaded > 50_000
+
+
+def test_a_partition_key_that_is_no_task_id_reaches_no_file_through_graphql(workspace: Path) -> None:
+    with dev(workspace, {"SKYPE_INBOX": "off"}) as running:
+        outside = sorted(workspace.parent.iterdir())
+        runs = [running.launch(key) for key in MALFORMED]
+        assert [running.ended(run)["status"] for run in runs] == ["FAILURE"] * len(MALFORMED)
+        assert [running.run(run)["stepStats"][0]["stepKey"] for run in runs] == ["raw_export"] * len(MALFORMED)
+        assert not (workspace / "output").exists()
+        assert sorted(workspace.parent.iterdir()) == outside
