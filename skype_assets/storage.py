@@ -20,7 +20,7 @@ from dagster._config.config_schema import UserConfigSchema
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -65,13 +65,33 @@ class PostgresStorage(DagsterPostgresStorage):
         return storage
 
     def _keep_connections(self) -> None:
-        # Dagster opens a connection for every statement outside of its web server: 125 for one small run, which was
-        # a third of its time.
         for part in (self.run_storage, self.event_log_storage, self.schedule_storage):
-            engine = create_pg_engine(self.postgres_url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=20)
-            event.listen(engine, "checkin", _note_time)
-            event.listen(engine, "checkout", _replace_if_dead)
-            part._engine = engine  # pyright: ignore[reportAttributeAccessIssue] - of the PostgreSQL classes
+            part._engine = _engine(self.postgres_url)  # pyright: ignore[reportAttributeAccessIssue] - of the PostgreSQL classes
+
+
+_engines: dict[str, Engine] = {}
+
+
+def _engine(url: str) -> Engine:
+    """The connections of this process to a database.
+
+    Dagster opens one for every statement outside of its web server: 125 for one small run, which was a third of its
+    time. Kept by an instance they would add up, for a code server makes one for every tick of a sensor.
+    """
+    if url not in _engines:
+        engine = create_pg_engine(url, isolation_level="AUTOCOMMIT", pool_size=3, max_overflow=20)
+        event.listen(engine, "checkin", _note_time)
+        event.listen(engine, "checkout", _replace_if_dead)
+        _engines[url] = engine
+    return _engines[url]
+
+
+def _leave_connections_to_the_parent() -> None:
+    for engine in _engines.values():
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_leave_connections_to_the_parent)
 
 
 def _note_time(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

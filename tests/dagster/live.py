@@ -108,6 +108,8 @@ def dev(folder: Path, environment: Mapping[str, str]) -> Generator[Dev]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # What runs in the background of a script ignores Ctrl-C, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     running = Dev(f"http://127.0.0.1:{port}", log, psutil.Process(process.pid))
     try:

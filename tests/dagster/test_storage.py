@@ -119,6 +119,30 @@ def test_connections_are_kept_and_one_that_the_server_ended_is_not_noticed(
         assert list(instance.get_runs()) == []
 
 
+def test_instances_of_a_process_share_their_connections_and_leave_them_to_it_when_it_forks(
+    project: Path, tcp_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", tcp_postgres_url)
+    sessions = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with closing(psycopg2.connect(tcp_postgres_url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        for _ in range(5):  # one for every tick of a sensor
+            with _instance(project) as instance:
+                instance.get_runs()
+                instance.get_dynamic_partitions("skype_exports")
+        cursor.execute(sessions)
+        kept = cursor.fetchall()
+        assert 1 <= len(kept) <= 3
+        with _instance(project) as instance:
+            child = os.fork()
+            if not child:
+                os._exit(len(instance.get_dynamic_partitions("skype_exports")))
+            assert os.waitpid(child, 0) == (child, 0)
+            assert instance.get_dynamic_partitions("skype_exports") == []
+        cursor.execute(sessions)
+        assert cursor.fetchall() == kept
+
+
 def test_the_url_may_also_stand_in_the_configuration_in_any_spelling(project: Path, postgres_url: str) -> None:
     for spelling in ("postgres", "postgresql", "postgresql+psycopg2"):
         url = postgres_url.replace("postgresql", spelling, 1)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from skype_assets.etl import engine
 from skype_assets.etl.crash_points import FAULTS, POINTS
 from tests.faults.cases import Case, Report, Size, Test
-from tests.faults.checks import after_a_fault, resumed
+from tests.faults.checks import after_a_fault, after_success, resumed
 from tests.faults.children import Armed, run
 from tests.faults.world import Place, World
 
 # How long a phase takes is measured in each place, by its own kills: one that came too late lets the next come earlier.
 _FIRST_GUESS = {"extract": 0.15, "transform": 0.4, "load": 1.0}
+_SHORTEST = 0.005
 _MOST_KILLS = 5
 _OTHER_PARTS = 45
 
@@ -33,19 +34,22 @@ def _kill_cases(world: World, size: Size, seed: int) -> Sequence[Case]:
 def _kill(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
     phase, kills, seed = case
     rng, report = random.Random(seed), Report()
+    longest, resuming = _FIRST_GUESS[phase], False
     place.begin(phase)
-    longest = _FIRST_GUESS[phase]
     while report.faults < kills:
         outcome = run(place.task(), (phase,), Armed(bugs=bugs), kill_after=rng.uniform(0, longest))
+        if outcome.how == "done":  # the kill came too late
+            if resuming:
+                report.wrong += after_success(place, outcome, phase)
+            else:
+                longest = max(longest / 2, _SHORTEST)
+            place.begin(phase)
+            resuming = False
+            continue
         if outcome.how == "killed":
             report.faults += 1
             report.points.add(f"{phase} {rng.random():.12f}")
-        elif outcome.how == "done" and (report.faults or longest < 0.005):
-            break  # the resume was faster than the kill
-        elif outcome.how == "done":
-            longest /= 2
-            place.begin(phase)
-            continue
+        resuming = True
         report.wrong += after_a_fault(place, outcome)
     to_the_end = seed % 8 == 0
     report.wrong += resumed(place, bugs, "load" if to_the_end else phase, twice=to_the_end)
