@@ -194,15 +194,20 @@ def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
 
 
 def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None:
-    """The phase's tables if they are complete and are what the phase would make."""
+    """The phase's tables if they are complete, whole, and what the phase would make."""
     inputs = _inputs(phase)
     if state.inputs != inputs:
         changed = sorted(name for name in inputs if inputs[name] != state.inputs.get(name))
         logger.warning("%s is done anew: changed since its checkpoint: %s", phase.name, ", ".join(changed))
         return None
-    tables = open_complete(task.folder.folder(phase.asset), phase.schemas)
+    folder = task.folder.folder(phase.asset)
+    tables = open_complete(folder, phase.schemas)
     if tables is None:
         return None
+    # Nobody might read them in this run, and yet they are all that is left of an export that is not at hand.
+    for record in state.records:
+        if path := damaged_file(folder, record):
+            raise CheckpointDamaged(f"{path} is damaged; resume makes the part again")
     with phase.open(task.folder) as opened:
         confirmed = len(opened.confirmed(state.parts))
     if confirmed < len(state.parts):

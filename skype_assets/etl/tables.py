@@ -8,6 +8,7 @@ Section numbers in the column texts are those of the export format reference (``
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import pyarrow as pa
@@ -45,7 +46,7 @@ class Table:
     meaning: str
     parent: str | None = None
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema; key columns and required ones are not nullable."""
         return pa.schema(

@@ -9,7 +9,7 @@ import pyarrow as pa
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.rows.messages import MESSAGE_TABLES
+from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
 from skype_assets.etl.tables import TABLES
 
 OWNER, CONVERSATION = "8:live:mara.ostrow", "8:tbrannock"

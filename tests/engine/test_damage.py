@@ -61,6 +61,22 @@ def test_a_damaged_part_of_a_finished_phase_is_named_when_it_is_read(damage: Dam
     assert found.value.exit_code == 4
 
 
+@pytest.mark.parametrize("phase", ["extract", "transform", "load"])
+def test_a_damaged_part_that_nothing_reads_is_found_and_made_again(
+    phase: str, copied: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    [damaged] = (path for path in copied.folder.folder(ASSETS[phase]).path.glob("*-00000-*"))
+    whole = damaged.read_bytes()
+    _flip(damaged)
+    results = engine.run(copied)
+    assert str(damaged) in caplog.text
+    assert [result.from_checkpoint for result in results if result.phase == phase] == [False]
+    state_after = state.read(copied.folder.folder(ASSETS[phase]))
+    assert state_after
+    made_again = [copied.folder.folder(ASSETS[phase]).file(f.name) for f in state_after.parts[0].files.values()]
+    assert [path.read_bytes() for path in made_again] == [whole]
+
+
 @pytest.mark.parametrize("damage", [_flip, Path.unlink])
 def test_a_damaged_part_of_a_finished_phase_is_made_again_and_never_loaded(
     damage: Damage, copied: Task, finished: Task, caplog: pytest.LogCaptureFixture

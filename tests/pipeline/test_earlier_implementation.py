@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tarfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from skype_assets.etl.checkpoints.phase import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import CheckpointMismatch, NotConserved, PhaseFailed, UsageError
 from skype_assets.etl.phases import KINDS, PHASES, transform
-from skype_assets.etl.rows.messages import MessageRows
+from skype_assets.etl.rows.message_tables import MessageRows
 from skype_assets.etl.sample import write_sample
 from tests.engine.conftest import NewDatabase
 from tests.engine.database_content import digests, query
@@ -219,8 +220,8 @@ def test_it_reported_success_and_no_errors_with_3_of_500_messages_loaded(
     """A planted bug: of every batch only three messages become rows."""
     rows_of = transform.message_rows
 
-    def lossy(batch: pa.RecordBatch, *arguments: Any) -> MessageRows:
-        return rows_of(batch.slice(0, 3), *arguments)
+    def lossy(batches: Iterable[pa.RecordBatch], *arguments: Any) -> Iterator[MessageRows]:
+        return rows_of((batch.slice(0, 3) for batch in batches), *arguments)
 
     monkeypatch.setattr(transform, "message_rows", lossy)
     with pytest.raises(PhaseFailed) as failed:

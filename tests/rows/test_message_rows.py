@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from skype_assets.etl.raw_tables import MESSAGES
-from skype_assets.etl.rows.messages import Export, MessageRows, message_rows
+from skype_assets.etl.rows.message_tables import Export, MessageRows
+from skype_assets.etl.rows.messages import message_rows
 
 MESSAGE = {
     "id": "1730829901774",
@@ -22,7 +23,7 @@ MESSAGE = {
 FED = ("messages", "attachments", "links", "mentions", "reactions", "edit_marks")
 
 
-def _rows(*objects: Any) -> MessageRows:
+def _rows(*objects: Any) -> list[MessageRows]:
     raw = [json.dumps(found).encode() for found in objects]
     columns: dict[str, list[Any]] = {
         "conversation_index": [0] * len(raw),
@@ -35,21 +36,28 @@ def _rows(*objects: Any) -> MessageRows:
         "messagetype": [None] * len(raw),
         "raw": raw,
     }
-    return message_rows(pa.RecordBatch.from_pydict(columns, MESSAGES), Export("e", "8:live:mara.ostrow", "m", {}))
+    batch = pa.RecordBatch.from_pydict(columns, MESSAGES)
+    return list(message_rows([batch], Export("e", "8:live:mara.ostrow", "m", {}), 100))
+
+
+def _joined(rows: list[MessageRows], name: str) -> pa.Table:
+    return pa.concat_tables([one.tables[name] for one in rows])
 
 
 @pytest.mark.parametrize("left_out", [[0], [2_000], [0, 2_000], [0, 1_000, 2_000]])
 def test_what_hangs_on_a_message_goes_with_it(left_out: list[int]) -> None:
     rows = _rows(MESSAGE, {**MESSAGE, "id": "2", "content": "plain", "properties": None}, MESSAGE, None)
-    kept = rows.without(pa.array(left_out, pa.int64())).tables
+    kept = [one.without(pa.array(left_out, pa.int64())) for one in rows]
     copies = 2 - len({0, 2_000}.intersection(left_out))
-    assert kept["messages"]["source_offset"].to_pylist() == [n for n in (0, 1_000, 2_000) if n not in left_out]
-    assert [kept[name].num_rows for name in ("links", "mentions", "reactions", "edit_marks")] == [copies] * 4
-    assert kept["attachments"].num_rows == copies + (1_000 not in left_out)
-    assert kept["rejects"].num_rows == 1
+    offsets = _joined(kept, "messages")["source_offset"].to_pylist()
+    assert sorted(offsets) == [n for n in (0, 1_000, 2_000) if n not in left_out]
+    fed = ("links", "mentions", "reactions", "edit_marks")
+    assert [_joined(kept, name).num_rows for name in fed] == [copies] * 4
+    assert _joined(kept, "attachments").num_rows == copies + (1_000 not in left_out)
+    assert _joined(kept, "rejects").num_rows == 1
 
 
 def test_nothing_is_left_out_of_a_batch_that_has_none_of_the_messages() -> None:
     rows = _rows(MESSAGE, MESSAGE)
-    assert [rows.tables[name].num_rows for name in FED] == [2] * len(FED)
-    assert rows.without(pa.array([7], pa.int64())) is rows
+    assert [_joined(rows, name).num_rows for name in FED] == [2] * len(FED)
+    assert all(one.without(pa.array([7], pa.int64())) is one for one in rows)

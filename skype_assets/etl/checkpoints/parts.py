@@ -52,6 +52,7 @@ def write(folder: Directory, number: int | str, epoch: int, tables: Mapping[str,
                 use_dictionary=repeating,  # pyright: ignore[reportArgumentType] - its stub knows only bool
                 write_statistics=False,
                 row_group_size=ROW_GROUP_ROWS,
+                write_batch_size=ROW_GROUP_ROWS,
                 store_schema=True,
             )
         files[table] = FileRecord(name=name, rows=rows.num_rows, bytes=sink.written, sha256=sink.digest.hexdigest())

@@ -17,11 +17,19 @@ from skype_assets.etl.content.times import milliseconds_or_seconds
 
 _NAMES: Final = frozenset({"eventtime", "initiator", "target", "id", "role", "value"})
 _SWITCHES: Final = frozenset({"history_disclosed", "joining_enabled", "moderation_changed"})
+WITH_VALUE: Final = _SWITCHES | {"topic_changed", "picture_changed", "role_changed"}
+"""Events that say more than who, whom and when."""
 
 
 def thread_activity(event: str) -> Parser:
     """Return the parser of the ``ThreadActivity`` type that tells of an event."""
     return partial(_parse, event)
+
+
+def event_of(parser: Parser) -> str:
+    """Return the event that a parser of ``thread_activity`` tells of."""
+    assert isinstance(parser, partial)
+    return parser.args[0]
 
 
 def _parse(event: str, content: str, properties: Mapping[str, Any]) -> Content:

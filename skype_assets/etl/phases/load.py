@@ -28,9 +28,10 @@ from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Session, repeatedly
 from skype_assets.etl.database.url import database_url
 from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
+from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.rows.edits import with_edits
-from skype_assets.etl.rows.messages import MESSAGE_TABLES, table_from_rows
+from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
 from skype_assets.etl.rows.old_quotes import with_quoted
 from skype_assets.etl.task import Task
 

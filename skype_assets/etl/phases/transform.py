@@ -30,20 +30,14 @@ from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
 from skype_assets.etl.rows import conversations as conversation_rows
+from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_value
 from skype_assets.etl.rows.duplicates import DUPLICATES, copies_in_other_parts, lesser_copies, without
 from skype_assets.etl.rows.edits import EDITS
 from skype_assets.etl.rows.edits import edits as find_edits
 from skype_assets.etl.rows.media import media_files, stored_objects
-from skype_assets.etl.rows.messages import (
-    EDIT_MARKS,
-    MESSAGE_TABLES,
-    RAW_COLUMNS,
-    Export,
-    MessageRows,
-    message_rows,
-    table_from_rows,
-)
+from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, RAW_COLUMNS, Export, MessageRows
+from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUOTED, quoted
 from skype_assets.etl.rows.people import People
 from skype_assets.etl.tables import TABLES
@@ -152,7 +146,8 @@ class _OpenTransform:
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """What needs more than one part; see the module's docstring."""
         duplicates = copies_in_other_parts(
-            {part.number: partial(self._read, part, "messages") for part in done if "messages" in part.files}
+            {part.number: partial(self._read, part, "messages") for part in done if "messages" in part.files},
+            sum(part.files["messages"].rows for part in done if "messages" in part.files),
         )
         edits = find_edits(self._of_parts(done, "edit_marks", EDIT_MARKS.names, duplicates))
         people = self._people(done, duplicates)
@@ -288,10 +283,7 @@ class _MessagesPart:
     def __call__(self) -> PartRecord:
         began = time.monotonic()
         seen: Counter[str] = Counter()
-        made: list[MessageRows] = []
-        for batch in self._batches():
-            seen.update(_by_conversation(batch))
-            made.append(message_rows(batch, self.export))
+        made = list(message_rows(self._batches(seen), self.export, self.batch_size))
         copies = lesser_copies(_joined(made, "messages"))
         if copies.num_rows:
             made = [rows.without(copies["source_offset"]) for rows in made]
@@ -306,10 +298,13 @@ class _MessagesPart:
             self.raw.number, tables, began=began, progress=self.progress, counts=counts, cursor=self.raw.checksum
         )
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches(self, seen: Counter[str]) -> Iterator[pa.RecordBatch]:
+        """The raw messages; ``seen`` counts them by conversation."""
         if "messages" in self.raw.files:
             file = parts.read(self.raw_folder, self.raw.files["messages"])
-            yield from file.iter_batches(self.batch_size, columns=list(RAW_COLUMNS), use_threads=False)
+            for batch in file.iter_batches(self.batch_size, columns=list(RAW_COLUMNS), use_threads=False):
+                seen.update(_by_conversation(batch))
+                yield batch
 
 
 def _by_conversation(raw: pa.RecordBatch) -> Counter[str]:

@@ -9,8 +9,8 @@ import pyarrow as pa
 from skype_assets.etl.content.cleaning import clean_json
 from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.names import conversation_key, conversation_kind, members, plain_name
+from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_text, json_value
-from skype_assets.etl.rows.messages import table_from_rows
 from skype_assets.etl.rows.people import Activity, People
 from skype_assets.etl.tables import CONVERSATIONS, PARTICIPANTS
 

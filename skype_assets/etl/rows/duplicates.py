@@ -31,6 +31,7 @@ KEY: Final = ["conversation_id", "message_id"]
 
 _COPY: Final = [*KEY, "version", "raw_sha256"]
 _SLICE: Final = 4_000_000
+_LONGEST_NUMBER: Final = 19
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
 Part = Callable[[list[str]], pa.Table]
@@ -44,14 +45,13 @@ def lesser_copies(messages: pa.Table) -> pa.Table:
     copies: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row, key in enumerate(zip(*(found[name].to_pylist() for name in KEY), strict=True)):
         copies[key].append(row)
-    ranks = _ranks(found)
-    lesser = [row for rows in copies.values() for row in sorted(rows, key=lambda row: (ranks[row], -row))[:-1]]
+    ranks, offsets = _ranks(found), found["source_offset"].to_pylist()
+    lesser = [row for rows in copies.values() for row in sorted(rows, key=lambda row: (ranks[row], -offsets[row]))[:-1]]
     return found.select(["conversation_id", "source_offset"]).take(pa.array(lesser, pa.int64()))
 
 
-def copies_in_other_parts(parts: Mapping[int, Part]) -> pa.Table:
-    """The ``DUPLICATES`` of an export, given readers of its parts' messages."""
-    total = sum(parts[number](["message_id"]).num_rows for number in parts)
+def copies_in_other_parts(parts: Mapping[int, Part], total: int) -> pa.Table:
+    """The ``DUPLICATES`` of an export, given readers of its parts' messages, and how many these are in total."""
     slices = max(1, -(-total // _SLICE))
     best: dict[tuple[str, str], list[tuple[tuple[int, bytes], int]]] = defaultdict(list)
     for number in range(slices):
@@ -119,7 +119,7 @@ def _hashes(messages: pa.Table) -> np.ndarray:
         conversations = conversations.combine_chunks()
     by_conversation = np.array([_hash(c) for c in conversations.dictionary.to_pylist()], np.uint64)
     ids = messages["message_id"].combine_chunks()
-    numeric = pc.match_substring_regex(ids, r"^[1-9][0-9]{0,17}$")
+    numeric = pc.and_(pc.ascii_is_decimal(ids), pc.less(pc.binary_length(ids), _LONGEST_NUMBER))
     numbers = pc.if_else(numeric, ids, "0").cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.uint64)
     for row in np.flatnonzero(~numeric.to_numpy(zero_copy_only=False)):
         numbers[row] = _hash(ids[row].as_py())

@@ -8,15 +8,16 @@ the others are its copies; all are kept, and one is counted.
 # pyright: reportAttributeAccessIssue=false
 
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.duplicates import KEY, message_keys, places_of
-from skype_assets.etl.rows.messages import table_from_rows
+from skype_assets.etl.rows.message_tables import EDIT_MARKS
 from skype_assets.etl.tables import INSTANT
 
 EDITS: Final = pa.schema(
@@ -32,21 +33,31 @@ EDITS: Final = pa.schema(
 """The rows of messages that stand more than once: ``edit_of`` is null on the original."""
 
 
+class _Copy(NamedTuple):
+    """One of the rows of a message: its part and id, when it was sent and edited."""
+
+    part: int
+    message_id: str
+    sent_at: int | None
+    edited_at: int | None
+
+
 def edits(marks: Mapping[int, pa.Table]) -> pa.Table:
     """Find the ``EDITS`` of an export in the ``EDIT_MARKS`` of its parts."""
-    groups: dict[tuple[str, str | None, int], list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    groups: dict[tuple[str, str | None, int], list[_Copy]] = defaultdict(list)
     for part, table in marks.items():
-        for mark in table.to_pylist():
-            groups[mark["conversation_id"], mark["sender_id"], mark["original_sent_at"]].append((part, mark))
+        columns = (table[name].to_pylist() for name in EDIT_MARKS.names)
+        for conversation_id, message_id, sender_id, original_sent_at, sent_at, edited_at in zip(*columns, strict=True):
+            groups[conversation_id, sender_id, original_sent_at].append(_Copy(part, message_id, sent_at, edited_at))
     rows: list[tuple[Any, ...]] = []
-    for (conversation_id, sender_id, _), members in groups.items():
-        if len(members) == 1:
+    for (conversation_id, sender_id, _), copies in groups.items():
+        if len(copies) == 1:
             continue
-        original = _smallest([mark["message_id"] for _, mark in members])
-        edited_at = _latest(members, "edited_at") or _latest(members, "sent_at")
-        for part, mark in members:
-            edit_of = None if mark["message_id"] == original else original
-            rows.append((part, conversation_id, mark["message_id"], sender_id, edit_of, edited_at))
+        original = _smallest([copy.message_id for copy in copies])
+        edited_at = _latest(copy.edited_at for copy in copies) or _latest(copy.sent_at for copy in copies)
+        for copy in copies:
+            edit_of = None if copy.message_id == original else original
+            rows.append((copy.part, conversation_id, copy.message_id, sender_id, edit_of, edited_at))
     return table_from_rows(EDITS, sorted(rows, key=lambda row: row[:3]))
 
 
@@ -73,5 +84,5 @@ def _smallest(message_ids: list[str]) -> str:
     return min(message_ids, key=int) if numeric else min(message_ids)
 
 
-def _latest(members: list[tuple[int, dict[str, Any]]], column: str) -> int | None:
-    return max((mark[column] for _, mark in members if mark[column] is not None), default=None)
+def _latest(instants: Iterable[int | None]) -> int | None:
+    return max((instant for instant in instants if instant is not None), default=None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -18,6 +18,9 @@ class StoredObject:
     member: str | None
     file_name: str | None
     mime_type: str | None
+
+
+NOTHING_STORED: Final = StoredObject(None, None, None)
 
 
 def media_files(media: pa.Table, owner_id: str) -> pa.Table:

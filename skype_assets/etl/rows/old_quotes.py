@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skype_assets.etl.rows.messages import table_from_rows
+from skype_assets.etl.rows.arrays import table_from_rows
 
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false

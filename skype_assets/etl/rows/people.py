@@ -77,11 +77,11 @@ class People:
 
     def leave_out_copies(self, edits: pa.Table) -> None:
         """Count messages that an edit left several rows of once; ``edits`` is of ``EDITS``."""
-        for row in edits.to_pylist():
-            if row["edit_of"] is not None:
-                self.conversations[row["conversation_id"]].count -= 1
-                if row["sender_id"] is not None:
-                    self.senders[row["conversation_id"], row["sender_id"]].count -= 1
+        copies = edits.filter(edits["edit_of"].is_valid()).group_by(["conversation_id", "sender_id"], use_threads=False)
+        for row in copies.aggregate([([], "count_all")]).to_pylist():
+            self.conversations[row["conversation_id"]].count -= row["count_all"]
+            if row["sender_id"] is not None:
+                self.senders[row["conversation_id"], row["sender_id"]].count -= row["count_all"]
 
     def name(self, conversation_id: str, user_id: str) -> str | None:
         """What a person is called in a conversation: as sender, else as named by a call."""
@@ -98,7 +98,8 @@ class People:
             named = table.filter(pc.and_(pc.equal(table[id_column], owner_id), table[name_column].is_valid()))
             if named.num_rows:
                 keys = ["conversation_id", "message_id"]
-                joined = named.join(messages.select([*keys, "sent_at"]), keys, use_threads=False)
+                near = pc.is_in(messages["message_id"], value_set=named["message_id"].combine_chunks())
+                joined = named.join(messages.select([*keys, "sent_at"]).filter(near), keys, use_threads=False)
                 for row in joined.to_pylist():
                     place = (row["sent_at"] or _LONG_AGO, row["conversation_id"], row["message_id"], -row["ordinal"])
                     candidate = (place, row[name_column])

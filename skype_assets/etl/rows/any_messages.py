@@ -1,0 +1,289 @@
+"""Rows of ``messages`` and of the tables below it, from raw message objects of any shape: the general reader."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from skype_assets.etl.content.cleaning import clean_json
+from skype_assets.etl.content.content import NOTHING, Content
+from skype_assets.etl.content.integers import integer
+from skype_assets.etl.content.message_types import MessageType, message_type, parse
+from skype_assets.etl.content.names import bounded, conversation_key, plain_name, sender
+from skype_assets.etl.content.reactions import reactions
+from skype_assets.etl.content.rich_text import needs_parsing
+from skype_assets.etl.content.times import iso_instants, milliseconds
+from skype_assets.etl.content.uri_object import attachments
+from skype_assets.etl.flags import (
+    CONTENT_MISSING,
+    ID_MISSING,
+    SENT_AT_FROM_ID,
+    SENT_AT_FROM_VERSION,
+    SENT_AT_MISSING,
+)
+from skype_assets.etl.rows.arrays import array, each, table_from_rows
+from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
+from skype_assets.etl.rows.media import NOTHING_STORED
+from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
+from skype_assets.etl.tables import REJECTS, TABLES
+
+# A cheap look, for most messages hold none: the beginning of an element that makes an attachment.
+_ATTACHING: Final = re.compile(r"<(?:[Uu][Rr][Ii][Oo]|[Ff][Ii][Ll][Ee])")
+_NULL: Final = msgspec.Raw(b"null")
+_TOO_LARGE: Final = 2**63
+_LONGEST_NUMBER: Final = 100  # such an id is neither trimmed nor cut
+
+
+def any_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
+    """Rows of every table fed by a batch of the raw ``messages`` table, with ``rejects``, whatever it holds.
+
+    Every raw object becomes one row of ``messages`` or one of ``rejects``.
+    """
+    objects: list[bytes] = raw["raw"].to_pylist()
+    decoded = decode(objects)
+    kept = [row for row, message in enumerate(decoded.messages) if message is not None]
+    rows = _Rows(raw if len(kept) == len(objects) else raw.take(pa.array(kept, pa.int64())), kept, decoded, export)
+    tables = {**rows.children(), "messages": rows.messages(), "edit_marks": rows.edit_marks()}
+    made_from = {name: np.array(kept, np.int64)[hanging_on] for name, hanging_on in rows.hanging_on.items()}
+    return MessageRows({**tables, "rejects": _rejects(raw, decoded, export)}, made_from)
+
+
+class _Rows:
+    """Columns of a batch, computed once; ``flags`` collects what had to be guessed."""
+
+    def __init__(self, raw: pa.RecordBatch, kept: Sequence[int], decoded: Decoded, export: Export) -> None:
+        self._raw = raw
+        self._export = export
+        self._messages: list[Message] = [m for m in decoded.messages if m is not None]
+        self._flags: dict[int, set[str]] = {
+            row: decoded.flags[original] for row, original in enumerate(kept) if original in decoded.flags
+        }
+        places = zip(raw["conversation_id"].to_pylist(), raw["conversation_index"].to_pylist(), strict=True)
+        self._conversation_ids: list[str] = each(lambda place: conversation_key(*place), list(places))
+        self._ids = [
+            m.id if m.id and len(m.id) < _LONGEST_NUMBER and m.id.isdigit() else self._message_id(row, m)
+            for row, m in enumerate(self._messages)
+        ]
+        self._properties: dict[int, Any] = {}
+        self._properties_text: list[str | None] = [None] * len(self._messages)
+        for row, message in enumerate(self._messages):
+            if message.properties != _NULL:
+                self._read_properties(row, bytes(message.properties))
+        kinds = zip([m.messagetype for m in self._messages], self._conversation_ids, strict=True)
+        self._types: list[MessageType] = each(lambda kind: message_type(*kind), list(kinds))
+        self._parsed = self._parse()
+        self._sent_at = self._times()
+        self.hanging_on: dict[str, np.ndarray] = {"messages": np.arange(len(self._messages))}
+        self._sender_ids: list[str | None] = each(sender, [m.from_ for m in self._messages])
+
+    def messages(self) -> pa.Table:
+        """The rows of ``messages``."""
+        messages, count = self._messages, len(self._messages)
+        columns: dict[str, Any] = {
+            "owner_id": pa.repeat(self._export.owner_id, count),
+            "conversation_id": self._conversation_ids,
+            "message_id": self._ids,
+            "sent_at": self._sent_at,
+            "sender_id": self._sender_ids,
+            "sender_name": each(plain_name, [m.display_name for m in messages]),
+            "message_type": [m.messagetype for m in messages],
+            "kind": [type_.kind for type_ in self._types],
+            "text": self._texts(),
+            "content": [m.content for m in messages],
+            "edited_at": self._instants("edittime"),
+            "deleted_at": self._instants("deletetime"),
+            "album_id": self._property(_identifier, "albumId"),
+            "is_forwarded": self._forwarded(),
+            "version": [v if type(v := m.version) is int and 0 <= v < _TOO_LARGE else integer(v) for m in messages],
+            "details": self._details(),
+            "properties": self._properties_text,
+            "source_member": pa.repeat(self._export.member, count),
+            "source_offset": self._raw["offset"],
+            "source_length": self._raw["length"],
+            "raw_sha256": self._raw["sha256"].cast(pa.binary()),
+            "export_id": pa.repeat(self._export.export_id, count),
+        }
+        for row in [row for row, message in enumerate(messages) if message.content is None]:
+            self._flag(row, CONTENT_MISSING)
+        columns["flags"] = self._sorted_flags()
+        schema = TABLES["messages"].schema
+        return pa.table([array(columns.get(f.name), f.type, count) for f in schema], schema=schema)
+
+    def children(self) -> dict[str, pa.Table]:
+        """The rows of the tables below ``messages``."""
+        rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in MESSAGE_TABLES if name != "messages"}
+        for row, message in enumerate(self._messages):
+            # What says no more than its content has no element in it.
+            if message.amsreferences or (row in self._parsed and _ATTACHING.search(message.content or "")):
+                rows["attachments"].extend(self._attachments(row, message))
+        for row, parsed in self._parsed.items():
+            if parsed is not NOTHING:
+                _add_parsed(rows, row, parsed)
+        for row, properties in self._properties.items():
+            if isinstance(properties, dict) and properties.get("emotions"):
+                rows["reactions"].extend(
+                    (row, r.emotion, r.user_id, r.reacted_at) for r in reactions(properties["emotions"])
+                )
+        return {name: self._child_table(name, found) for name, found in rows.items()}
+
+    def edit_marks(self) -> pa.Table:
+        """What tells the copies of an edited message: see ``edits``."""
+        marks = [
+            (row, parsed.edit_marker.original_sent_at)
+            for row, parsed in self._parsed.items()
+            if parsed.edit_marker is not None and parsed.edit_marker.original_sent_at is not None
+        ]
+        if not marks:
+            return EDIT_MARKS.empty_table()
+        edited_at, sent_at = self._property(milliseconds, "edittime"), self._sent_at.cast(pa.int64()).to_pylist()
+        self.hanging_on["edit_marks"] = np.array([row for row, _ in marks])
+        rows = [
+            (self._conversation_ids[row], self._ids[row], self._sender_ids[row], original, sent_at[row], edited_at[row])
+            for row, original in marks
+        ]
+        return table_from_rows(EDIT_MARKS, rows)
+
+    def _parse(self) -> dict[int, Content]:
+        """What the messages say that say more than their content as it is, by row."""
+        found: dict[int, Content] = {}
+        for row, (type_, message) in enumerate(zip(self._types, self._messages, strict=True)):
+            content = message.content or ""
+            if type_.text == "markup" and not needs_parsing(content) and row not in self._properties:
+                continue
+            found[row] = parsed = parse(type_, content, self._properties.get(row))
+            for flag in parsed.flags:
+                self._flag(row, flag)
+        return found
+
+    def _texts(self) -> list[str]:
+        texts = [(message.content or "").strip() for message in self._messages]
+        for row, parsed in self._parsed.items():
+            texts[row] = parsed.text
+        return texts
+
+    def _details(self) -> list[str | None]:
+        column: list[str | None] = [None] * len(self._messages)
+        for row, parsed in self._parsed.items():
+            if parsed.details is not None:
+                column[row] = json_text(parsed.details)
+        return column
+
+    def _child_table(self, name: str, found: Sequence[tuple[Any, ...]]) -> pa.Table:
+        """A table below ``messages`` from tuples that have the message's row in place of its key."""
+        schema = TABLES[name].schema
+        if not found:
+            return schema.empty_table()
+        rows, *columns = zip(*found, strict=True)
+        self.hanging_on[name] = np.array(rows)
+        conversation_ids, ids = [self._conversation_ids[row] for row in rows], [self._ids[row] for row in rows]
+        keys = (pa.repeat(self._export.owner_id, len(rows)), conversation_ids, ids)
+        arrays = [array(c, f.type, len(rows)) for c, f in zip((*keys, *columns), schema, strict=True)]
+        return pa.table(arrays, schema=schema)
+
+    def _sorted_flags(self) -> pa.Array:
+        counts = np.zeros(len(self._messages) + 1, np.int32)
+        values: list[str] = []
+        for row in sorted(self._flags):
+            counts[row + 1] = len(self._flags[row])
+            values += sorted(self._flags[row])
+        offsets = pa.array(np.cumsum(counts, dtype=np.int32))
+        return pa.ListArray.from_arrays(offsets, pa.array(values, pa.string()))
+
+    def _read_properties(self, row: int, text: bytes) -> None:
+        try:
+            self._properties[row] = msgspec.json.decode(text)
+            self._properties_text[row] = text.decode()
+        except msgspec.MsgspecError:  # a number that jsonb would not take, either
+            self._properties[row], flags = clean_json(json_value(text))
+            self._properties_text[row] = json_text(self._properties[row])
+            for flag in flags:
+                self._flag(row, flag)
+
+    def _attachments(self, row: int, message: Message) -> Iterable[tuple[Any, ...]]:
+        found = attachments(message.content or "", message.messagetype, message.amsreferences)
+        for ordinal, a in enumerate(found):
+            stored = self._export.stored.get(a.document_id or "", NOTHING_STORED)
+            yield (
+                row, ordinal, a.document_id, a.kind, a.file_name or stored.file_name, a.file_size, stored.mime_type,
+                a.width, a.height, a.duration_seconds, a.uri, stored.member, stored.member is not None,
+            )  # fmt: skip
+
+    def _message_id(self, row: int, message: Message) -> str:
+        identity = message.id.strip() if message.id else ""
+        if identity:
+            return bounded(identity)
+        self._flag(row, ID_MISSING)
+        return f"unknown:{self._raw['sha256'][row].as_py().hex()[:16]}"
+
+    def _times(self) -> pa.Array:
+        instants = iso_instants(pa.array([m.originalarrivaltime for m in self._messages], pa.string()))
+        if not instants.null_count:
+            return instants
+        values: list[int | None] = instants.cast(pa.int64()).to_pylist()
+        for row, value in enumerate(values):
+            if value is None:
+                values[row], flag = self._guessed_time(self._messages[row])
+                self._flag(row, flag)
+        return pa.array(values, pa.int64()).cast(TABLES["messages"].schema.field("sent_at").type)
+
+    def _guessed_time(self, message: Message) -> tuple[int | None, str]:
+        for value, flag in ((message.id, SENT_AT_FROM_ID), (message.version, SENT_AT_FROM_VERSION)):
+            instant = milliseconds(value)
+            if instant is not None:
+                return instant, flag
+        return None, SENT_AT_MISSING
+
+    def _instants(self, name: str) -> pa.Array:
+        return pa.array(self._property(milliseconds, name), pa.int64())
+
+    def _property(self, read: Callable[[Any], Any], name: str) -> list[Any]:
+        column: list[Any] = [None] * len(self._messages)
+        for row, properties in self._properties.items():
+            if isinstance(properties, dict) and properties.get(name) is not None:
+                column[row] = read(properties[name])
+        return column
+
+    def _forwarded(self) -> list[bool]:
+        return [found is not None for found in self._property(lambda value: value, "forwardMetadata")]
+
+    def _flag(self, row: int, flag: str) -> None:
+        self._flags.setdefault(row, set()).add(flag)
+
+
+def _identifier(value: object) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value or None if isinstance(value, str) else None
+
+
+def _add_parsed(rows: dict[str, list[tuple[Any, ...]]], row: int, parsed: Content) -> None:
+    if parsed.call is not None:
+        found = parsed.call
+        rows["call_events"].append((row, found.event, found.call_id, found.duration_seconds))
+        rows["call_participants"].extend(
+            (row, ordinal, part.user_id, part.display_name, part.duration_seconds)
+            for ordinal, part in enumerate(found.parts)
+        )
+    for table, records in (
+        ("mentions", parsed.mentions),
+        ("links", parsed.links),
+        ("quotes", parsed.quotes),
+        ("thread_events", parsed.thread_events),
+    ):
+        if records:
+            rows[table].extend((row, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
+
+
+def _rejects(raw: pa.RecordBatch, decoded: Decoded, export: Export) -> pa.Table:
+    rows = [
+        (
+            export.export_id, raw["ordinal"][row].as_py(), export.member, raw["offset"][row].as_py(),
+            raw["length"][row].as_py(),
+            conversation_key(raw["conversation_id"][row].as_py(), raw["conversation_index"][row].as_py()), reason,
+        )
+        for row, reason in decoded.rejects.items()
+    ]  # fmt: skip
+    return table_from_rows(REJECTS.schema, rows)

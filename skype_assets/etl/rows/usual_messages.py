@@ -1,0 +1,85 @@
+"""Rows of those messages that the compiled reader takes: its columns, completed by what is cheap for whole columns."""
+
+import numpy as np
+import pyarrow as pa
+
+from skype_assets.etl.content.call_messages import CALL_LOGS
+from skype_assets.etl.content.message_types import kind_of
+from skype_assets.etl.content.names import conversation_key, plain_name, sender
+from skype_assets.etl.rows.arrays import array, mapped
+from skype_assets.etl.rows.media import NOTHING_STORED
+from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
+from skype_assets.etl.tables import REJECTS, TABLES
+from skype_assets.etl.usual import Columns, read
+
+
+def usual_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
+    """Rows of every table fed by the usual messages of a batch; of the others there is none."""
+    conversation_ids = _conversation_ids(raw)
+    # A Text of the call log is none.
+    found = read(raw["raw"], excluded=conversation_ids == CALL_LOGS)
+    rows = {name: columns["row"].to_numpy() for name, columns in found.items()}
+    messages = _messages(raw, conversation_ids, found["messages"], export)
+    tables = {"messages": messages, "rejects": REJECTS.schema.empty_table()}
+    # Where the messages stand that the rows of other tables hang on.
+    places = {name: pa.array(np.searchsorted(rows["messages"], rows_)) for name, rows_ in rows.items()}
+    for name in (*MESSAGE_TABLES, "edit_marks"):
+        if name == "messages":
+            continue
+        if name not in found or not len(rows[name]):
+            schema = EDIT_MARKS if name == "edit_marks" else TABLES[name].schema
+            tables[name] = schema.empty_table()
+            continue
+        keys = messages.select(["owner_id", "conversation_id", "message_id", "sender_id"]).take(places[name])
+        columns = {**found[name], **{column: keys[column] for column in keys.column_names}}
+        if name == "attachments":
+            columns |= _stored(columns, export)
+        tables[name] = _table(EDIT_MARKS if name == "edit_marks" else TABLES[name].schema, columns, len(rows[name]))
+    return MessageRows(tables, {name: rows_ for name, rows_ in rows.items() if len(rows_) or name == "messages"})
+
+
+def _messages(raw: pa.RecordBatch, conversation_ids: np.ndarray, found: Columns, export: Export) -> pa.Table:
+    rows, count = found["row"], len(found["row"])
+    columns = {
+        **found,
+        "owner_id": pa.repeat(export.owner_id, count),
+        "conversation_id": pa.array(conversation_ids[rows.to_numpy()], pa.string()),
+        "sender_id": mapped(sender, found["from"]),
+        "sender_name": mapped(plain_name, found["display_name"]),
+        "kind": mapped(kind_of, found["message_type"]),
+        "flags": pa.array([[]] * 0, pa.list_(pa.string())) if not count else _empty_lists(count),
+        "source_member": pa.repeat(export.member, count),
+        "source_offset": raw["offset"].take(rows),
+        "source_length": raw["length"].take(rows),
+        "raw_sha256": raw["sha256"].take(rows).cast(pa.binary()),
+        "export_id": pa.repeat(export.export_id, count),
+    }
+    return _table(TABLES["messages"].schema, columns, count)
+
+
+def _empty_lists(count: int) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
+
+
+def _stored(attachments: Columns, export: Export) -> Columns:
+    """What the archive holds of them."""
+    stored = [export.stored.get(id_ or "", NOTHING_STORED) for id_ in attachments["document_id"].to_pylist()]
+    names = zip(attachments["file_name"].to_pylist(), stored, strict=True)
+    return {
+        "file_name": pa.array([name or one.file_name for name, one in names], pa.string()),
+        "mime_type": pa.array([one.mime_type for one in stored], pa.string()),
+        "media_member": pa.array([one.member for one in stored], pa.string()),
+        "present": pa.array([one.member is not None for one in stored], pa.bool_()),
+    }
+
+
+def _conversation_ids(raw: pa.RecordBatch) -> np.ndarray:
+    """The conversation of each message; the place of a conversation in the file tells its id."""
+    indexes, first, which = np.unique(raw["conversation_index"].to_numpy(), return_index=True, return_inverse=True)
+    ids = raw["conversation_id"].take(pa.array(first)).to_pylist()
+    keys = [conversation_key(id_, int(index)) for id_, index in zip(ids, indexes, strict=True)]
+    return np.array(keys, object)[which]
+
+
+def _table(schema: pa.Schema, columns: Columns, count: int) -> pa.Table:
+    return pa.table([array(columns.get(f.name), f.type, count) for f in schema], schema=schema)
