@@ -36,7 +36,7 @@ class Settings:
     """
 
     chunk_size: int = 100_000
-    batch_size: int = 8_192
+    batch_size: int = 16_384
     memory_limit_mb: int = 1024
     parallel_processing: bool = True
     max_workers: int | None = None

@@ -8,13 +8,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skype_assets.etl.rows.people import Activity, People
+from skype_assets.etl.rows.people import PEOPLE_OF, Activity, People, people_rows
 from skype_assets.etl.tables import TABLES
 
 Row = dict[str, Any]
-MESSAGE_COLUMNS = ["conversation_id", "message_id", "sent_at", "sender_id", "sender_name", "kind"]
-CALL_COLUMNS = ["conversation_id", "message_id", "user_id", "display_name"]
-EVENT_COLUMNS = ["conversation_id", "message_id", "initiator_id", "target_id"]
 
 messages = st.fixed_dictionaries(
     {
@@ -27,8 +24,8 @@ messages = st.fixed_dictionaries(
 )
 
 
-def _table(rows: Sequence[Row], name: str, columns: list[str]) -> pa.Table:
-    schema = pa.schema([TABLES[name].schema.field(column) for column in columns])
+def _table(rows: Sequence[Row], name: str) -> pa.Table:
+    schema = pa.schema([TABLES[name].schema.field(column) for column in PEOPLE_OF[name]])
     return pa.Table.from_pylist(list(rows), schema)
 
 
@@ -39,11 +36,8 @@ def _people(parts: Sequence[Sequence[Row]], calls: Sequence[Row] = (), events: S
         called, told = (
             [row for row in rows if (row["conversation_id"], row["message_id"]) in ids] for rows in (calls, events)
         )
-        people.add(
-            _table(part, "messages", MESSAGE_COLUMNS),
-            _table(called, "call_participants", CALL_COLUMNS),
-            _table(told, "thread_events", EVENT_COLUMNS),
-        )
+        fed = {"messages": part, "call_participants": called, "thread_events": told, "quotes": [], "mentions": []}
+        people.add(people_rows({name: _table(rows, name) for name, rows in fed.items()}, "8:owner"))
     return people
 
 

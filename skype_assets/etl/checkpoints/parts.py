@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS: Final = 8_192
 """Rows of the batches that readers get."""
-ROW_GROUP_ROWS: Final = 16_384
+ROW_GROUP_ROWS: Final = 32_768
 """Rows of a row group: what a reader must hold at once."""
 COMPRESSION: Final = "zstd"
 COMPRESSION_LEVEL: Final = 1

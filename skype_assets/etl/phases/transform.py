@@ -39,7 +39,7 @@ from skype_assets.etl.rows.media import media_files, stored_objects
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, RAW_COLUMNS, Export, MessageRows
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUOTED, quoted
-from skype_assets.etl.rows.people import People
+from skype_assets.etl.rows.people import PEOPLE, PEOPLE_OF, People, people_rows
 from skype_assets.etl.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
 
@@ -55,11 +55,6 @@ CONSERVATION: Final = pa.schema(
 """Per conversation: seen = loaded + duplicate + rejected, or the phase fails (promise I7)."""
 
 _PART_TABLES: Final = (*MESSAGE_TABLES, "edit_marks", "rejects")
-_PEOPLE_COLUMNS: Final = ["conversation_id", "message_id", "sent_at", "sender_id", "sender_name", "kind"]
-_EVENT_COLUMNS: Final = ["conversation_id", "message_id", "initiator_id", "target_id"]
-_AUTHOR_COLUMNS: Final = ["conversation_id", "message_id", "ordinal", "author_id", "author_name"]
-_MENTION_COLUMNS: Final = ["conversation_id", "message_id", "ordinal", "user_id", "label"]
-_CALL_COLUMNS: Final = ["conversation_id", "message_id", "user_id", "display_name"]
 
 
 class Transform:
@@ -71,6 +66,7 @@ class Transform:
     schemas: Mapping[str, pa.Schema] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,
+        "people": PEOPLE,
         "edit_marks": EDIT_MARKS,
         "edits": EDITS,
         "quoted": QUOTED,
@@ -180,18 +176,12 @@ class _OpenTransform:
     def _people(self, done: Sequence[PartRecord], duplicates: pa.Table) -> People:
         people = People()
         for part in done:
-            if "messages" in part.files:
-                dropped = duplicates.filter(pc.equal(duplicates["part"], part.number))
-                messages = self._read(part, "messages", _PEOPLE_COLUMNS)
-                calls = self._read(part, "call_participants", _CALL_COLUMNS)
-                events = self._read(part, "thread_events", _EVENT_COLUMNS)
-                quotes = self._read(part, "quotes", _AUTHOR_COLUMNS)
-                mentions = self._read(part, "mentions", _MENTION_COLUMNS)
-                messages = without(messages, dropped)
-                people.add(messages, without(calls, dropped), without(events, dropped))
-                people.add_owner_names(
-                    self._export.owner_id, messages, without(quotes, dropped), without(mentions, dropped)
-                )
+            dropped = duplicates.filter(pc.equal(duplicates["part"], part.number))
+            if dropped.num_rows:
+                kept = {name: without(self._read(part, name, columns), dropped) for name, columns in PEOPLE_OF.items()}
+                people.add(people_rows(kept, self._export.owner_id))
+            else:
+                people.add(self._read(part, "people", PEOPLE.names))
         return people
 
     def _of_parts(
@@ -288,6 +278,7 @@ class _MessagesPart:
         if copies.num_rows:
             made = [rows.without(copies["source_offset"]) for rows in made]
         tables = {name: _joined(made, name) for name in _PART_TABLES}
+        tables["people"] = people_rows(tables, self.export.owner_id)
         tables["conservation"] = _conservation(seen, tables["messages"], copies, tables["rejects"])
         counts = {
             "messages": tables["messages"].num_rows,

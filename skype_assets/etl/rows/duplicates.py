@@ -41,7 +41,9 @@ Part = Callable[[list[str]], pa.Table]
 def lesser_copies(messages: pa.Table) -> pa.Table:
     """The messages of a part of which the same part holds a better copy: conversation_id and source_offset."""
     hashes = _hashes(messages)
-    found = messages.select([*_COPY, "source_offset"]).filter(pa.array(np.isin(hashes, _repeated(hashes))))
+    repeated = _repeated(hashes)
+    candidates = messages.select([*_COPY, "source_offset"])
+    found = candidates.filter(pa.array(np.isin(hashes, repeated))) if len(repeated) else candidates[:0]
     copies: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row, key in enumerate(zip(*(found[name].to_pylist() for name in KEY), strict=True)):
         copies[key].append(row)

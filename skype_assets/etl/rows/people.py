@@ -1,19 +1,23 @@
 """Who did what in which conversation, counted over all parts of an export.
 
-Each part gives small aggregates; ``People`` adds them up. Names are what a person was called at the time: the latest
-one counts, of two at one instant the greater.
+Each part has small aggregates in a table of its own; ``People`` adds them up. Names are what a person was called at the
+time: the latest one counts, of two at one instant the greater.
 """
 
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from skype_assets.etl.rows.arrays import array, table_from_rows
+from skype_assets.etl.tables import INSTANT
 
 Name = tuple[datetime, str]
 """A name and when it was in use."""
@@ -22,6 +26,7 @@ Place = tuple[datetime, str, str, int]
 """Where a name stands: time, conversation and id of the message; of several in one message the first counts most."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_MESSAGE: Final = ["conversation_id", "message_id"]
 
 
 @dataclass
@@ -39,6 +44,95 @@ class Activity:
         self.last = max((t for t in (self.last, last) if t is not None), default=None)
 
 
+PEOPLE: Final = pa.schema(
+    [
+        pa.field("source", pa.string(), False),
+        pa.field("conversation_id", pa.string(), False),
+        pa.field("user_id", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("count", pa.int64(), False),
+        pa.field("first", INSTANT),
+        pa.field("last", INSTANT),
+        pa.field("message_id", pa.string()),
+        pa.field("ordinal", pa.int32()),
+    ]
+)
+"""What the messages of a part say of people.
+
+``source`` is ``sender``, ``call``, ``event``, ``quote`` or ``mention``; ``first`` and ``last`` are when its messages
+were sent. Senders are counted, also those that Skype does not name. Of quotes and mentions only those that name the
+owner: of a part the last one, with its message and its place there.
+"""
+
+
+PEOPLE_OF: Final[Mapping[str, list[str]]] = {
+    "messages": [*_MESSAGE, "sent_at", "sender_id", "sender_name", "kind"],
+    "call_participants": [*_MESSAGE, "user_id", "display_name"],
+    "thread_events": [*_MESSAGE, "initiator_id", "target_id"],
+    "quotes": [*_MESSAGE, "ordinal", "author_id", "author_name"],
+    "mentions": [*_MESSAGE, "ordinal", "user_id", "label"],
+}
+"""The tables, and their columns, that it is taken from."""
+
+
+def people_rows(tables: Mapping[str, pa.Table], owner_id: str) -> pa.Table:
+    """The ``PEOPLE`` of some messages, given the tables of ``PEOPLE_OF`` that they feed."""
+    messages = tables["messages"]
+    found = [
+        _rows("sender", _activity(messages, ["conversation_id", "sender_id", "sender_name"])),
+        _rows("call", _calls(messages, tables["call_participants"])),
+    ]
+    for name in ("initiator_id", "target_id"):
+        named = tables["thread_events"].filter(tables["thread_events"][name].is_valid())
+        named = named.select(["conversation_id", name]).group_by(["conversation_id", name], use_threads=False)
+        found.append(_rows("event", named.aggregate([])))
+    for source, table, id_column, name_column in (
+        ("quote", tables["quotes"], "author_id", "author_name"),
+        ("mention", tables["mentions"], "user_id", "label"),
+    ):
+        addressed = table.filter(pc.and_(pc.equal(table[id_column], owner_id), table[name_column].is_valid()))
+        if addressed.num_rows:
+            found.append(_last(source, addressed.rename_columns({name_column: "name"}), messages, owner_id))
+    return pa.concat_tables(found)
+
+
+def _rows(source: str, grouped: pa.Table) -> pa.Table:
+    """Groups of a conversation, a person and perhaps a name, with their activity."""
+    keys = [name for name in grouped.column_names if not name.startswith(("sent_at", "count"))]
+    columns: dict[str, Any] = dict(
+        zip(("conversation_id", "user_id", "name"), (grouped[key] for key in keys), strict=False)
+    )
+    for name, aggregate in (("count", "count_all"), ("first", "sent_at_min"), ("last", "sent_at_max")):
+        if aggregate in grouped.column_names:
+            columns[name] = grouped[aggregate]
+    count = grouped.num_rows
+    columns = {"source": pa.repeat(source, count), "count": pa.repeat(pa.scalar(0, pa.int64()), count), **columns}
+    return pa.table([array(columns.get(field.name), field.type, count) for field in PEOPLE], schema=PEOPLE)
+
+
+def _activity(messages: pa.Table, keys: list[str]) -> pa.Table:
+    aggregates = [("sent_at", "min"), ("sent_at", "max"), ([], "count_all")]
+    return messages.group_by(keys, use_threads=False).aggregate(aggregates)
+
+
+def _calls(messages: pa.Table, participants: pa.Table) -> pa.Table:
+    calls = messages.select([*_MESSAGE, "sent_at"]).filter(pc.equal(messages["kind"], "call"))
+    named = participants.filter(participants["user_id"].is_valid()).select([*_MESSAGE, "user_id", "display_name"])
+    timed = named.join(calls, _MESSAGE, use_threads=False)
+    return _activity(timed, ["conversation_id", "user_id", "display_name"])
+
+
+def _last(source: str, addressed: pa.Table, messages: pa.Table, owner_id: str) -> pa.Table:
+    # A join makes a table of its right side: only what can match is given to it.
+    near = pc.is_in(messages["message_id"], value_set=addressed["message_id"].combine_chunks())
+    timed = addressed.join(messages.select([*_MESSAGE, "sent_at"]).filter(near), _MESSAGE, use_threads=False)
+    # The greatest Place, and of two names there the greater.
+    latest_first = [(name, "descending") for name in ("sent_at", *_MESSAGE)]
+    [row] = timed.sort_by([*latest_first, ("ordinal", "ascending"), ("name", "descending")])[:1].to_pylist()
+    last = (source, row["conversation_id"], owner_id, row["name"], 0, None, row["sent_at"], row["message_id"])
+    return table_from_rows(PEOPLE, [(*last, row["ordinal"])])
+
+
 @dataclass
 class People:
     """Activity per conversation, per person in it, and the names people had."""
@@ -50,30 +144,26 @@ class People:
     named: set[tuple[str, str]] = field(default_factory=set)
     owner_names: dict[str, tuple[Place, str]] = field(default_factory=dict)
 
-    def add(self, messages: pa.Table, call_participants: pa.Table, thread_events: pa.Table) -> None:
-        """Add a part: messages with conversation_id, message_id, sent_at, sender_id, sender_name, kind."""
-        for row in _activity(messages, ["conversation_id"]):
-            self.conversations[row["conversation_id"]].add(*_figures(row))
-        sent = messages.filter(messages["sender_id"].is_valid())
-        for row in _activity(sent, ["conversation_id", "sender_id", "sender_name"]):
-            key = (row["conversation_id"], row["sender_id"])
-            self.senders[key].add(*_figures(row))
-            _keep_latest(self.sender_names, key, row["sent_at_max"], row["sender_name"])
-        self._add_calls(messages, call_participants)
-        for name in ("initiator_id", "target_id"):
-            named = thread_events.filter(thread_events[name].is_valid()).select(["conversation_id", name])
-            named = named.group_by(named.column_names, use_threads=False).aggregate([])
-            self.named.update(zip(named["conversation_id"].to_pylist(), named[name].to_pylist(), strict=True))
-
-    def _add_calls(self, messages: pa.Table, call_participants: pa.Table) -> None:
-        calls = messages.filter(pc.equal(messages["kind"], "call")).select(["conversation_id", "message_id", "sent_at"])
-        named = call_participants.filter(call_participants["user_id"].is_valid())
-        named = named.select(["conversation_id", "message_id", "user_id", "display_name"])
-        timed = named.join(calls, ["conversation_id", "message_id"], use_threads=False)
-        for row in _activity(timed, ["conversation_id", "user_id", "display_name"]):
-            key = (row["conversation_id"], row["user_id"])
-            self.named.add(key)
-            _keep_latest(self.call_names, key, row["sent_at_max"], row["display_name"])
+    def add(self, people: pa.Table) -> None:
+        """Add what a part says: ``people`` is of ``PEOPLE``."""
+        columns = (people[name].to_pylist() for name in PEOPLE.names)
+        for source, conversation_id, user_id, name, count, first, last, message_id, ordinal in zip(
+            *columns, strict=True
+        ):
+            key = conversation_id, user_id
+            if source == "sender":
+                self.conversations[conversation_id].add(count, first, last)
+                if user_id is not None:
+                    self.senders[key].add(count, first, last)
+                    _keep_latest(self.sender_names, key, last, name)
+            elif source == "call":
+                self.named.add(key)
+                _keep_latest(self.call_names, key, last, name)
+            elif source == "event":
+                self.named.add(key)
+            else:
+                candidate = (last or _LONG_AGO, conversation_id, message_id, -ordinal), name
+                self.owner_names[source] = max(self.owner_names.get(source, candidate), candidate)
 
     def leave_out_copies(self, edits: pa.Table) -> None:
         """Count messages that an edit left several rows of once; ``edits`` is of ``EDITS``."""
@@ -89,41 +179,16 @@ class People:
         latest = self.sender_names.get(key) or self.call_names.get(key)
         return latest[1] if latest else None
 
-    def add_owner_names(self, owner_id: str, messages: pa.Table, quotes: pa.Table, mentions: pa.Table) -> None:
-        """Add what others call the owner in a part, whose own messages carry no name (2.6)."""
-        for source, table, id_column, name_column in (
-            ("quotes", quotes, "author_id", "author_name"),
-            ("mentions", mentions, "user_id", "label"),
-        ):
-            named = table.filter(pc.and_(pc.equal(table[id_column], owner_id), table[name_column].is_valid()))
-            if named.num_rows:
-                keys = ["conversation_id", "message_id"]
-                near = pc.is_in(messages["message_id"], value_set=named["message_id"].combine_chunks())
-                joined = named.join(messages.select([*keys, "sent_at"]).filter(near), keys, use_threads=False)
-                for row in joined.to_pylist():
-                    place = (row["sent_at"] or _LONG_AGO, row["conversation_id"], row["message_id"], -row["ordinal"])
-                    candidate = (place, row[name_column])
-                    self.owner_names[source] = max(self.owner_names.get(source, candidate), candidate)
-
     def owner_name(self, owner_id: str) -> str | None:
         """What the owner is called: by calls, else by quotes, else by mentions, else in messages of their own."""
         by_calls = [name for (_, user_id), name in self.call_names.items() if user_id == owner_id]
         if by_calls:
             return max(by_calls)[1]
-        for source in ("quotes", "mentions"):
+        for source in ("quote", "mention"):
             if source in self.owner_names:
                 return self.owner_names[source][1]
         by_senders = [name for (_, user_id), name in self.sender_names.items() if user_id == owner_id]
         return max(by_senders)[1] if by_senders else None
-
-
-def _activity(messages: pa.Table, keys: list[str]) -> list[dict[str, Any]]:
-    aggregates = [("sent_at", "min"), ("sent_at", "max"), ([], "count_all")]
-    return messages.group_by(keys, use_threads=False).aggregate(aggregates).to_pylist()
-
-
-def _figures(row: dict[str, Any]) -> tuple[int, datetime | None, datetime | None]:
-    return row["count_all"], row["sent_at_min"], row["sent_at_max"]
 
 
 def _keep_latest(

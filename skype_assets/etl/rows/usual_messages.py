@@ -1,7 +1,11 @@
 """Rows of those messages that the compiled reader takes: its columns, completed by what is cheap for whole columns."""
 
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skype_assets.etl.content.call_messages import CALL_LOGS
 from skype_assets.etl.content.message_types import kind_of
@@ -17,7 +21,7 @@ def usual_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     """Rows of every table fed by the usual messages of a batch; of the others there is none."""
     conversation_ids = _conversation_ids(raw)
     # A Text of the call log is none.
-    found = read(raw["raw"], excluded=conversation_ids == CALL_LOGS)
+    found = read(raw["raw"], excluded=pc.equal(conversation_ids, CALL_LOGS).to_numpy(zero_copy_only=False))
     rows = {name: columns["row"].to_numpy() for name, columns in found.items()}
     messages = _messages(raw, conversation_ids, found["messages"], export)
     tables = {"messages": messages, "rejects": REJECTS.schema.empty_table()}
@@ -38,16 +42,16 @@ def usual_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     return MessageRows(tables, {name: rows_ for name, rows_ in rows.items() if len(rows_) or name == "messages"})
 
 
-def _messages(raw: pa.RecordBatch, conversation_ids: np.ndarray, found: Columns, export: Export) -> pa.Table:
+def _messages(raw: pa.RecordBatch, conversation_ids: pa.DictionaryArray, found: Columns, export: Export) -> pa.Table:
     rows, count = found["row"], len(found["row"])
     columns = {
         **found,
         "owner_id": pa.repeat(export.owner_id, count),
-        "conversation_id": pa.array(conversation_ids[rows.to_numpy()], pa.string()),
+        "conversation_id": conversation_ids.take(rows).cast(pa.string()),
         "sender_id": mapped(sender, found["from"]),
         "sender_name": mapped(plain_name, found["display_name"]),
         "kind": mapped(kind_of, found["message_type"]),
-        "flags": pa.array([[]] * 0, pa.list_(pa.string())) if not count else _empty_lists(count),
+        "flags": _empty_lists(count),
         "source_member": pa.repeat(export.member, count),
         "source_offset": raw["offset"].take(rows),
         "source_length": raw["length"].take(rows),
@@ -73,12 +77,14 @@ def _stored(attachments: Columns, export: Export) -> Columns:
     }
 
 
-def _conversation_ids(raw: pa.RecordBatch) -> np.ndarray:
-    """The conversation of each message; the place of a conversation in the file tells its id."""
-    indexes, first, which = np.unique(raw["conversation_index"].to_numpy(), return_index=True, return_inverse=True)
+def _conversation_ids(raw: pa.RecordBatch) -> pa.DictionaryArray:
+    """The conversation of each message; those of one conversation follow each other."""
+    indexes = raw["conversation_index"].to_numpy()
+    first = np.flatnonzero(np.diff(indexes, prepend=-1))
     ids = raw["conversation_id"].take(pa.array(first)).to_pylist()
-    keys = [conversation_key(id_, int(index)) for id_, index in zip(ids, indexes, strict=True)]
-    return np.array(keys, object)[which]
+    keys = [conversation_key(id_, index) for id_, index in zip(ids, indexes[first].tolist(), strict=True)]
+    which = np.repeat(np.arange(len(first)), np.diff(first, append=len(indexes)))
+    return pa.DictionaryArray.from_arrays(pa.array(which), pa.array(keys, pa.string()))
 
 
 def _table(schema: pa.Schema, columns: Columns, count: int) -> pa.Table:

@@ -7,22 +7,31 @@ namespace usual {
 
 namespace {
 
-// Whether one of eight bytes is a quotation mark, a backslash or a control character.
-bool has_special(uint64_t eight) {
-    constexpr uint64_t ONES = 0x0101010101010101u, HIGH = 0x8080808080808080u;
-    uint64_t quote = eight ^ ONES * '"', backslash = eight ^ ONES * '\\';
-    return ((quote - ONES) & ~quote & HIGH) | ((backslash - ONES) & ~backslash & HIGH) |
-           ((eight - ONES * 0x20) & ~eight & HIGH);
+// Whether a character needs a look: a quotation mark, a backslash, a control character, a byte beyond ASCII.
+bool is_special(char c) { return c == '"' || c == '\\' || static_cast<signed char>(c) < 0x20; }
+
+// Which byte of sixteen is the first that is not zero; one of them must be.
+size_t first_byte(const uint64_t (&halves)[2]) {
+    size_t half = halves[0] ? 0 : 1;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return half * 8 + static_cast<size_t>(__builtin_clzll(halves[half])) / 8;
+#else
+    return half * 8 + static_cast<size_t>(__builtin_ctzll(halves[half])) / 8;
+#endif
 }
 
-// Where the next of them is, or the end.
+// Where the next of them is, or the end. Sixteen bytes are compared at a time.
 const char* next_special(const char* at, const char* end) {
-    uint64_t eight;
-    for (; end - at >= 8; at += 8) {
-        std::memcpy(&eight, at, 8);
-        if (has_special(eight)) break;
+    typedef signed char Sixteen __attribute__((vector_size(16)));
+    Sixteen bytes;
+    for (; end - at >= 16; at += 16) {
+        std::memcpy(&bytes, at, sizeof bytes);
+        auto special = (bytes == '"') | (bytes == '\\') | (bytes < 0x20);
+        uint64_t halves[2];
+        std::memcpy(halves, &special, sizeof halves);
+        if (halves[0] | halves[1]) return at + first_byte(halves);
     }
-    while (at < end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) at++;
+    while (at < end && !is_special(*at)) at++;
     return at;
 }
 
@@ -91,6 +100,12 @@ Slice Json::string(std::string& scratch) {
     bool escaped = false;
     while (true) {
         at_ = next_special(at_, end_);
+        while (at_ < end_ && static_cast<signed char>(*at_) < 0) {
+            size_t length = character_length(Slice(at_, end_ - at_));
+            require(length > 0);
+            at_ += length;
+        }
+        if (at_ < end_ && !is_special(*at_)) continue;
         require(at_ < end_ && static_cast<unsigned char>(*at_) >= 0x20);
         if (*at_ == '"') break;
         if (!escaped) scratch.clear();

@@ -1,4 +1,5 @@
-// A strict reader of one JSON object: what is not plain JSON, or nests deeply, is unusual. And its writer's part.
+// A strict reader of one JSON object: what is not plain JSON, is not UTF-8 or nests deeply is unusual. And its writer's
+// part.
 #pragma once
 
 #include "text.hpp"

@@ -65,6 +65,10 @@ struct Reaction {
 };
 
 struct Properties {
+    void clear() {
+        if (given) *this = Properties();
+    }
+
     bool given = false;
     Slice source;
     MaybeNumber edited_at, deleted_at;
@@ -75,6 +79,18 @@ struct Properties {
 };
 
 struct Said {
+    void clear() {
+        text.clear();
+        mentions.clear();
+        links.clear();
+        quotes.clear();
+        originals.clear();
+        attachments.clear();
+        call.reset();
+        thread_events.clear();
+        details.reset();
+    }
+
     std::string text;
     std::vector<Mention> mentions;
     std::vector<Link> links;

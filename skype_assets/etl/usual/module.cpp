@@ -85,12 +85,10 @@ class Batch {
     Batch(Types types, PyObject* emoji, size_t rows, size_t bytes) : tables(rows, bytes), types_(std::move(types)), emoji_(emoji) {}
 
     void add(int32_t row, Slice object) {
-        Message message;
-        message.row = row;
-        require(is_utf8(object));
-        read(object, message);
-        say(message);
-        tables.add(message);
+        message_.clear(row);
+        read(object, message_);
+        say(message_);
+        tables.add(message_);
     }
 
     Tables tables;
@@ -99,6 +97,7 @@ class Batch {
     Types types_;
     PythonEmoji emoji_;
     Scratch scratch_;
+    Message message_;
     std::vector<std::string> references_;
 
     void read(Slice object, Message& message);
@@ -169,7 +168,7 @@ void Batch::say(Message& message) {
     require(!content.empty() || !properties.given || properties.deleted_at);
     if (reader == Reader::literal) {
         require(references_.empty() && !(properties.given && content.find('<') != Slice::npos));
-        said.text = std::string(content);
+        said.text.assign(content);
         return;
     }
     require(is_usual_text(content));

@@ -140,7 +140,8 @@ void read_rich_text(Slice content, Emoji& emoji, Said& said) {
         add_unescaped(said.text, markup.text());
     }
     require(!quote);
-    said.text = std::string(strip(said.text));
+    Slice text = strip(said.text);
+    if (text.size() < said.text.size()) said.text = std::string(text);
 }
 
 }  // namespace usual

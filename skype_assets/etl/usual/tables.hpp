@@ -6,8 +6,16 @@
 
 namespace usual {
 
-// A message object, read.
+// A message object, read; used again for the next one, so that its memory is.
 struct Message {
+    void clear(int32_t next_row) {
+        row = next_row;
+        display_name = from = std::nullopt;
+        version = std::nullopt;
+        properties.clear();
+        said.clear();
+    }
+
     int32_t row = 0;
     Slice id, messagetype, content;
     std::optional<Slice> display_name, from;

@@ -1,7 +1,6 @@
 #include "text.hpp"
 
 #include <cstdio>
-#include <cstring>
 
 namespace usual {
 
@@ -11,31 +10,11 @@ constexpr int64_t YEAR_10000 = 253402300800000000;
 
 unsigned char at(Slice text, size_t place) { return static_cast<unsigned char>(text[place]); }
 
-bool is_continued(Slice bytes, size_t from, size_t count) {
-    if (from + count > bytes.size()) return false;
-    for (size_t i = from; i < from + count; i++)
+bool is_continued(Slice bytes, size_t count) {
+    if (count >= bytes.size()) return false;
+    for (size_t i = 1; i <= count; i++)
         if ((at(bytes, i) & 0xC0) != 0x80) return false;
     return true;
-}
-
-// Bytes of the character at a place, 0 if there is none.
-size_t character_length(Slice bytes, size_t place) {
-    unsigned char first = at(bytes, place);
-    if (first < 0x80) return 1;
-    if (first >= 0xC2 && first <= 0xDF) return is_continued(bytes, place + 1, 1) ? 2 : 0;
-    if (first >= 0xE0 && first <= 0xEF) {
-        if (!is_continued(bytes, place + 1, 2)) return 0;
-        unsigned char second = at(bytes, place + 1);
-        bool overlong = first == 0xE0 && second < 0xA0, surrogate = first == 0xED && second >= 0xA0;
-        return overlong || surrogate ? 0 : 3;
-    }
-    if (first >= 0xF0 && first <= 0xF4) {
-        if (!is_continued(bytes, place + 1, 3)) return 0;
-        unsigned char second = at(bytes, place + 1);
-        bool overlong = first == 0xF0 && second < 0x90, too_large = first == 0xF4 && second >= 0x90;
-        return overlong || too_large ? 0 : 4;
-    }
-    return 0;
 }
 
 // The blanks beyond ASCII, as str.isspace() knows them.
@@ -82,22 +61,23 @@ int64_t days_since_1970(int64_t year, int64_t month, int64_t day) {
 
 }  // namespace
 
-bool is_utf8(Slice bytes) {
-    size_t place = 0;
-    while (place < bytes.size()) {
-        uint64_t four[4];
-        if (place + sizeof four <= bytes.size()) {
-            std::memcpy(four, bytes.data() + place, sizeof four);
-            if (((four[0] | four[1] | four[2] | four[3]) & 0x8080808080808080u) == 0) {
-                place += sizeof four;
-                continue;
-            }
-        }
-        size_t length = character_length(bytes, place);
-        if (length == 0) return false;
-        place += length;
+size_t character_length(Slice bytes) {
+    unsigned char first = at(bytes, 0);
+    if (first < 0x80) return 1;
+    if (first >= 0xC2 && first <= 0xDF) return is_continued(bytes, 1) ? 2 : 0;
+    if (first >= 0xE0 && first <= 0xEF) {
+        if (!is_continued(bytes, 2)) return 0;
+        unsigned char second = at(bytes, 1);
+        bool overlong = first == 0xE0 && second < 0xA0, surrogate = first == 0xED && second >= 0xA0;
+        return overlong || surrogate ? 0 : 3;
     }
-    return true;
+    if (first >= 0xF0 && first <= 0xF4) {
+        if (!is_continued(bytes, 3)) return 0;
+        unsigned char second = at(bytes, 1);
+        bool overlong = first == 0xF0 && second < 0x90, too_large = first == 0xF4 && second >= 0x90;
+        return overlong || too_large ? 0 : 4;
+    }
+    return 0;
 }
 
 Slice strip(Slice text) {

@@ -25,8 +25,9 @@ inline bool ends_with(Slice text, Slice end) {
     return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-// Whether the bytes are UTF-8 as Python decodes it: no surrogates, nothing longer than it must be.
-bool is_utf8(Slice bytes);
+// Bytes of the character that a text begins with; 0 if it is not UTF-8 as Python decodes it: no surrogates, nothing
+// longer than it must be.
+size_t character_length(Slice bytes);
 
 // str.strip(), with every blank of Unicode.
 Slice strip(Slice text);
