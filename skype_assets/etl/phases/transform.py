@@ -62,7 +62,7 @@ class Transform:
 
     name = "transform"
     asset = "transformed_tables"
-    version = "2"
+    version = "3"
     schemas: Mapping[str, pa.Schema] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,

@@ -62,6 +62,10 @@ _BESIDE: Final = {"row": pa.int32(), "display_name": pa.string(), "from": pa.str
 """Columns that are in none of the tables: where the raw message stands, and two fields of it."""
 
 
+_NEEDED: Final = {**_BESIDE, "message_type": pa.string()}
+"""What callers ask of the messages that were read, if there are any or not."""
+
+
 def read(raw: pa.LargeBinaryArray, excluded: np.ndarray) -> Mapping[str, Columns]:
     """Read the usual ones among message objects.
 
@@ -74,7 +78,7 @@ def read(raw: pa.LargeBinaryArray, excluded: np.ndarray) -> Mapping[str, Columns
         ``display_name`` and ``from`` as they are exported. A message is in no table, or in all that it feeds.
     """
     if _usual is None:
-        return {"messages": {"row": pa.array([], pa.int32())}}
+        return {"messages": {name: pa.array([], type_) for name, type_ in _NEEDED.items()}}
     _, offsets, data = raw.buffers()
     borders = np.frombuffer(offsets, np.int64)[raw.offset : raw.offset + len(raw) + 1] if len(raw) else np.zeros(1, int)
     found = _usual.read(
