@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,10 @@ def test_a_slice_of_a_batch_is_read_at_its_place() -> None:
     assert usual_rows(batch.slice(4, 3), EXPORT).tables["messages"]["message_id"].to_pylist() == (
         ["4", "5", "6"] if usual.COMPILED else []
     )
+
+
+def test_the_compiled_module_is_there_if_a_compiler_is() -> None:
+    assert usual.COMPILED or shutil.which("g++") is None, "see what `pip install --verbose --editable .` says"
 
 
 def test_without_the_compiled_module_every_message_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
