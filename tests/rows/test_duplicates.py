@@ -1,5 +1,6 @@
 """Of the copies of a message in one export the one with the greatest (version, hash) stays, of equal ones the first."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
@@ -57,7 +58,8 @@ def test_over_parts_the_best_copy_of_each_message_stays_whatever_the_slices(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(duplicates, "_SLICE", slice_size)
         readers = {number: _reader(_messages(rows)) for number, rows in enumerate(parts)}
-        found = copies_in_other_parts(readers, sum(map(len, parts)))
+        found, counted = copies_in_other_parts(readers, sum(map(len, parts)))
+    assert counted == Counter(row[0] for rows in parts for row in rows)
     assert found.schema == DUPLICATES
     dropped = {(row["part"], row["conversation_id"], row["message_id"]) for row in found.to_pylist()}
     assert len(dropped) == found.num_rows
@@ -72,7 +74,7 @@ def test_different_messages_with_one_hash_are_no_copies(monkeypatch: pytest.Monk
         0: _reader(_messages([("8:a", "x", 1, b"a"), ("8:b", "y", 1, b"a")])),
         1: _reader(_messages([("8:a", "y", 1, b"a"), ("8:b", "y", 2, b"a")])),
     }
-    assert copies_in_other_parts(parts, 4).to_pylist() == [{"part": 0, "conversation_id": "8:b", "message_id": "y"}]
+    assert copies_in_other_parts(parts, 4)[0].to_pylist() == [{"part": 0, "conversation_id": "8:b", "message_id": "y"}]
 
 
 def test_parts_without_copies_are_read_by_their_keys_alone() -> None:
@@ -82,7 +84,7 @@ def test_parts_without_copies_are_read_by_their_keys_alone() -> None:
         read.append(columns)
         return _messages([("8:a", str(number), 1, b"a") for number in range(5)]).select(columns)
 
-    assert copies_in_other_parts({0: reader}, 5).num_rows == 0
+    assert copies_in_other_parts({0: reader}, 5)[0].num_rows == 0
     assert {column for columns in read for column in columns} == {"conversation_id", "message_id"}
 
 

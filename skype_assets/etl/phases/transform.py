@@ -32,7 +32,7 @@ from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_value
-from skype_assets.etl.rows.duplicates import DUPLICATES, copies_in_other_parts, lesser_copies, without
+from skype_assets.etl.rows.duplicates import DUPLICATES, copies_in_other_parts, lesser_copies, occurrences, without
 from skype_assets.etl.rows.edits import EDITS
 from skype_assets.etl.rows.edits import edits as find_edits
 from skype_assets.etl.rows.media import media_files, stored_objects
@@ -141,7 +141,7 @@ class _OpenTransform:
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """What needs more than one part; see the module's docstring."""
-        duplicates = copies_in_other_parts(
+        duplicates, counted = copies_in_other_parts(
             {part.number: partial(self._read, part, "messages") for part in done if "messages" in part.files},
             sum(part.files["messages"].rows for part in done if "messages" in part.files),
         )
@@ -149,7 +149,7 @@ class _OpenTransform:
         people = self._people(done, duplicates)
         found = conversation_rows.conversations(self._raw["conversations"].batches())
         export_id, owner_id = self._export.export_id, self._export.owner_id
-        conservation = self._conservation(done, duplicates, people)
+        conservation = self._conservation(done, duplicates, counted)
         people.leave_out_copies(edits)
         conversations, participants = conversation_rows.rows(found, people, owner_id=owner_id, export_id=export_id)
         return {
@@ -202,7 +202,7 @@ class _OpenTransform:
         }
         return quoted(self._of_parts(done, "quotes", QUOTE_COLUMNS, duplicates), readers)
 
-    def _conservation(self, done: Sequence[PartRecord], duplicates: pa.Table, people: People) -> pa.Table:
+    def _conservation(self, done: Sequence[PartRecord], duplicates: pa.Table, counted: Counter[str]) -> pa.Table:
         counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         for part in done:
             for row in self._read(part, "conservation", CONSERVATION.names).to_pylist():
@@ -212,12 +212,13 @@ class _OpenTransform:
         for conversation_id in duplicates["conversation_id"].to_pylist():
             counts[conversation_id][1] -= 1
             counts[conversation_id][2] += 1
+            counted[conversation_id] -= 1
         listed: dict[str, int] = defaultdict(int)
         for batch in self._raw["conversations"].batches(["conversation_index", "conversation_id", "message_count"]):
             for row in batch.to_pylist():
                 listed[conversation_key(row["conversation_id"], row["conversation_index"])] += row["message_count"]
         for conversation_id, seen in listed.items():
-            _balance(conversation_id, seen, counts[conversation_id], people.conversations[conversation_id].count)
+            _balance(conversation_id, seen, counts[conversation_id], counted[conversation_id])
         return table_from_rows(CONSERVATION, [(key, *counts[key]) for key in sorted(counts)])
 
     def _rejects(self) -> pa.Table:
@@ -310,15 +311,11 @@ def _by_conversation(raw: pa.RecordBatch) -> Counter[str]:
 
 def _conservation(seen: Counter[str], loaded: pa.Table, copies: pa.Table, rejected: pa.Table) -> pa.Table:
     """What became of a part's messages in each conversation."""
-    counted = [_occurrences(table["conversation_id"]) for table in (loaded, copies, rejected)]
+    counted = [occurrences(table["conversation_id"]) for table in (loaded, copies, rejected)]
     conversation_ids = sorted(seen.keys() | set().union(*counted))
     return table_from_rows(
         CONSERVATION, [(key, seen[key], *(found[key] for found in counted)) for key in conversation_ids]
     )
-
-
-def _occurrences(values: pa.ChunkedArray) -> Counter[str]:
-    return Counter({row["values"]: row["counts"] for row in values.value_counts().to_pylist()})
 
 
 def _joined(made: Sequence[MessageRows], name: str) -> pa.Table:

@@ -9,7 +9,7 @@ keys whose hashes meet are looked at themselves.
 # pyright: reportAttributeAccessIssue=false
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -52,19 +52,26 @@ def lesser_copies(messages: pa.Table) -> pa.Table:
     return found.select(["conversation_id", "source_offset"]).take(pa.array(lesser, pa.int64()))
 
 
-def copies_in_other_parts(parts: Mapping[int, Part], total: int) -> pa.Table:
-    """The ``DUPLICATES`` of an export, given readers of its parts' messages, and how many these are in total."""
+def copies_in_other_parts(parts: Mapping[int, Part], total: int) -> tuple[pa.Table, Counter[str]]:
+    """The ``DUPLICATES`` of an export, and how many messages its parts have in each conversation, these included.
+
+    Args:
+        parts: readers of the parts' messages.
+        total: how many these are.
+    """
+    counted: Counter[str] = Counter()
     slices = max(1, -(-total // _SLICE))
     best: dict[tuple[str, str], list[tuple[tuple[int, bytes], int]]] = defaultdict(list)
     for number in range(slices):
-        repeated = _repeated_hashes(parts, number, slices)
+        repeated = _repeated_hashes(parts, number, slices, counted)
         if len(repeated):
             for part, read in parts.items():
                 for key, rank in _with_hash(read(_COPY), repeated):
                     best[key].append((rank, -part))
     losers = [(-part, *key) for key, copies in best.items() for _, part in sorted(copies)[:-1]]
     columns = zip(*sorted(losers), strict=True) if losers else ([], [], [])
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, DUPLICATES, strict=True)], schema=DUPLICATES)
+    found = pa.table([pa.array(c, f.type) for c, f in zip(columns, DUPLICATES, strict=True)], schema=DUPLICATES)
+    return found, counted
 
 
 def without(rows: pa.Table, keys: pa.Table) -> pa.Table:
@@ -90,13 +97,21 @@ def message_keys(rows: pa.Table) -> Iterator[tuple[str, str]]:
     return zip(rows["conversation_id"].to_pylist(), rows["message_id"].to_pylist(), strict=True)
 
 
-def _repeated_hashes(parts: Mapping[int, Part], number: int, slices: int) -> np.ndarray:
-    """Hashes of one slice that occur more than once in the export."""
+def _repeated_hashes(parts: Mapping[int, Part], number: int, slices: int, counted: Counter[str]) -> np.ndarray:
+    """Hashes of one slice that occur more than once in the export; the first time messages are counted as well."""
     found = []
     for read in parts.values():
-        hashes = _hashes(read(KEY))
+        keys = read(KEY)
+        if number == 0:
+            counted.update(occurrences(keys["conversation_id"]))
+        hashes = _hashes(keys)
         found.append(hashes[hashes % np.uint64(slices) == number] if slices > 1 else hashes)
     return _repeated(np.concatenate(found) if found else np.empty(0, np.uint64))
+
+
+def occurrences(values: pa.ChunkedArray) -> Counter[str]:
+    """How often each text occurs."""
+    return Counter({row["values"]: row["counts"] for row in values.value_counts().to_pylist()})
 
 
 def _repeated(hashes: np.ndarray) -> np.ndarray:
