@@ -14,7 +14,6 @@ import pyarrow as pa
 from skype_assets.etl import crash_points
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.digests import TableDigest, digests_of_load
 from skype_assets.etl.database.merging import REFRESH, REJOIN, UPSERTS, merge_messages, stage, touch
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced
@@ -118,10 +117,6 @@ class Loader:
             "committed_at = excluded.committed_at",
             self.claim.export_id, part, self.claim.attempt, sum(rows.num_rows for rows in tables.values()), checksum,
         )  # fmt: skip
-
-    def digests(self) -> list[TableDigest]:
-        """What is in the database of the conversations that ``finish`` was given."""
-        return digests_of_load(self.session, self.claim.owner_id, self.claim.export_id)
 
     def _has_company(self) -> bool:
         """Whether the account has other exports in the database."""

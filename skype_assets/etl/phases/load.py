@@ -23,7 +23,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl
-from skype_assets.etl.database.digests import TableDigest
+from skype_assets.etl.database.digests import digests_side_by_side
 from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Session, repeatedly
 from skype_assets.etl.database.url import database_url
@@ -84,13 +84,14 @@ class Load:
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:
         """Find the database; sessions with it are as short as what they are for."""
-        yield _OpenLoad(self._tables, database_url(self._task.database))
+        yield _OpenLoad(self._tables, database_url(self._task.database), self._task.settings.workers)
 
 
 class _OpenLoad:
-    def __init__(self, tables: PhaseTables, url: str) -> None:
+    def __init__(self, tables: PhaseTables, url: str, workers: int) -> None:
         self._tables = tables
         self._url = url
+        self._workers = workers
         self._exports = tables.summary("exports")
         self._export_id: str = self._exports["export_id"][0].as_py()
         self._owner_id: str = self._exports["owner_id"][0].as_py()
@@ -155,14 +156,15 @@ class _OpenLoad:
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """The figures over all exports of the account brought up to date, and the state of the database."""
-        state = repeatedly(self._url, self._finish)
+        conversations = self._tables.summary("conversations")
+        repeatedly(self._url, partial(self._finish, conversations.select(["conversation_id"])))
+        counts = zip(*(conversations[name].to_pylist() for name in ("conversation_id", "message_count")), strict=True)
+        state = digests_side_by_side(self._url, self._owner_id, self._export_id, dict(counts), self._workers)
         rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
         return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
 
-    def _finish(self, session: Session) -> list[TableDigest]:
-        loader = Loader(session, self._claimed()[0])
-        loader.finish(self._exports, self._tables.summary("conversations").select(["conversation_id"]))
-        return loader.digests()
+    def _finish(self, conversation_ids: pa.Table, session: Session) -> None:
+        Loader(session, self._claimed()[0]).finish(self._exports, conversation_ids)
 
 
 @dataclass(frozen=True)
