@@ -78,6 +78,10 @@ class Session:
             for setting in _SETTINGS:
                 self.execute(f"SET {setting}")
 
+    def another(self) -> "Session":
+        """Open a further session with the same database."""
+        return Session(self._url)
+
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
         with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: there is nothing to end

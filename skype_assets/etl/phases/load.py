@@ -164,7 +164,7 @@ class _OpenLoad:
         return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
 
     def _finish(self, conversation_ids: pa.Table, session: Session) -> None:
-        Loader(session, self._claimed()[0]).finish(self._exports, conversation_ids)
+        Loader(session, self._claimed()[0]).finish(self._exports, conversation_ids, self._workers)
 
 
 @dataclass(frozen=True)
