@@ -5,14 +5,16 @@ that depend on the run. The server hashes rows, so that 32 bytes a row travel.
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.session import Session, repeatedly
+from skype_assets.etl.database.session import Session
 from skype_assets.etl.tables import TABLES
 
 DIGESTED: Final = tuple(name for name in TABLES if name != "load_parts")
@@ -46,22 +48,35 @@ def digests_of_load(
 
 
 def digests_side_by_side(
-    url: str, owner_id: str, export_id: str, messages: Mapping[str, int], sessions: int
+    session: Session, owner_id: str, export_id: str, messages: Mapping[str, int], sessions: int
 ) -> list[TableDigest]:
     """``digests_of_load``, computed by several sessions at a time.
 
     Args:
-        url: the database.
+        session: one of them.
         owner_id, export_id: of the load.
         messages: its conversations, each with about as many messages as it has.
-        sessions: how many at a time.
+        sessions: how many.
     """
+    if sessions == 1:
+        return digests_of_load(session, owner_id, export_id, list(messages))
+    waiting: deque[_Piece] = deque()
+    pieces: list[tuple[str, list[_Piece]]] = []
+    for of in _of_load(owner_id, export_id, list(messages)):
+        rows = _in_pieces(of, messages, sessions) if of.table == "messages" else [of]
+        pieces.append((of.table, [_Piece(one) for one in rows]))
+        waiting.extend(piece for piece in pieces[-1][1] if not piece.is_long)
     with ThreadPoolExecutor(sessions) as pool:
-        under_way: list[tuple[str, Iterable[bytes]]] = []
-        for of in _of_load(owner_id, export_id, list(messages)):
-            pieces = _pieces(of, messages, sessions) if of.table == "messages" else [of]
-            under_way.append((of.table, chain.from_iterable([_begun(pool, url, piece) for piece in pieces])))
-        return [_digest(table, hashes) for table, hashes in under_way]
+        pool.submit(_work, session, waiting)
+        for _ in range(sessions - 1):
+            pool.submit(_work_beside, session, waiting)
+        try:
+            return [
+                _digest(table, chain.from_iterable(_result(piece, session) for piece in of_table))
+                for table, of_table in pieces
+            ]
+        finally:
+            waiting.clear()  # after an error nobody wants the others
 
 
 @dataclass(frozen=True)
@@ -85,32 +100,57 @@ def _of_load(owner_id: str, export_id: str, conversation_ids: Sequence[str]) -> 
             yield _Rows(name, "owner_id = $1", (owner_id,))
 
 
-def _pieces(of: _Rows, messages: Mapping[str, int], sessions: int) -> Iterator[_Rows]:
-    """The rows in pieces that follow each other by key, each of some conversations."""
+@dataclass(frozen=True)
+class _Piece:
+    """Rows of a table that follow each other by key, and their hashes when a session has got them."""
+
+    rows: _Rows
+    hashes: Future[list[bytes]] = field(default_factory=Future[list[bytes]])
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are too many to have the hashes in memory: those are got when it is their turn."""
+        return self.rows.count > _LARGEST_PIECE
+
+
+def _in_pieces(of: _Rows, messages: Mapping[str, int], sessions: int) -> Iterator[_Rows]:
+    """The rows in pieces of some conversations each."""
     owner_id, _ = of.parameters
     most = min(_LARGEST_PIECE, sum(messages.values()) // sessions + 1)
-    piece: list[str] = []
+    some: list[str] = []
     count = 0
     for conversation_id in sorted(messages, key=str.encode):
-        if piece and count + messages[conversation_id] > most:
-            yield _Rows(of.table, of.condition, (owner_id, piece), count)
-            piece, count = [], 0
-        piece.append(conversation_id)
+        if some and count + messages[conversation_id] > most:
+            yield _Rows(of.table, of.condition, (owner_id, some), count)
+            some, count = [], 0
+        some.append(conversation_id)
         count += messages[conversation_id]
-    yield _Rows(of.table, of.condition, (owner_id, piece), count)
+    yield _Rows(of.table, of.condition, (owner_id, some), count)
 
 
-def _begun(pool: Executor, url: str, of: _Rows) -> Iterator[bytes]:
-    """Hashes of rows that the pool gets while others are digested; too many for that come when it is their turn."""
-    if of.count > _LARGEST_PIECE:
-        return _streamed(url, of)
-    future = pool.submit(repeatedly, url, lambda session: list(_hashes(session, of)))
-    return (hashes for one in (future,) for hashes in one.result())
+def _work_beside(beside: Session, waiting: deque[_Piece]) -> None:
+    with beside.another() as session:
+        _work(session, waiting)
 
 
-def _streamed(url: str, of: _Rows) -> Iterator[bytes]:
-    with Session(url) as session:
-        yield from _hashes(session, of)
+def _work(session: Session, waiting: deque[_Piece]) -> None:
+    """Get the hashes of pieces until none is waiting."""
+    with suppress(IndexError):
+        while True:
+            piece = waiting.popleft()
+            try:
+                piece.hashes.set_result(list(_hashes(session, piece.rows)))
+            except BaseException as error:
+                piece.hashes.set_exception(error)
+                raise
+
+
+def _result(piece: _Piece, beside: Session) -> Iterator[bytes]:
+    if not piece.is_long:
+        yield from piece.hashes.result()
+        return
+    with beside.another() as session:
+        yield from _hashes(session, piece.rows)
 
 
 def _hashes(session: Session, of: _Rows) -> Iterator[bytes]:

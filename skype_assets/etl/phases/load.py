@@ -23,7 +23,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl
-from skype_assets.etl.database.digests import digests_side_by_side
+from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Session, repeatedly
 from skype_assets.etl.database.url import database_url
@@ -156,15 +156,16 @@ class _OpenLoad:
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """The figures over all exports of the account brought up to date, and the state of the database."""
-        conversations = self._tables.summary("conversations")
-        repeatedly(self._url, partial(self._finish, conversations.select(["conversation_id"])))
-        counts = zip(*(conversations[name].to_pylist() for name in ("conversation_id", "message_count")), strict=True)
-        state = digests_side_by_side(self._url, self._owner_id, self._export_id, dict(counts), self._workers)
+        state = repeatedly(self._url, self._finish)
         rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
         return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
 
-    def _finish(self, conversation_ids: pa.Table, session: Session) -> None:
-        Loader(session, self._claimed()[0]).finish(self._exports, conversation_ids, self._workers)
+    def _finish(self, session: Session) -> list[TableDigest]:
+        conversations = self._tables.summary("conversations").select(["conversation_id", "message_count"])
+        loader = Loader(session, self._claimed()[0])
+        loader.finish(self._exports, conversations.select(["conversation_id"]), self._workers)
+        counts = dict(zip(*(column.to_pylist() for column in conversations.columns), strict=True))
+        return digests_side_by_side(session, self._owner_id, self._export_id, counts, self._workers)
 
 
 @dataclass(frozen=True)
