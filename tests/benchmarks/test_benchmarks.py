@@ -73,5 +73,7 @@ def test_growth_of_memory_or_time_is_named() -> None:
     assert [complaint.split(";")[0] for complaint in found] == [
         "6 M: 401 MB in one process",
         "memory grows from 300 MB to 401 MB",
-        "10 GB take 12.5 times as long as 1 GB",
+        "10 GB takes 12.50 times as long as 1 GB",
     ]
+    slow = {"6 M": used(8, 300), "6 M, 1 worker": used(10, 300)}
+    assert [*too_much(slow)] == ["6 M takes 0.80 times as long as 6 M, 1 worker; it must be 0.7 at most"]
