@@ -3,6 +3,8 @@
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false
 
+from typing import Final
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +18,10 @@ from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Exp
 from skype_assets.etl.tables import REJECTS, TABLES
 from skype_assets.etl.usual import Columns, read
 
+_BELOW_MESSAGES: Final = {name: TABLES[name].schema for name in MESSAGE_TABLES if name != "messages"} | {
+    "edit_marks": EDIT_MARKS
+}
+
 
 def usual_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     """Rows of every table fed by the usual messages of a batch; of the others there is none."""
@@ -27,19 +33,16 @@ def usual_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     tables = {"messages": messages, "rejects": REJECTS.schema.empty_table()}
     # Where the messages stand that the rows of other tables hang on.
     places = {name: pa.array(np.searchsorted(rows["messages"], rows_)) for name, rows_ in rows.items()}
-    for name in (*MESSAGE_TABLES, "edit_marks"):
-        if name == "messages":
-            continue
-        if name not in found or not len(rows[name]):
-            schema = EDIT_MARKS if name == "edit_marks" else TABLES[name].schema
+    for name, schema in _BELOW_MESSAGES.items():
+        if name not in found:
             tables[name] = schema.empty_table()
             continue
         keys = messages.select(["owner_id", "conversation_id", "message_id", "sender_id"]).take(places[name])
         columns = {**found[name], **{column: keys[column] for column in keys.column_names}}
         if name == "attachments":
             columns |= _stored(columns, export)
-        tables[name] = _table(EDIT_MARKS if name == "edit_marks" else TABLES[name].schema, columns, len(rows[name]))
-    return MessageRows(tables, {name: rows_ for name, rows_ in rows.items() if len(rows_) or name == "messages"})
+        tables[name] = _table(schema, columns, len(rows[name]))
+    return MessageRows(tables, rows)
 
 
 def _messages(raw: pa.RecordBatch, conversation_ids: pa.DictionaryArray, found: Columns, export: Export) -> pa.Table:

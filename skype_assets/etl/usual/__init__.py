@@ -7,9 +7,6 @@ the general reader (``rows.any_messages``), which also says what the right resul
 The compiled module is optional: without a C++ compiler at installation every message is left.
 """
 
-# The compiled module has no type information.
-# pyright: reportUnknownMemberType=false
-
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,7 +21,6 @@ from skype_assets.etl.content.message_types import MESSAGE_TYPES, MessageType
 from skype_assets.etl.content.rich_message import rich_message
 from skype_assets.etl.content.sms import sms_message
 from skype_assets.etl.content.thread_activity import WITH_VALUE, event_of
-from skype_assets.etl.rows.message_tables import EDIT_MARKS
 from skype_assets.etl.tables import TABLES
 
 try:
@@ -58,12 +54,14 @@ def _reader(type_: MessageType) -> str | None:
 
 _READERS: Final = {name: reader for name, type_ in MESSAGE_TYPES.items() if (reader := _reader(type_))}
 
-_BESIDE: Final = {"row": pa.int32(), "display_name": pa.string(), "from": pa.string()}
-"""Columns that are in none of the tables: where the raw message stands, and two fields of it."""
+_ROW: Final = {"row": pa.int32()}
+"""Where the raw message stands, in every table."""
 
-
-_NEEDED: Final = {**_BESIDE, "message_type": pa.string()}
-"""What callers ask of the messages that were read, if there are any or not."""
+_COLUMNS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
+    "messages": _ROW | {"display_name": pa.string(), "from": pa.string(), "message_type": pa.string()},
+    "edit_marks": dict.fromkeys(("original_sent_at", "sent_at", "edited_at"), pa.int64()),
+}
+"""Columns that are not those of ``tables``, and what callers need of ``messages``, if there are any or not."""
 
 
 def read(raw: pa.LargeBinaryArray, excluded: np.ndarray) -> Mapping[str, Columns]:
@@ -75,10 +73,11 @@ def read(raw: pa.LargeBinaryArray, excluded: np.ndarray) -> Mapping[str, Columns
 
     Returns:
         By table, some of its columns; ``row`` is the place of the object in ``raw``, ascending. Of ``messages`` also
-        ``display_name`` and ``from`` as they are exported. A message is in no table, or in all that it feeds.
+        ``display_name`` and ``from`` as they are exported; ``edit_marks`` has instants in microseconds. A message is in
+        no table, or in all that it feeds.
     """
     if _usual is None:
-        return {"messages": {name: pa.array([], type_) for name, type_ in _NEEDED.items()}}
+        return {"messages": {name: pa.array([], type_) for name, type_ in _COLUMNS["messages"].items()}}
     _, offsets, data = raw.buffers()
     borders = np.frombuffer(offsets, np.int64)[raw.offset : raw.offset + len(raw) + 1] if len(raw) else np.zeros(1, int)
     found = _usual.read(
@@ -91,9 +90,7 @@ def read(raw: pa.LargeBinaryArray, excluded: np.ndarray) -> Mapping[str, Columns
 
 
 def _type(table: str, column: str) -> pa.DataType:
-    schema = EDIT_MARKS if table == "edit_marks" else TABLES[table].schema
-    place = schema.get_field_index(column)
-    type_ = _BESIDE[column] if place < 0 or column in _BESIDE and table == "messages" else schema.field(place).type
+    type_ = (_ROW | _COLUMNS.get(table, {})).get(column) or TABLES[table].schema.field(column).type
     return type_.storage_type if isinstance(type_, pa.JsonType) else type_
 
 

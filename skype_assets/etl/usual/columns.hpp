@@ -1,5 +1,5 @@
-// Columns in Arrow's layout, grown row by row, and handed to Python as (validity, offsets, values) or (validity, values),
-// each as (address, size, owner of the memory).
+// Columns in Arrow's layout, grown row by row, and handed to Python as (validity, offsets, values) or (validity,
+// values), each as (address, size, owner of the memory).
 #pragma once
 
 #include <Python.h>

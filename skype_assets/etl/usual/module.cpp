@@ -53,7 +53,9 @@ Types types_of(PyObject* readers) {
     return found;
 }
 
-PyObject* text_of(Slice text) { return PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())); }
+PyObject* text_of(Slice text) {
+    return PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
+}
 
 class PythonEmoji : public Emoji {
   public:
@@ -82,7 +84,8 @@ struct Scratch {
 
 class Batch {
   public:
-    Batch(Types types, PyObject* emoji, size_t rows, size_t bytes) : tables(rows, bytes), types_(std::move(types)), emoji_(emoji) {}
+    Batch(Types types, PyObject* emoji, size_t rows, size_t bytes)
+        : tables(rows, bytes), types_(std::move(types)), emoji_(emoji) {}
 
     void add(int32_t row, Slice object) {
         message_.clear(row);
@@ -217,7 +220,8 @@ PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObje
     if (all <= LARGEST_BATCH) {
         for (size_t row = 0; row < rows; row++) {
             if (left.data()[row]) continue;
-            if (border[row] < 0 || border[row] > border[row + 1] || static_cast<size_t>(border[row + 1]) > bytes.size()) {
+            bool ascending = border[row] >= 0 && border[row] <= border[row + 1];
+            if (!ascending || static_cast<size_t>(border[row + 1]) > bytes.size()) {
                 PyErr_SetString(PyExc_ValueError, "an offset is beyond the data");
                 throw PythonError{};
             }
@@ -234,7 +238,8 @@ PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObje
 
 PyObject* read(PyObject*, PyObject* arguments) {
     PyObject *offsets, *data, *excluded, *readers, *emoji;
-    if (!PyArg_ParseTuple(arguments, "OOOO!O", &offsets, &data, &excluded, &PyDict_Type, &readers, &emoji)) return nullptr;
+    if (!PyArg_ParseTuple(arguments, "OOOO!O", &offsets, &data, &excluded, &PyDict_Type, &readers, &emoji))
+        return nullptr;
     try {
         return read_all(offsets, data, excluded, readers, emoji);
     } catch (const PythonError&) {

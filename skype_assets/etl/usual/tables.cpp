@@ -29,7 +29,8 @@ PyObject* named(std::initializer_list<std::pair<const char*, PyObject*>> columns
 Tables::Tables(size_t rows, size_t bytes) {
     auto& to = messages_;
     to.row.reserve(rows);
-    for (TextColumn* column : {&to.message_id, &to.display_name, &to.from, &to.message_type, &to.album_id, &to.details, &to.properties})
+    for (TextColumn* column : {&to.message_id, &to.display_name, &to.from, &to.message_type, &to.album_id, &to.details,
+                               &to.properties})
         column->reserve(rows, rows * 16);
     to.content.reserve(rows, bytes / 2);
     to.text.reserve(rows, bytes / 8);
@@ -157,8 +158,8 @@ PyObject* Tables::buffers() {
     return named({
         {"messages", named({COLUMN(m, row), COLUMN(m, message_id), COLUMN(m, display_name), COLUMN(m, from),
                             COLUMN(m, message_type), COLUMN(m, text), COLUMN(m, content), COLUMN(m, sent_at),
-                            COLUMN(m, version), COLUMN(m, album_id), COLUMN(m, details), COLUMN(m, properties), COLUMN(m, edited_at),
-                            COLUMN(m, deleted_at), COLUMN(m, is_forwarded)})},
+                            COLUMN(m, version), COLUMN(m, album_id), COLUMN(m, details), COLUMN(m, properties),
+                            COLUMN(m, edited_at), COLUMN(m, deleted_at), COLUMN(m, is_forwarded)})},
         {"attachments", named({COLUMN(a, row), COLUMN(a, ordinal), COLUMN(a, document_id), COLUMN(a, kind),
                                COLUMN(a, file_name), COLUMN(a, file_size), COLUMN(a, width), COLUMN(a, height),
                                COLUMN(a, duration_seconds), COLUMN(a, uri)})},

@@ -131,7 +131,8 @@ int64_t iso_microseconds(Slice text) {
     if (!decimals.empty()) {
         require(decimals[0] == '.' && decimals.size() > 1 && decimals.size() <= MOST_DECIMALS + 1);
         require(all_digits(decimals.substr(1)));
-        for (size_t i = 1; i <= 6; i++) microseconds = microseconds * 10 + (i < decimals.size() ? decimals[i] - '0' : 0);
+        for (size_t i = 1; i <= 6; i++)
+            microseconds = microseconds * 10 + (i < decimals.size() ? decimals[i] - '0' : 0);
     }
     return seconds * 1000000 + microseconds;
 }
