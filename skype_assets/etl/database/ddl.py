@@ -5,10 +5,7 @@ the first load has its rows in (``complete``): checking and sorting once is a fr
 then on they stay, and later loads meet them.
 """
 
-from collections import deque
-from collections.abc import Container, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Container, Iterator
 from typing import Final
 
 import pyarrow as pa
@@ -87,58 +84,26 @@ def create(session: Session) -> None:
                 )
 
 
-def complete(session: Session, sessions: int = 1) -> None:
+def complete(session: Session) -> None:
     """Add the foreign keys and indexes that are missing; called when the rows of a load are in.
 
-    Each is made by itself, by so many sessions at a time. Loads that commit rows wait meanwhile. What was not made
-    when it was interrupted is made when the load is resumed, or by the next load.
+    A load that was interrupted before it came here does so when it is resumed, or the next load does.
 
     Raises:
         DatabaseError: rows refer to what is not there; they were not loaded by this program.
     """
-    if is_complete(session):
-        return
-    with _without_loads(session), ThreadPoolExecutor(sessions) as pool:
-        with session.transaction():
-            for statement in announcements(_foreign_keys(session)):
-                session.execute(statement)
-        missing = deque(completion(_relations(session), _foreign_keys(session, "AND convalidated")))
-        others = [pool.submit(_make_beside, session, missing) for _ in range(sessions - 1)]
-        _make(session, missing)
-        for other in others:
-            other.result()
-
-
-@contextmanager
-def _without_loads(session: Session) -> Generator[None]:
-    """Let those that commit rows, and those that complete the schema, wait for the block."""
-    # Of the session, not of a transaction: if the session is lost, so is the lock.
-    session.rows("SELECT pg_advisory_lock($1)", _COMPLETION_LOCK)
-    try:
-        yield
-    finally:
-        with suppress(DatabaseError):
-            session.rows("SELECT pg_advisory_unlock($1)", _COMPLETION_LOCK)
-
-
-def _make_beside(beside: Session, statements: deque[str]) -> None:
-    with beside.another() as session:
-        _make(session, statements)
-
-
-def _make(session: Session, statements: deque[str]) -> None:
-    """Run statements, each in a transaction of its own, until none is left for this session."""
-    with suppress(IndexError):
-        while True:
-            statement = statements.popleft()
-            with session.transaction():
-                session.execute(statement)
+    with session.transaction():
+        if not list(completion(*_there(session))):
+            return
+        session.execute("SELECT pg_advisory_xact_lock($1)", _COMPLETION_LOCK)
+        for statement in completion(*_there(session)):
+            session.execute(statement)
 
 
 def is_complete(session: Session) -> bool:
     """Whether all foreign keys and indexes are there: each was checked against all rows when it was added."""
     with session.transaction():
-        return not list(completion(_relations(session), _foreign_keys(session, "AND convalidated")))
+        return not list(completion(*_there(session)))
 
 
 def hold_off_completion(session: Session) -> None:
@@ -158,37 +123,25 @@ def statements() -> Iterator[str]:
     yield CALLS_VIEW
 
 
-def announcements(foreign_keys: Container[str] = ()) -> Iterator[str]:
-    """The DDL of foreign keys but those that are there: rows that come are checked, those that are there not yet."""
-    for name, table, columns, parent in _references():
-        if name not in foreign_keys:
-            key = ", ".join(columns)
-            yield (
-                f"ALTER TABLE {SCHEMA}.{table} ADD CONSTRAINT {name} FOREIGN KEY ({key}) "
-                f"REFERENCES {SCHEMA}.{parent} ({key}) NOT VALID"
-            )
-
-
 def completion(relations: Container[str] = (), foreign_keys: Container[str] = ()) -> Iterator[str]:
-    """The DDL of the rest, for a schema that has some relations and some foreign keys that hold for all rows already.
-
-    Any of these statements may run at the same time. Those on one table can wait for each other: foreign keys do not
-    meet indexes on their way, and are those of different tables in turn.
-    """
-    for name, table, _, _ in sorted(_references(), key=lambda reference: reference[2] == ("export_id",)):
-        if name not in foreign_keys:
-            yield f"ALTER TABLE {SCHEMA}.{table} VALIDATE CONSTRAINT {name}"
+    """The DDL of the rest, for a schema that has some relations and foreign keys already."""
     for name, on in _INDEXES.items():
         if name not in relations:  # IF NOT EXISTS would wait for every load under way
             yield f"CREATE INDEX {name} ON {SCHEMA}.{on}"
+    for table in TABLES.values():
+        for columns, parent in _references(table):
+            name, key = f"{table.name}_{'_'.join(columns)}_fkey", ", ".join(columns)
+            if name not in foreign_keys:
+                yield (
+                    f"ALTER TABLE {SCHEMA}.{table.name} ADD CONSTRAINT {name} "
+                    f"FOREIGN KEY ({key}) REFERENCES {SCHEMA}.{parent} ({key})"
+                )
 
 
-def _relations(session: Session) -> set[str]:
-    return {name for (name,) in session.rows(_RELATIONS, SCHEMA)}
-
-
-def _foreign_keys(session: Session, condition: str = "") -> set[str]:
-    return {name for (name,) in session.rows(f"{_FOREIGN_KEYS} {condition}", SCHEMA)}
+def _there(session: Session) -> tuple[set[str], set[str]]:
+    """Names of the relations and of the foreign keys in the schema."""
+    relations, foreign_keys = (session.rows(query, SCHEMA) for query in (_RELATIONS, _FOREIGN_KEYS))
+    return {name for (name,) in relations}, {name for (name,) in foreign_keys}
 
 
 def _definitions(table: Table) -> Iterator[str]:
@@ -199,11 +152,9 @@ def _definitions(table: Table) -> Iterator[str]:
     yield f"PRIMARY KEY ({', '.join(table.key)})"
 
 
-def _references() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
-    """The foreign keys: name, table, columns, which are those of the other table's key, and that table."""
-    for table in TABLES.values():
-        parents = [(TABLES[table.parent].key, table.parent)] if table.parent else []
-        if "export_id" in table.schema.names and "export_id" not in table.key:
-            parents.append((("export_id",), "exports"))
-        for columns, parent in parents:
-            yield f"{table.name}_{'_'.join(columns)}_fkey", table.name, columns, parent
+def _references(table: Table) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The foreign keys of a table: columns, which are those of the other table's key, and that table."""
+    if table.parent:
+        yield TABLES[table.parent].key, table.parent
+    if "export_id" in table.schema.names and "export_id" not in table.key:
+        yield ("export_id",), "exports"
