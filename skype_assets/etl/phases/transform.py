@@ -7,6 +7,7 @@ different parts, totals, people, the conservation of every conversation - is the
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false
 
+import gc
 import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -94,7 +95,19 @@ class Transform:
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenTransform"]:
         """Read the header and the media: what every part needs."""
-        yield _OpenTransform(self._task, self._raw, task_folder.folder(self.asset).path)
+        with _few_collections():
+            yield _OpenTransform(self._task, self._raw, task_folder.folder(self.asset).path)
+
+
+@contextmanager
+def _few_collections() -> Generator[None]:
+    """Rows are many objects without cycles: to look for some after every 700 is a twentieth of the phase."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _OpenTransform:
