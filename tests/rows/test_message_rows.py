@@ -1,15 +1,14 @@
 """A message that is left out of a batch takes along all that hangs on it, and nothing else."""
 
-import hashlib
 import json
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from skype_assets.etl.raw_tables import MESSAGES
 from skype_assets.etl.rows.message_tables import Export, MessageRows
 from skype_assets.etl.rows.messages import message_rows
+from tests.usual.test_same_rows import batch_of
 
 MESSAGE = {
     "id": "1730829901774",
@@ -25,18 +24,7 @@ FED = ("messages", "attachments", "links", "mentions", "reactions", "edit_marks"
 
 def _rows(*objects: Any) -> list[MessageRows]:
     raw = [json.dumps(found).encode() for found in objects]
-    columns: dict[str, list[Any]] = {
-        "conversation_index": [0] * len(raw),
-        "conversation_id": ["8:tbrannock"] * len(raw),
-        "ordinal": list(range(len(raw))),
-        "offset": [1_000 * number for number in range(len(raw))],
-        "length": [len(found) for found in raw],
-        "sha256": [hashlib.sha256(found).digest() for found in raw],
-        "id": [None] * len(raw),
-        "messagetype": [None] * len(raw),
-        "raw": raw,
-    }
-    batch = pa.RecordBatch.from_pydict(columns, MESSAGES)
+    batch = batch_of(raw, [(0, "8:tbrannock")] * len(raw))
     return list(message_rows([batch], Export("e", "8:live:mara.ostrow", "m", {}), 100))
 
 
@@ -44,16 +32,16 @@ def _joined(rows: list[MessageRows], name: str) -> pa.Table:
     return pa.concat_tables([one.tables[name] for one in rows])
 
 
-@pytest.mark.parametrize("left_out", [[0], [2_000], [0, 2_000], [0, 1_000, 2_000]])
+@pytest.mark.parametrize("left_out", [[0], [20_000], [0, 20_000], [0, 10_000, 20_000]])
 def test_what_hangs_on_a_message_goes_with_it(left_out: list[int]) -> None:
     rows = _rows(MESSAGE, {**MESSAGE, "id": "2", "content": "plain", "properties": None}, MESSAGE, None)
     kept = [one.without(pa.array(left_out, pa.int64())) for one in rows]
-    copies = 2 - len({0, 2_000}.intersection(left_out))
+    copies = 2 - len({0, 20_000}.intersection(left_out))
     offsets = _joined(kept, "messages")["source_offset"].to_pylist()
-    assert sorted(offsets) == [n for n in (0, 1_000, 2_000) if n not in left_out]
+    assert sorted(offsets) == [n for n in (0, 10_000, 20_000) if n not in left_out]
     fed = ("links", "mentions", "reactions", "edit_marks")
     assert [_joined(kept, name).num_rows for name in fed] == [copies] * 4
-    assert _joined(kept, "attachments").num_rows == copies + (1_000 not in left_out)
+    assert _joined(kept, "attachments").num_rows == copies + (10_000 not in left_out)
     assert _joined(kept, "rejects").num_rows == 1
 
 
