@@ -6,28 +6,17 @@ answered here and nowhere else.
 """
 
 import logging
-import os
-import signal
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Final, ParamSpec, TypeVar
-
-from loky import ProcessPoolExecutor
-from loky.backend import get_context
+from typing import Final
 
 from skype_assets.etl import crash_points, space
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, damaged_file, open_complete, recover
-from skype_assets.etl.checkpoints.state import PartRecord, PhaseState
+from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.context import ETLContext
 from skype_assets.etl.errors import (
     CheckpointDamaged,
@@ -41,14 +30,12 @@ from skype_assets.etl.journal import UNITS, Journal, Observer, PhaseResult
 from skype_assets.etl.phases import KINDS, PHASES
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
-from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase, Work
+from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.task import Task
+from skype_assets.etl.workers import in_order, system_memory
 
 logger = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 DEADLY: Final = 2
 """How many attempts in a row a part may kill before it gets a process of its own (promise I13)."""
@@ -62,6 +49,7 @@ def run(task: Task, observer: Observer | None = None, executor: Executor | None 
     return [run_phase(task, phase, observer, executor=executor) for phase in PHASES]
 
 
+@system_memory()
 def run_phase(
     task: Task,
     name: str,
@@ -244,7 +232,7 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
     suspects = workers if checkpoint.state.deaths >= DEADLY else 0
     unsuspicious = len(checkpoint.state.parts) + suspects
     try:
-        for part in _in_order(work, workers, suspects, run.executor):
+        for part in in_order(work, workers, suspects, run.executor):
             crash_points.reached("part done")
             checkpoint.record(part)
             journal.progress(checkpoint.state, opened.total)
@@ -266,76 +254,3 @@ def _poison(state: PhaseState) -> PoisonPart:
         f"else; it begins after {state.progress:,} of {state.total:,} {UNITS[state.phase]}. What came before is kept. "
         "Give it more memory, or report it with this line; every further run tries this part once"
     )
-
-
-def _in_order(
-    work: Iterable[Work], workers: int, suspects: int = 0, lent: Executor | None = None
-) -> Iterator[PartRecord]:
-    """Results of the parts in their order, with at most ``workers`` of them under way.
-
-    The first ``suspects`` of them, which may kill the process that does them, are done one by one in another process.
-    """
-    parts = iter(work)
-    if suspects:
-        with _workers(1) as executor:
-            for part in islice(parts, suspects):
-                yield executor.submit(part).result()
-    # The first part runs alone: those of a load refer to what its first one commits.
-    for part in islice(parts, 1):
-        yield part()
-    # A single further part keeps one process busy: others would start for nothing.
-    next_two = list(islice(parts, 2)) if workers > 1 else []
-    at_hand = lent if len(next_two) == 2 else InProcess()
-    with nullcontext(at_hand) if at_hand else _workers(workers) as executor:
-        under_way: deque[Future[PartRecord]] = deque()
-        for part in chain(next_two, parts):
-            under_way.append(executor.submit(part))
-            while under_way and (len(under_way) >= workers or under_way[0].done()):
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-
-
-@contextmanager
-def _workers(workers: int) -> Generator[Executor]:
-    """Processes for parts. When the block fails, what is under way is killed: a part is all or nothing."""
-    # Not forked: a process that has threads (Dagster's, Arrow's) can hang its child. And without importing the
-    # caller's main module, as multiprocessing would: a script that runs a pipeline at its top level would run again.
-    executor = ProcessPoolExecutor(
-        workers, context=get_context("loky"), initializer=_depend_on, initargs=(os.getpid(),)
-    )
-    try:
-        yield executor
-    except BrokenProcessPool as error:
-        raise WorkerLost(
-            "a worker process was killed, perhaps by the system for lack of memory; "
-            "resume, with a smaller memory_limit_mb or max_workers=1 if it happens again"
-        ) from error
-    except BaseException:
-        executor.shutdown(kill_workers=True)
-        raise
-    executor.shutdown()
-
-
-def _depend_on(parent: int) -> None:
-    """Begin a worker: it ends with the process that has it, and not before."""
-    # Ctrl-C reaches every process of a terminal; the one that has the workers ends them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    # If the parent is killed nobody tells the worker, and it would wait for more work for ever.
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-class InProcess(Executor):
-    """An executor that does the work at once, in this process; errors come out of ``submit``."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Do the work and return it as a finished future."""
-        future: Future[T] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future

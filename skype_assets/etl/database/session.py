@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 
 import adbc_driver_manager
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 
 from skype_assets.etl.database.url import redact
 from skype_assets.etl.errors import DatabaseError
@@ -71,6 +70,9 @@ class Session:
     def __init__(self, url: str) -> None:
         self._url = url
         self._in_transaction = False
+        # It brings pandas along: a third of a second that is for those only who connect.
+        from adbc_driver_postgresql import dbapi
+
         with self._translated():
             self._connection = dbapi.connect(url, conn_kwargs={})
             self._cursor = self._connection.cursor()
