@@ -55,7 +55,7 @@ def test_how_the_messages_are_divided_makes_no_difference(rows: list[Row], size:
     assert divided == whole
     for conversation_id in ("8:a", "19:b"):
         own = [row for row in rows if row["conversation_id"] == conversation_id]
-        times = [row["sent_at"] for row in own if row["sent_at"]]
+        times = [int(row["sent_at"].timestamp()) * 1_000_000 for row in own if row["sent_at"]]
         expected = Activity(len(own), min(times, default=None), max(times, default=None))
         assert whole.conversations.get(conversation_id, Activity()) == expected
         for user_id in ("8:a", "8:x"):

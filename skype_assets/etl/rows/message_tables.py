@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
+from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.media import StoredObject
 from skype_assets.etl.tables import TABLES
 
@@ -26,6 +28,9 @@ MESSAGE_TABLES: Final = tuple(t.name for t in TABLES.values() if t.name == "mess
 """``messages`` and the tables whose key begins with a message's."""
 
 
+_STORED: Final = pa.schema([(name, pa.string()) for name in ("document_id", "member", "file_name", "mime_type")])
+
+
 @dataclass(frozen=True)
 class Export:
     """What the rows of one export have in common. ``stored`` is what its archive holds, by document id."""
@@ -34,6 +39,12 @@ class Export:
     owner_id: str
     member: str
     stored: Mapping[str, StoredObject]
+
+    @cached_property
+    def stored_table(self) -> pa.Table:
+        """The same as columns."""
+        rows = [(id_, one.member, one.file_name, one.mime_type) for id_, one in self.stored.items()]
+        return table_from_rows(_STORED, rows)
 
 
 RAW_COLUMNS: Final = ("conversation_index", "conversation_id", "ordinal", "offset", "length", "sha256", "raw")

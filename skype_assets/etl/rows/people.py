@@ -10,7 +10,6 @@ time: the latest one counts, of two at one instant the greater.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -19,13 +18,13 @@ import pyarrow.compute as pc
 from skype_assets.etl.rows.arrays import array, table_from_rows
 from skype_assets.etl.tables import INSTANT
 
-Name = tuple[datetime, str]
-"""A name and when it was in use."""
+Name = tuple[int, str]
+"""A name and when it was in use; as everywhere here, in microseconds since 1970."""
 
-Place = tuple[datetime, str, str, int]
+Place = tuple[int, str, str, int]
 """Where a name stands: time, conversation and id of the message; of several in one message the first counts most."""
 
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_LONG_AGO: Final = -(2**63)
 _MESSAGE: Final = ["conversation_id", "message_id"]
 
 
@@ -34,10 +33,10 @@ class Activity:
     """Messages: how many, the first and the last."""
 
     count: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
+    first: int | None = None
+    last: int | None = None
 
-    def add(self, count: int, first: datetime | None, last: datetime | None) -> None:
+    def add(self, count: int, first: int | None, last: int | None) -> None:
         """Add another part's messages."""
         self.count += count
         self.first = min((t for t in (self.first, first) if t is not None), default=None)
@@ -146,7 +145,9 @@ class People:
 
     def add(self, people: pa.Table) -> None:
         """Add what a part says: ``people`` is of ``PEOPLE``."""
-        columns = (people[name].to_pylist() for name in PEOPLE.names)
+        # Python's datetimes take longer to make than everything else here.
+        types = (pa.int64() if field.type == INSTANT else field.type for field in PEOPLE)
+        columns = (people[name].cast(type_).to_pylist() for name, type_ in zip(PEOPLE.names, types, strict=True))
         for source, conversation_id, user_id, name, count, first, last, message_id, ordinal in zip(
             *columns, strict=True
         ):
@@ -191,9 +192,7 @@ class People:
         return max(by_senders)[1] if by_senders else None
 
 
-def _keep_latest(
-    names: dict[tuple[str, str], Name], key: tuple[str, str], time: datetime | None, name: str | None
-) -> None:
+def _keep_latest(names: dict[tuple[str, str], Name], key: tuple[str, str], time: int | None, name: str | None) -> None:
     if name is not None:
         candidate = (time or _LONG_AGO, name)
         names[key] = max(names.get(key, candidate), candidate)

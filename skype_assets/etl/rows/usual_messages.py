@@ -13,7 +13,6 @@ from skype_assets.etl.content.call_messages import CALL_LOGS
 from skype_assets.etl.content.message_types import kind_of
 from skype_assets.etl.content.names import conversation_key, plain_name, sender
 from skype_assets.etl.rows.arrays import array, mapped
-from skype_assets.etl.rows.media import NOTHING_STORED
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
 from skype_assets.etl.tables import REJECTS, TABLES
 from skype_assets.etl.usual import Columns, read
@@ -70,13 +69,14 @@ def _empty_lists(count: int) -> pa.Array:
 
 def _stored(attachments: Columns, export: Export) -> Columns:
     """What the archive holds of them."""
-    stored = [export.stored.get(id_ or "", NOTHING_STORED) for id_ in attachments["document_id"].to_pylist()]
-    names = zip(attachments["file_name"].to_pylist(), stored, strict=True)
+    stored = export.stored_table
+    places = pc.index_in(attachments["document_id"], stored["document_id"].combine_chunks())
+    file_name, mime_type, member = (stored[name].take(places) for name in ("file_name", "mime_type", "member"))
     return {
-        "file_name": pa.array([name or one.file_name for name, one in names], pa.string()),
-        "mime_type": pa.array([one.mime_type for one in stored], pa.string()),
-        "media_member": pa.array([one.member for one in stored], pa.string()),
-        "present": pa.array([one.member is not None for one in stored], pa.bool_()),
+        "file_name": pc.coalesce(attachments["file_name"], file_name.combine_chunks()),
+        "mime_type": mime_type,
+        "media_member": member,
+        "present": member.is_valid(),
     }
 
 
