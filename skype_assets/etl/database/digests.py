@@ -6,16 +6,18 @@ that depend on the run. The server hashes rows, so that 32 bytes a row travel.
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, Final
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Final, TypeVar
 
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.tables import TABLES
+
+T = TypeVar("T")
 
 DIGESTED: Final = tuple(name for name in TABLES if name != "load_parts")
 """The tables that a digest is about; the ledger is about parts, whose sizes are free to differ."""
@@ -36,15 +38,14 @@ class TableDigest:
 
 def digests(session: Session, tables: Iterable[str] = DIGESTED) -> list[TableDigest]:
     """Digests of whole tables."""
-    return [_digest(name, _hashes(session, _Rows(name))) for name in tables]
+    return [_whole(session, _Rows(name)) for name in tables]
 
 
 def digests_of_load(
     session: Session, owner_id: str, export_id: str, conversation_ids: Sequence[str]
 ) -> list[TableDigest]:
     """Digests of the rows that a load was about: the export's own, and its conversations'."""
-    rows = _of_load(owner_id, export_id, conversation_ids)
-    return [_digest(of.table, _hashes(session, of)) for of in rows]
+    return [_whole(session, of) for of in _of_load(owner_id, export_id, conversation_ids)]
 
 
 def digests_side_by_side(
@@ -60,23 +61,13 @@ def digests_side_by_side(
     """
     if sessions == 1:
         return digests_of_load(session, owner_id, export_id, list(messages))
-    waiting: deque[_Piece] = deque()
-    pieces: list[tuple[str, list[_Piece]]] = []
-    for of in _of_load(owner_id, export_id, list(messages)):
-        rows = _in_pieces(of, messages, sessions) if of.table == "messages" else [of]
-        pieces.append((of.table, [_Piece(one) for one in rows]))
-        waiting.extend(piece for piece in pieces[-1][1] if not piece.is_long)
-    with ThreadPoolExecutor(sessions) as pool:
-        pool.submit(_work, session, waiting)
-        for _ in range(sessions - 1):
-            pool.submit(_work_beside, session, waiting)
-        try:
-            return [
-                _digest(table, chain.from_iterable(_result(piece, session) for piece in of_table))
-                for table, of_table in pieces
-            ]
-        finally:
-            waiting.clear()  # after an error nobody wants the others
+    tables = {of.table: of for of in _of_load(owner_id, export_id, list(messages))}
+    pieces = _in_pieces(tables.pop("messages"), messages, sessions)
+    with _Sessions(session, sessions) as beside:
+        # One session for each of them, and meanwhile and afterwards all for the largest, piece by piece.
+        others = [beside.submit(_whole, of) for of in tables.values()]
+        found = [_digest("messages", beside.in_order(pieces)), *(other.result() for other in others)]
+    return sorted(found, key=lambda digest: DIGESTED.index(digest.table))
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ class _Rows:
 
     table: str
     condition: str = ""
-    parameters: tuple[Any, ...] = ()
+    parameters: tuple[str | list[str], ...] = ()
     count: int = 0
 
 
@@ -100,22 +91,9 @@ def _of_load(owner_id: str, export_id: str, conversation_ids: Sequence[str]) -> 
             yield _Rows(name, "owner_id = $1", (owner_id,))
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """Rows of a table that follow each other by key, and their hashes when a session has got them."""
-
-    rows: _Rows
-    hashes: Future[list[bytes]] = field(default_factory=Future[list[bytes]])
-
-    @property
-    def is_long(self) -> bool:
-        """Whether there are too many to have the hashes in memory: those are got when it is their turn."""
-        return self.rows.count > _LARGEST_PIECE
-
-
 def _in_pieces(of: _Rows, messages: Mapping[str, int], sessions: int) -> Iterator[_Rows]:
     """The rows in pieces of some conversations each."""
-    owner_id, _ = of.parameters
+    owner_id = of.parameters[0]
     most = min(_LARGEST_PIECE, sum(messages.values()) // sessions + 1)
     some: list[str] = []
     count = 0
@@ -128,29 +106,68 @@ def _in_pieces(of: _Rows, messages: Mapping[str, int], sessions: int) -> Iterato
     yield _Rows(of.table, of.condition, (owner_id, some), count)
 
 
-def _work_beside(beside: Session, waiting: deque[_Piece]) -> None:
-    with beside.another() as session:
-        _work(session, waiting)
+class _Sessions:
+    """Some sessions, each used by one thread at a time."""
+
+    def __init__(self, session: Session, count: int) -> None:
+        self._session = session
+        self._count = count
+        self._free: SimpleQueue[Session] = SimpleQueue()
+        self._open = ExitStack()
+
+    def __enter__(self) -> "_Sessions":
+        with ExitStack() as opened:
+            self._free.put(self._session)
+            for _ in range(self._count - 1):
+                self._free.put(opened.enter_context(self._session.another()))
+            self._pool = ThreadPoolExecutor(self._count)
+            # After an error nobody wants what has not begun.
+            opened.callback(self._pool.shutdown, cancel_futures=True)
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def submit(self, function: Callable[[Session, _Rows], T], of: _Rows) -> Future[T]:
+        """Do something with rows as soon as a session is free."""
+
+        def done() -> T:
+            with self._one() as session:
+                return function(session, of)
+
+        return self._pool.submit(done)
+
+    def in_order(self, pieces: Iterable[_Rows]) -> Iterator[bytes]:
+        """The hashes of pieces of a table; a few pieces are under way at a time, and as many wait in memory."""
+        under_way: deque[Future[bytes]] = deque()
+        for piece in pieces:
+            is_long = piece.count > _LARGEST_PIECE
+            if not is_long:
+                under_way.append(self.submit(_joined, piece))
+            while len(under_way) > (0 if is_long else self._count):
+                yield under_way.popleft().result()
+            if is_long:
+                with self._one() as session:
+                    yield from _hashes(session, piece)
+        while under_way:
+            yield under_way.popleft().result()
+
+    @contextmanager
+    def _one(self) -> Generator[Session]:
+        session = self._free.get()
+        try:
+            yield session
+        finally:
+            self._free.put(session)
 
 
-def _work(session: Session, waiting: deque[_Piece]) -> None:
-    """Get the hashes of pieces until none is waiting."""
-    with suppress(IndexError):
-        while True:
-            piece = waiting.popleft()
-            try:
-                piece.hashes.set_result(list(_hashes(session, piece.rows)))
-            except BaseException as error:
-                piece.hashes.set_exception(error)
-                raise
+def _whole(session: Session, of: _Rows) -> TableDigest:
+    return _digest(of.table, _hashes(session, of))
 
 
-def _result(piece: _Piece, beside: Session) -> Iterator[bytes]:
-    if not piece.is_long:
-        yield from piece.hashes.result()
-        return
-    with beside.another() as session:
-        yield from _hashes(session, piece.rows)
+def _joined(session: Session, of: _Rows) -> bytes:
+    return b"".join(_hashes(session, of))
 
 
 def _hashes(session: Session, of: _Rows) -> Iterator[bytes]:

@@ -46,6 +46,9 @@ _SETTINGS = (
 _VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|Query was):.*", re.DOTALL)
 
 
+_PARAMETER = re.compile(r"\$([0-9]+)")
+
+
 class Rejected(DatabaseError):
     """PostgreSQL refused a statement, or cannot be reached.
 
@@ -122,10 +125,15 @@ class Session:
             self._cursor.execute(statement, parameters or None)
             return self._cursor.fetchall()
 
-    def batches(self, statement: str, *parameters: Any) -> Iterator[pa.RecordBatch]:
-        """Run a query that gives many rows, as Arrow batches while they arrive."""
+    def batches(self, statement: str, *parameters: str | list[str]) -> Iterator[pa.RecordBatch]:
+        """Run a query that gives many rows, as Arrow batches while they arrive.
+
+        Its parameters are texts and arrays of text. They become part of the query: only one without parameters is sent
+        as COPY, and of any other the driver has the whole result in memory first.
+        """
+        query = _PARAMETER.sub(lambda match: _literal(parameters[int(match[1]) - 1]), statement)
         with self._translated():
-            self._cursor.execute(statement, parameters or None)
+            self._cursor.execute(query)
             yield from self._cursor.fetch_record_batch()
 
     def copy(self, table: str, rows: pa.Table, *, schema: str | None = None) -> None:
@@ -141,6 +149,13 @@ class Session:
         except adbc_driver_manager.Error as error:
             message = " ".join(_VALUES.sub("", redact(str(error), self._url)).split())
             raise Rejected(f"database: {message}", error.sqlstate, is_transient=_is_transient(error)) from None
+
+
+def _literal(value: str | list[str]) -> str:
+    """A text or an array of text as PostgreSQL reads it, however the server is configured."""
+    if isinstance(value, str):
+        return "E'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+    return f"ARRAY[{', '.join(map(_literal, value))}]::text[]"
 
 
 def repeatedly(url: str, action: Callable[[Session], T]) -> T:
