@@ -160,11 +160,12 @@ class _OpenTransform:
         )
         edits = find_edits(self._of_parts(done, "edit_marks", EDIT_MARKS.names, duplicates))
         people = self._people(done, duplicates)
-        found = conversation_rows.conversations(self._raw["conversations"].batches())
         export_id, owner_id = self._export.export_id, self._export.owner_id
         conservation = self._conservation(done, duplicates, counted)
         people.leave_out_copies(edits)
-        conversations, participants = conversation_rows.rows(found, people, owner_id=owner_id, export_id=export_id)
+        conversations, participants = conversation_rows.rows(
+            self._raw["conversations"].batches, people, owner_id=owner_id, export_id=export_id
+        )
         return {
             "conversations": conversations,
             "participants": participants,

@@ -1,6 +1,7 @@
 """Rows of ``conversations`` and ``participants`` (format reference, 2.2-2.5)."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from skype_assets.etl.tables import CONVERSATIONS, PARTICIPANTS
 
 _NAMES_IN_TITLE: Final = 8
 _NO_PEOPLE: Final = ("19:", "48:", "unknown:", "ALL")
+_ROWS_AT_A_TIME: Final = 4_096
 _LARGEST_COUNT: Final = 2**31 - 1
 
 
@@ -35,47 +37,66 @@ class Conversation:
     thread_properties: str | None
 
 
-def conversations(raw: Iterable[pa.RecordBatch]) -> dict[str, Conversation]:
-    """The conversations of an export by id, from batches of the raw ``conversations`` table."""
-    found: dict[str, Conversation] = {}
-    for row in _rows(raw):
-        conversation = _conversation(row)
-        former = found.get(conversation.conversation_id)
-        if former is None or conversation.rank > former.rank:
-            found[conversation.conversation_id] = conversation
-    return found
+Batches = Callable[[list[str]], Iterable[pa.RecordBatch]]
+"""Reads some columns of the raw ``conversations`` table."""
 
 
-def rows(found: dict[str, Conversation], people: People, *, owner_id: str, export_id: str) -> tuple[pa.Table, pa.Table]:
-    """The tables ``conversations`` and ``participants``, ordered by key."""
-    present = _people_by_conversation(found, people, owner_id)
-    conversation_rows, participant_rows = [], []
-    for conversation_id in sorted(found):
-        c = found[conversation_id]
-        names = {user_id: _name(c, user_id, people) for user_id in sorted(present.get(conversation_id, ()))}
-        activity = people.conversations.get(conversation_id, Activity())
-        conversation_rows.append(
-            (
-                owner_id, conversation_id, c.display_name, _title(c, names, owner_id), c.kind, c.topic, c.member_count,
-                activity.first, activity.last, activity.count, c.version, c.properties, c.thread_properties, export_id,
-            )
+def rows(raw: Batches, people: People, *, owner_id: str, export_id: str) -> tuple[pa.Table, pa.Table]:
+    """The tables ``conversations`` and ``participants``: of several objects with one id the best is taken (2.2)."""
+    present = _people_by_conversation(people)
+    conversation_rows, participant_rows = _Rows(CONVERSATIONS.schema), _Rows(PARTICIPANTS.schema)
+    for c in _distinct(raw):
+        there = _present(c, present.get(c.conversation_id, ()), owner_id)
+        names = {user_id: _name(c, user_id, people) for user_id in sorted(there)}
+        activity = people.conversations.get(c.conversation_id, Activity())
+        conversation_rows.add(
+            owner_id, c.conversation_id, c.display_name, _title(c, names, owner_id), c.kind, c.topic, c.member_count,
+            activity.first, activity.last, activity.count, c.version, c.properties, c.thread_properties, export_id,
         )  # fmt: skip
         for user_id, name in names.items():
-            sent = people.senders.get((conversation_id, user_id), Activity())
-            participant_rows.append(
-                (
-                    owner_id, conversation_id, user_id, name, user_id == owner_id, user_id in c.members,
-                    sent.count, sent.first, sent.last,
-                )
+            sent = people.senders.get((c.conversation_id, user_id), Activity())
+            participant_rows.add(
+                owner_id, c.conversation_id, user_id, name, user_id == owner_id, user_id in c.members,
+                sent.count, sent.first, sent.last,
             )  # fmt: skip
-    return table_from_rows(CONVERSATIONS.schema, conversation_rows), table_from_rows(
-        PARTICIPANTS.schema, participant_rows
+    return conversation_rows.table(), participant_rows.table()
+
+
+class _Rows:
+    """Rows that are Arrow's soon: tuples of them all would take more memory than the rest of the phase."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._waiting: list[tuple[Any, ...]] = []
+        self._tables = [schema.empty_table()]
+
+    def add(self, *row: Any) -> None:
+        self._waiting.append(row)
+        if len(self._waiting) == _ROWS_AT_A_TIME:
+            self._tables.append(table_from_rows(self._schema, self._waiting))
+            self._waiting = []
+
+    def table(self) -> pa.Table:
+        return pa.concat_tables([*self._tables, table_from_rows(self._schema, self._waiting)])
+
+
+def _distinct(raw: Batches) -> Iterator[Conversation]:
+    """One conversation for each id; few ids stand more than once, and only those of these are held in memory."""
+    counted = Counter(
+        conversation_key(row["conversation_id"], row["conversation_index"])
+        for batch in raw(["conversation_index", "conversation_id"])
+        for row in batch.to_pylist()
     )
-
-
-def _rows(raw: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
-    for batch in raw:
-        yield from batch.select(["conversation_index", "conversation_id", "sha256", "raw"]).to_pylist()
+    best: dict[str, Conversation] = {}
+    for batch in raw(["conversation_index", "conversation_id", "sha256", "raw"]):
+        for row in batch.to_pylist():
+            conversation = _conversation(row)
+            conversation_id = conversation.conversation_id
+            if counted[conversation_id] == 1:
+                yield conversation
+            elif conversation_id not in best or conversation.rank > best[conversation_id].rank:
+                best[conversation_id] = conversation
+    yield from best.values()
 
 
 def _conversation(row: dict[str, Any]) -> Conversation:
@@ -109,19 +130,20 @@ def _conversation(row: dict[str, Any]) -> Conversation:
     )
 
 
-def _people_by_conversation(found: dict[str, Conversation], people: People, owner_id: str) -> dict[str, set[str]]:
-    present: dict[str, set[str]] = {}
+def _people_by_conversation(people: People) -> dict[str, list[str]]:
+    present: dict[str, list[str]] = {}
     for conversation_id, user_id in people.senders.keys() | people.named:
-        present.setdefault(conversation_id, set()).add(user_id)
-    for conversation_id, conversation in found.items():
-        there = present.setdefault(conversation_id, set())
-        there.update(conversation.members)
-        if conversation.kind in ("direct", "bot", "phone") and conversation_id != owner_id:
-            there.add(conversation_id)
-    return {
-        conversation_id: {user_id for user_id in there if not user_id.startswith(_NO_PEOPLE)}
-        for conversation_id, there in present.items()
-    }
+        present.setdefault(conversation_id, []).append(user_id)
+    return present
+
+
+def _present(conversation: Conversation, known: Iterable[str], owner_id: str) -> set[str]:
+    """Who is or was in a conversation: who is ``known`` to be, its members, and whom it is with."""
+    there = {*known, *conversation.members}
+    conversation_id = conversation.conversation_id
+    if conversation.kind in ("direct", "bot", "phone") and conversation_id != owner_id:
+        there.add(conversation_id)
+    return {user_id for user_id in there if not user_id.startswith(_NO_PEOPLE)}
 
 
 def _name(conversation: Conversation, user_id: str, people: People) -> str | None:
