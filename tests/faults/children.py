@@ -14,6 +14,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+# A child that had to import it for its first session would do so for longer than it runs.
+import adbc_driver_postgresql.dbapi  # noqa: F401
+
 from skype_assets.etl import crash_points, engine
 from skype_assets.etl.checkpoints import attempt
 from skype_assets.etl.errors import EtlError
