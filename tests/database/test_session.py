@@ -1,9 +1,13 @@
-"""Queries that give many rows arrive while they run, whatever is asked for."""
+"""Queries that give many rows arrive while they run; a session with the database is kept as long as it is whole."""
 
+import pickle
+
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.session import Database, Session
+from skype_assets.etl.errors import DatabaseError
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
@@ -24,3 +28,39 @@ def test_a_result_of_any_size_is_never_in_memory_as_a_whole(postgres_url: str) -
         ]
     assert sum(rows) == 60_000
     assert len(rows) > 1
+
+
+def _process(session: Session) -> int:
+    return session.rows("SELECT pg_backend_pid()")[0][0]
+
+
+def test_a_session_is_kept_between_uses_and_closed_at_the_end(postgres_url: str) -> None:
+    with Database(postgres_url) as database:
+        with database.session() as session:
+            process = _process(session)
+        assert database.repeatedly(_process) == process
+    with Session(postgres_url) as session:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
+        assert session.rows(f"SELECT pg_sleep(0.1), ({others})", process)[0][1] == 0
+
+
+def test_a_session_is_not_used_again_after_an_error(postgres_url: str) -> None:
+    with Database(postgres_url) as database:
+        process = database.repeatedly(_process)
+        with pytest.raises(DatabaseError, match="nowhere"), database.session() as session:
+            session.rows("SELECT * FROM nowhere")
+        assert database.repeatedly(_process) != process
+
+
+def test_a_session_that_was_ended_meanwhile_is_replaced(postgres_url: str) -> None:
+    with Database(postgres_url) as database, Session(postgres_url) as other:
+        process = database.repeatedly(_process)
+        other.rows("SELECT pg_terminate_backend($1::int, 5000)", process)
+        assert database.repeatedly(_process) != process
+
+
+def test_a_copy_in_another_process_keeps_no_session(postgres_url: str) -> None:
+    with Database(postgres_url) as database:
+        process = database.repeatedly(_process)
+        copy: Database = pickle.loads(pickle.dumps(database))  # noqa: S301 - our own
+        assert len({process, copy.repeatedly(_process), copy.repeatedly(_process)}) == 3

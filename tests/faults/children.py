@@ -11,17 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-# A child that had to import it for its first session would do so for longer than it runs.
-import adbc_driver_postgresql.dbapi  # noqa: F401
 
 from skype_assets.etl import crash_points, engine
 from skype_assets.etl.checkpoints import attempt
 from skype_assets.etl.errors import EtlError
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
+
+# A child that had to import it for its first session would do so for longer than it runs.
+import_module("adbc_driver_postgresql.dbapi")
 
 DEADLINE_SECONDS = 120
 

@@ -18,7 +18,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase import PhaseCheckpoint
 from skype_assets.etl.database import session
 from skype_assets.etl.database.loading import Loader
-from skype_assets.etl.phases import load, transform
+from skype_assets.etl.phases import transform
 from tests.faults.cases import Case
 
 
@@ -120,15 +120,15 @@ def _ledger_first() -> None:
 
 
 def _lost_commit_taken_for_done() -> None:
-    def once(url: str, action: Callable[[session.Session], Any]) -> Any:
-        with session.Session(url) as opened:
+    def once(self: session.Database, action: Callable[[session.Session], Any]) -> Any:
+        with self.session() as opened:
             try:
                 return action(opened)
             except session.Rejected as error:
                 if "commit" not in str(error):
                     raise
 
-    load.repeatedly = once
+    session.Database.repeatedly = once
 
 
 def _no_epoch_check() -> None:

@@ -24,10 +24,11 @@ T = TypeVar("T")
 UNIQUE_VIOLATION = "23505"
 
 PAUSES: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
-"""Seconds between the tries of ``repeatedly``: enough for a server that restarts."""
+"""Seconds between the tries of ``Database.repeatedly``: enough for a server that restarts."""
 
-# Serialization failure, deadlock, too many connections, lock not available, server shuts down, crashed, starts up.
-_TRANSIENT: Final = frozenset({"40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03"})
+# Serialization failure, deadlock, too many connections, lock not available, server shuts down, crashed, starts up,
+# session idle for too long.
+_TRANSIENT: Final = frozenset({"40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03", "57P05"})
 
 # Digests are of the text of rows, which must not depend on how a server is configured.
 _SETTINGS = (
@@ -158,22 +159,60 @@ def _literal(value: str | list[str]) -> str:
     return f"ARRAY[{', '.join(map(_literal, value))}]::text[]"
 
 
-def repeatedly(url: str, action: Callable[[Session], T]) -> T:
-    """Do something in a session of its own; after a transient error again, in another session, a few times.
+class Database:
+    """A database, and a session with it that is kept between uses: to open one costs as much as to load a small part.
 
-    ``action`` must be safe to repeat: when a connection is lost, its last COMMIT may have been done or not.
+    Args:
+        url: libpq URL of the database.
+
+    A copy in another process, which nobody closes, keeps none.
     """
-    for pause in PAUSES:
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._keeps = True
+        self._kept: Session | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_url": self._url, "_keeps": False, "_kept": None}
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._kept is not None:
+            self._kept.close()
+
+    @contextlib.contextmanager
+    def session(self) -> Generator[Session]:
+        """A session; after an error it is not used again."""
+        session, self._kept = self._kept or Session(self._url), None
         try:
-            with Session(url) as session:
-                return action(session)
-        except Rejected as error:
-            if not error.is_transient:
-                raise
-            logger.warning("%s; tried again in %g s", error, pause)
-        time.sleep(pause)
-    with Session(url) as session:
-        return action(session)
+            yield session
+        except BaseException:
+            session.close()
+            raise
+        if self._keeps:
+            self._kept = session
+        else:
+            session.close()
+
+    def repeatedly(self, action: Callable[[Session], T]) -> T:
+        """Do something in a session; after a transient error again, in another session, a few times.
+
+        ``action`` must be safe to repeat: when a connection is lost, its last COMMIT may have been done or not.
+        """
+        for pause in PAUSES:
+            try:
+                with self.session() as session:
+                    return action(session)
+            except Rejected as error:
+                if not error.is_transient:
+                    raise
+                logger.warning("%s; tried again in %g s", error, pause)
+            time.sleep(pause)
+        with self.session() as session:
+            return action(session)
 
 
 def _is_transient(error: adbc_driver_manager.Error) -> bool:

@@ -25,7 +25,7 @@ from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import Claim, Loader, ledger
-from skype_assets.etl.database.session import Session, repeatedly
+from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.url import database_url
 from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
 from skype_assets.etl.rows.arrays import table_from_rows
@@ -83,14 +83,15 @@ class Load:
 
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:
-        """Find the database; sessions with it are as short as what they are for."""
-        yield _OpenLoad(self._tables, database_url(self._task.database), self._task.settings.workers)
+        """Find the database."""
+        with Database(database_url(self._task.database)) as database:
+            yield _OpenLoad(self._tables, database, self._task.settings.workers)
 
 
 class _OpenLoad:
-    def __init__(self, tables: PhaseTables, url: str, workers: int) -> None:
+    def __init__(self, tables: PhaseTables, database: Database, workers: int) -> None:
         self._tables = tables
-        self._url = url
+        self._database = database
         self._workers = workers
         self._exports = tables.summary("exports")
         self._export_id: str = self._exports["export_id"][0].as_py()
@@ -104,7 +105,7 @@ class _OpenLoad:
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
         """The parts that the ledger has, too, with what the checkpoint says was loaded."""
-        with Session(self._url) as session:  # the first one: a database that cannot be reached is said at once
+        with self._database.session() as session:  # the first: a database that cannot be reached is said at once
             entries = ledger(session, self._export_id)
         for index, part in enumerate(self._tables.state.parts[: len(done)]):
             if entries.get(part.number) != _checksum(self._tables, part):
@@ -113,7 +114,7 @@ class _OpenLoad:
 
     def claim(self) -> None:
         """Register as the attempt that loads the export: from now on no earlier one commits."""
-        self._claim = repeatedly(self._url, self._register)
+        self._claim = self._database.repeatedly(self._register)
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The head, then one part for each part of transform."""
@@ -132,7 +133,7 @@ class _OpenLoad:
                 dropped=dropped[part.number],
                 edits=edits[part.number],
                 quoted=quoted[part.number],
-                url=self._url,
+                database=self._database,
                 claim=claim,
                 checksum=checksum,
                 is_committed=entries.get(part.number) == checksum,
@@ -156,7 +157,7 @@ class _OpenLoad:
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """The figures over all exports of the account brought up to date, and the state of the database."""
-        state = repeatedly(self._url, self._finish)
+        state = self._database.repeatedly(self._finish)
         rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
         return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
 
@@ -175,7 +176,7 @@ class _LoadPart:
     dropped: pa.Table
     edits: pa.Table
     quoted: pa.Table
-    url: str
+    database: Database
     claim: Claim
     checksum: str
     is_committed: bool
@@ -186,7 +187,7 @@ class _LoadPart:
         began = time.monotonic()
         tables = self._head() if self.part.number == _HEAD else self._messages()
         if not self.is_committed:
-            repeatedly(self.url, partial(self._commit, tables))
+            self.database.repeatedly(partial(self._commit, tables))
         loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]
         return self.files.write(
             self.part.number,
