@@ -71,6 +71,14 @@ def test_the_name_of_the_latest_message_counts_and_of_two_at_once_the_greater() 
     assert people.name("8:a", "8:nobody") is None
 
 
+def test_the_first_instant_of_1970_is_later_than_none() -> None:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    parts = [[_message(1, None, sender_name="Zoe")], [_message(2, 1, sent_at=epoch, sender_name="Ann")]]
+    people = _people(parts)
+    assert people.name("8:a", "8:a") == "Ann"
+    assert (people.conversations["8:a"].first, people.conversations["8:a"].last) == (0, 0)
+
+
 def test_calls_name_those_who_never_wrote() -> None:
     call = _message(1, 1, kind="call", sender_id="8:x", sender_name=None)
     later = _message(2, 2, kind="call", sender_id="8:x", sender_name=None)

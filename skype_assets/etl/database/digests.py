@@ -63,7 +63,7 @@ def digests_side_by_side(
         return digests_of_load(session, owner_id, export_id, list(messages))
     tables = {of.table: of for of in _of_load(owner_id, export_id, list(messages))}
     pieces = _in_pieces(tables.pop("messages"), messages, sessions)
-    with _Sessions(session, sessions) as beside:
+    with _Sessions.opened(session, sessions) as beside:
         # One session for each of them, and meanwhile and afterwards all for the largest, piece by piece.
         others = [beside.submit(_whole, of) for of in tables.values()]
         found = [_digest("messages", beside.in_order(pieces)), *(other.result() for other in others)]
@@ -106,28 +106,27 @@ def _in_pieces(of: _Rows, messages: Mapping[str, int], sessions: int) -> Iterato
     yield _Rows(of.table, of.condition, (owner_id, some), count)
 
 
+@dataclass(frozen=True)
 class _Sessions:
     """Some sessions, each used by one thread at a time."""
 
-    def __init__(self, session: Session, count: int) -> None:
-        self._session = session
-        self._count = count
-        self._free: SimpleQueue[Session] = SimpleQueue()
-        self._open = ExitStack()
+    free: SimpleQueue[Session]
+    pool: ThreadPoolExecutor
+    count: int
 
-    def __enter__(self) -> "_Sessions":
+    @classmethod
+    @contextmanager
+    def opened(cls, session: Session, count: int) -> Generator["_Sessions"]:
+        """A session and further ones with its database, which are closed at the end."""
+        free: SimpleQueue[Session] = SimpleQueue()
+        free.put(session)
         with ExitStack() as opened:
-            self._free.put(self._session)
-            for _ in range(self._count - 1):
-                self._free.put(opened.enter_context(self._session.another()))
-            self._pool = ThreadPoolExecutor(self._count)
+            for _ in range(count - 1):
+                free.put(opened.enter_context(session.another()))
+            pool = ThreadPoolExecutor(count)
             # After an error nobody wants what has not begun.
-            opened.callback(self._pool.shutdown, cancel_futures=True)
-            self._open = opened.pop_all()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._open.close()
+            opened.callback(pool.shutdown, cancel_futures=True)
+            yield cls(free, pool, count)
 
     def submit(self, function: Callable[[Session, _Rows], T], of: _Rows) -> Future[T]:
         """Do something with rows as soon as a session is free."""
@@ -136,7 +135,7 @@ class _Sessions:
             with self._one() as session:
                 return function(session, of)
 
-        return self._pool.submit(done)
+        return self.pool.submit(done)
 
     def in_order(self, pieces: Iterable[_Rows]) -> Iterator[bytes]:
         """The hashes of pieces of a table; a few pieces are under way at a time, and as many wait in memory."""
@@ -145,7 +144,7 @@ class _Sessions:
             is_long = piece.count > _LARGEST_PIECE
             if not is_long:
                 under_way.append(self.submit(_joined, piece))
-            while len(under_way) > (0 if is_long else self._count):
+            while len(under_way) > (0 if is_long else self.count):
                 yield under_way.popleft().result()
             if is_long:
                 with self._one() as session:
@@ -155,11 +154,11 @@ class _Sessions:
 
     @contextmanager
     def _one(self) -> Generator[Session]:
-        session = self._free.get()
+        session = self.free.get()
         try:
             yield session
         finally:
-            self._free.put(session)
+            self.free.put(session)
 
 
 def _whole(session: Session, of: _Rows) -> TableDigest:

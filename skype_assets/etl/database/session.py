@@ -46,7 +46,7 @@ _SETTINGS = (
 # PostgreSQL puts values of rows - message text - into these parts of an error.
 _VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|Query was):.*", re.DOTALL)
 
-
+# Where a statement has a parameter.
 _PARAMETER = re.compile(r"\$([0-9]+)")
 
 
@@ -162,10 +162,10 @@ def _literal(value: str | list[str]) -> str:
 class Database:
     """A database, and a session with it that is kept between uses: to open one costs as much as to load a small part.
 
+    A copy in another process, which nobody closes, keeps none.
+
     Args:
         url: libpq URL of the database.
-
-    A copy in another process, which nobody closes, keeps none.
     """
 
     def __init__(self, url: str) -> None:

@@ -30,7 +30,7 @@ _MESSAGE: Final = ["conversation_id", "message_id"]
 
 @dataclass
 class Activity:
-    """Messages: how many, the first and the last."""
+    """Messages: how many, and when the first and the last were sent, in microseconds since 1970."""
 
     count: int = 0
     first: int | None = None
@@ -163,7 +163,7 @@ class People:
             elif source == "event":
                 self.named.add(key)
             else:
-                candidate = (last or _LONG_AGO, conversation_id, message_id, -ordinal), name
+                candidate = (_LONG_AGO if last is None else last, conversation_id, message_id, -ordinal), name
                 self.owner_names[source] = max(self.owner_names.get(source, candidate), candidate)
 
     def leave_out_copies(self, edits: pa.Table) -> None:
@@ -194,5 +194,5 @@ class People:
 
 def _keep_latest(names: dict[tuple[str, str], Name], key: tuple[str, str], time: int | None, name: str | None) -> None:
     if name is not None:
-        candidate = (time or _LONG_AGO, name)
+        candidate = (_LONG_AGO if time is None else time, name)
         names[key] = max(names.get(key, candidate), candidate)
