@@ -33,6 +33,8 @@ POINTS: Final = (
     "part merged",
     "part in ledger",
     "part committed",
+    "foreign keys added",
+    "table completed",
     "load finished",
 )
 """All points, in the order of a run."""

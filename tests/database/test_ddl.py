@@ -13,6 +13,8 @@ from skype_assets.etl.tables import TABLES
 
 _CONSTRAINTS = "SELECT contype FROM pg_constraint WHERE connamespace = 'skype'::regnamespace AND contype IN ('p', 'f')"
 
+_REJECT = "VALUES ('e', 1, 'messages.json', 0, 1, '19:c', 'not an object')"
+
 
 def _create(url: str) -> None:
     with Session(url) as session:
@@ -76,19 +78,45 @@ def test_a_first_load_meets_primary_keys_alone(postgres_url: str) -> None:
     assert _query(postgres_url, f"SELECT every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [(False,)]
 
 
-def test_a_completion_that_is_cut_short_leaves_nothing_half_made_and_is_done_again(postgres_url: str) -> None:
-    """The last constraint is refused by a row that fits nowhere: then none of the constraints before it is there."""
+@pytest.mark.parametrize("sessions", [1, 3])
+def test_a_completion_that_is_cut_short_is_not_taken_for_one_and_is_done_again(
+    sessions: int, postgres_url: str
+) -> None:
+    """A row that was there before and fits nowhere: its table's foreign key is there, but holds for new rows only."""
+    unchecked = "SELECT conname FROM pg_constraint WHERE contype = 'f' AND NOT convalidated"
     with Session(postgres_url) as session:
         ddl.create(session)
-        _query(
-            postgres_url, "INSERT INTO skype.rejects VALUES ('e', 1, 'messages.json', 0, 1, '19:c', 'not an object')"
-        )
+        _query(postgres_url, f"INSERT INTO skype.rejects {_REJECT}")
         with pytest.raises(DatabaseError, match="rejects_export_id_fkey"):
-            ddl.complete(session)
-        assert _query(postgres_url, f"SELECT every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [(True,)]
+            ddl.complete(session, sessions)
+        assert not ddl.is_complete(session)
+        assert ("rejects_export_id_fkey",) in _query(postgres_url, unchecked)
+        with pytest.raises(psycopg2.IntegrityError, match="rejects_export_id_fkey"):
+            _query(postgres_url, f"INSERT INTO skype.rejects {_REJECT.replace('1', '2')}")
         _query(postgres_url, "DELETE FROM skype.rejects")
-        ddl.complete(session)
-    assert _query(postgres_url, f"SELECT every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [(False,)]
+        ddl.complete(session, sessions)
+        assert ddl.is_complete(session)
+    assert _query(postgres_url, unchecked) == []
+
+
+def test_what_a_killed_completion_is_still_at_is_waited_for(postgres_url: str) -> None:
+    """The server ends the statement of a client that is gone; whoever completes the schema then finds it done."""
+    with Session(postgres_url) as session:
+        ddl.create(session)
+        with session.transaction():
+            for statement in ddl.foreign_keys():
+                session.execute(statement)
+    with psycopg2.connect(postgres_url) as at_work, at_work.cursor() as cursor, ThreadPoolExecutor(1) as threads:
+        cursor.execute("SELECT pg_advisory_xact_lock(7359274200)")
+        cursor.execute("CREATE INDEX messages_by_time ON skype.messages (conversation_id, sent_at)")
+        completed = threads.submit(_create, postgres_url)
+        while not _query(postgres_url, "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            assert not completed.done()
+        at_work.commit()
+        completed.result(timeout=30)
+    at_work.close()
+    with Session(postgres_url) as session:
+        assert ddl.is_complete(session)
 
 
 def test_several_loads_may_complete_the_schema_while_others_commit_rows(postgres_url: str) -> None:

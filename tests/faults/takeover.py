@@ -26,6 +26,8 @@ _POINTS = {
         "part in ledger",
         "part committed",
         "part done",
+        "foreign keys added",
+        "table completed",
         "load finished",
     ),
 }

@@ -6,12 +6,15 @@ then on they stay, and later loads meet them.
 """
 
 from collections.abc import Container, Iterator
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
 
+from skype_assets.etl import crash_points
 from skype_assets.etl.database.calls import CALLS_VIEW
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.tables import TABLES, Table
 
@@ -31,12 +34,14 @@ POSTGRES_TYPES: Final = {
 
 # What readers look for: a conversation in time, what a person wrote, where somebody takes part, a stored object.
 _INDEXES: Final = {
-    # Not with owner_id before it: without statistics, as in a first load, the planner would take it for as good as the
-    # primary key, and look up every parent of a foreign key by going through its whole conversation.
-    "messages_by_time": "messages (conversation_id, sent_at)",
-    "messages_by_sender": "messages (sender_id, sent_at)",
-    "participants_by_user": "participants (user_id)",
-    "attachments_by_document": "attachments (document_id)",
+    "messages": {
+        # Not with owner_id before it: without statistics, as in a first load, the planner would take it for as good as
+        # the primary key, and look up every parent of a foreign key by going through its whole conversation.
+        "messages_by_time": "conversation_id, sent_at",
+        "messages_by_sender": "sender_id, sent_at",
+    },
+    "participants": {"participants_by_user": "user_id"},
+    "attachments": {"attachments_by_document": "document_id"},
 }
 
 _ATTEMPTS: Final = f"""
@@ -54,11 +59,16 @@ _RELATIONS: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1"""
 
 _FOREIGN_KEYS: Final = """
-SELECT conname FROM pg_constraint WHERE contype = 'f' AND connamespace = to_regnamespace($1)"""
+SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = to_regnamespace($1)"""
 
 # Any numbers: they only have to be the same in every process.
 _CREATION_LOCK: Final = 7_359_274_101
 _COMPLETION_LOCK: Final = 7_359_274_102
+_TABLE_LOCKS: Final = 7_359_274_200
+"""The first of as many numbers as there are tables."""
+
+_BY_COST: Final = sorted(TABLES, key=lambda name: name != "messages")
+"""The tables, in an order in which several sessions end at about the same time."""
 
 
 def create(session: Session) -> None:
@@ -84,26 +94,46 @@ def create(session: Session) -> None:
                 )
 
 
-def complete(session: Session) -> None:
+def complete(session: Session, sessions: int = 1) -> None:
     """Add the foreign keys and indexes that are missing; called when the rows of a load are in.
 
-    A load that was interrupted before it came here does so when it is resumed, or the next load does.
+    First all foreign keys are there for what comes; then each table, in a transaction of its own, gets its indexes, and
+    its foreign keys are checked against the rows that were there before. A load that was interrupted before or within
+    this does the rest when it is resumed, or the next load does.
+
+    Args:
+        session: with the database.
+        sessions: how many take tables side by side.
 
     Raises:
         DatabaseError: rows refer to what is not there; they were not loaded by this program.
     """
+    if is_complete(session):
+        return
     with session.transaction():
-        if not list(completion(*_there(session))):
-            return
         session.execute("SELECT pg_advisory_xact_lock($1)", _COMPLETION_LOCK)
-        for statement in completion(*_there(session)):
+        for statement in foreign_keys(_there(session)[0]):
             session.execute(statement)
+    crash_points.reached("foreign keys added")
+    with SideBySide.opened(session, sessions) as beside:
+        for table in [beside.submit(partial(_complete_table, name=name)) for name in _BY_COST]:
+            table.result()
+
+
+def _complete_table(session: Session, name: str) -> None:
+    with session.transaction():
+        # An attempt that was killed within this has sessions that are still at work.
+        session.execute("SELECT pg_advisory_xact_lock($1)", _TABLE_LOCKS + _BY_COST.index(name))
+        for statement in completion(name, *_there(session)):
+            session.execute(statement)
+    crash_points.reached("table completed")
 
 
 def is_complete(session: Session) -> bool:
-    """Whether all foreign keys and indexes are there: each was checked against all rows when it was added."""
+    """Whether all indexes and foreign keys are there, and each of these was checked against all rows."""
     with session.transaction():
-        return not list(completion(*_there(session)))
+        there, checked = _there(session)
+    return not [*foreign_keys(there), *(each for name in TABLES for each in completion(name, there, checked))]
 
 
 def hold_off_completion(session: Session) -> None:
@@ -123,25 +153,32 @@ def statements() -> Iterator[str]:
     yield CALLS_VIEW
 
 
-def completion(relations: Container[str] = (), foreign_keys: Container[str] = ()) -> Iterator[str]:
-    """The DDL of the rest, for a schema that has some relations and foreign keys already."""
-    for name, on in _INDEXES.items():
-        if name not in relations:  # IF NOT EXISTS would wait for every load under way
-            yield f"CREATE INDEX {name} ON {SCHEMA}.{on}"
+def foreign_keys(there: Container[str] = ()) -> Iterator[str]:
+    """The DDL of the foreign keys that are not there: from then on they are enforced, older rows are not checked."""
     for table in TABLES.values():
-        for columns, parent in _references(table):
-            name, key = f"{table.name}_{'_'.join(columns)}_fkey", ", ".join(columns)
-            if name not in foreign_keys:
+        for name, columns, parent in _references(table):
+            if name not in there:
+                key = ", ".join(columns)
                 yield (
                     f"ALTER TABLE {SCHEMA}.{table.name} ADD CONSTRAINT {name} "
-                    f"FOREIGN KEY ({key}) REFERENCES {SCHEMA}.{parent} ({key})"
+                    f"FOREIGN KEY ({key}) REFERENCES {SCHEMA}.{parent} ({key}) NOT VALID"
                 )
 
 
+def completion(table: str, there: Container[str] = (), checked: Container[str] = ()) -> Iterator[str]:
+    """The DDL of what else a table lacks: indexes, and that its foreign keys are checked against older rows."""
+    for name, columns in _INDEXES.get(table, {}).items():
+        if name not in there:
+            yield f"CREATE INDEX {name} ON {SCHEMA}.{table} ({columns})"
+    for name, _, _ in _references(TABLES[table]):
+        if name not in checked:
+            yield f"ALTER TABLE {SCHEMA}.{table} VALIDATE CONSTRAINT {name}"
+
+
 def _there(session: Session) -> tuple[set[str], set[str]]:
-    """Names of the relations and of the foreign keys in the schema."""
-    relations, foreign_keys = (session.rows(query, SCHEMA) for query in (_RELATIONS, _FOREIGN_KEYS))
-    return {name for (name,) in relations}, {name for (name,) in foreign_keys}
+    """Names of the relations and foreign keys in the schema, and of the foreign keys that hold for all rows."""
+    relations, keys = (session.rows(query, SCHEMA) for query in (_RELATIONS, _FOREIGN_KEYS))
+    return {name for name, *_ in (*relations, *keys)}, {name for name, is_checked in keys if is_checked}
 
 
 def _definitions(table: Table) -> Iterator[str]:
@@ -152,9 +189,10 @@ def _definitions(table: Table) -> Iterator[str]:
     yield f"PRIMARY KEY ({', '.join(table.key)})"
 
 
-def _references(table: Table) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The foreign keys of a table: columns, which are those of the other table's key, and that table."""
-    if table.parent:
-        yield TABLES[table.parent].key, table.parent
+def _references(table: Table) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """The foreign keys of a table: name, columns, which are those of the other table's key, and that table."""
+    parents = [(TABLES[table.parent].key, table.parent)] if table.parent else []
     if "export_id" in table.schema.names and "export_id" not in table.key:
-        yield ("export_id",), "exports"
+        parents.append((("export_id",), "exports"))
+    for columns, parent in parents:
+        yield f"{table.name}_{'_'.join(columns)}_fkey", columns, parent

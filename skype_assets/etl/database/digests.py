@@ -6,18 +6,16 @@ that depend on the run. The server hashes rows, so that 32 bytes a row travel.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Final, TypeVar
+from functools import partial
+from typing import Final
 
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.tables import TABLES
-
-T = TypeVar("T")
 
 DIGESTED: Final = tuple(name for name in TABLES if name != "load_parts")
 """The tables that a digest is about; the ledger is about parts, whose sizes are free to differ."""
@@ -63,10 +61,10 @@ def digests_side_by_side(
         return digests_of_load(session, owner_id, export_id, list(messages))
     tables = {of.table: of for of in _of_load(owner_id, export_id, list(messages))}
     pieces = _in_pieces(tables.pop("messages"), messages, sessions)
-    with _Sessions.opened(session, sessions) as beside:
+    with SideBySide.opened(session, sessions) as beside:
         # One session for each of them, and meanwhile and afterwards all for the largest, piece by piece.
-        others = [beside.submit(_whole, of) for of in tables.values()]
-        found = [_digest("messages", beside.in_order(pieces)), *(other.result() for other in others)]
+        others = [beside.submit(partial(_whole, of=of)) for of in tables.values()]
+        found = [_digest("messages", _in_order(beside, pieces)), *(other.result() for other in others)]
     return sorted(found, key=lambda digest: DIGESTED.index(digest.table))
 
 
@@ -106,59 +104,20 @@ def _in_pieces(of: _Rows, messages: Mapping[str, int], sessions: int) -> Iterato
     yield _Rows(of.table, of.condition, (owner_id, some), count)
 
 
-@dataclass(frozen=True)
-class _Sessions:
-    """Some sessions, each used by one thread at a time."""
-
-    free: SimpleQueue[Session]
-    pool: ThreadPoolExecutor
-    count: int
-
-    @classmethod
-    @contextmanager
-    def opened(cls, session: Session, count: int) -> Generator["_Sessions"]:
-        """A session and further ones with its database, which are closed at the end."""
-        free: SimpleQueue[Session] = SimpleQueue()
-        free.put(session)
-        with ExitStack() as opened:
-            for _ in range(count - 1):
-                free.put(opened.enter_context(session.another()))
-            pool = ThreadPoolExecutor(count)
-            # After an error nobody wants what has not begun.
-            opened.callback(pool.shutdown, cancel_futures=True)
-            yield cls(free, pool, count)
-
-    def submit(self, function: Callable[[Session, _Rows], T], of: _Rows) -> Future[T]:
-        """Do something with rows as soon as a session is free."""
-
-        def done() -> T:
-            with self._one() as session:
-                return function(session, of)
-
-        return self.pool.submit(done)
-
-    def in_order(self, pieces: Iterable[_Rows]) -> Iterator[bytes]:
-        """The hashes of pieces of a table; a few pieces are under way at a time, and as many wait in memory."""
-        under_way: deque[Future[bytes]] = deque()
-        for piece in pieces:
-            is_long = piece.count > _LARGEST_PIECE
-            if not is_long:
-                under_way.append(self.submit(_joined, piece))
-            while len(under_way) > (0 if is_long else self.count):
-                yield under_way.popleft().result()
-            if is_long:
-                with self._one() as session:
-                    yield from _hashes(session, piece)
-        while under_way:
+def _in_order(beside: SideBySide, pieces: Iterable[_Rows]) -> Iterator[bytes]:
+    """The hashes of pieces of a table; a few pieces are under way at a time, and as many wait in memory."""
+    under_way: deque[Future[bytes]] = deque()
+    for piece in pieces:
+        is_long = piece.count > _LARGEST_PIECE
+        if not is_long:
+            under_way.append(beside.submit(partial(_joined, of=piece)))
+        while len(under_way) > (0 if is_long else beside.count):
             yield under_way.popleft().result()
-
-    @contextmanager
-    def _one(self) -> Generator[Session]:
-        session = self.free.get()
-        try:
-            yield session
-        finally:
-            self.free.put(session)
+        if is_long:
+            with beside.one() as session:
+                yield from _hashes(session, piece)
+    while under_way:
+        yield under_way.popleft().result()
 
 
 def _whole(session: Session, of: _Rows) -> TableDigest:

@@ -127,14 +127,15 @@ class Loader:
         """Checksum of each committed part."""
         return ledger(self.session, self.claim.export_id)
 
-    def finish(self, exports: pa.Table, conversations: pa.Table) -> None:
+    def finish(self, exports: pa.Table, conversations: pa.Table, sessions: int = 1) -> None:
         """After the last part: complete the schema, bring figures over several exports up to date, say `complete`.
 
         Args:
             exports: the export's row.
             conversations: ids of its conversations, column conversation_id.
+            sessions: how many complete the schema side by side.
         """
-        ddl.complete(self.session)
+        ddl.complete(self.session, sessions)
         with self.session.transaction():
             ddl.hold_off_completion(self.session)
             self.check()

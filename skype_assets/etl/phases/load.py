@@ -164,7 +164,7 @@ class _OpenLoad:
     def _finish(self, session: Session) -> list[TableDigest]:
         conversations = self._tables.summary("conversations").select(["conversation_id", "message_count"])
         loader = Loader(session, self._claimed()[0])
-        loader.finish(self._exports, conversations.select(["conversation_id"]))
+        loader.finish(self._exports, conversations.select(["conversation_id"]), self._workers)
         counts = dict(zip(*(column.to_pylist() for column in conversations.columns), strict=True))
         return digests_side_by_side(session, self._owner_id, self._export_id, counts, self._workers)
 
