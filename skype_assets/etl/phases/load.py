@@ -119,9 +119,10 @@ class _OpenLoad:
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The head, then one part for each part of transform."""
         claim, entries = self._claimed()
-        dropped, edits, quoted = (self._by_part(name) for name in _OF_OTHER_PARTS)
+        # In one piece each: what is taken out of a piece part by part costs less than out of many.
+        dropped, edits, quoted = (self._tables.summary(name).combine_chunks() for name in _OF_OTHER_PARTS)
         amounts = [
-            (part.files["messages"].rows if "messages" in part.files else 0) - dropped[part.number].num_rows
+            (part.files["messages"].rows if "messages" in part.files else 0) - _of_part(dropped, part).num_rows
             for part in self._tables.state.parts
         ]
         progress = cumulative(done, amounts)
@@ -130,9 +131,9 @@ class _OpenLoad:
             yield _LoadPart(
                 part=part,
                 tables=self._tables,
-                dropped=dropped[part.number],
-                edits=edits[part.number],
-                quoted=quoted[part.number],
+                dropped=_of_part(dropped, part),
+                edits=_of_part(edits, part),
+                quoted=_of_part(quoted, part),
                 database=self._database,
                 claim=claim,
                 checksum=checksum,
@@ -149,11 +150,6 @@ class _OpenLoad:
     def _claimed(self) -> tuple[Claim, dict[int, str]]:
         assert self._claim is not None, "work and summary come after claim"
         return self._claim
-
-    def _by_part(self, name: str) -> list[pa.Table]:
-        """A table of transform's summary, as the rows that concern each part."""
-        table = self._tables.summary(name)
-        return [table.filter(pc.equal(table["part"], part.number)) for part in self._tables.state.parts]
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """The figures over all exports of the account brought up to date, and the state of the database."""
@@ -221,6 +217,11 @@ class _LoadPart:
 
     def _read(self, table: str) -> pa.Table:
         return self.tables.part(self.part, table)
+
+
+def _of_part(rows: pa.Table, part: PartRecord) -> pa.Table:
+    """The rows of a table of transform's summary that concern a part: a copy, as slices are pickled whole."""
+    return rows.filter(pc.equal(rows["part"], part.number))
 
 
 def _checksum(tables: PhaseTables, part: PartRecord) -> str:

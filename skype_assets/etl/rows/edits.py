@@ -7,8 +7,9 @@ the others are its copies; all are kept, and one is counted.
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,7 +18,6 @@ import pyarrow.compute as pc
 
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.duplicates import KEY, message_keys, places_of
-from skype_assets.etl.rows.message_tables import EDIT_MARKS
 from skype_assets.etl.tables import INSTANT
 
 EDITS: Final = pa.schema(
@@ -34,31 +34,54 @@ EDITS: Final = pa.schema(
 
 
 class _Copy(NamedTuple):
-    """One of the rows of a message: its part and id, when it was sent and edited."""
+    """One of the rows of a message: its ``EDIT_MARKS``, and its part."""
 
-    part: int
+    conversation_id: str
     message_id: str
+    sender_id: str | None
+    original_sent_at: int
     sent_at: int | None
     edited_at: int | None
+    part: int
+
+
+_ROWS_AT_A_TIME: Final = 10_000
+"""Of all others there are no Python objects."""
 
 
 def edits(marks: Mapping[int, pa.Table]) -> pa.Table:
     """Find the ``EDITS`` of an export in the ``EDIT_MARKS`` of its parts."""
-    groups: dict[tuple[str, str | None, int], list[_Copy]] = defaultdict(list)
-    for part, table in marks.items():
-        columns = (table[name].to_pylist() for name in EDIT_MARKS.names)
-        for conversation_id, message_id, sender_id, original_sent_at, sent_at, edited_at in zip(*columns, strict=True):
-            groups[conversation_id, sender_id, original_sent_at].append(_Copy(part, message_id, sent_at, edited_at))
-    rows: list[tuple[Any, ...]] = []
-    for (conversation_id, sender_id, _), copies in groups.items():
-        if len(copies) == 1:
-            continue
-        original = _smallest([copy.message_id for copy in copies])
-        edited_at = _latest(copy.edited_at for copy in copies) or _latest(copy.sent_at for copy in copies)
-        for copy in copies:
-            edit_of = None if copy.message_id == original else original
-            rows.append((copy.part, conversation_id, copy.message_id, sender_id, edit_of, edited_at))
-    return table_from_rows(EDITS, sorted(rows, key=lambda row: row[:3]))
+    rows = (row for copies in _by_message(marks) if len(copies) > 1 for row in _edited(copies))
+    found = [EDITS.empty_table()]
+    while some := list(islice(rows, _ROWS_AT_A_TIME)):
+        found.append(table_from_rows(EDITS, some))
+    return pa.concat_tables(found).sort_by([(name, "ascending") for name in ("part", "conversation_id", "message_id")])
+
+
+def _by_message(marks: Mapping[int, pa.Table]) -> Iterator[list[_Copy]]:
+    """All copies of a message that are marked, one message after the other."""
+    if not marks:
+        return
+    table = pa.concat_tables(
+        [
+            rows.append_column("part", pa.repeat(pa.scalar(part, pa.int32()), rows.num_rows))
+            for part, rows in marks.items()
+        ]
+    )
+    message = ["conversation_id", "sender_id", "original_sent_at"]
+    table = table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in message]))
+    batches = table.to_batches(max_chunksize=_ROWS_AT_A_TIME)
+    copies = (_Copy(*row) for batch in batches for row in zip(*(c.to_pylist() for c in batch.columns), strict=True))
+    for _, some in groupby(copies, key=attrgetter(*message)):
+        yield list(some)
+
+
+def _edited(copies: list[_Copy]) -> Iterator[tuple[Any, ...]]:
+    original = _smallest([copy.message_id for copy in copies])
+    edited_at = _latest(copy.edited_at for copy in copies) or _latest(copy.sent_at for copy in copies)
+    for copy in copies:
+        edit_of = None if copy.message_id == original else original
+        yield copy.part, copy.conversation_id, copy.message_id, copy.sender_id, edit_of, edited_at
 
 
 def with_edits(messages: pa.Table, found: pa.Table) -> pa.Table:

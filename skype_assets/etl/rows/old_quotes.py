@@ -4,14 +4,15 @@ The message is looked for in the whole export, by columns that every part has.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from skype_assets.etl.rows.arrays import table_from_rows
+from skype_assets.etl.tables import INSTANT
 
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false
@@ -32,6 +33,7 @@ QUOTE_COLUMNS: Final = [
 ]  # fmt: skip
 MESSAGE_COLUMNS: Final = ["conversation_id", "message_id", "sender_id", "sent_at"]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TOLERANCE: Final = timedelta(seconds=1)
 
 Author = tuple[str, str]
@@ -43,7 +45,7 @@ def quoted(quotes: Mapping[int, pa.Table], messages: Mapping[int, Callable[[], M
     wanted = [(part, quote) for part, table in quotes.items() for quote in _open(table)]
     if not wanted:
         return QUOTED.empty_table()
-    written = _written({_author(quote) for _, quote in wanted}, messages)
+    written = _written([quote for _, quote in wanted], messages)
     rows: list[tuple[Any, ...]] = []
     for part, quote in wanted:
         found = _nearest(quote, written[_author(quote)])
@@ -74,17 +76,27 @@ def _author(quote: dict[str, Any]) -> Author:
 
 
 def _written(
-    authors: set[Author], messages: Mapping[int, Callable[[], Mapping[int, pa.Table]]]
+    quotes: Sequence[dict[str, Any]], messages: Mapping[int, Callable[[], Mapping[int, pa.Table]]]
 ) -> dict[Author, list[tuple[datetime, str]]]:
+    """What the authors of quotes wrote about when something was quoted: all that they wrote may not fit into memory."""
+    authors = {_author(quote) for quote in quotes}
+    of_them = pa.array(sorted({author for _, author in authors}), pa.string())
+    then = pa.array(sorted({instant for quote in quotes for instant in _near(quote["quoted_at"])}), INSTANT)
     written: dict[Author, list[tuple[datetime, str]]] = defaultdict(list)
-    wanted = pa.array(sorted({author for _, author in authors}), pa.string())
     for table in (table for read in messages.values() for table in read().values()):
-        table = table.filter(pc.and_(pc.is_in(table["sender_id"], wanted), table["sent_at"].is_valid()))
+        seconds = pc.floor_temporal(table["sent_at"], unit="second")
+        table = table.filter(pc.and_(pc.is_in(table["sender_id"], of_them), pc.is_in(seconds, then)))
         for row in table.to_pylist():
             author = row["conversation_id"], row["sender_id"]
             if author in authors:
                 written[author].append((row["sent_at"], row["message_id"]))
     return written
+
+
+def _near(instant: datetime) -> Iterator[int]:
+    """The seconds in which an instant and what is within the tolerance of it are, in microseconds since 1970."""
+    second = (instant - _EPOCH) // _TOLERANCE
+    return (1_000_000 * near for near in (second - 1, second, second + 1))
 
 
 def _nearest(quote: dict[str, Any], written: list[tuple[datetime, str]]) -> str | None:
