@@ -30,6 +30,24 @@ def test_a_result_of_any_size_is_never_in_memory_as_a_whole(postgres_url: str) -
     assert len(rows) > 1
 
 
+def test_a_session_that_is_ended_within_a_result_is_tried_again(postgres_url: str) -> None:
+    ended: list[int] = []
+
+    def count(session: Session) -> int:
+        process, rows = _process(session), 0
+        with session.transaction():
+            for batch in session.batches("SELECT repeat($1, 1000) FROM generate_series(1, 200000)", "x"):
+                rows += batch.num_rows
+                if not ended:
+                    ended.append(process)
+                    other.rows("SELECT pg_terminate_backend($1::int, 5000)", process)
+        return rows
+
+    with Database(postgres_url) as database, Session(postgres_url) as other:
+        assert database.repeatedly(count) == 200_000
+    assert ended
+
+
 def _process(session: Session) -> int:
     return session.rows("SELECT pg_backend_pid()")[0][0]
 

@@ -135,7 +135,11 @@ class Session:
         query = _PARAMETER.sub(lambda match: _literal(parameters[int(match[1]) - 1]), statement)
         with self._translated():
             self._cursor.execute(query)
-            yield from self._cursor.fetch_record_batch()
+            batches = self._cursor.fetch_record_batch()
+        try:
+            yield from batches
+        except (OSError, pa.ArrowException) as error:  # here Arrow reads, and knows of an error no more than its kind
+            raise self._rejected(error, None, is_transient=isinstance(error, OSError)) from None
 
     def copy(self, table: str, rows: pa.Table, *, schema: str | None = None) -> None:
         """COPY rows into an existing table; without a schema, into a temporary one."""
@@ -148,8 +152,11 @@ class Session:
         try:
             yield
         except adbc_driver_manager.Error as error:
-            message = " ".join(_VALUES.sub("", redact(str(error), self._url)).split())
-            raise Rejected(f"database: {message}", error.sqlstate, is_transient=_is_transient(error)) from None
+            raise self._rejected(error, error.sqlstate, is_transient=_is_transient(error)) from None
+
+    def _rejected(self, error: Exception, sqlstate: str | None, *, is_transient: bool) -> Rejected:
+        message = " ".join(_VALUES.sub("", redact(str(error), self._url)).split())
+        return Rejected(f"database: {message}", sqlstate, is_transient=is_transient)
 
 
 def _literal(value: str | list[str]) -> str:
