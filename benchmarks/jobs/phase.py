@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+# Phases import it late, and pandas with it or when they make an Arrow array; imports are not counted (`children`), here
+# as little as in the jobs that phases are compared with.
+import adbc_driver_postgresql.dbapi  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
 from skype_assets.etl import engine
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.task import Settings, Task
