@@ -1,7 +1,7 @@
 # make run [EXPORT=path]   set up, then load an export (default: the sample) into the embedded database
 # make test                set up, then run the tests
 # make test-browser        set up, then test the web UI in Chromium, which must be installed
-# make faults              set up, then run the whole campaign of faults: an hour or more (docs/reliability.md)
+# make faults              set up, then run the whole campaign of faults: half an hour or more (docs/reliability.md)
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting and types
 # make bench               set up, then measure what things cost beside what they must cost; some minutes
