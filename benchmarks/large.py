@@ -42,7 +42,7 @@ SIZES: Final[Mapping[str, Size]] = {
 
 MEMORY_MB: Final = 400
 MEMORY_GROWTH: Final = 1.1
-"""Of 6 million messages compared with one: an aim."""
+"""Of the largest size compared with the million: an aim."""
 TIME_GROWTH: Final = 12
 """Of 10 GB compared with 1 GB."""
 SIDE_BY_SIDE: Final = 0.7
@@ -70,7 +70,8 @@ def main() -> int:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     missed = list(too_much(used))
     print("\n".join(f"MISSED: {what}" for what in missed) or "passed")
-    print(*(f"aim missed: {what}\n" for what in more_than_aimed_at(used)), sep="", end="")
+    for what in more_than_aimed_at(used):
+        print(f"aim missed: {what}")
     return int(bool(missed))
 
 
@@ -99,11 +100,13 @@ def too_much(used: Sizes) -> Iterator[str]:
 
 def more_than_aimed_at(used: Sizes) -> Iterator[str]:
     """What grows more than it should, as far as it was measured."""
-    if {"1 M", "6 M"} <= used.keys() and _memory(used["6 M"]) > MEMORY_GROWTH * _memory(used["1 M"]):
-        yield f"memory grows from {_memory(used['1 M']):.0f} MB to {_memory(used['6 M']):.0f} MB"
+    most = max(map(_memory, used.values()))
+    if "1 M" in used and most > MEMORY_GROWTH * _memory(used["1 M"]):
+        yield f"memory grows from {_memory(used['1 M']):.0f} MB to {most:.0f} MB"
 
 
 def _memory(phases: Mapping[str, Usage]) -> float:
+    """The most that one process had in any phase, in MB."""
     return max(usage.memory_mb for usage in phases.values())
 
 

@@ -40,7 +40,7 @@ def prepare(output: str, database: str, with_constraints: bool) -> Callable[[], 
             if with_constraints:
                 for table in TABLES.values():
                     session.execute(f"ALTER TABLE {ddl.SCHEMA}.{table.name} ADD PRIMARY KEY ({', '.join(table.key)})")
-                for statement in (*ddl.foreign_keys(), *(each for name in TABLES for each in ddl.completion(name))):
+                for statement in ddl.completion():
                     session.execute(statement)
 
     return copy

@@ -36,7 +36,7 @@ def in_order(
 
     The first ``suspects`` of them, which may kill the process that does them, are done one by one in another process.
     """
-    parts = (partial(_done, part) for part in work)
+    parts = (partial(_do, part) for part in work)
     if suspects:
         with _workers(1) as executor:
             for part in islice(parts, suspects):
@@ -57,7 +57,7 @@ def in_order(
             yield under_way.popleft().result()
 
 
-def _done(part: Work) -> PartRecord:
+def _do(part: Work) -> PartRecord:
     """Do a part, and give back what it leaves behind.
 
     The C library keeps memory that was let go of, for every thread apart, and over many parts ever more of it.

@@ -1,5 +1,6 @@
 """Schema ``skype`` is what the table list says, can be made again at any time, and is not loaded into if it is not."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -106,12 +107,14 @@ def test_what_a_killed_completion_is_still_at_is_waited_for(postgres_url: str) -
         with session.transaction():
             for statement in ddl.foreign_keys():
                 session.execute(statement)
-    with psycopg2.connect(postgres_url) as at_work, at_work.cursor() as cursor, ThreadPoolExecutor(1) as threads:
-        cursor.execute("SELECT pg_advisory_xact_lock(7359274200)")
+    with ThreadPoolExecutor(1) as threads, psycopg2.connect(postgres_url) as at_work, at_work.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ddl.TABLE_LOCKS["messages"]])
         cursor.execute("CREATE INDEX messages_by_time ON skype.messages (conversation_id, sent_at)")
         completed = threads.submit(_create, postgres_url)
+        give_up = time.monotonic() + 30
         while not _query(postgres_url, "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
             assert not completed.done()
+            assert time.monotonic() < give_up
         at_work.commit()
         completed.result(timeout=30)
     at_work.close()

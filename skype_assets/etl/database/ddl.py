@@ -64,11 +64,8 @@ SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND connames
 # Any numbers: they only have to be the same in every process.
 _CREATION_LOCK: Final = 7_359_274_101
 _COMPLETION_LOCK: Final = 7_359_274_102
-_TABLE_LOCKS: Final = 7_359_274_200
-"""The first of as many numbers as there are tables."""
-
-_BY_COST: Final = sorted(TABLES, key=lambda name: name != "messages")
-"""The tables, in an order in which several sessions end at about the same time."""
+TABLE_LOCKS: Final = {name: number for number, name in enumerate(TABLES, start=7_359_274_201)}
+"""Held by whoever completes a table."""
 
 
 def create(session: Session) -> None:
@@ -115,16 +112,18 @@ def complete(session: Session, sessions: int = 1) -> None:
         for statement in foreign_keys(_there(session)[0]):
             session.execute(statement)
     crash_points.reached("foreign keys added")
+    # The largest first, so that the sessions end at about the same time.
+    names = sorted(TABLES, key=lambda name: name != "messages")
     with SideBySide.opened(session, sessions) as beside:
-        for table in [beside.submit(partial(_complete_table, name=name)) for name in _BY_COST]:
-            table.result()
+        for completed in [beside.submit(partial(_complete_table, name=name)) for name in names]:
+            completed.result()
 
 
 def _complete_table(session: Session, name: str) -> None:
     with session.transaction():
         # An attempt that was killed within this has sessions that are still at work.
-        session.execute("SELECT pg_advisory_xact_lock($1)", _TABLE_LOCKS + _BY_COST.index(name))
-        for statement in completion(name, *_there(session)):
+        session.execute("SELECT pg_advisory_xact_lock($1)", TABLE_LOCKS[name])
+        for statement in _completion_of(name, *_there(session)):
             session.execute(statement)
     crash_points.reached("table completed")
 
@@ -132,12 +131,11 @@ def _complete_table(session: Session, name: str) -> None:
 def is_complete(session: Session) -> bool:
     """Whether all indexes and foreign keys are there, and each of these was checked against all rows."""
     with session.transaction():
-        there, checked = _there(session)
-    return not [*foreign_keys(there), *(each for name in TABLES for each in completion(name, there, checked))]
+        return not list(completion(*_there(session)))
 
 
 def hold_off_completion(session: Session) -> None:
-    """Within a transaction that changes rows, before its first lock: ``complete`` waits for its end.
+    """Within a transaction that changes rows, before its first lock: ``complete`` adds no foreign keys before its end.
 
     Without this the two would take locks on the tables in different orders, which can be a deadlock.
     """
@@ -165,10 +163,17 @@ def foreign_keys(there: Container[str] = ()) -> Iterator[str]:
                 )
 
 
-def completion(table: str, there: Container[str] = (), checked: Container[str] = ()) -> Iterator[str]:
-    """The DDL of what else a table lacks: indexes, and that its foreign keys are checked against older rows."""
+def completion(there: Container[str] = (), checked: Container[str] = ()) -> Iterator[str]:
+    """The DDL of the rest, for a schema that has some relations and foreign keys, some of these checked, already."""
+    yield from foreign_keys(there)
+    for name in TABLES:
+        yield from _completion_of(name, there, checked)
+
+
+def _completion_of(table: str, there: Container[str], checked: Container[str]) -> Iterator[str]:
+    """The DDL of what a table lacks: indexes, and that its foreign keys are checked against older rows."""
     for name, columns in _INDEXES.get(table, {}).items():
-        if name not in there:
+        if name not in there:  # IF NOT EXISTS would wait for every load under way
             yield f"CREATE INDEX {name} ON {SCHEMA}.{table} ({columns})"
     for name, _, _ in _references(TABLES[table]):
         if name not in checked:

@@ -5,9 +5,6 @@ what is loaded; the checkpoint follows it. A part that the ledger has with the s
 part that only the checkpoint has is.
 """
 
-# pyarrow.compute makes its functions when it is imported; no type checker sees them.
-# pyright: reportAttributeAccessIssue=false
-
 import hashlib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -17,7 +14,6 @@ from functools import partial
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
@@ -27,7 +23,7 @@ from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.url import database_url
-from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
+from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.rows.edits import with_edits
@@ -122,7 +118,7 @@ class _OpenLoad:
         # In one piece each: what is taken out of a piece part by part costs less than out of many.
         dropped, edits, quoted = (self._tables.summary(name).combine_chunks() for name in _OF_OTHER_PARTS)
         amounts = [
-            (part.files["messages"].rows if "messages" in part.files else 0) - _of_part(dropped, part).num_rows
+            (part.files["messages"].rows if "messages" in part.files else 0) - of_part(dropped, part).num_rows
             for part in self._tables.state.parts
         ]
         progress = cumulative(done, amounts)
@@ -131,9 +127,9 @@ class _OpenLoad:
             yield _LoadPart(
                 part=part,
                 tables=self._tables,
-                dropped=_of_part(dropped, part),
-                edits=_of_part(edits, part),
-                quoted=_of_part(quoted, part),
+                dropped=of_part(dropped, part),
+                edits=of_part(edits, part),
+                quoted=of_part(quoted, part),
                 database=self._database,
                 claim=claim,
                 checksum=checksum,
@@ -217,11 +213,6 @@ class _LoadPart:
 
     def _read(self, table: str) -> pa.Table:
         return self.tables.part(self.part, table)
-
-
-def _of_part(rows: pa.Table, part: PartRecord) -> pa.Table:
-    """The rows of a table of transform's summary that concern a part: a copy, as slices are pickled whole."""
-    return rows.filter(pc.equal(rows["part"], part.number))
 
 
 def _checksum(tables: PhaseTables, part: PartRecord) -> str:

@@ -1,5 +1,8 @@
 """What the engine asks of a phase, and what a phase gets from it."""
 
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -8,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
@@ -113,3 +117,8 @@ def cumulative(done: Sequence[PartRecord], amounts: Iterable[int]) -> Iterator[i
         total += amount
         if number >= len(done):
             yield total
+
+
+def of_part(rows: pa.Table, part: PartRecord) -> pa.Table:
+    """The rows of a summary's table whose column ``part`` names a part: a copy, as slices are pickled whole."""
+    return rows.filter(pc.equal(rows["part"], part.number))

@@ -29,7 +29,7 @@ from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import conversation_key, mri
 from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
-from skype_assets.etl.phases.phase import PartFiles, Work, cumulative
+from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_value
@@ -190,7 +190,7 @@ class _OpenTransform:
     def _people(self, done: Sequence[PartRecord], duplicates: pa.Table) -> People:
         people = People()
         for part in done:
-            dropped = duplicates.filter(pc.equal(duplicates["part"], part.number))
+            dropped = of_part(duplicates, part)
             if dropped.num_rows:
                 kept = {name: without(self._read(part, name, columns), dropped) for name, columns in PEOPLE_OF.items()}
                 people.add(people_rows(kept, self._export.owner_id))
@@ -203,9 +203,7 @@ class _OpenTransform:
     ) -> dict[int, pa.Table]:
         """A table of every part that has rows of it, without what other parts hold better."""
         return {
-            part.number: without(
-                self._read(part, table, columns), duplicates.filter(pc.equal(duplicates["part"], part.number))
-            )
+            part.number: without(self._read(part, table, columns), of_part(duplicates, part))
             for part in done
             if table in part.files
         }

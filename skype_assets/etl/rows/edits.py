@@ -32,6 +32,9 @@ EDITS: Final = pa.schema(
 )
 """The rows of messages that stand more than once: ``edit_of`` is null on the original."""
 
+_ROWS_AT_A_TIME: Final = 10_000
+"""Rows that are Python objects at a time: all of a large export would not fit into memory."""
+
 
 class _Copy(NamedTuple):
     """One of the rows of a message: its ``EDIT_MARKS``, and its part."""
@@ -43,10 +46,6 @@ class _Copy(NamedTuple):
     sent_at: int | None
     edited_at: int | None
     part: int
-
-
-_ROWS_AT_A_TIME: Final = 10_000
-"""Of all others there are no Python objects."""
 
 
 def edits(marks: Mapping[int, pa.Table]) -> pa.Table:

@@ -34,7 +34,8 @@ QUOTE_COLUMNS: Final = [
 MESSAGE_COLUMNS: Final = ["conversation_id", "message_id", "sender_id", "sent_at"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TOLERANCE: Final = timedelta(seconds=1)
+_SECOND: Final = timedelta(seconds=1)
+_TOLERANCE: Final = _SECOND
 
 Author = tuple[str, str]
 """A conversation, and who wrote in it."""
@@ -94,8 +95,8 @@ def _written(
 
 
 def _near(instant: datetime) -> Iterator[int]:
-    """The seconds in which an instant and what is within the tolerance of it are, in microseconds since 1970."""
-    second = (instant - _EPOCH) // _TOLERANCE
+    """The seconds in which what is within the tolerance of an instant can be, in microseconds since 1970."""
+    second = (instant - _EPOCH) // _SECOND
     return (1_000_000 * near for near in (second - 1, second, second + 1))
 
 
