@@ -1,12 +1,20 @@
 """Queries that give many rows arrive while they run; a session with the database is kept as long as it is whole."""
 
+import os
 import pickle
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from skype_assets.etl.database.session import Database, Session
+from skype_assets.etl.database.session import Database, Rejected, Session
+from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -82,3 +90,64 @@ def test_a_copy_in_another_process_keeps_no_session(postgres_url: str) -> None:
         process = database.repeatedly(_process)
         copy: Database = pickle.loads(pickle.dumps(database))  # noqa: S301 - our own
         assert len({process, copy.repeatedly(_process), copy.repeatedly(_process)}) == 3
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT is what it is for a program in a terminal, however the tests were started."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupt_after(seconds: float) -> None:
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_is_never_lost(postgres_url: str) -> None:
+    delays = random.Random(5)
+    for _ in range(30):
+        with Database(postgres_url) as database:
+            database.repeatedly(_process)
+            interrupt_after(delays.uniform(0, 0.01))
+            with pytest.raises(KeyboardInterrupt):
+                keep_busy(database)
+
+
+def keep_busy(database: Database) -> None:
+    for _ in range(10_000):
+        database.repeatedly(_process)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_ends_a_statement_at_once(postgres_url: str) -> None:
+    with Session(postgres_url) as other:
+        with Database(postgres_url) as database:
+            process = database.repeatedly(_process)
+            begin = time.monotonic()
+            interrupt_after(0.1)
+            with pytest.raises(KeyboardInterrupt):
+                database.repeatedly(sleep_a_minute)
+            assert time.monotonic() - begin < 30
+        assert not other.rows("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state = 'active'", process)
+
+
+def sleep_a_minute(session: Session) -> None:
+    for _ in range(3):
+        session.rows("SELECT pg_sleep(20)")
+
+
+def test_an_error_ends_what_other_sessions_do_meanwhile(postgres_url: str) -> None:
+    slow: list[Future[None]] = []
+
+    def fail(beside: SideBySide) -> None:
+        slow.append(beside.submit(sleep_a_minute))
+        beside.submit(lambda session: session.rows("SELECT * FROM nowhere")).result()
+
+    begin = time.monotonic()
+    with Session(postgres_url) as session:
+        with pytest.raises(Rejected, match="nowhere"), SideBySide.opened(session, 2) as beside:
+            fail(beside)
+        assert time.monotonic() - begin < 15
+        assert isinstance(slow[0].exception(), Rejected)

@@ -9,7 +9,8 @@ import logging
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, Final, TypeVar
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, Final, ParamSpec, TypeVar
 
 import adbc_driver_manager
 import pyarrow as pa
@@ -19,6 +20,7 @@ from skype_assets.etl.errors import DatabaseError
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 UNIQUE_VIOLATION = "23505"
@@ -67,6 +69,8 @@ class Rejected(DatabaseError):
 class Session:
     """An open connection; nothing commits but ``transaction``.
 
+    What interrupts the caller, as Ctrl-C does, ends the statement under way at once.
+
     Args:
         url: libpq URL of the database.
     """
@@ -74,12 +78,14 @@ class Session:
     def __init__(self, url: str) -> None:
         self._url = url
         self._in_transaction = False
+        self._is_cancelled = False
         # It brings pandas along: a third of a second that is for those only who connect.
         from adbc_driver_postgresql import dbapi
 
         with self._translated():
             self._connection = dbapi.connect(url, conn_kwargs={})
-            self._cursor = self._connection.cursor()
+        self._cursor = self._connection.cursor()
+        self._thread = ThreadPoolExecutor(1, "session")
         with self.transaction():
             for setting in _SETTINGS:
                 self.execute(f"SET {setting}")
@@ -88,11 +94,18 @@ class Session:
         """Open a further session with the same database."""
         return Session(self._url)
 
+    def cancel(self) -> None:
+        """End what another thread does in it: that, and all that it begins, fails."""
+        self._is_cancelled = True
+        with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: that ends it as well
+            self._connection.adbc_cancel()
+
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
-        with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: there is nothing to end
-            self._cursor.close()
-        self._connection.close()
+        with contextlib.suppress(Rejected):  # the connection may be lost: there is nothing to end
+            self._call(self._cursor.close)
+        self._call(self._connection.close)
+        self._thread.shutdown()
 
     def __enter__(self) -> "Session":
         return self
@@ -106,25 +119,25 @@ class Session:
         self._in_transaction = True
         try:
             yield
-            with self._translated():
-                self._connection.commit()
+            self._call(self._connection.commit)
         except BaseException:
-            with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be gone: nothing to roll back
-                self._connection.rollback()
+            with contextlib.suppress(Rejected):  # the connection may be gone: nothing to roll back
+                self._call(self._connection.rollback)
             raise
         finally:
             self._in_transaction = False
 
     def execute(self, statement: str, *parameters: Any) -> None:
         """Run a statement; ``$1``, ``$2`` … stand for the parameters."""
-        with self._translated():
-            self._cursor.execute(statement, parameters or None)
+        if self._is_cancelled:
+            raise Rejected("database: the session was cancelled")
+        self._call(self._cursor.execute, statement, parameters or None)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run a query that gives few rows; outside a transaction, in one of its own."""
-        with contextlib.nullcontext() if self._in_transaction else self.transaction(), self._translated():
-            self._cursor.execute(statement, parameters or None)
-            return self._cursor.fetchall()
+        with contextlib.nullcontext() if self._in_transaction else self.transaction():
+            self.execute(statement, *parameters)
+            return self._call(self._cursor.fetchall)
 
     def batches(self, statement: str, *parameters: str | list[str]) -> Iterator[pa.RecordBatch]:
         """Run a query that gives many rows, as Arrow batches while they arrive.
@@ -132,20 +145,36 @@ class Session:
         Its parameters are texts and arrays of text. They become part of the query: only one without parameters is sent
         as COPY, and of any other the driver has the whole result in memory first.
         """
-        query = _PARAMETER.sub(lambda match: _literal(parameters[int(match[1]) - 1]), statement)
-        with self._translated():
-            self._cursor.execute(query)
-            batches = self._cursor.fetch_record_batch()
+        self.execute(_PARAMETER.sub(lambda match: _literal(parameters[int(match[1]) - 1]), statement))
+        batches = self._call(self._cursor.fetch_record_batch)
         try:
-            yield from batches
+            while (batch := self._call(next, batches, None)) is not None:
+                yield batch
         except (OSError, pa.ArrowException) as error:  # here Arrow reads, and knows of an error no more than its kind
             raise self._rejected(error, None, is_transient=isinstance(error, OSError)) from None
 
     def copy(self, table: str, rows: pa.Table, *, schema: str | None = None) -> None:
         """COPY rows into an existing table; without a schema, into a temporary one."""
         if rows.num_rows:
+            self._call(
+                self._cursor.adbc_ingest, table, rows, mode="append", db_schema_name=schema, temporary=schema is None
+            )
+
+    def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the driver, in the session's own thread.
+
+        In the main thread it would take SIGINT for itself while a statement runs: it cancels the statement, and if
+        that has just ended nobody hears of the signal.
+        """
+        call = self._thread.submit(function, *args, **kwargs)
+        try:
             with self._translated():
-                self._cursor.adbc_ingest(table, rows, mode="append", db_schema_name=schema, temporary=schema is None)
+                return call.result()
+        except BaseException:
+            if not call.done():
+                self.cancel()
+                wait([call])
+            raise
 
     @contextlib.contextmanager
     def _translated(self) -> Generator[None]:

@@ -27,16 +27,20 @@ class SideBySide:
     @classmethod
     @contextmanager
     def opened(cls, session: Session, count: int) -> Generator["SideBySide"]:
-        """A session and further ones with its database, which are closed at the end."""
+        """A session and further ones with its database, which are closed at the end; after an error none is of use."""
         free: SimpleQueue[Session] = SimpleQueue()
-        free.put(session)
         with ExitStack() as opened:
-            for _ in range(count - 1):
-                free.put(opened.enter_context(session.another()))
+            sessions = [session, *(opened.enter_context(session.another()) for _ in range(count - 1))]
+            for each in sessions:
+                free.put(each)
             pool = ThreadPoolExecutor(count)
-            # After an error nobody wants what has not begun.
             opened.callback(pool.shutdown, cancel_futures=True)
-            yield cls(count, free, pool)
+            try:
+                yield cls(count, free, pool)
+            except BaseException:  # nobody wants what is under way
+                for each in sessions:
+                    each.cancel()
+                raise
 
     def submit(self, action: Callable[[Session], T]) -> Future[T]:
         """Do something as soon as a session is free."""
