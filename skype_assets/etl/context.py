@@ -39,7 +39,7 @@ class ETLContext(History):
         parallel_processing: whether parts may be worked on side by side.
         chunk_size: messages in a part.
         batch_size: messages that are transformed at a time.
-        max_workers: processes, at most; None = one per core.
+        max_workers: processes, at most; None = one per core, once there is work for them.
         task_id: name of the task; None = made from the export's name and content.
 
     Attributes:

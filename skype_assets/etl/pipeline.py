@@ -38,7 +38,7 @@ class ETLPipeline:
         parallel_processing: whether parts may be worked on side by side.
         chunk_size: messages in a part: what is redone at most after a kill, per process.
         batch_size: messages that are transformed at a time.
-        max_workers: processes, at most; None = one per core.
+        max_workers: processes, at most; None = one per core, once there is work for them.
         task_id: name of the task; None = made from the export's name and content.
         context: the state to go on from, with its settings; of the above only ``db_config`` and ``output_dir`` are
             taken, if they are given.

@@ -31,7 +31,7 @@ class Settings:
         batch_size: messages that are transformed at a time.
         memory_limit_mb: what all processes of the run may use together, in MB of anonymous memory.
         parallel_processing: whether parts may be worked on side by side, in further processes.
-        max_workers: such processes, at most; None = one per core.
+        max_workers: such processes, at most; None = one per core, once there is work for them.
         user_display_name: name of the export's owner; None = as the export tells.
     """
 

@@ -30,20 +30,28 @@ _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 def in_order(
-    work: Iterable[Work], workers: int, suspects: int = 0, lent: Executor | None = None
+    work: Iterable[Work], workers: int, suspects: int = 0, lent: Executor | None = None, *, alone_for: float = 0.0
 ) -> Iterator[PartRecord]:
     """Results of the parts in their order, with at most ``workers`` of them under way.
 
-    The first ``suspects`` of them, which may kill the process that does them, are done one by one in another process.
+    Args:
+        work: the parts.
+        workers: number of processes that do them, or of parts that are with ``lent``.
+        suspects: so many of the first ones, which may kill the process that does them, are done one by one in another.
+        lent: what does them, if it is not processes of this machine.
+        alone_for: seconds for which this process does them alone, before there are others.
     """
     parts = (partial(_do, part) for part in work)
     if suspects:
         with _workers(1) as executor:
             for part in islice(parts, suspects):
                 yield executor.submit(part).result()
+    begun = time.monotonic()
     # The first part runs alone: those of a load refer to what its first one commits.
-    for part in islice(parts, 1):
+    for part in parts:
         yield part()
+        if time.monotonic() - begun >= alone_for:
+            break
     # A single further part keeps one process busy: others would start for nothing.
     next_two = list(islice(parts, 2)) if workers > 1 else []
     at_hand = lent if len(next_two) == 2 else InProcess()

@@ -90,6 +90,7 @@ def test_a_completion_that_is_cut_short_is_not_taken_for_one_and_is_done_again(
         _query(postgres_url, f"INSERT INTO skype.rejects {_REJECT}")
         with pytest.raises(DatabaseError, match="rejects_export_id_fkey"):
             ddl.complete(session, sessions)
+    with Session(postgres_url) as session:
         assert not ddl.is_complete(session)
         assert ("rejects_export_id_fkey",) in _query(postgres_url, unchecked)
         with pytest.raises(psycopg2.IntegrityError, match="rejects_export_id_fkey"):

@@ -31,5 +31,12 @@ def test_the_smallest_id_is_the_original_wherever_its_copies_are(
     ]
 
 
+def test_an_edit_in_the_first_instant_of_1970_is_one_with_a_time() -> None:
+    found = edits.edits(
+        {0: table_from_rows(EDIT_MARKS, [("19:c", "1", "8:a", 5, 5, 0), ("19:c", "2", "8:a", 5, 7, None)])}
+    )
+    assert found["edited_at"].cast(pa.int64()).to_pylist() == [0, 0]
+
+
 def test_without_marks_there_are_no_edits() -> None:
     assert edits.edits({}) == edits.EDITS.empty_table()

@@ -77,7 +77,9 @@ def _by_message(marks: Mapping[int, pa.Table]) -> Iterator[list[_Copy]]:
 
 def _edited(copies: list[_Copy]) -> Iterator[tuple[Any, ...]]:
     original = _smallest([copy.message_id for copy in copies])
-    edited_at = _latest(copy.edited_at for copy in copies) or _latest(copy.sent_at for copy in copies)
+    edited_at = _latest(copy.edited_at for copy in copies)
+    if edited_at is None:
+        edited_at = _latest(copy.sent_at for copy in copies)
     for copy in copies:
         edit_of = None if copy.message_id == original else original
         yield copy.part, copy.conversation_id, copy.message_id, copy.sender_id, edit_of, edited_at

@@ -1,0 +1,26 @@
+"""Who does the parts: processes begin when they were asked for, or when there is work for them."""
+
+import os
+from typing import cast
+
+from skype_assets.etl.phases.phase import Work
+from skype_assets.etl.workers import in_order
+
+PARTS = cast(list[Work], [os.getpid] * 5)
+
+
+def test_the_first_part_is_done_here_and_the_others_by_workers() -> None:
+    first, *others = cast(list[int], list(in_order(PARTS, 2)))
+    assert first == os.getpid()
+    assert os.getpid() not in others
+    assert len(set(others)) <= 2
+
+
+def test_no_worker_begins_while_this_process_is_to_work_alone() -> None:
+    assert list(in_order(PARTS, 2, alone_for=600)) == [os.getpid()] * 5
+
+
+def test_a_suspect_is_done_by_another_process_however_long_this_one_is_to_work_alone() -> None:
+    suspect, *others = cast(list[int], list(in_order(PARTS, 2, 1, alone_for=600)))
+    assert suspect != os.getpid()
+    assert others == [os.getpid()] * 4
