@@ -95,17 +95,20 @@ class Session:
         return Session(self._url)
 
     def cancel(self) -> None:
-        """End what another thread does in it: that, and all that it begins, fails."""
+        """End what another thread does in it: that, and all that follows but ``close``, fails."""
         self._is_cancelled = True
         with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: that ends it as well
             self._connection.adbc_cancel()
 
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
-        with contextlib.suppress(Rejected):  # the connection may be lost: there is nothing to end
-            self._call(self._cursor.close)
-        self._call(self._connection.close)
+        self._thread.submit(self._end).result()
         self._thread.shutdown()
+
+    def _end(self) -> None:
+        with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: there is nothing to end
+            self._cursor.close()
+        self._connection.close()
 
     def __enter__(self) -> "Session":
         return self
@@ -121,7 +124,7 @@ class Session:
             yield
             self._call(self._connection.commit)
         except BaseException:
-            with contextlib.suppress(Rejected):  # the connection may be gone: nothing to roll back
+            with contextlib.suppress(Rejected):  # the connection may be gone: the server has rolled back
                 self._call(self._connection.rollback)
             raise
         finally:
@@ -129,8 +132,6 @@ class Session:
 
     def execute(self, statement: str, *parameters: Any) -> None:
         """Run a statement; ``$1``, ``$2`` … stand for the parameters."""
-        if self._is_cancelled:
-            raise Rejected("database: the session was cancelled")
         self._call(self._cursor.execute, statement, parameters or None)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -166,6 +167,8 @@ class Session:
         In the main thread it would take SIGINT for itself while a statement runs: it cancels the statement, and if
         that has just ended nobody hears of the signal.
         """
+        if self._is_cancelled:
+            raise Rejected("database: the session was cancelled")
         call = self._thread.submit(function, *args, **kwargs)
         try:
             with self._translated():
