@@ -1,4 +1,4 @@
-"""Queries that give many rows arrive while they run; a session with the database is kept as long as it is whole."""
+"""Queries that give many rows arrive while they run; a session is kept as long as it is whole, and can be interrupted."""
 
 import os
 import pickle
@@ -105,17 +105,17 @@ def interrupt_after(seconds: float) -> None:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_is_never_lost(postgres_url: str) -> None:
+def test_ctrl_c_between_and_within_short_statements_is_not_lost(postgres_url: str) -> None:
     delays = random.Random(5)
     for _ in range(30):
         with Database(postgres_url) as database:
             database.repeatedly(_process)
-            interrupt_after(delays.uniform(0, 0.01))
             with pytest.raises(KeyboardInterrupt):
-                keep_busy(database)
+                keep_busy(database, delays.uniform(0, 0.01))
 
 
-def keep_busy(database: Database) -> None:
+def keep_busy(database: Database, interrupted_after: float) -> None:
+    interrupt_after(interrupted_after)
     for _ in range(10_000):
         database.repeatedly(_process)
 
@@ -126,11 +126,15 @@ def test_ctrl_c_ends_a_statement_at_once(postgres_url: str) -> None:
         with Database(postgres_url) as database:
             process = database.repeatedly(_process)
             begin = time.monotonic()
-            interrupt_after(0.1)
             with pytest.raises(KeyboardInterrupt):
-                database.repeatedly(sleep_a_minute)
+                database.repeatedly(sleep_and_be_interrupted)
             assert time.monotonic() - begin < 30
         assert not other.rows("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state = 'active'", process)
+
+
+def sleep_and_be_interrupted(session: Session) -> None:
+    interrupt_after(0.1)
+    sleep_a_minute(session)
 
 
 def sleep_a_minute(session: Session) -> None:
