@@ -1,4 +1,4 @@
-"""Queries that give many rows arrive while they run; a session is kept as long as it is whole, and can be interrupted."""
+"""Queries that give many rows arrive while they run; a session is kept while it is whole, and can be interrupted."""
 
 import os
 import pickle
