@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import psycopg2
 
-from skype_assets.etl.database.embedded import EmbeddedServer
+from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.sample import write_sample
 from tests.dagster.live import Dev, dev
 

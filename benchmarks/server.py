@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 
-from skype_assets.etl.database.embedded import EmbeddedServer
+from skype_assets.etl.postgres.embedded import EmbeddedServer
 
 
 class Server:

@@ -18,8 +18,8 @@ import sys
 from pathlib import Path
 
 from skype_assets import ETLContext, ETLPipeline
+from skype_assets.etl.engine.journal import Observer, Progress
 from skype_assets.etl.errors import EtlError, PhaseFailed, UsageError
-from skype_assets.etl.journal import Observer, Progress
 from skype_assets.etl.phases import PHASES
 from skype_assets.etl.task import Settings
 

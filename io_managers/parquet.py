@@ -7,11 +7,11 @@ compared with their checksums when somebody reads them.
 
 import dagster as dg
 
-from resources.checkpoints import Checkpoints
-from resources.failures import as_failures
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import CheckpointMismatch
 from skype_assets.etl.task import check_task_id
+from skype_assets.resources.checkpoints import Checkpoints
+from skype_assets.resources.failures import as_failures
 
 DATA_VERSION_TAG = "dagster/data_version"
 """Tag of a materialization that holds its data version: the fingerprint of the checkpoint."""

@@ -22,7 +22,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
     """The folder of all checkpoints: ``SKYPE_OUTPUT_DIR`` of the process that runs the step, else ``output/``.
 
     ``SKYPE_MAX_WORKERS`` limits the processes of one step where several runs share a machine; else it is one per core.
-    It has no fields, for the reason given at ``resources.database.Database``.
+    It has no fields, for the reason given at ``Database``.
 
     Example::
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from skype_assets.etl.database.url import database_url
+from skype_assets.etl.postgres.url import database_url
 
 
 class Database(dg.ConfigurableResource["Database"]):

@@ -12,7 +12,7 @@ from skype_assets.etl.task import ENDINGS, check_task_id
 class Exports(dg.ConfigurableResource["Exports"]):
     """The folder of exports: ``SKYPE_EXPORTS_DIR`` of the process that runs the step, else ``exports/`` where it runs.
 
-    It has no fields, for the reason given at ``resources.database.Database``: a path in run configuration would let
+    It has no fields, for the reason given at ``Database``: a path in run configuration would let
     whoever can start a run read any file.
 
     Example::

@@ -9,23 +9,24 @@ from functools import partial
 
 import dagster as dg
 
-from resources.checkpoints import PHASES, Checkpoints
-from resources.database import Database
-from resources.exports import Exports
-from resources.failures import as_failures
-from skype_assets import checks, metadata
+from skype_assets import checks
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import Transform
-from skype_assets.etl.tables import MESSAGES
+from skype_assets.etl.schema.tables import MESSAGES
 from skype_assets.etl.task import ENDINGS, Task
 from skype_assets.partitions import EXPORTS, task_id_of
-from skype_assets.progress import Observations
-from skype_assets.statistics import Statistics, statistics
+from skype_assets.resources.checkpoints import PHASES, Checkpoints
+from skype_assets.resources.database import Database
+from skype_assets.resources.exports import Exports
+from skype_assets.resources.failures import as_failures
+from skype_assets.shown import metadata
+from skype_assets.shown.progress import Observations
+from skype_assets.shown.statistics import Statistics, statistics
 
 _MEANINGS = {column.name: column.meaning for column in MESSAGES.columns}
 

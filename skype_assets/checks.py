@@ -26,7 +26,7 @@ from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.task import Task
-from skype_assets.statistics import Statistics
+from skype_assets.shown.statistics import Statistics
 
 CHECKPOINT: Final = "checkpoint_intact"
 CONSERVATION: Final = "messages_conserved"

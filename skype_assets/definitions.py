@@ -5,12 +5,12 @@ from typing import Any
 
 import dagster as dg
 
-from io_managers.parquet import ParquetCheckpointIOManager
-from resources.checkpoints import Checkpoints
-from resources.database import Database
-from resources.exports import Exports
 from skype_assets.assets import ASSETS
+from skype_assets.io_managers.parquet import ParquetCheckpointIOManager
 from skype_assets.jobs import load_export
+from skype_assets.resources.checkpoints import Checkpoints
+from skype_assets.resources.database import Database
+from skype_assets.resources.exports import Exports
 from skype_assets.sensors import inbox
 
 

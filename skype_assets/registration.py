@@ -17,16 +17,16 @@ import dagster as dg
 # that the dagster.yaml of the working directory. What is registered in any other could not be found by it.
 from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 
-from io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
-from resources.checkpoints import PHASES
-from resources.exports import Exports
-from skype_assets import metadata
 from skype_assets.etl import engine
+from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import fingerprint, is_folder
-from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
+from skype_assets.io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
 from skype_assets.partitions import EXPORTS
+from skype_assets.resources.checkpoints import PHASES
+from skype_assets.resources.exports import Exports
+from skype_assets.shown import metadata
 
 _ASSETS = {phase: asset for asset, phase in PHASES.items()}
 

@@ -6,11 +6,11 @@ from typing import Final
 import dagster as dg
 import msgspec
 
-from resources.exports import Exports
-from skype_assets.inbox import Arrival, Look, look
+from skype_assets.etl.tasks.inbox import Arrival, Look, look
 from skype_assets.jobs import load_export
 from skype_assets.partitions import EXPORTS
 from skype_assets.registration import link
+from skype_assets.resources.exports import Exports
 
 SWITCH: Final = "SKYPE_INBOX"
 """Environment variable that turns the sensor on unless somebody turned it off in the UI: ``on``."""

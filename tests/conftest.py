@@ -21,9 +21,9 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from skype_assets.etl.database.account import make_reachable, server_account
-from skype_assets.etl.database.embedded import EmbeddedServer, binaries
-from skype_assets.etl.database.url import from_config
+from skype_assets.etl.postgres.account import make_reachable, server_account
+from skype_assets.etl.postgres.embedded import EmbeddedServer, binaries
+from skype_assets.etl.postgres.url import from_config
 
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
 PASSWORD = "p@ss/w:rd%20?#"

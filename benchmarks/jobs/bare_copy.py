@@ -18,7 +18,7 @@ from skype_assets.etl.database import ddl
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
 
 

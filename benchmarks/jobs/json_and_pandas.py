@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import create_engine
 
 from benchmarks.jobs.flat import COLUMNS, row
-from skype_assets.etl.database.url import sqlalchemy_url
+from skype_assets.etl.postgres.url import sqlalchemy_url
 
 
 def prepare(messages_json: str, database: str) -> Callable[[], object]:

@@ -9,8 +9,8 @@ from typing import Final
 
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, UNKNOWN
 from skype_assets.etl.database.ddl import POSTGRES_TYPES, SCHEMA
-from skype_assets.etl.flags import FLAGS
-from skype_assets.etl.tables import CALLS, TABLES, Column, Table
+from skype_assets.etl.schema.flags import FLAGS
+from skype_assets.etl.schema.tables import CALLS, TABLES, Column, Table
 
 _GENERATED: Final = "<!-- Made by `python -m skype_assets.etl.documentation`; change the code, not this file. -->"
 

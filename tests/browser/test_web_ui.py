@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from skype_assets.etl.database.embedded import EmbeddedServer
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.sample import write_sample
 from tests.dagster.live import Dev, dev
 

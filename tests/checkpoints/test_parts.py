@@ -14,7 +14,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import BATCH_ROWS, ROW_GROUP_ROWS, PhaseTables, TableHandle
 from skype_assets.etl.checkpoints.state import FORMAT_VERSION, FileRecord, PartRecord, PhaseState
 from skype_assets.etl.errors import CheckpointDamaged
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 SCHEMA = pa.schema([pa.field("number", pa.int64(), False), pa.field("text", pa.string())])
 

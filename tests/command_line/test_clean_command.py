@@ -14,15 +14,16 @@ import msgspec
 import pytest
 from click.testing import Result
 
-from skype_assets.etl import engine, retention
-from skype_assets.etl import manifest as manifests
+from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import TaskBusy
-from skype_assets.etl.manifest import file_name
 from skype_assets.etl.phases import KINDS
 from skype_assets.etl.task import Settings, Task
+from skype_assets.etl.tasks import manifest as manifests
+from skype_assets.etl.tasks import retention
+from skype_assets.etl.tasks.manifest import file_name
 from tests.command_line.conftest import Invoke
 from tests.command_line.test_resume_command import messages_in
 

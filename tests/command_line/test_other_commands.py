@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from skype_assets.etl.database.url import without_password
+from skype_assets.etl.postgres.url import without_password
 from skype_assets.etl.sample import write_sample
 from tests.command_line.conftest import Invoke, Start
 

@@ -11,9 +11,9 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl import engine
-from skype_assets.etl.database.url import from_config
-from skype_assets.etl.manifest import file_name, load
+from skype_assets.etl.postgres.url import from_config
 from skype_assets.etl.task import Settings, Task
+from skype_assets.etl.tasks.manifest import file_name, load
 from tests.command_line.conftest import MESSAGES, Invoke, Start
 from tests.command_line.test_interruption import wait_for_parts
 

@@ -155,7 +155,7 @@ def test_an_unexpected_error_is_one_line_that_quotes_nothing_and_debug_shows_the
     def broken(*_: object) -> None:
         raise ValueError("text of a message")
 
-    monkeypatch.setattr("skype_assets.etl.checkpoints.reset.reset", broken)
+    monkeypatch.setattr("skype_assets.etl.tasks.reset.reset", broken)
     ran = invoke("run", sample_tar, "--reset")
     assert ran.exit_code == 70
     assert ran.stderr.startswith("error: unexpected ValueError in test_run_command.py, line ")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from skype_assets.etl.command_line import progress, terminal
-from skype_assets.etl.pace import Pacer, percent
+from skype_assets.etl.tasks.pace import Pacer, percent
 
 
 @given(st.text() | st.text(st.characters(categories=["Cc", "Cf", "Cs"])))

@@ -20,9 +20,9 @@ from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.database.url import without_password
 from skype_assets.etl.errors import VerificationFailed
 from skype_assets.etl.phases import KINDS
+from skype_assets.etl.postgres.url import without_password
 from skype_assets.etl.sample.overlapping import write_overlapping
 from skype_assets.etl.task import Settings, Task
 from tests.command_line.conftest import MESSAGES, Invoke

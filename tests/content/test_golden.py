@@ -14,7 +14,7 @@ import pytest
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, message_type, parse
 from skype_assets.etl.content.reactions import reactions
 from skype_assets.etl.content.uri_object import attachments
-from skype_assets.etl.flags import FLAGS
+from skype_assets.etl.schema.flags import FLAGS
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.rglob("*.json"))

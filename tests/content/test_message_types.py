@@ -3,7 +3,7 @@
 import pytest
 
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, kind_of, message_type
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 KINDS = {
     "text": "Text RichText RichText/Html InviteFreeRelationshipChanged/Initialized",

@@ -8,7 +8,7 @@ from skype_assets.etl.content.mentions import Mention
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, parse
 from skype_assets.etl.content.quotes import Quote
 from skype_assets.etl.content.rich_text import rich_text
-from skype_assets.etl.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED, URLPREVIEWS_UNREADABLE
+from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED, URLPREVIEWS_UNREADABLE
 
 MENTIONS = {
     '<at id="8:tbrannock">Theo</at>': Mention("8:tbrannock", "Theo"),

@@ -10,16 +10,16 @@ import psycopg2
 import pytest
 from pydantic import PrivateAttr
 
-from resources.database import Database
 from skype_assets.definitions import build_defs
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.database.digests import digests
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.journal import Progress
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.engine.journal import Progress
+from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Settings, Task
 from skype_assets.registration import register
+from skype_assets.resources.database import Database
 
 ASSETS = ("raw_export", "transformed_tables", "loaded_database")
 
@@ -211,7 +211,7 @@ def test_a_database_that_comes_back_is_waited_for(
 def test_a_database_that_stays_away_fails_the_load_with_its_cause_and_what_to_do(
     workspace: Path, sample_tar: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.failures.MAX_RETRIES", 0)
+    monkeypatch.setattr("skype_assets.resources.failures.MAX_RETRIES", 0)
     task_id = register(sample_tar, instance=instance)
     with monkeypatch.context() as away:
         away.setenv("SKYPE_DATABASE_URL", "postgresql://127.0.0.1:1/nowhere")

@@ -8,12 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from resources.checkpoints import Checkpoints
-from resources.exports import Exports
 from skype_assets.definitions import build_defs, defs
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases import KINDS
 from skype_assets.partitions import EXPORTS
+from skype_assets.resources.checkpoints import Checkpoints
+from skype_assets.resources.exports import Exports
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = {"exports", "checkpoints", "database", "parquet_io_manager"}

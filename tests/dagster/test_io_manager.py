@@ -7,13 +7,13 @@ import dagster as dg
 import msgspec
 import pytest
 
-from io_managers.parquet import ParquetCheckpointIOManager
-from resources.checkpoints import Checkpoints
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import CheckpointDamaged
 from skype_assets.etl.task import Settings, Task
+from skype_assets.io_managers.parquet import ParquetCheckpointIOManager
 from skype_assets.partitions import EXPORTS
+from skype_assets.resources.checkpoints import Checkpoints
 
 IO_MANAGER = ParquetCheckpointIOManager(checkpoints=Checkpoints())
 

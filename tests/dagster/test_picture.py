@@ -3,8 +3,8 @@ import xml.etree.ElementTree as ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skype_assets.picture import as_markdown, bars, svg
-from skype_assets.statistics import Statistics
+from skype_assets.shown.picture import as_markdown, bars, svg
+from skype_assets.shown.statistics import Statistics
 
 MONTHS = st.dictionaries(st.tuples(st.integers(1970, 2040), st.integers(1, 12)), st.integers(1, 10**7), max_size=40)
 

@@ -4,14 +4,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from skype_assets import progress
 from skype_assets.definitions import defs
 from skype_assets.etl import engine
-from skype_assets.etl.journal import Progress
-from skype_assets.etl.pace import Pacer
+from skype_assets.etl.engine.journal import Progress
 from skype_assets.etl.task import Settings, Task
-from skype_assets.progress import MOST_EVENTS, Observations, sentence
+from skype_assets.etl.tasks.pace import Pacer
 from skype_assets.registration import register
+from skype_assets.shown import progress
+from skype_assets.shown.progress import MOST_EVENTS, Observations, sentence
 
 
 class Step:

@@ -13,7 +13,7 @@ import pytest
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.dagster_run import DagsterRun
 
-from skype_assets.run_launcher import WORKER_TAG, ForkingRunLauncher, RunWorker
+from skype_assets.instance.run_launcher import WORKER_TAG, ForkingRunLauncher, RunWorker
 
 HERE = socket.gethostname()
 MYSELF = RunWorker(HERE, os.getpid(), psutil.Process().create_time())
@@ -22,7 +22,7 @@ MYSELF = RunWorker(HERE, os.getpid(), psutil.Process().create_time())
 AFTER_IMPORTS = """
 import os, sys, threading
 from importlib import import_module
-from skype_assets.run_worker import LIBRARIES
+from skype_assets.instance.run_worker import LIBRARIES
 for library in LIBRARIES:
     import_module(library)
 own = [name for name in sys.modules if name.split(".")[0] in {"skype_assets", "resources", "io_managers"}]
@@ -58,7 +58,7 @@ def test_a_process_that_has_ended_and_waits_to_be_removed_is_gone() -> None:
 
 def test_what_is_forked_has_no_threads_and_none_of_this_projects_code() -> None:
     done = subprocess.run([sys.executable, "-c", AFTER_IMPORTS], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "skype_assets", "skype_assets.run_worker"]
+    assert done.stdout.split() == ["1", "skype_assets", "skype_assets.instance.run_worker"]
 
 
 def test_the_instance_of_dagster_yaml_forks(workspace: Path) -> None:

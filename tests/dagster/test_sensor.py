@@ -11,12 +11,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from skype_assets import inbox as inboxes
 from skype_assets import sensors
 from skype_assets.definitions import defs
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import task_id_for
+from skype_assets.etl.tasks import inbox as inboxes
 from skype_assets.registration import register
 
 

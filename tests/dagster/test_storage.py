@@ -13,10 +13,10 @@ import pytest
 from dagster._core.instance.ref import InstanceRef
 from dagster._serdes import serialize_value
 
-from resources.database import Database
-from skype_assets.etl.database.embedded import EmbeddedServer
-from skype_assets.etl.database.url import from_config
-from skype_assets.storage import PostgresStorage
+from skype_assets.etl.postgres.embedded import EmbeddedServer
+from skype_assets.etl.postgres.url import from_config
+from skype_assets.instance.storage import PostgresStorage
+from skype_assets.resources.database import Database
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,7 +99,7 @@ def test_another_server_is_used_when_it_is_configured_and_the_embedded_one_is_no
 def test_connections_are_kept_and_one_that_the_server_ended_is_not_noticed(
     project: Path, tcp_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skype_assets.storage.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("skype_assets.instance.storage.IDLE_SECONDS", 0.0)
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", tcp_postgres_url)
     with (
         _instance(project) as instance,

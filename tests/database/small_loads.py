@@ -10,7 +10,7 @@ from skype_assets.etl.database import ddl
 from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 OWNER, CONVERSATION = "8:live:mara.ostrow", "8:tbrannock"
 DAY = datetime(2025, 5, 20, tzinfo=UTC)

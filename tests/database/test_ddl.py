@@ -10,7 +10,7 @@ import pytest
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 _CONSTRAINTS = "SELECT contype FROM pg_constraint WHERE connamespace = 'skype'::regnamespace AND contype IN ('p', 'f')"
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from skype_assets.etl import raw_tables
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.documentation import PAGES
-from skype_assets.etl.flags import FLAGS
 from skype_assets.etl.rows.message_tables import Export
 from skype_assets.etl.rows.messages import message_rows
-from skype_assets.etl.tables import CALLS
+from skype_assets.etl.schema import raw_tables
+from skype_assets.etl.schema.flags import FLAGS
+from skype_assets.etl.schema.tables import CALLS
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl import engine
-from skype_assets.etl.database.embedded import binaries
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.postgres.embedded import binaries
+from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
 
 ROOT = Path(__file__).parents[2]

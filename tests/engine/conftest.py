@@ -11,7 +11,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl import engine
-from skype_assets.etl.database.url import from_config
+from skype_assets.etl.postgres.url import from_config
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
 from tests.engine.runs import task

@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from skype_assets.etl.content.emoticons import EMOJI
-from skype_assets.etl.tables import CALLS, TABLES
+from skype_assets.etl.schema.tables import CALLS, TABLES
 from tests.reference import calls, difference, digest, merged_tables, rows_from_database
 
 DIGESTED = tuple(table for table in TABLES.values() if table.name != "load_parts")

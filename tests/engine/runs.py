@@ -14,8 +14,8 @@ import psutil
 
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import attempt, state
+from skype_assets.etl.engine.journal import Observer, Progress
 from skype_assets.etl.errors import EtlError
-from skype_assets.etl.journal import Observer, Progress
 from skype_assets.etl.task import Settings, Task
 
 ASSETS = {"extract": "raw_export", "transform": "transformed_tables", "load": "loaded_database"}

@@ -10,7 +10,7 @@ import pytest
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.phase import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
-from skype_assets.etl.journal import Progress
+from skype_assets.etl.engine.journal import Progress
 from skype_assets.etl.task import Task
 from tests.engine.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions

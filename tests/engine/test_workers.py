@@ -3,8 +3,8 @@
 import os
 from typing import cast
 
+from skype_assets.etl.engine.workers import in_order
 from skype_assets.etl.phases.phase import Work
-from skype_assets.etl.workers import in_order
 
 PARTS = cast(list[Work], [os.getpid] * 5)
 

@@ -6,9 +6,9 @@ from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase import damaged_file
 from skype_assets.etl.errors import CheckpointError
-from skype_assets.etl.manifest import file_name, load
 from skype_assets.etl.phases import KINDS
 from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.manifest import file_name, load
 from tests.engine.database_content import digests, query, row_versions
 from tests.faults.children import Armed, Outcome, run
 from tests.faults.world import Place

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.manifest import file_name
 from skype_assets.etl.phases import KINDS
+from skype_assets.etl.tasks.manifest import file_name
 from tests.engine.database_content import query
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.checks import after_success

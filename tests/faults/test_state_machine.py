@@ -25,12 +25,12 @@ from hypothesis.stateful import (
 )
 
 from skype_assets.etl import engine
-from skype_assets.etl.checkpoints.reset import reset
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases import KINDS
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.task import Task
-from skype_assets.etl.verification import verify
+from skype_assets.etl.tasks.reset import reset
+from skype_assets.etl.tasks.verification import verify
 from tests.engine.conftest import NewDatabase, new_database
 from tests.engine.database_content import Digests, digests, row_versions
 from tests.engine.runs import Interruption, Pause, at, child, interrupt, stopped_child, task

@@ -8,7 +8,7 @@ import pytest
 
 from skype_assets.etl.rows.message_tables import Export, MessageRows
 from skype_assets.etl.rows.messages import message_rows
-from tests.usual.test_same_rows import batch_of
+from tests.compiled.test_same_rows import batch_of
 
 MESSAGE = {
     "id": "1730829901774",

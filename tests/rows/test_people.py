@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skype_assets.etl.rows.people import PEOPLE_OF, Activity, People, people_rows
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 Row = dict[str, Any]
 

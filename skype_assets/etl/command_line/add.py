@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.command_line import terminal
 from skype_assets.etl.command_line.exit_codes import debug
-from skype_assets.etl.registration import registration
 
 
 @click.command()

@@ -11,7 +11,7 @@ from skype_assets.etl.command_line.exit_codes import debug
 from skype_assets.etl.errors import TaskBusy, UsageError
 
 if TYPE_CHECKING:
-    from skype_assets.etl.retention import Entry
+    from skype_assets.etl.tasks.retention import Entry
 
 
 @click.command()
@@ -37,7 +37,7 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
 
     A task that was removed can be run again from its export; that changes nothing in the database.
     """
-    from skype_assets.etl import retention
+    from skype_assets.etl.tasks import retention
 
     found = retention.entries(output_dir)
     age = None if older_than is None else timedelta(days=older_than)

@@ -25,7 +25,7 @@ def db() -> None:
 @debug
 def url(with_password: bool) -> None:
     """Print the connection URL; starts the embedded server if that is the database."""
-    from skype_assets.etl.database.url import database_url, without_password
+    from skype_assets.etl.postgres.url import database_url, without_password
 
     chosen = database_url()
     print(terminal.printable(chosen if with_password else without_password(chosen)))
@@ -35,7 +35,7 @@ def url(with_password: bool) -> None:
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def psql(args: tuple[str, ...]) -> None:
     """Open psql on the database, with ARGS (such as -c 'SELECT ...')."""
-    from skype_assets.etl.database.url import database_url, password, without_password
+    from skype_assets.etl.postgres.url import database_url, password, without_password
 
     chosen = database_url()
     program = _psql()
@@ -50,7 +50,7 @@ def psql(args: tuple[str, ...]) -> None:
 @debug
 def stop() -> None:
     """Stop the embedded server, whoever uses it. What it was asked to keep, it has."""
-    from skype_assets.etl.database.embedded import EmbeddedServer
+    from skype_assets.etl.postgres.embedded import EmbeddedServer
 
     server = EmbeddedServer()
     print("stopped" if server.stop() else f"not running: {terminal.printable(server.directory)}")
@@ -60,8 +60,8 @@ def stop() -> None:
 @debug
 def status() -> None:
     """Show which database it is, and whether the embedded server runs. Starts nothing."""
-    from skype_assets.etl.database.embedded import EmbeddedServer
-    from skype_assets.etl.database.url import LIBPQ_TARGETS, database_url, without_password
+    from skype_assets.etl.postgres.embedded import EmbeddedServer
+    from skype_assets.etl.postgres.url import LIBPQ_TARGETS, database_url, without_password
 
     given = [name for name in ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS) if os.environ.get(name)]
     if given:
@@ -76,7 +76,7 @@ def status() -> None:
 
 def _psql() -> str:
     """The program: the embedded server's own, else the one on the path."""
-    from skype_assets.etl.database.embedded import binaries
+    from skype_assets.etl.postgres.embedded import binaries
 
     try:
         return str(binaries() / "psql")

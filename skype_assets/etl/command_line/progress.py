@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from skype_assets.etl.command_line.terminal import amount, duration
-from skype_assets.etl.pace import Pace, Pacer, percent
+from skype_assets.etl.tasks.pace import Pace, Pacer, percent
 
 LINES_EVERY_SECONDS: Final = 5.0
 """How often a plain line may come."""

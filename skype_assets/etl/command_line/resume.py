@@ -29,12 +29,12 @@ def resume(
     """
     resumable(context)
 
-    from skype_assets.etl import saved_task
+    from skype_assets.etl.api.context import ETLContext
     from skype_assets.etl.command_line.progress import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
-    from skype_assets.etl.context import ETLContext
     from skype_assets.etl.database.session import Session
-    from skype_assets.etl.database.url import database_url
+    from skype_assets.etl.postgres.url import database_url
+    from skype_assets.etl.tasks import saved_task
 
     paths = saved_task.matching(checkpoints)
     path, manifest = saved_task.newest(paths)

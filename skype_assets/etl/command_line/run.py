@@ -42,13 +42,13 @@ def run(
     """
     resumable(context, "--reset")
 
-    from skype_assets.etl.checkpoints.reset import reset
     from skype_assets.etl.command_line.progress import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
     from skype_assets.etl.database.session import Session
-    from skype_assets.etl.database.url import database_url
-    from skype_assets.etl.manifest import file_name
+    from skype_assets.etl.postgres.url import database_url
     from skype_assets.etl.task import Settings, Task, task_id_for
+    from skype_assets.etl.tasks.manifest import file_name
+    from skype_assets.etl.tasks.reset import reset
 
     settings = Settings(max_workers=max_workers, user_display_name=user_display_name)
     if chunk_size is not None:

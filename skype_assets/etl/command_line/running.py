@@ -5,15 +5,15 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.command_line import terminal
-from skype_assets.etl.registration import registration
 
 if TYPE_CHECKING:
+    from skype_assets.etl.api.context import ETLContext
     from skype_assets.etl.command_line.progress import Display
     from skype_assets.etl.command_line.summary import PhaseRun
-    from skype_assets.etl.context import ETLContext
+    from skype_assets.etl.engine.journal import Progress
     from skype_assets.etl.export.source import Source
-    from skype_assets.etl.journal import Progress
     from skype_assets.etl.task import Task
 
 HASHING_SHOWN: Final = 200_000_000

@@ -10,7 +10,7 @@ import click
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
 from skype_assets.etl.errors import CheckpointError, UsageError
-from skype_assets.etl.pace import percent
+from skype_assets.etl.tasks.pace import percent
 
 if TYPE_CHECKING:
     from skype_assets.etl.checkpoints.directory import Directory

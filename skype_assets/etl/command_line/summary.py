@@ -13,7 +13,7 @@ from skype_assets.etl.command_line.terminal import command, duration, printable
 from skype_assets.etl.task import Task, export_id_for
 
 if TYPE_CHECKING:
-    from skype_assets.etl.journal import PhaseResult
+    from skype_assets.etl.engine.journal import PhaseResult
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from skype_assets.etl.errors import CheckpointError, VerificationFailed
 
 if TYPE_CHECKING:
     from skype_assets.etl.task import Task
-    from skype_assets.etl.verification import Findings, Sample
+    from skype_assets.etl.tasks.verification import Findings, Sample
 
 
 def _percent(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
@@ -57,7 +57,7 @@ def verify(
     Nothing is changed. What is compressed is unpacked to TMPDIR meanwhile. The exit code is 0 only if nothing failed.
     """
     from skype_assets.etl.checkpoints.directory import Directory
-    from skype_assets.etl.verification import Sample, verify
+    from skype_assets.etl.tasks.verification import Sample, verify
 
     task = _task(task_id, output_dir, source)
     sample = None
@@ -80,10 +80,10 @@ def verify(
 
 def _task(task_id: str, output_dir: Path, source: Path | None) -> "Task":
     """The task, with what its manifest tells of export and database, if it can be read."""
-    from skype_assets.etl import saved_task
-    from skype_assets.etl.context import ETLContext
-    from skype_assets.etl.manifest import file_name
+    from skype_assets.etl.api.context import ETLContext
     from skype_assets.etl.task import Task
+    from skype_assets.etl.tasks import saved_task
+    from skype_assets.etl.tasks.manifest import file_name
 
     manifest = output_dir / file_name(task_id)
     try:

@@ -8,7 +8,7 @@ import math
 import re
 from typing import Any, Final
 
-from skype_assets.etl.flags import NESTED_TOO_DEEP, NOT_FINITE, NUL_REPLACED, SURROGATE_REPLACED
+from skype_assets.etl.schema.flags import NESTED_TOO_DEEP, NOT_FINITE, NUL_REPLACED, SURROGATE_REPLACED
 
 DEEPEST: Final = 512
 """Arrays and objects within each other that are kept; Python's and PostgreSQL's own limits are not far above."""

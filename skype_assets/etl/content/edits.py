@@ -12,7 +12,7 @@ import msgspec
 from skype_assets.etl.content.markup import unescape
 from skype_assets.etl.content.names import mri
 from skype_assets.etl.content.times import milliseconds
-from skype_assets.etl.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED
+from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED
 
 _ONLY_EDIT_MARKERS: Final = re.compile(r"(?:\s*+<e_m(?:\s[^<>]*+)?/?>\s*+(?:</e_m\s*+>\s*+)?)++", re.IGNORECASE)
 

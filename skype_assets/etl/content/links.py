@@ -7,7 +7,7 @@ import msgspec
 
 from skype_assets.etl.content.embedded_json import decoded, string
 from skype_assets.etl.content.markup import unescape
-from skype_assets.etl.flags import URLPREVIEWS_UNREADABLE
+from skype_assets.etl.schema.flags import URLPREVIEWS_UNREADABLE
 
 
 class Link(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -27,7 +27,7 @@ from skype_assets.etl.content.thread_activity import thread_activity
 from skype_assets.etl.content.translations import translation_message, translation_settings_message
 from skype_assets.etl.content.video_messages import video_message
 from skype_assets.etl.content.well_formed import is_well_formed
-from skype_assets.etl.flags import MARKUP_ILL_FORMED
+from skype_assets.etl.schema.flags import MARKUP_ILL_FORMED
 
 TextRule = Literal["literal", "markup", "extracted", "none"]
 """How a type's content becomes text: as it is, without its markup, a field of it, or not at all."""

@@ -16,7 +16,7 @@ from skype_assets.etl.database.calls import CALLS_VIEW
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.tables import TABLES, Table
+from skype_assets.etl.schema.tables import TABLES, Table
 
 SCHEMA: Final = "skype"
 

@@ -15,7 +15,7 @@ from typing import Final
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 DIGESTED: Final = tuple(name for name in TABLES if name != "load_parts")
 """The tables that a digest is about; the ledger is about parts, whose sizes are free to differ."""

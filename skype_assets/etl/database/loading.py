@@ -17,7 +17,7 @@ from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.merging import REFRESH, REJOIN, UPSERTS, merge_messages, stage, touch
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 
 @dataclass(frozen=True)

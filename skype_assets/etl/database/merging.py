@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 _CHILDREN: Final = tuple(t.name for t in TABLES.values() if t.parent == "messages")
 _MESSAGE: Final = "owner_id, conversation_id, message_id"

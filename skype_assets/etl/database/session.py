@@ -15,8 +15,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 import adbc_driver_manager
 import pyarrow as pa
 
-from skype_assets.etl.database.url import redact
 from skype_assets.etl.errors import DatabaseError
+from skype_assets.etl.postgres.url import redact
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from skype_assets.etl import raw_tables
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.state import PartRecord, read
 from skype_assets.etl.errors import UsageError
@@ -27,6 +26,7 @@ from skype_assets.etl.export.members import MediaMember
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Work
+from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
 
 

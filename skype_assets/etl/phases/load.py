@@ -22,8 +22,8 @@ from skype_assets.etl.database import ddl
 from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Database, Session
-from skype_assets.etl.database.url import database_url
 from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part
+from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.rows.edits import with_edits

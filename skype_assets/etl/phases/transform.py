@@ -41,7 +41,7 @@ from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, RAW
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUOTED, quoted
 from skype_assets.etl.rows.people import PEOPLE, PEOPLE_OF, People, people_rows
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
 
 CONSERVATION: Final = pa.schema(

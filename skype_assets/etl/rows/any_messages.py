@@ -17,18 +17,18 @@ from skype_assets.etl.content.reactions import reactions
 from skype_assets.etl.content.rich_text import needs_parsing
 from skype_assets.etl.content.times import iso_instants, milliseconds
 from skype_assets.etl.content.uri_object import attachments
-from skype_assets.etl.flags import (
+from skype_assets.etl.rows.arrays import array, each, table_from_rows
+from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
+from skype_assets.etl.rows.media import NOTHING_STORED
+from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
+from skype_assets.etl.schema.flags import (
     CONTENT_MISSING,
     ID_MISSING,
     SENT_AT_FROM_ID,
     SENT_AT_FROM_VERSION,
     SENT_AT_MISSING,
 )
-from skype_assets.etl.rows.arrays import array, each, table_from_rows
-from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
-from skype_assets.etl.rows.media import NOTHING_STORED
-from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
-from skype_assets.etl.tables import REJECTS, TABLES
+from skype_assets.etl.schema.tables import REJECTS, TABLES
 
 # A cheap look, for most messages hold none: the beginning of an element that makes an attachment.
 _ATTACHING: Final = re.compile(r"<(?:[Uu][Rr][Ii][Oo]|[Ff][Ii][Ll][Ee])")

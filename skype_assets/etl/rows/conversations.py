@@ -13,7 +13,7 @@ from skype_assets.etl.content.names import conversation_key, conversation_kind, 
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_text, json_value
 from skype_assets.etl.rows.people import Activity, People
-from skype_assets.etl.tables import CONVERSATIONS, PARTICIPANTS
+from skype_assets.etl.schema.tables import CONVERSATIONS, PARTICIPANTS
 
 _NAMES_IN_TITLE: Final = 8
 _NO_PEOPLE: Final = ("19:", "48:", "unknown:", "ALL")

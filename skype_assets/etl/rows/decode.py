@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from skype_assets.etl.content.cleaning import clean, clean_json
-from skype_assets.etl.flags import CONTENT_NOT_TEXT, INVALID_UTF8
+from skype_assets.etl.schema.flags import CONTENT_NOT_TEXT, INVALID_UTF8
 
 NOT_AN_OBJECT: Final = "not an object"
 NOT_JSON: Final = "not readable as JSON"

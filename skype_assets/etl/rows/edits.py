@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.duplicates import KEY, message_keys, places_of
-from skype_assets.etl.tables import INSTANT
+from skype_assets.etl.schema.tables import INSTANT
 
 EDITS: Final = pa.schema(
     [

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.rows.decode import json_value
-from skype_assets.etl.tables import MEDIA_FILES
+from skype_assets.etl.schema.tables import MEDIA_FILES
 
 
 @dataclass(frozen=True)

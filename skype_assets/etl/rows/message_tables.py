@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.media import StoredObject
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES
 
 EDIT_MARKS: Final = pa.schema(
     [

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl.rows.any_messages import any_rows
+from skype_assets.etl.rows.compiled_messages import compiled_rows
 from skype_assets.etl.rows.message_tables import Export, MessageRows
-from skype_assets.etl.rows.usual_messages import usual_rows
 
 
 def message_rows(batches: Iterable[pa.RecordBatch], export: Export, at_a_time: int) -> Iterator[MessageRows]:
@@ -23,7 +23,7 @@ def message_rows(batches: Iterable[pa.RecordBatch], export: Export, at_a_time: i
     """
     left: list[pa.RecordBatch] = []
     for batch in batches:
-        usual = usual_rows(batch, export)
+        usual = compiled_rows(batch, export)
         yield usual
         left.append(batch.take(pa.array(np.delete(np.arange(batch.num_rows), usual.rows["messages"]))))
         if sum(one.num_rows for one in left) >= at_a_time:

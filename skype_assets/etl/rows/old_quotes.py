@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skype_assets.etl.rows.arrays import table_from_rows
-from skype_assets.etl.tables import INSTANT
+from skype_assets.etl.schema.tables import INSTANT
 
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skype_assets.etl.rows.arrays import array, table_from_rows
-from skype_assets.etl.tables import INSTANT
+from skype_assets.etl.schema.tables import INSTANT
 
 Name = tuple[int, str]
 """A name and when it was in use; as everywhere here, in microseconds since 1970."""

@@ -1,0 +1,1 @@
+"""What is public: the documented pipeline and its context."""

@@ -1,0 +1,252 @@
+"""``ETLPipeline``: the documented Python API, a thin door to the engine."""
+
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from skype_assets.etl import engine
+from skype_assets.etl.api.context import DbConfig, ETLContext
+from skype_assets.etl.api.reporting import registration
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.engine.journal import Observer, PhaseResult
+from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
+from skype_assets.etl.export.source import fingerprint
+from skype_assets.etl.phases import PHASES
+from skype_assets.etl.postgres.url import database_url
+from skype_assets.etl.task import Settings, Task, task_id_for
+
+logger = logging.getLogger(__name__)
+
+_RECEIVED = "received"
+_BLOCK = 1024 * 1024
+
+
+class ETLPipeline:
+    """Turns an export into PostgreSQL tables, resumably.
+
+    Args:
+        db_config: the database: parameters (dbname, user, password, host, port, ...), a URL, or None: by
+            environment, else the embedded server.
+        output_dir: folder of all checkpoints; needed to run.
+        memory_limit_mb: what all processes of the run may use together, in MB.
+        parallel_processing: whether parts may be worked on side by side.
+        chunk_size: messages in a part: what is redone at most after a kill, per process.
+        batch_size: messages that are transformed at a time.
+        max_workers: processes, at most; None = one per core, once there is work for them.
+        task_id: name of the task; None = made from the export's name and content.
+        context: the state to go on from, with its settings; of the above only ``db_config`` and ``output_dir`` are
+            taken, if they are given.
+        observer: told of the progress (``engine.journal.Progress``); what it raises ends the run, resumably.
+    """
+
+    def __init__(
+        self,
+        db_config: DbConfig = None,
+        output_dir: str | os.PathLike[str] | None = None,
+        memory_limit_mb: int = Settings.memory_limit_mb,
+        parallel_processing: bool = Settings.parallel_processing,
+        chunk_size: int = Settings.chunk_size,
+        batch_size: int = Settings.batch_size,
+        max_workers: int | None = None,
+        task_id: str | None = None,
+        context: ETLContext | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._make_context: Callable[[], ETLContext] = lambda: ETLContext(
+            db_config, output_dir, memory_limit_mb, parallel_processing, chunk_size, batch_size, max_workers, task_id
+        )
+        self._context = context if context is not None else self._make_context()
+        if context is not None:
+            context.db_config = db_config if db_config is not None else context.db_config
+            context.output_dir = Path(output_dir) if output_dir is not None else context.output_dir
+        # A context that came from outside, and a task id that was given, stay; else every run makes its own.
+        self._is_fixed = context is not None or task_id is not None
+        self._observer = observer
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_file: str | os.PathLike[str], db_config: DbConfig = None) -> Self:
+        """A pipeline that goes on where a manifest says; ``db_config`` replaces the manifest's, which has no password.
+
+        Raises:
+            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``.
+        """
+        return cls(db_config, context=ETLContext.load_from_checkpoint_file(checkpoint_file))
+
+    def save_checkpoint(self, checkpoint_dir: str | os.PathLike[str] | None = None) -> str:
+        """Write the manifest and return its path; see ``ETLContext.save_checkpoint_to_file``.
+
+        The manifest is written by itself at the start and the end of every phase.
+        """
+        return self._context.save_checkpoint_to_file(checkpoint_dir)
+
+    def get_available_checkpoints(self) -> list[str]:
+        """The completed phases, in order, e.g. ``["extract", "transform"]``."""
+        return list(self._context.checkpoints)
+
+    def get_context(self) -> ETLContext:
+        """The state of the task that was run last, or will be run next."""
+        return self._context
+
+    def run_pipeline(
+        self,
+        file_path: str | os.PathLike[str] | None = None,
+        file_obj: BinaryIO | None = None,
+        user_display_name: str | None = None,
+        resume_from_checkpoint: bool = False,
+    ) -> dict[str, Any]:
+        """Run what is not done yet, phase by phase and part by part.
+
+        Args:
+            file_path: the export; not needed to resume once extract is complete.
+            file_obj: the export as a binary stream, instead of its path; copied into ``output_dir`` while it is needed.
+            user_display_name: the owner's name, where the export does not tell.
+            resume_from_checkpoint: insist on going on: without anything to resume there is a warning, and the
+                run begins at the beginning. A task is never begun anew without ``reset``, whatever is said here.
+
+        Returns:
+            success, status, task_id, export_id, phases, start_time, end_time, total_duration_seconds,
+            conversation_count, message_count, error_count, checkpoint_file; after a resume resumed and
+            resumed_from_phase (None if nothing was left to do). Times are UTC in ISO form, seconds are wall time; a
+            phase that was complete already has the figures of the run that completed it, and ``from_checkpoint``.
+
+        Raises:
+            PhaseFailed: a phase failed; it carries this dict and the manifest to resume from.
+            UsageError, DatabaseError, TaskBusy, CheckpointMismatch, NotEnoughSpace: the run, or its next phase, was
+                not begun.
+        """
+        if file_path is not None and file_obj is not None:
+            raise UsageError("file_path and file_obj are both given; give the export once")
+        context = self._prepared(user_display_name)
+        with Session(database_url(context.database)):
+            pass  # wrong credentials are found before any work, not after hours of it
+        if file_obj is None:
+            _find_source(context, Path(file_path) if file_path is not None else None)
+        else:
+            _receive_source(context, file_obj)
+        is_begun = context.is_begun
+        if resume_from_checkpoint and not is_begun:
+            logger.warning("task %s has nothing to resume; it begins at the beginning", context.task_id)
+        results = self._run(is_begun, resume_from_checkpoint)
+        received = context.task.folder.folder(_RECEIVED).path
+        if received.is_dir():
+            shutil.rmtree(received)  # nothing needs it any more
+        _report(context.task)
+        return results
+
+    def _prepared(self, user_display_name: str | None) -> ETLContext:
+        if not self._is_fixed:
+            self._context = self._make_context()
+        context = self._context
+        if context.output_dir is None:
+            raise UsageError("output_dir is missing; checkpoints need a folder, e.g. output_dir='output'")
+        if context.task_id is not None and not context.phase_results:
+            context.recall()
+        if user_display_name is not None:
+            context.use_display_name(user_display_name)
+        return context
+
+    def _run(self, is_begun: bool, is_resume: bool) -> dict[str, Any]:
+        context = self._context
+        began = datetime.now(UTC)
+        finished: list[PhaseResult] = []
+        errors_before = len(context.errors)
+
+        def results(status: str) -> dict[str, Any]:
+            told = _results(context, finished, status, began, len(context.errors) - errors_before)
+            resumed_from = next((name for name in PHASES if not told["phases"][name]["from_checkpoint"]), None)
+            if is_begun and (is_resume or resumed_from):
+                told |= {"resumed": True, "resumed_from_phase": resumed_from}
+            return told
+
+        for phase in PHASES:
+            try:
+                finished.append(engine.run_phase(context.task, phase, self._observer, context))
+            except (UsageError, TaskBusy, CheckpointMismatch, NotEnoughSpace):
+                raise
+            except Exception as error:
+                raise PhaseFailed(phase, error, results("failed"), context.checkpoint_file) from error
+        return results("completed")
+
+
+def _find_source(context: ETLContext, given: Path | None) -> None:
+    """Fingerprint the export and name the task; an export that is gone is not needed once extract is complete."""
+    path = given if given is not None else context.file_source
+    if path is None and context.task_id is None:
+        raise UsageError("file_path is missing: which export is to be loaded?")
+    if path is not None and path.exists():
+        source = fingerprint(path)
+        if context.task_id is None:
+            context.task_id = task_id_for(source)
+            context.recall()
+        context.set_file_source(path, source)
+    elif context.can_resume_from_phase("transform"):
+        context.forget_file_source()
+    else:
+        raise UsageError(f"the export {path or ''} is not there, and it is needed until extract is complete")
+
+
+def _receive_source(context: ETLContext, file_obj: BinaryIO) -> None:
+    """Copy a stream to where its task is: it is read more than once, and a resume may need it again."""
+    assert context.output_dir is not None, "checked before"
+    name = Path(str(getattr(file_obj, "name", ""))).name
+    name = name if name not in ("", "..") else "export"
+    received = Directory(context.output_dir).make().folder(f"{_RECEIVED}-{secrets.token_hex(8)}").make()
+    try:
+        with received.create(name) as stream:
+            shutil.copyfileobj(file_obj, stream, _BLOCK)
+        _find_source(context, received.file(name))
+        kept = context.task.folder.folder(_RECEIVED).make().file(name)
+        received.file(name).rename(kept)
+        context.set_file_source(kept)
+    finally:
+        shutil.rmtree(received.path)
+
+
+def _report(task: Task) -> None:
+    """Tell the Dagster instance, where one is configured, what is complete. The load has succeeded by then."""
+    if os.environ.get("DAGSTER_HOME"):
+        answer = registration("report", "--task-id", task.task_id, "--output-dir", str(task.output_dir))
+        if answer.returncode:
+            logger.warning("the load is complete, but was not reported to Dagster: %s", answer.reason)
+
+
+def _results(
+    context: ETLContext, finished: list[PhaseResult], status: str, began: datetime, errors: int
+) -> dict[str, Any]:
+    ended = datetime.now(UTC)
+    last = finished[-1] if finished else None
+    return {
+        "success": status == "completed",
+        "status": status,
+        "task_id": context.task_id,
+        "export_id": context.export_id,
+        "phases": {
+            phase: _phase_figures(context, phase, finished[index] if index < len(finished) else None)
+            for index, phase in enumerate(PHASES)
+        },
+        "start_time": began.isoformat(),
+        "end_time": ended.isoformat(),
+        "total_duration_seconds": (ended - began).total_seconds(),
+        "conversation_count": last.conversations if last else 0,
+        "message_count": last.messages if last else 0,
+        "error_count": errors,
+        "checkpoint_file": context.checkpoint_file,
+    }
+
+
+def _phase_figures(context: ETLContext, phase: str, result: PhaseResult | None) -> dict[str, Any]:
+    report = context.phase_results.get(phase)
+    return {
+        "status": context.get_phase_status(phase),
+        "duration_seconds": report.duration_seconds if report else 0.0,
+        "conversations": report.conversations if report else 0,
+        "messages": report.messages if report else 0,
+        "messages_per_second": report.messages_per_second if report else 0.0,
+        "from_checkpoint": result is not None and result.from_checkpoint,
+    }

@@ -1,0 +1,266 @@
+// Python's door to the short way: `read(offsets, data, excluded, readers, emoji)`, see `usual/__init__.py`.
+
+#include <Python.h>
+
+#include <algorithm>
+#include <new>
+#include <unordered_map>
+#include <utility>
+
+#include "json.hpp"
+#include "markup.hpp"
+#include "previews.hpp"
+#include "tables.hpp"
+
+namespace compiled {
+
+namespace {
+
+// Columns have 32-bit offsets, and text can grow when it is read; a batch is far smaller.
+constexpr size_t LARGEST_BATCH = size_t{1} << 28;
+constexpr size_t LONGEST_ID = 100;
+
+// What Python raised meanwhile.
+struct PythonError {};
+
+enum class Reader { literal, rich_text, media, card, call, sms, thread_activity };
+
+// How messages of a type are read; of thread activity also what has happened.
+struct Type {
+    Reader reader;
+    Slice event;
+};
+using Types = std::unordered_map<Slice, Type>;
+
+Slice slice_of(PyObject* text) {
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_AsUTF8AndSize(text, &size);
+    if (!data) throw PythonError{};
+    return Slice(data, static_cast<size_t>(size));
+}
+
+Types types_of(PyObject* readers) {
+    static const std::unordered_map<Slice, Reader> BY_NAME = {
+        {"literal", Reader::literal}, {"rich_text", Reader::rich_text}, {"media", Reader::media},
+        {"card", Reader::card},       {"call", Reader::call},           {"sms", Reader::sms}};
+    Types found;
+    PyObject *type, *reader;
+    for (Py_ssize_t place = 0; PyDict_Next(readers, &place, &type, &reader);) {
+        Slice name = slice_of(reader);
+        auto known = BY_NAME.find(name);
+        found[slice_of(type)] = known == BY_NAME.end() ? Type{Reader::thread_activity, name} : Type{known->second, ""};
+    }
+    return found;
+}
+
+PyObject* text_of(Slice text) {
+    return PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
+}
+
+class PythonEmoji : public Emoji {
+  public:
+    explicit PythonEmoji(PyObject* function) : function_(function) {}
+
+    const Maybe& of(Slice type) override {
+        std::string key(type);
+        auto found = known_.find(key);
+        if (found != known_.end()) return found->second;
+        PyObject* shown = PyObject_CallFunction(function_, "N", text_of(type));
+        if (!shown) throw PythonError{};
+        Maybe text = shown == Py_None ? std::nullopt : Maybe(slice_of(shown));
+        Py_DECREF(shown);
+        return known_.emplace(std::move(key), std::move(text)).first->second;
+    }
+
+  private:
+    PyObject* function_;
+    std::unordered_map<std::string, Maybe> known_;
+};
+
+// Holds decoded strings for as long as a message is read.
+struct Scratch {
+    std::string id, display_name, from, messagetype, content, arrival;
+};
+
+class Batch {
+  public:
+    Batch(Types types, PyObject* emoji, size_t rows, size_t bytes)
+        : tables(rows, bytes), types_(std::move(types)), emoji_(emoji) {}
+
+    void add(int32_t row, Slice object) {
+        message_.clear(row);
+        read(object, message_);
+        say(message_);
+        tables.add(message_);
+    }
+
+    Tables tables;
+
+  private:
+    Types types_;
+    PythonEmoji emoji_;
+    Scratch scratch_;
+    Message message_;
+    std::vector<std::string> references_;
+
+    void read(Slice object, Message& message);
+    void say(Message& message);
+};
+
+std::optional<Slice> string_or_null(Json& json, std::string& scratch) {
+    if (json.null()) return std::nullopt;
+    return json.string(scratch);
+}
+
+void Batch::read(Slice object, Message& message) {
+    enum Field { ID, NAME, ARRIVAL, TYPE, VERSION, CONTENT, FROM, PROPERTIES, REFERENCES, FIELDS };
+    bool given[FIELDS] = {};
+    auto once = [&](Field field) { require(!std::exchange(given[field], true)); };
+    references_.clear();
+    Json json(object);
+    json.object([&](Slice name) {
+        if (name == "id") {
+            once(ID);
+            message.id = json.string(scratch_.id);
+        } else if (name == "displayName") {
+            once(NAME);
+            message.display_name = string_or_null(json, scratch_.display_name);
+        } else if (name == "originalarrivaltime") {
+            once(ARRIVAL);
+            message.sent_at = iso_microseconds(json.string(scratch_.arrival));
+        } else if (name == "messagetype") {
+            once(TYPE);
+            message.messagetype = json.string(scratch_.messagetype);
+        } else if (name == "version") {
+            once(VERSION);
+            if (!json.null()) message.version = whole_number(json.digits());
+        } else if (name == "content") {
+            once(CONTENT);
+            message.content = json.string(scratch_.content);
+        } else if (name == "from") {
+            once(FROM);
+            message.from = string_or_null(json, scratch_.from);
+        } else if (name == "properties") {
+            once(PROPERTIES);
+            if (!json.null()) message.properties = read_properties(json.value());
+        } else if (name == "amsreferences") {
+            once(REFERENCES);
+            if (json.null()) return;
+            json.array([&] {
+                std::string scratch;
+                references_.emplace_back(json.string(scratch));
+            });
+        } else {
+            json.value();
+        }
+    });
+    json.finish();
+    require(given[ID] && given[ARRIVAL] && given[TYPE] && given[CONTENT]);
+    require(!message.id.empty() && message.id.size() <= LONGEST_ID);
+    for (char c : message.id) require(c > ' ' && c <= '~');
+}
+
+void Batch::say(Message& message) {
+    auto type = types_.find(message.messagetype);
+    require(type != types_.end());
+    Reader reader = type->second.reader;
+    Slice content = message.content;
+    Said& said = message.said;
+    const Properties& properties = message.properties;
+    // A row of the server's, perhaps.
+    require(!content.empty() || !properties.given || properties.deleted_at);
+    if (reader == Reader::literal) {
+        require(references_.empty() && !(properties.given && content.find('<') != Slice::npos));
+        said.text.assign(content);
+        return;
+    }
+    require(is_usual_text(content));
+    if (reader == Reader::media) return read_media(content, references_, said);
+    if (reader == Reader::card) return read_card(content, references_, emoji_, said);
+    require(references_.empty() && content.find('\r') == Slice::npos);
+    switch (reader) {
+        case Reader::rich_text:
+            read_rich_text(content, emoji_, said);
+            add_previews(properties.previews, said.links);
+            // An edit that left nothing.
+            require(!said.text.empty() || said.originals.empty());
+            break;
+        case Reader::call: read_call(content, said); break;
+        case Reader::sms: read_sms(content, said); break;
+        default: read_thread_activity(content, type->second.event, said); break;
+    }
+}
+
+// A buffer of Python's, held while the batch is read.
+class Held {
+  public:
+    explicit Held(PyObject* object) {
+        if (PyObject_GetBuffer(object, &view_, PyBUF_SIMPLE) < 0) throw PythonError{};
+    }
+    ~Held() { PyBuffer_Release(&view_); }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    const char* data() const { return static_cast<const char*>(view_.buf); }
+    size_t size() const { return static_cast<size_t>(view_.len); }
+
+  private:
+    Py_buffer view_;
+};
+
+PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObject* readers, PyObject* emoji) {
+    Held borders(offsets), bytes(data), left(excluded);
+    const int64_t* border = reinterpret_cast<const int64_t*>(borders.data());
+    size_t rows = left.size();
+    if (borders.size() / sizeof(int64_t) < rows + 1 || rows > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "there must be an offset more than rows");
+        throw PythonError{};
+    }
+    size_t all = static_cast<size_t>(border[rows] - border[0]);
+    Batch batch(types_of(readers), emoji, rows, std::min(all, LARGEST_BATCH));
+    if (all <= LARGEST_BATCH) {
+        for (size_t row = 0; row < rows; row++) {
+            if (left.data()[row]) continue;
+            bool ascending = border[row] >= 0 && border[row] <= border[row + 1];
+            if (!ascending || static_cast<size_t>(border[row + 1]) > bytes.size()) {
+                PyErr_SetString(PyExc_ValueError, "an offset is beyond the data");
+                throw PythonError{};
+            }
+            size_t length = static_cast<size_t>(border[row + 1] - border[row]);
+            try {
+                batch.add(static_cast<int32_t>(row), Slice(bytes.data() + border[row], length));
+            } catch (const Unusual&) {
+                continue;
+            }
+        }
+    }
+    return batch.tables.buffers();
+}
+
+PyObject* read(PyObject*, PyObject* arguments) {
+    PyObject *offsets, *data, *excluded, *readers, *emoji;
+    if (!PyArg_ParseTuple(arguments, "OOOO!O", &offsets, &data, &excluded, &PyDict_Type, &readers, &emoji))
+        return nullptr;
+    try {
+        return read_all(offsets, data, excluded, readers, emoji);
+    } catch (const PythonError&) {
+        return nullptr;
+    } catch (const std::bad_alloc&) {
+        return PyErr_NoMemory();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+        return nullptr;
+    }
+}
+
+PyMethodDef METHODS[] = {
+    {"read", read, METH_VARARGS, "Columns of the tables that usual messages become."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_compiled", nullptr, 0, METHODS, nullptr, nullptr, nullptr, nullptr};
+
+}  // namespace
+
+}  // namespace compiled
+
+PyMODINIT_FUNC PyInit__compiled() { return PyModule_Create(&compiled::MODULE); }

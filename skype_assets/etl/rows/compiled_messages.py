@@ -1,0 +1,94 @@
+"""Rows of those messages that the compiled reader takes: its columns, completed by what is cheap for whole columns."""
+
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skype_assets.etl.compiled import Columns, read
+from skype_assets.etl.content.call_messages import CALL_LOGS
+from skype_assets.etl.content.message_types import kind_of
+from skype_assets.etl.content.names import conversation_key, plain_name, sender
+from skype_assets.etl.rows.arrays import array, mapped
+from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
+from skype_assets.etl.schema.tables import REJECTS, TABLES
+
+_BELOW_MESSAGES: Final = {name: TABLES[name].schema for name in MESSAGE_TABLES if name != "messages"} | {
+    "edit_marks": EDIT_MARKS
+}
+
+
+def compiled_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
+    """Rows of every table fed by the usual messages of a batch; of the others there is none."""
+    conversation_ids = _conversation_ids(raw)
+    # A Text of the call log is none.
+    found = read(raw["raw"], excluded=pc.equal(conversation_ids, CALL_LOGS).to_numpy(zero_copy_only=False))
+    rows = {name: columns["row"].to_numpy() for name, columns in found.items()}
+    messages = _messages(raw, conversation_ids, found["messages"], export)
+    tables = {"messages": messages, "rejects": REJECTS.schema.empty_table()}
+    # Where the messages stand that the rows of other tables hang on.
+    places = {name: pa.array(np.searchsorted(rows["messages"], rows_)) for name, rows_ in rows.items()}
+    for name, schema in _BELOW_MESSAGES.items():
+        if name not in found:
+            tables[name] = schema.empty_table()
+            continue
+        keys = messages.select(["owner_id", "conversation_id", "message_id", "sender_id"]).take(places[name])
+        columns = {**found[name], **{column: keys[column] for column in keys.column_names}}
+        if name == "attachments":
+            columns |= _stored(columns, export)
+        tables[name] = _table(schema, columns, len(rows[name]))
+    return MessageRows(tables, rows)
+
+
+def _messages(raw: pa.RecordBatch, conversation_ids: pa.DictionaryArray, found: Columns, export: Export) -> pa.Table:
+    rows, count = found["row"], len(found["row"])
+    columns = {
+        **found,
+        "owner_id": pa.repeat(export.owner_id, count),
+        "conversation_id": conversation_ids.take(rows).cast(pa.string()),
+        "sender_id": mapped(sender, found["from"]),
+        "sender_name": mapped(plain_name, found["display_name"]),
+        "kind": mapped(kind_of, found["message_type"]),
+        "flags": _empty_lists(count),
+        "source_member": pa.repeat(export.member, count),
+        "source_offset": raw["offset"].take(rows),
+        "source_length": raw["length"].take(rows),
+        "raw_sha256": raw["sha256"].take(rows).cast(pa.binary()),
+        "export_id": pa.repeat(export.export_id, count),
+    }
+    return _table(TABLES["messages"].schema, columns, count)
+
+
+def _empty_lists(count: int) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string()))
+
+
+def _stored(attachments: Columns, export: Export) -> Columns:
+    """What the archive holds of them."""
+    stored = export.stored_table
+    places = pc.index_in(attachments["document_id"], stored["document_id"].combine_chunks())
+    file_name, mime_type, member = (stored[name].take(places) for name in ("file_name", "mime_type", "member"))
+    return {
+        "file_name": pc.coalesce(attachments["file_name"], file_name.combine_chunks()),
+        "mime_type": mime_type,
+        "media_member": member,
+        "present": member.is_valid(),
+    }
+
+
+def _conversation_ids(raw: pa.RecordBatch) -> pa.DictionaryArray:
+    """The conversation of each message; those of one conversation follow each other."""
+    indexes = raw["conversation_index"].to_numpy()
+    first = np.flatnonzero(np.diff(indexes, prepend=-1))
+    ids = raw["conversation_id"].take(pa.array(first)).to_pylist()
+    keys = [conversation_key(id_, index) for id_, index in zip(ids, indexes[first].tolist(), strict=True)]
+    which = np.repeat(np.arange(len(first)), np.diff(first, append=len(indexes)))
+    return pa.DictionaryArray.from_arrays(pa.array(which), pa.array(keys, pa.string()))
+
+
+def _table(schema: pa.Schema, columns: Columns, count: int) -> pa.Table:
+    return pa.table([array(columns.get(f.name), f.type, count) for f in schema], schema=schema)

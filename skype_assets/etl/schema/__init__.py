@@ -1,0 +1,1 @@
+"""Every table, column and flag, once, as data."""

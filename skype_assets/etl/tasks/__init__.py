@@ -1,0 +1,1 @@
+"""A task on disk: its record, its manifest, its end."""

@@ -1,0 +1,36 @@
+"""Starting a task again: what it has is moved aside, nothing is destroyed (promise I10)."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from skype_assets.etl.checkpoints.attempt import Attempt
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.manifest import file_name
+
+
+def reset(task: Task) -> Path | None:
+    """Move a task's phases and manifest to ``<task_id>.reset-<UTC timestamp>``; that folder, or None if it has none.
+
+    The task's own folder stays, with the record of its attempts: were the epochs to begin at 1 again, an attempt that
+    was taken over long ago could take itself for the new one, and write.
+
+    Raises:
+        TaskBusy: a living attempt owns the task.
+    """
+    if not task.folder.path.is_dir():
+        return None
+    attempt = Attempt.take(task.folder)
+    try:
+        manifest = task.output_dir / file_name(task.task_id)
+        phases = [entry for entry in task.folder.path.iterdir() if entry.is_dir()]
+        if not phases:
+            return None
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        aside = Directory(task.output_dir / f"{task.task_id}.reset-{stamp}").make()
+        for entry in (*phases, *([manifest] if manifest.exists() else [])):
+            entry.rename(aside.path / entry.name)
+        aside.put("attempt.json", task.folder.get("attempt.json"))  # last, and durable: with it, what was moved is
+        return aside.path
+    finally:
+        attempt.release()

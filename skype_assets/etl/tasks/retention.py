@@ -1,0 +1,228 @@
+"""Retention: which tasks of an output folder may go, and how they go. The database is never touched.
+
+A task leaves in two steps, so that a kill between them leaves nothing that looks like a task and is none: its manifest
+moves into its folder, and the folder becomes ``.removing-<task id>``, both under the task's lock, so that no attempt
+can begin meanwhile. Then that folder is emptied, by whoever comes first.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal
+
+from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.attempt import Owner, is_alive, read_owner
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.state import PhaseState
+from skype_assets.etl.errors import CheckpointError, TaskBusy
+from skype_assets.etl.phases import KINDS
+from skype_assets.etl.task import TASK_ID
+from skype_assets.etl.tasks import manifest as manifests
+
+REMOVING: Final = ".removing-"
+"""How the name of a folder begins that is being removed."""
+
+LEFT_OVER_AFTER: Final = timedelta(days=1)
+"""Age from which what ``--reset`` moved aside, and the copy of a stream, are left-overs."""
+
+_SET_ASIDE: Final = re.compile(r".+\.reset-\d{8}T\d{6}\.\d{6}Z")
+_RECEIVED: Final = re.compile(r"received-[0-9a-f]{16}")
+_ATTEMPT: Final = "attempt.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something in an output folder that takes room.
+
+    Attributes:
+        name: its folder's name.
+        kind: a task; what ``--reset`` moved aside; the copy of a stream; or what an earlier removal left.
+        is_complete: all three phases are complete.
+        updated_at: last change of a phase's state; of what has none, of the folder.
+        bytes: room that its removal frees (files that are linked elsewhere free none).
+        source_sha256: the export it is about, if that is known.
+        kept: why it stays whatever is asked; empty if it need not.
+    """
+
+    name: str
+    kind: Literal["task", "set aside", "received", "being removed"]
+    is_complete: bool
+    updated_at: datetime
+    bytes: int
+    source_sha256: str | None = None
+    kept: str = ""
+
+
+def entries(output_dir: Path) -> list[Entry]:
+    """Everything in a folder that retention is about, the newest first; only reads."""
+    found = sorted(_entries(output_dir), key=lambda entry: (entry.updated_at, entry.name), reverse=True)
+    needed = _received_by_tasks(output_dir, found)
+    newest: set[str | None] = set()  # sources of which a newer complete checkpoint was met
+    result: list[Entry] = []
+    for entry in found:
+        kept = entry.kept
+        if entry.is_complete and not kept:
+            if not newest:
+                kept = "the newest complete one"
+            elif entry.source_sha256 not in newest:
+                kept = "the newest complete one of its export"
+        if entry.is_complete:
+            newest.add(entry.source_sha256)
+        if entry.name in needed:
+            kept = f"task {needed[entry.name]} needs it to resume"
+        result.append(replace(entry, kept=kept))
+    return result
+
+
+def removable(
+    found: Sequence[Entry], *, keep: int | None = None, older_than: timedelta | None = None, now: datetime | None = None
+) -> list[Entry]:
+    """What may go of ``entries``.
+
+    Args:
+        found: what there is, the newest first.
+        keep: complete tasks beyond so many of the newest may go.
+        older_than: what was last changed longer ago may go; only with this also tasks that are not complete. Given
+            both, what may go is what may go by both.
+        now: the present.
+    """
+    now = now or datetime.now(UTC)
+    ranks = {entry.name: rank for rank, entry in enumerate(e for e in found if e.kind == "task" and e.is_complete)}
+
+    def may_go(entry: Entry) -> bool:
+        age = now - entry.updated_at
+        if entry.kind == "being removed":
+            return True
+        if entry.kept or (older_than is not None and age < older_than):
+            return False
+        if entry.kind != "task":
+            return age >= LEFT_OVER_AFTER
+        if not entry.is_complete:
+            return older_than is not None
+        return keep is None or ranks[entry.name] >= keep
+
+    return [entry for entry in found if may_go(entry)]
+
+
+def remove(output_dir: Path, entry: Entry) -> None:
+    """Remove it; what an earlier removal left under its name goes, too.
+
+    Raises:
+        TaskBusy: an attempt works on the task.
+    """
+    if entry.kind == "being removed":
+        _empty(output_dir / entry.name)
+        return
+    _empty(output_dir / f"{REMOVING}{entry.name}")
+    folder = Directory(output_dir / entry.name)
+    if entry.kind == "task":
+        with folder.lock("lock"):
+            owner = read_owner(folder)
+            if owner is not None and is_alive(owner):
+                raise TaskBusy(f"task {entry.name} is {_in_use(owner)}")
+            manifest = output_dir / manifests.file_name(entry.name)
+            if manifest.exists():
+                manifest.rename(folder.file(manifest.name))
+            _put_away(folder.path)
+    else:
+        _put_away(folder.path)
+    _empty(output_dir / f"{REMOVING}{entry.name}")
+
+
+def _put_away(folder: Path) -> None:
+    folder.rename(folder.with_name(f"{REMOVING}{folder.name}"))
+
+
+def _empty(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder, onerror=_unless_missing)
+
+
+def _unless_missing(
+    _function: Any, _path: str, error: tuple[type[BaseException], BaseException, TracebackType | None]
+) -> None:
+    """Another clean may be at the same folder."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
+
+
+def _entries(output_dir: Path) -> Iterator[Entry]:
+    for folder in sorted(output_dir.iterdir()) if output_dir.is_dir() else ():
+        if folder.is_symlink() or not folder.is_dir():
+            continue  # not made by the platform
+        changed = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+        if folder.name.startswith(REMOVING):
+            yield Entry(folder.name, "being removed", False, changed, _bytes(folder))
+        elif _SET_ASIDE.fullmatch(folder.name):
+            aside = _task(folder)
+            yield replace(aside, kind="set aside", updated_at=max(aside.updated_at, changed), kept="")
+        elif TASK_ID.fullmatch(folder.name) and (folder / _ATTEMPT).exists():
+            yield _task(folder)
+        elif _RECEIVED.fullmatch(folder.name):
+            yield Entry(folder.name, "received", False, changed, _bytes(folder))
+
+
+def _task(folder: Path) -> Entry:
+    task = Directory(folder)
+    found = [_state(task.folder(kind.asset)) for kind in KINDS.values()]
+    known = [state for state in found if state is not None]
+    return Entry(
+        name=folder.name,
+        kind="task",
+        is_complete=all(state is not None and state.status == "complete" for state in found),
+        updated_at=max(
+            (state.updated_at for state in known), default=datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+        ),
+        bytes=_bytes(folder) + _manifest_bytes(folder),
+        source_sha256=known[0].inputs.get("source_sha256") if known else None,
+        kept=_use(task),
+    )
+
+
+def _state(folder: Directory) -> PhaseState | None:
+    try:
+        return states.read(folder)
+    except CheckpointError:  # not complete, whatever it is
+        return None
+
+
+def _use(task: Directory) -> str:
+    try:
+        owner = read_owner(task)
+    except CheckpointError:
+        return "its attempt.json is damaged, so that nobody knows whether it is in use"
+    return _in_use(owner) if owner is not None and is_alive(owner) else ""
+
+
+def _in_use(owner: Owner) -> str:
+    return f"in use by process {owner.pid} on {owner.host}"
+
+
+def _received_by_tasks(output_dir: Path, found: Sequence[Entry]) -> dict[str, str]:
+    """Copies of streams that tasks which are not complete were given, and those tasks."""
+    needed: dict[str, str] = {}
+    for entry in found:
+        manifest = output_dir / f"etl_checkpoint_{entry.name}.json"
+        if entry.kind == "task" and not entry.is_complete and manifest.exists():
+            try:
+                source = manifests.load(manifest).context.file_source
+            except CheckpointError:  # nobody resumes from that
+                continue
+            if source is not None:
+                needed[Path(source).parent.name] = entry.name
+    return needed
+
+
+def _manifest_bytes(folder: Path) -> int:
+    manifest = folder.with_name(f"etl_checkpoint_{folder.name}.json")
+    return manifest.stat().st_size if manifest.is_file() else 0
+
+
+def _bytes(folder: Path) -> int:
+    files = (Path(root, name).lstat() for root, _, names in os.walk(folder) for name in names)
+    return sum(file.st_size for file in files if file.st_nlink == 1)

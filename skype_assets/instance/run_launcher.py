@@ -1,0 +1,132 @@
+"""Dagster's runs, each in a process forked from one that has the libraries already, as ``dagster.yaml`` names it.
+
+Dagster starts a Python for every run: two to three seconds of imports on one core, more than loading a small export
+takes. Here a server (``run_worker``) imports the libraries once and forks itself for every run. This
+project's own modules are not among them, so that "Reload" in the web UI means what it says.
+
+A run's worker is known by host, pid and start time, in a tag of the run. So any process of this host can end it, and
+Dagster's run monitoring notices when it is gone, also after a restart of the daemon.
+"""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import msgspec
+import psutil
+from dagster import DagsterRun
+from dagster._core.errors import DagsterLaunchFailedError
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import ConfigurableClassData, serialize_value
+
+WORKER_TAG: Final = ".dagster/run_worker"
+"""Tag of a run that names its worker; the prefix hides it in the UI."""
+
+
+class RunWorker(msgspec.Struct, frozen=True):
+    """A process, for good: pids are used again, start times are not."""
+
+    host: str
+    pid: int
+    started: float
+
+    def process(self) -> psutil.Process | None:
+        """The process, if it is alive."""
+        try:
+            process = psutil.Process(self.pid)
+            is_same = process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return process if is_same else None
+
+
+class ForkingRunLauncher(DefaultRunLauncher):
+    """Launches the runs of this environment's code locations in forked processes, all others as Dagster does.
+
+    Example, in ``dagster.yaml``::
+
+        run_launcher:
+          module: skype_assets.instance.run_launcher
+          class: ForkingRunLauncher
+    """
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data)
+        self._server: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
+        """Build it; there is nothing to configure."""
+        return cls(inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Start a run's worker."""
+        run, origin = context.dagster_run, context.job_code_origin
+        if origin is None or origin.repository_origin.executable_path != sys.executable:
+            super().launch_run(context)
+            return
+        arguments = ExecuteRunArgs(origin, run.run_id, self._instance.get_ref())
+        worker = self._fork(serialize_value(arguments))
+        self._instance.add_run_tags(run.run_id, {WORKER_TAG: msgspec.json.encode(worker).decode()})
+
+    def terminate(self, run_id: str) -> bool:
+        """Interrupt a run; what it has recorded stays, and it is resumed from there. False if it does not run here."""
+        run = self._instance.get_run_by_id(run_id)
+        worker = _worker(run) if run is not None and not run.is_finished else None
+        if run is None or worker is None:
+            return super().terminate(run_id)
+        self._instance.report_run_canceling(run)
+        process = worker.process() if worker.host == socket.gethostname() else None
+        if process is None:
+            self._instance.report_engine_event(f"{worker} is not there to be interrupted.", run, cls=type(self))
+            return False
+        process.send_signal(signal.SIGINT)
+        return True
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """It can be told whether a worker lives."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Whether a run's worker lives; nothing is held against those that cannot be seen from here."""
+        worker = _worker(run)
+        if worker is None or worker.host != socket.gethostname() or worker.process() is not None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"process {worker.pid} was killed; re-execute from failure")
+
+    def dispose(self) -> None:
+        """Let the server go; runs that it has forked go on."""
+        if self._server is not None:
+            self._server.communicate()
+            self._server = None
+
+    def _fork(self, request: str) -> RunWorker:
+        with self._lock:
+            if self._server is None or self._server.poll() is not None:
+                self._server = _start_server()
+            assert self._server.stdin is not None
+            assert self._server.stdout is not None
+            self._server.stdin.write(request + "\n")
+            self._server.stdin.flush()
+            answer = self._server.stdout.readline()
+        if not answer:
+            raise DagsterLaunchFailedError("the server that forks run workers has ended; its error is in this log")
+        return RunWorker(socket.gethostname(), *msgspec.json.decode(answer, type=tuple[int, float]))
+
+
+def _start_server() -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "skype_assets.instance.run_worker"]
+    # Its errors, and what runs print outside of steps, go where this process's do.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _worker(run: DagsterRun) -> RunWorker | None:
+    tag = run.tags.get(WORKER_TAG)
+    return msgspec.json.decode(tag, type=RunWorker) if tag else None

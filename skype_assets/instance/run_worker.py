@@ -1,0 +1,60 @@
+"""The server that ``run_launcher`` forks runs from: ``python -m skype_assets.instance.run_worker``.
+
+Reads one run per line from stdin, and answers each with the pid and the start time of its worker; ends with its input.
+Nothing may be done here that starts threads or opens connections: a fork would have halves of them.
+"""
+
+import json
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import Final, NoReturn
+
+import psutil
+from dagster._cli.api import execute_run_command
+
+LIBRARIES: Final = (
+    "adbc_driver_postgresql.dbapi",
+    "dagster_postgres",
+    "loky",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "sqlalchemy.dialects.postgresql.psycopg2",
+)
+"""What takes a run's worker long to import. Not this project's modules: they may be edited while the server lives."""
+
+
+def main() -> None:
+    """Fork a worker for every line of stdin."""
+    for library in LIBRARIES:
+        import_module(library)
+    # Ctrl-C reaches every process of a terminal. This one ends with its input; the runs are interrupted.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the workers: the system removes them
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _work(line)
+        print(json.dumps([pid, psutil.Process(pid).create_time()]), flush=True)
+
+
+def _work(arguments: str) -> NoReturn:
+    """Be the worker of one run, as ``dagster api execute_run`` is: the command of all of Dagster's launchers."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # The server's input and output are no worker's business; what a run prints goes to the log.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        execute_run_command.main([arguments], standalone_mode=False)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Not sys.exit: it would go back to the server's loop.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What Dagster shows of a task: metadata, a picture, progress."""

@@ -1,0 +1,138 @@
+"""What a materialization says about itself: numbers, instants and digests.
+
+Nothing here comes from the content of messages, and what does come from outside (the export's file name) is plain text:
+Dagster would render Markdown, and make links of URLs and paths. The one Markdown value is a picture drawn from figures
+alone (``picture``). It is kept small, as Dagster keeps it for ever.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.engine.journal import PhaseResult
+from skype_assets.etl.phases.extract import Extract
+from skype_assets.etl.phases.load import Load
+from skype_assets.etl.phases.transform import CONSERVATION, Transform
+from skype_assets.shown import picture
+from skype_assets.shown.statistics import Statistics, statistics
+
+Metadata = dict[str, Any]
+
+_UNKNOWN_TYPES = 20
+
+
+def definition(schema: pa.Schema, meanings: Mapping[str, str] | None = None) -> Metadata:
+    """Metadata of an asset itself: the columns of its main table, and what they mean if that is given."""
+    columns = [
+        dg.TableColumn(
+            field.name,
+            str(field.type),
+            description=(meanings or {}).get(field.name),
+            constraints=dg.TableColumnConstraints(nullable=field.nullable),
+        )
+        for field in schema
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def of_result(result: PhaseResult, figures: Statistics | None = None) -> Metadata:
+    """Metadata of a materialization: what the phase made, and whether it had been made before.
+
+    Args:
+        result: the phase.
+        figures: of transform; taken from its tables if they are not given.
+    """
+    if result.phase == Transform.name and figures is None:
+        figures = statistics(result.tables)
+    tables = result.tables
+    rows = _ROWS[tables.state.phase](tables)
+    return {
+        "dagster/partition_row_count": rows.get("messages", 0),
+        "rows": _table(("table", "rows"), rows.items()),
+        **_SPECIFIC[tables.state.phase](tables),
+        **(_of_messages(figures) if figures is not None else {}),
+        **_effort(tables, rows.get("messages", 0)),
+        "source": dg.MetadataValue.text(tables.state.source_name),
+        "fingerprint": tables.state.fingerprint,
+        "from_checkpoint": result.from_checkpoint,
+    }
+
+
+def _effort(tables: PhaseTables, messages: int) -> Metadata:
+    """Of the work that is in the checkpoint, whenever and by however many attempts it was done."""
+    state = tables.state
+    seconds = sum(part.seconds for part in state.records)
+    return {
+        "parts": len(state.parts),
+        "bytes": sum(file.bytes for part in state.records for file in part.files.values()),
+        "seconds": round(seconds, 3),
+        "messages_per_second": round(messages / seconds) if seconds else 0,
+        "attempts": state.attempts,
+    }
+
+
+def _extracted(tables: PhaseTables) -> Metadata:
+    stored = sum(file.bytes for part in tables.state.records for file in part.files.values())
+    return {
+        "source_bytes": int(tables.state.inputs["source_size"]),
+        "messages_json_bytes": tables.state.total,
+        "compression": round(tables.state.total / stored, 2) if stored else 0.0,
+    }
+
+
+def _of_messages(figures: Statistics) -> Metadata:
+    return {
+        "picture": dg.MetadataValue.md(picture.as_markdown(figures)),
+        "people": figures.people,
+        "unknown_types": _table(("type", "messages"), list(figures.unknown_types.items())[:_UNKNOWN_TYPES]),
+    }
+
+
+def _transformed(tables: PhaseTables) -> Metadata:
+    account = tables.summary("conservation")
+    totals = [sum(account[name].to_pylist()) for name in CONSERVATION.names[1:]]
+    conversations = tables.summary("conversations")
+    first, last = (
+        [instant for instant in conversations[name].to_pylist() if instant]
+        for name in ("first_message_at", "last_message_at")
+    )
+    return {
+        "conservation": _table(CONSERVATION.names[1:], [tuple(totals)]),
+        **_instant("first_message_at", min(first, default=None)),
+        **_instant("last_message_at", max(last, default=None)),
+    }
+
+
+def _loaded(tables: PhaseTables) -> Metadata:
+    state = tables.summary("database_state")
+    return {"database": _table(state.column_names, (tuple(row.values()) for row in state.to_pylist()))}
+
+
+def _transformed_rows(tables: PhaseTables) -> dict[str, int]:
+    # Copies of one message in different parts are told apart at the end: the parts still have them, the load does not.
+    return {**tables.rows(), "messages": tables.summary("exports")["messages_loaded"][0].as_py()}
+
+
+_ROWS = {
+    Extract.name: PhaseTables.rows,
+    Transform.name: _transformed_rows,
+    Load.name: lambda tables: tables.state.counts(),
+}
+_SPECIFIC = {Extract.name: _extracted, Transform.name: _transformed, Load.name: _loaded}
+
+
+def _table(names: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> dg.TableMetadataValue:
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    types = {
+        name: "int" if isinstance(value, int) else "string" for record in records for name, value in record.items()
+    }
+    columns = [dg.TableColumn(name, types.get(name, "string")) for name in names]
+    return dg.MetadataValue.table([dg.TableRecord(record) for record in records], dg.TableSchema(columns))
+
+
+def _instant(name: str, value: datetime | None) -> Metadata:
+    return {} if value is None else {name: dg.MetadataValue.timestamp(value)}

@@ -1,0 +1,115 @@
+"""The compiled reader makes of a message the rows of the general one, or leaves it."""
+
+import hashlib
+import json
+import shutil
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from skype_assets.etl import compiled
+from skype_assets.etl.content.message_types import MESSAGE_TYPES
+from skype_assets.etl.rows.any_messages import any_rows
+from skype_assets.etl.rows.compiled_messages import compiled_rows
+from skype_assets.etl.rows.media import StoredObject
+from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
+from skype_assets.etl.rows.messages import message_rows
+from skype_assets.etl.schema.raw_tables import MESSAGES
+from skype_assets.etl.schema.tables import TABLES
+from tests.compiled.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated
+
+STORED = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
+EXPORT = Export("e", "8:live:mara.ostrow", "m", {STORED: StoredObject("media/x.1.jpeg", "side.jpg", "image/jpeg")})
+PLACES = st.sampled_from([(0, "8:tbrannock"), (1, "19:x@thread.skype"), (2, "48:calllogs"), (3, None)])
+
+
+def batch_of(raw: list[bytes], places: list[tuple[int, str | None]]) -> pa.RecordBatch:
+    columns: dict[str, list[Any]] = {
+        "conversation_index": [index for index, _ in places],
+        "conversation_id": [id_ for _, id_ in places],
+        "ordinal": list(range(len(raw))),
+        "offset": [10_000 * number for number in range(len(raw))],
+        "length": [len(found) for found in raw],
+        "sha256": [hashlib.sha256(found).digest() for found in raw],
+        "id": [None] * len(raw),
+        "messagetype": [None] * len(raw),
+        "raw": raw,
+    }
+    return pa.RecordBatch.from_pydict(columns, MESSAGES)
+
+
+def _sorted(made: list[MessageRows], name: str) -> list[dict[str, Any]]:
+    rows = pa.concat_tables([one.tables[name] for one in made]).to_pylist()
+    return sorted(rows, key=lambda row: (row.get("source_offset") or 0, json.dumps(row, default=str)))
+
+
+def assert_same(batch: pa.RecordBatch) -> None:
+    made, expected = list(message_rows([batch], EXPORT, 100)), [any_rows(batch, EXPORT)]
+    for name in (*MESSAGE_TABLES, "edit_marks", "rejects"):
+        assert _sorted(made, name) == _sorted(expected, name), name
+
+
+def one(message: dict[str, Any] | bytes, place: tuple[int, str | None] = (0, "8:tbrannock")) -> pa.RecordBatch:
+    if isinstance(message, dict):
+        message = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return batch_of([message], [place])
+
+
+@settings(max_examples=400)
+@given(st.lists(st.tuples(mutated(), PLACES), min_size=1, max_size=8))
+def test_whatever_is_read_is_read_the_same(messages: list[tuple[bytes, tuple[int, str | None]]]) -> None:
+    messages.sort(key=lambda message: message[1][0])
+    assert_same(batch_of([raw for raw, _ in messages], [place for _, place in messages]))
+
+
+@pytest.mark.parametrize("type_", sorted(MESSAGE_TYPES))
+@given(content=CONTENTS, properties=PROPERTIES)
+@settings(max_examples=15)
+def test_every_type_is_read_the_same(type_: str, content: str, properties: dict[str, Any] | None) -> None:
+    assert_same(one({**MESSAGE, "messagetype": type_, "content": content, "properties": properties}))
+
+
+@given(st.text(), st.sampled_from(["RichText", "Text", "RichText/Sms", "Event/Call"]))
+@example(" \u2003 text\u00a0\x1f", "RichText")
+@example("a]]>b<b></b>", "RichText")
+def test_any_text_is_read_the_same(content: str, type_: str) -> None:
+    raw = json.dumps({**MESSAGE, "messagetype": type_, "content": content}).encode()
+    assert_same(one(raw))
+
+
+@given(st.binary(max_size=40), st.integers(0, 400))
+def test_bytes_put_into_an_object_are_read_the_same(inserted: bytes, place: int) -> None:
+    raw = json.dumps(MESSAGE).encode()
+    assert_same(one(raw[:place] + inserted + raw[place:]))
+
+
+def test_a_slice_of_a_batch_is_read_at_its_place() -> None:
+    raw = [json.dumps({**MESSAGE, "id": str(number)}).encode() for number in range(9)]
+    batch = batch_of(raw, [(0, "8:tbrannock")] * 9)
+    assert_same(batch.slice(4, 3))
+    assert compiled_rows(batch.slice(4, 3), EXPORT).tables["messages"]["message_id"].to_pylist() == (
+        ["4", "5", "6"] if compiled.COMPILED else []
+    )
+
+
+def test_the_compiled_module_is_there_if_a_compiler_is() -> None:
+    assert compiled.COMPILED or shutil.which("g++") is None, "see what `pip install --verbose --editable .` says"
+
+
+def test_without_the_compiled_module_every_message_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_compiled", None)
+    batch = one(MESSAGE)
+    assert compiled_rows(batch, EXPORT).tables["messages"].num_rows == 0
+    assert_same(batch)
+
+
+def test_the_compiled_module_makes_columns_of_the_tables_only() -> None:
+    columns = compiled.read(one(MESSAGE)["raw"], np.zeros(1, np.bool_))
+    for table, found in columns.items():
+        schema = EDIT_MARKS if table == "edit_marks" else TABLES[table].schema
+        beside = {"row", "from", "display_name"} if table == "messages" else {"row"}
+        assert found.keys() - beside <= set(schema.names), table
