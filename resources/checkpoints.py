@@ -10,11 +10,11 @@ from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.task import Settings, Task
 
-PHASES: Final = {kind.asset: name for name, kind in KINDS.items()}
+PHASES: Final = {asset: name for name, asset in FOLDERS.items()}
 """The phase that makes each asset."""
 
 

@@ -16,7 +16,8 @@ from skype_assets import ETLPipeline
 from skype_assets.etl.checkpoints.phase import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import CheckpointMismatch, NotConserved, PhaseFailed, UsageError
-from skype_assets.etl.phases import KINDS, PHASES, transform
+from skype_assets.etl.phases import PHASES, transform
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.rows.message_tables import MessageRows
 from skype_assets.etl.sample import write_sample
 from tests.api.conftest import MESSAGES, Place

@@ -12,7 +12,8 @@ from skype_assets.etl import engine
 from skype_assets.etl.engine.journal import Progress
 from skype_assets.etl.errors import CheckpointDamaged, PhaseFailed, UsageError
 from skype_assets.etl.export.source import fingerprint
-from skype_assets.etl.phases import KINDS, PHASES
+from skype_assets.etl.phases import PHASES
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.task import Settings, Task
 from tests.api.conftest import CHUNK_SIZE, Place
 from tests.api.scripts import kill_in

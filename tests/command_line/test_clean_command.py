@@ -19,11 +19,11 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import TaskBusy
-from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.task import Settings, Task
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks import retention
-from skype_assets.etl.tasks.manifest import file_name
+from skype_assets.etl.tasks.layout import manifest_name
 from tests.command_line.conftest import Invoke
 from tests.command_line.test_resume_command import messages_in
 
@@ -48,7 +48,7 @@ def first(workplace: Path, complete: Path, sample_tar: Path) -> Task:
 def copy(name: str, *, days: float, sha256: str = "", phases: int = 3) -> None:
     """The same task under another name, some days old, about another export, perhaps not complete."""
     shutil.copytree(OUTPUT / "first", OUTPUT / name)
-    shutil.copy(OUTPUT / file_name("first"), OUTPUT / file_name(name))
+    shutil.copy(OUTPUT / manifest_name("first"), OUTPUT / manifest_name(name))
     for number, kind in enumerate(KINDS.values()):
         folder = Directory(OUTPUT / name / kind.asset)
         state = states.read(folder)
@@ -100,7 +100,7 @@ def test_beyond_the_newest_go_with_their_manifests_and_the_database_is_left_alon
     left = sum(path.stat().st_size for path in OUTPUT.rglob("*") if path.is_file())
     assert json.loads(cleaned.stdout)["freed_bytes"] == size - left
     assert {path.name for path in OUTPUT.iterdir()} == {
-        *("first", "days-1", file_name("first"), file_name("days-1")),
+        *("first", "days-1", manifest_name("first"), manifest_name("days-1")),
     }
     assert messages_in(database) == before
     assert invoke("verify", "first").exit_code == 0
@@ -143,7 +143,7 @@ def test_what_is_in_use_stays_even_if_it_was_begun_a_moment_ago(invoke: Invoke, 
         entry = next(entry for entry in retention.entries(OUTPUT) if entry.name == "old")
         with pytest.raises(TaskBusy):
             retention.remove(OUTPUT, entry)
-        assert (OUTPUT / file_name("old")).exists()
+        assert (OUTPUT / manifest_name("old")).exists()
     finally:
         attempt.release()
     assert removed(invoke("clean", "--keep", 0, "--json")) == {"old"}
@@ -177,14 +177,14 @@ def test_left_overs_go_when_they_are_a_day_old(invoke: Invoke, first: Task, samp
         (OUTPUT / name).mkdir()
         shutil.copy(sample_tar, OUTPUT / name)
         age(OUTPUT / name, 0.5 if name.endswith("cc") else 3)
-    document = json.loads((OUTPUT / file_name("begun")).read_text())
+    document = json.loads((OUTPUT / manifest_name("begun")).read_text())
     document["context"]["file_source"] = "output/received-00000000000000bb/sample.tar"
     manifest = msgspec.convert({k: v for k, v in document.items() if k != "integrity"}, manifests.Manifest)
-    (OUTPUT / file_name("begun")).write_bytes(manifests.encode(manifest))
+    (OUTPUT / manifest_name("begun")).write_bytes(manifests.encode(manifest))
     for number, days in enumerate((3, 0.5)):
         aside = f"first.reset-2026010{number + 1}T000000.000000Z"
         copy(aside, days=30)
-        (OUTPUT / file_name(aside)).unlink()
+        (OUTPUT / manifest_name(aside)).unlink()
         age(OUTPUT / aside, days)
     (OUTPUT / "elsewhere").symlink_to(sample_tar.parent)
     kept = {"first", "begun", "received-00000000000000bb", "received-00000000000000cc", "elsewhere"}
@@ -207,7 +207,7 @@ def test_killed_while_files_are_removed_status_says_so_and_the_next_clean_finish
         patch.setattr(shutil, "rmtree", killed)
         assert invoke("clean", "--keep", 1).exit_code == 130
     assert names() == {"first", ".removing-old"}
-    assert not (OUTPUT / file_name("old")).exists()
+    assert not (OUTPUT / manifest_name("old")).exists()
     said = invoke("status").stdout.splitlines()
     assert said[:2] == [".removing-old", "  extract    being removed"]
     assert removed(invoke("clean", "--keep", 1, "--json")) == {".removing-old"}

@@ -13,12 +13,13 @@ from psycopg2.extensions import parse_dsn
 from skype_assets.etl import engine
 from skype_assets.etl.postgres.url import from_config
 from skype_assets.etl.task import Settings, Task
-from skype_assets.etl.tasks.manifest import file_name, load
+from skype_assets.etl.tasks.layout import manifest_name
+from skype_assets.etl.tasks.manifest import load
 from tests.command_line.conftest import MESSAGES, Invoke, Start
 from tests.command_line.test_interruption import wait_for_parts
 
 SETTINGS = Settings(chunk_size=400, max_workers=1)
-MANIFEST = f"output/{file_name('mine')}"
+MANIFEST = f"output/{manifest_name('mine')}"
 
 
 def extracted(source: Path, task_id: str = "mine", database: str | None = None) -> Task:

@@ -9,7 +9,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.command_line.status import FOLDERS
-from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.task import Settings, Task
 from tests.command_line.conftest import MESSAGES, Invoke
 

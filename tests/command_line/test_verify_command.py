@@ -21,7 +21,7 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import VerificationFailed
-from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.postgres.url import without_password
 from skype_assets.etl.sample.overlapping import write_overlapping
 from skype_assets.etl.task import Settings, Task

@@ -10,7 +10,7 @@ import pytest
 
 from skype_assets.definitions import build_defs, defs
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.partitions import EXPORTS
 from skype_assets.resources.checkpoints import Checkpoints
 from skype_assets.resources.exports import Exports

@@ -6,9 +6,10 @@ from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase import damaged_file
 from skype_assets.etl.errors import CheckpointError
-from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.task import Task
-from skype_assets.etl.tasks.manifest import file_name, load
+from skype_assets.etl.tasks.layout import manifest_name
+from skype_assets.etl.tasks.manifest import load
 from tests.engine.database_content import digests, query, row_versions
 from tests.faults.children import Armed, Outcome, run
 from tests.faults.world import Place
@@ -100,7 +101,7 @@ def _unreadable(task: Task) -> list[str]:
             states.read(task.folder.folder(kind.asset))
         except CheckpointError as error:
             wrong.append(str(error))
-    manifest = task.output_dir / file_name(task.task_id)
+    manifest = task.output_dir / manifest_name(task.task_id)
     try:
         if manifest.exists():
             load(manifest)

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.phases import KINDS
-from skype_assets.etl.tasks.manifest import file_name
+from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.tasks.layout import manifest_name
 from tests.engine.database_content import query
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.checks import after_success
@@ -135,7 +135,7 @@ def _files(place: Place, target: str, phase: str, rng: random.Random) -> list[Pa
     if target == "part":
         return [rng.choice(sorted(folder.glob("*.parquet")))]
     if target == "manifest":
-        return [place.folder / file_name(TASK)]
+        return [place.folder / manifest_name(TASK)]
     if target == "attempt.json":
         return [place.folder / TASK / target]
     state, previous = folder / states.STATE_FILE, folder / states.PREVIOUS_FILE

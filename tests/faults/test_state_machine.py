@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from skype_assets.etl import engine
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.reset import reset

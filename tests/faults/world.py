@@ -18,7 +18,7 @@ from typing import Final
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.phases import KINDS
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.task import Settings, Task
 from tests.engine.database_content import Digests, digests, query

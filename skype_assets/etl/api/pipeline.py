@@ -2,7 +2,6 @@
 
 import logging
 import os
-import secrets
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from skype_assets.etl import engine
-from skype_assets.etl.api.context import DbConfig, ETLContext
+from skype_assets.etl.api.context import ETLContext
 from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.database.session import Session
@@ -20,10 +19,11 @@ from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import PHASES
 from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.task import Settings, Task, task_id_for
+from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks.record import DbConfig
 
 logger = logging.getLogger(__name__)
 
-_RECEIVED = "received"
 _BLOCK = 1024 * 1024
 
 
@@ -133,7 +133,7 @@ class ETLPipeline:
         if resume_from_checkpoint and not is_begun:
             logger.warning("task %s has nothing to resume; it begins at the beginning", context.task_id)
         results = self._run(is_begun, resume_from_checkpoint)
-        received = context.task.folder.folder(_RECEIVED).path
+        received = context.task.folder.folder(layout.RECEIVED).path
         if received.is_dir():
             shutil.rmtree(received)  # nothing needs it any more
         _report(context.task)
@@ -196,12 +196,12 @@ def _receive_source(context: ETLContext, file_obj: BinaryIO) -> None:
     assert context.output_dir is not None, "checked before"
     name = Path(str(getattr(file_obj, "name", ""))).name
     name = name if name not in ("", "..") else "export"
-    received = Directory(context.output_dir).make().folder(f"{_RECEIVED}-{secrets.token_hex(8)}").make()
+    received = Directory(context.output_dir).make().folder(layout.receiving_name()).make()
     try:
         with received.create(name) as stream:
             shutil.copyfileobj(file_obj, stream, _BLOCK)
         _find_source(context, received.file(name))
-        kept = context.task.folder.folder(_RECEIVED).make().file(name)
+        kept = context.task.folder.folder(layout.RECEIVED).make().file(name)
         received.file(name).rename(kept)
         context.set_file_source(kept)
     finally:

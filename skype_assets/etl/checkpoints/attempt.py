@@ -27,11 +27,14 @@ BEAT_SECONDS: Final = 5.0
 LEASE_SECONDS: Final = 60.0
 """How long after its last beat an attempt that cannot be asked (other host, stopped process) counts as alive."""
 
+ATTEMPT_FILE: Final = "attempt.json"
+"""Names the attempt that owns a task."""
+LOCK_FILE: Final = "lock"
+"""Held during every commit."""
+
 # Start times are counted from the boot time, which the system rounds and adjusts.
 _CLOCK_SLACK_SECONDS = 2.0
 _RELEASED = 0
-_FILE = "attempt.json"
-_LOCK = "lock"
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +74,7 @@ class Attempt:
         task.make()
         with ExitStack() as stack:
             try:
-                stack.enter_context(task.lock(_LOCK, LEASE_SECONDS))
+                stack.enter_context(task.lock(LOCK_FILE, LEASE_SECONDS))
             except TimeoutError:
                 raise TaskBusy(_stuck(task)) from None
             former = read_owner(task)
@@ -89,7 +92,7 @@ class Attempt:
                 seen=time.time(),
                 released=False,
             )
-            task.put(_FILE, msgspec.json.encode(owner))
+            task.put(ATTEMPT_FILE, msgspec.json.encode(owner))
         crash_points.reached("attempt taken")
         attempt = cls(task, owner, former)
         attempt._heart.start()
@@ -118,7 +121,7 @@ class Attempt:
         Raises:
             Fenced: another attempt has taken over already.
         """
-        with self._task.lock(_LOCK):
+        with self._task.lock(LOCK_FILE):
             self._check()
             yield
 
@@ -131,14 +134,14 @@ class Attempt:
         """End the attempt, so that the next one need not wait. A fenced attempt has nothing to release."""
         self._ended.set()
         self._heart.join()
-        with self._task.lock(_LOCK):
+        with self._task.lock(LOCK_FILE):
             current = read_owner(self._task)
             if current is not None and self._is_own(current):
                 try:
-                    self._task.put(_FILE, msgspec.json.encode(msgspec.structs.replace(current, released=True)))
+                    self._task.put(ATTEMPT_FILE, msgspec.json.encode(msgspec.structs.replace(current, released=True)))
                 except OSError:
                     # A full disk: nothing can be written, but a beat of 1970 says the same and needs no room.
-                    os.utime(self._task.file(_FILE), (_RELEASED, _RELEASED))
+                    os.utime(self._task.file(ATTEMPT_FILE), (_RELEASED, _RELEASED))
 
     def _is_own(self, owner: Owner) -> bool:
         # Not the epoch alone: where a task was removed and begun again, epochs began again, too.
@@ -161,7 +164,7 @@ class Attempt:
             current = read_owner(self._task)
             if current is None or not self._is_own(current):
                 return
-            os.utime(self._task.file(_FILE))
+            os.utime(self._task.file(ATTEMPT_FILE))
 
 
 def _stuck(task: Directory) -> str:
@@ -174,16 +177,16 @@ def _stuck(task: Directory) -> str:
 def read_owner(task: Directory) -> Owner | None:
     """The attempt that owns a task or owned it last, ``seen`` at its last beat; None if there was none."""
     try:
-        data = task.get(_FILE)
+        data = task.get(ATTEMPT_FILE)
     except FileNotFoundError:
         return None
     try:
         owner = msgspec.json.decode(data, type=Owner)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CheckpointDamaged(
-            f"{task.file(_FILE)} is damaged ({error}); remove it if nothing works on the task"
+            f"{task.file(ATTEMPT_FILE)} is damaged ({error}); remove it if nothing works on the task"
         ) from None
-    last_beat = task.file(_FILE).stat().st_mtime
+    last_beat = task.file(ATTEMPT_FILE).stat().st_mtime
     is_released = owner.released or last_beat == _RELEASED
     return msgspec.structs.replace(owner, seen=max(owner.seen, last_beat), released=is_released)
 

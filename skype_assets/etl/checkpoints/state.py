@@ -99,6 +99,11 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
         """All parts, the summary last."""
         return self.parts if self.summary is None else (*self.parts, self.summary)
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(file.bytes for record in self.records for file in record.files.values())
+
     def counts(self) -> dict[str, int]:
         """The parts' counts, added up."""
         total: dict[str, int] = {}

@@ -29,18 +29,18 @@ def resume(
     """
     resumable(context)
 
-    from skype_assets.etl.api.context import ETLContext
     from skype_assets.etl.command_line.progress import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
     from skype_assets.etl.database.session import Session
     from skype_assets.etl.postgres.url import database_url
     from skype_assets.etl.tasks import saved_task
+    from skype_assets.etl.tasks.record import TaskRecord
 
     paths = saved_task.matching(checkpoints)
     path, manifest = saved_task.newest(paths)
     if len(paths) > 1:
         terminal.say(f"newest of {len(paths)}: {path}, written {terminal.when(manifest.serialized_at)}")
-    state = ETLContext.load_from_checkpoint_file(path)
+    state = TaskRecord.load(path)
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:

@@ -47,7 +47,7 @@ def run(
     from skype_assets.etl.database.session import Session
     from skype_assets.etl.postgres.url import database_url
     from skype_assets.etl.task import Settings, Task, task_id_for
-    from skype_assets.etl.tasks.manifest import file_name
+    from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
 
     settings = Settings(max_workers=max_workers, user_display_name=user_display_name)
@@ -60,6 +60,6 @@ def run(
         Session(database_url()).close()  # a database that refuses should do so now, not after extract
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")
-        resumable_from(context, output_dir / file_name(name))
+        resumable_from(context, output_dir / manifest_name(name))
         phases = run_phases(task, shown)
     conclude(task, phases, as_json=as_json, no_report=no_report)

@@ -9,12 +9,12 @@ from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.command_line import terminal
 
 if TYPE_CHECKING:
-    from skype_assets.etl.api.context import ETLContext
     from skype_assets.etl.command_line.progress import Display
     from skype_assets.etl.command_line.summary import PhaseRun
     from skype_assets.etl.engine.journal import Progress
     from skype_assets.etl.export.source import Source
     from skype_assets.etl.task import Task
+    from skype_assets.etl.tasks.record import TaskRecord
 
 HASHING_SHOWN: Final = 200_000_000
 """Bytes from which reading an export for its fingerprint takes long enough to be shown."""
@@ -33,7 +33,7 @@ def fingerprint_shown(file: Path, shown: "Display") -> "Source":
     return source
 
 
-def run_phases(task: "Task", shown: "Display", state: "ETLContext | None" = None) -> "list[PhaseRun]":
+def run_phases(task: "Task", shown: "Display", state: "TaskRecord | None" = None) -> "list[PhaseRun]":
     """Run what is not done of a task; ``state`` is what its manifest tells, if that was read already."""
     from skype_assets.etl import engine
     from skype_assets.etl.command_line.summary import PhaseRun

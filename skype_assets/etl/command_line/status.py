@@ -1,30 +1,20 @@
 """``skype-assets status``: how far each task is, from the files of its checkpoints alone."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
 from skype_assets.etl.errors import CheckpointError, UsageError
+from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.tasks.pace import percent
 
 if TYPE_CHECKING:
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.checkpoints.state import PhaseState
-
-FOLDERS: Final[Mapping[str, str]] = {
-    "extract": "raw_export",
-    "transform": "transformed_tables",
-    "load": "loaded_database",
-}
-"""Folder of each phase. A test keeps it equal to what the phases say; importing them here would take a second."""
-
-_SET_ASIDE: Final = ".reset-"
-_REMOVING: Final = ".removing-"
 
 
 @dataclass(frozen=True)
@@ -74,8 +64,9 @@ def phases_of(folder: Path) -> dict[str, PhaseStatus]:
     """Where each phase of a task stands."""
     from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
     from skype_assets.etl.checkpoints.directory import Directory
+    from skype_assets.etl.tasks.layout import REMOVING
 
-    if folder.name.startswith(_REMOVING):
+    if folder.name.startswith(REMOVING):
         return {name: PhaseStatus("being removed") for name in FOLDERS}
     task = Directory(folder)
     try:
@@ -108,21 +99,10 @@ def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool
 
 
 def _tasks(output_dir: Path) -> list[str]:
-    """Tasks in a folder: what has a phase or an attempt in it, except what --reset moved aside."""
-    from skype_assets.etl.task import TASK_ID
+    """Tasks in a folder, and those that ``clean`` was removing."""
+    from skype_assets.etl.tasks.layout import folders
 
-    if not output_dir.is_dir():
-        return []
-    return sorted(
-        folder.name
-        for folder in output_dir.iterdir()
-        if TASK_ID.fullmatch(folder.name.removeprefix(_REMOVING))
-        and _SET_ASIDE not in folder.name
-        and (
-            folder.name.startswith(_REMOVING)
-            or any((folder / name).exists() for name in ("attempt.json", *FOLDERS.values()))
-        )
-    )
+    return [folder.name for folder, kind in folders(output_dir) if kind in ("task", "being removed")]
 
 
 def _check(task: str, output_dir: Path, phases: dict[str, PhaseStatus]) -> None:
@@ -150,7 +130,7 @@ def _details(phase: PhaseStatus) -> dict[str, Any]:
         "updated_at": state.updated_at.isoformat(),
         "attempts": state.attempts,
         "parts": len(state.parts),
-        "bytes": sum(file.bytes for record in state.records for file in record.files.values()),
+        "bytes": state.bytes,
         "fingerprint": state.fingerprint,
         "source_name": state.source_name,
         "source_size": int(state.inputs["source_size"]),

@@ -80,14 +80,14 @@ def verify(
 
 def _task(task_id: str, output_dir: Path, source: Path | None) -> "Task":
     """The task, with what its manifest tells of export and database, if it can be read."""
-    from skype_assets.etl.api.context import ETLContext
     from skype_assets.etl.task import Task
     from skype_assets.etl.tasks import saved_task
-    from skype_assets.etl.tasks.manifest import file_name
+    from skype_assets.etl.tasks.layout import manifest_name
+    from skype_assets.etl.tasks.record import TaskRecord
 
-    manifest = output_dir / file_name(task_id)
+    manifest = output_dir / manifest_name(task_id)
     try:
-        state = ETLContext.load_from_checkpoint_file(manifest) if manifest.exists() else None
+        state = TaskRecord.load(manifest) if manifest.exists() else None
     except CheckpointError:  # the verification says so
         state = None
     if state is None:
@@ -129,12 +129,12 @@ def _document(task: "Task", sample: "Sample | None", findings: "Findings", began
 
 def _phases(task: "Task") -> dict[str, Any]:
     from skype_assets.etl.checkpoints import state as states
-    from skype_assets.etl.phases import KINDS
+    from skype_assets.etl.phases import FOLDERS
 
     found: dict[str, Any] = {}
-    for phase, kind in KINDS.items():
+    for phase, asset in FOLDERS.items():
         try:
-            state = states.read(task.folder.folder(kind.asset))
+            state = states.read(task.folder.folder(asset))
         except CheckpointError:  # the checks have it
             continue
         if state is not None:

@@ -8,25 +8,18 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
 
-from skype_assets.etl.api.context import ETLContext
-from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.errors import Fenced
-from skype_assets.etl.phases import KINDS, PHASES
+from skype_assets.etl.phases.phase import Phase
 from skype_assets.etl.task import Task
-from skype_assets.etl.tasks import manifest as manifests
+from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks.record import TaskRecord
 
 logger = logging.getLogger(__name__)
-
-
-UNITS: Final = {"extract": "bytes", "transform": "messages", "load": "messages"}
-"""What the phases count their work in."""
 
 
 @dataclass(frozen=True)
@@ -74,38 +67,38 @@ class PhaseResult:
 
 
 class Journal:
-    """Keeps the context of a task up to date while one attempt runs one phase.
+    """Keeps the record of a task up to date while one attempt runs one phase.
 
     Args:
         task: the task.
-        phase: name of the phase.
+        phase: the phase.
         attempt: the right to commit.
-        context: the task's state.
+        record: what is told of the task.
         observer: told of the progress.
     """
 
     def __init__(
-        self, task: Task, phase: str, attempt: Attempt, context: ETLContext, observer: Observer | None
+        self, task: Task, phase: Phase, attempt: Attempt, record: TaskRecord, observer: Observer | None
     ) -> None:
         self._task = task
         self._phase = phase
         self._attempt = attempt
-        self._context = context
+        self._record = record
         self._observer = observer
         self._is_told = False
-        context.note_interruption()
+        record.note_interruption()
 
     @contextmanager
     def running(self) -> Generator[None]:
         """The phase: its begin, and its failure if it fails, go into the manifest."""
-        self._context.start_phase(self._phase)
+        self._record.start_phase(self._phase.name)
         self._save()
         try:
             yield
         except Fenced:
             raise  # the manifest belongs to the attempt that took over
         except BaseException as error:
-            self._context.record_error(self._phase, error, fatal=True)
+            self._record.record_error(self._phase.name, error, fatal=True)
             try:
                 self._save()
             except OSError as full:  # the disk may be what ended the phase; the manifest of its begin is still there
@@ -114,26 +107,17 @@ class Journal:
 
     def progress(self, state: PhaseState, total: int) -> None:
         """Tell how far the phase is."""
-        report = self._context.phase_results[self._phase]
+        report = self._record.phase_results[self._phase.name]
         counts = state.counts()
         if not self._is_told:
             self._is_told, report.messages_resumed = True, counts.get("messages", 0)
-        self._context.update_progress(
+        self._record.update_progress(
             conversations=counts.get("conversations", 0) - report.conversations,
             messages=counts.get("messages", 0) - report.messages,
         )
         if self._observer is not None:
-            parts, unit = len(state.parts), UNITS[self._phase]
-            self._observer(Progress(self._phase, state.progress, total, unit, parts, self._parts_total))
-
-    @cached_property
-    def _parts_total(self) -> int | None:
-        # Every further phase makes one part of each part of the phase before.
-        if self._phase == PHASES[0]:
-            return None
-        before = KINDS[PHASES[PHASES.index(self._phase) - 1]]
-        state = states.read(self._task.folder.folder(before.asset))
-        return len(state.parts) if state is not None else None
+            phase, parts = self._phase, len(state.parts)
+            self._observer(Progress(phase.name, state.progress, total, phase.unit, parts, phase.parts_total))
 
     def completed(self, tables: PhaseTables) -> PhaseResult:
         """The phase has just been completed."""
@@ -144,21 +128,21 @@ class Journal:
     def reused(self, tables: PhaseTables) -> PhaseResult:
         """The phase was complete already; the manifest changes only if it did not know."""
         result = self._result(tables, from_checkpoint=True)
-        known = self._context.phase_results.get(self._phase)
+        known = self._record.phase_results.get(self._phase.name)
         if known is None or known.status != "completed":
-            self._context.start_phase(self._phase)
+            self._record.start_phase(self._phase.name)
             self._end(result, {"duration_seconds": result.seconds})
         return result
 
     def _end(self, result: PhaseResult, figures: dict[str, float]) -> None:
-        self._context.end_phase(
+        self._record.end_phase(
             {
                 "conversations": result.conversations,
                 "messages": result.messages,
                 "from_checkpoint": result.from_checkpoint,
                 **figures,
                 "rows": result.tables.rows(),
-                "bytes": sum(file.bytes for part in result.state.records for file in part.files.values()),
+                "bytes": result.state.bytes,
                 "attempts": result.state.attempts,
             }
         )
@@ -166,8 +150,8 @@ class Journal:
 
     def _result(self, tables: PhaseTables, *, from_checkpoint: bool) -> PhaseResult:
         seconds = sum(part.seconds for part in tables.state.records)
-        return PhaseResult(self._phase, tables, from_checkpoint, seconds)
+        return PhaseResult(self._phase.name, tables, from_checkpoint, seconds)
 
     def _save(self) -> None:
-        name = manifests.file_name(self._task.task_id)
-        self._attempt.commit(Directory(self._task.output_dir), name, self._context.encoded())
+        name = layout.manifest_name(self._task.task_id)
+        self._attempt.commit(Directory(self._task.output_dir), name, self._record.encoded())

@@ -12,29 +12,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from skype_assets.etl import crash_points
-from skype_assets.etl.api.context import ETLContext
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, damaged_file, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.engine import space
-from skype_assets.etl.engine.journal import UNITS, Journal, Observer, PhaseResult
-from skype_assets.etl.engine.workers import in_order, system_memory
+from skype_assets.etl.engine.journal import Journal, Observer, PhaseResult
+from skype_assets.etl.engine.workers import SYSTEM_MEMORY, in_order
 from skype_assets.etl.errors import (
     CheckpointDamaged,
     CheckpointMismatch,
     DatabaseError,
     PoisonPart,
-    UsageError,
     WorkerLost,
 )
-from skype_assets.etl.phases import KINDS, PHASES
-from skype_assets.etl.phases.extract import Extract
-from skype_assets.etl.phases.load import Load
+from skype_assets.etl.phases import PHASES
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase
-from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.record import TaskRecord
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +51,12 @@ def run(task: Task, observer: Observer | None = None, executor: Executor | None 
     return [run_phase(task, phase, observer, executor=executor) for phase in PHASES]
 
 
-@system_memory()
+@SYSTEM_MEMORY
 def run_phase(
     task: Task,
     name: str,
     observer: Observer | None = None,
-    context: ETLContext | None = None,
+    record: TaskRecord | None = None,
     executor: Executor | None = None,
 ) -> PhaseResult:
     """Run one phase of a task from where it stopped; the phases before it must be complete.
@@ -68,7 +65,7 @@ def run_phase(
         task: what to run.
         name: the phase.
         observer: told of the progress.
-        context: the task's journal, if the caller keeps it; the manifest is written from it either way.
+        record: what is told of the task, if the caller keeps it; the manifest is written from it either way.
         executor: what does the parts, ``task.settings.workers`` of them at a time; None = processes of this machine,
             started for the phase. Its processes must reach the task's folder; whoever gives one ends it.
 
@@ -85,7 +82,7 @@ def run_phase(
     try:
         for phase in PHASES[: PHASES.index(name) + 1]:
             recover(attempt, task.folder.folder(KINDS[phase].asset))
-        run = _Run(task, attempt, context or ETLContext.for_task(task), observer, executor)
+        run = _Run(task, attempt, record or TaskRecord.for_task(task), observer, executor)
         try:
             return _run_phase(run, name)
         except CheckpointDamaged as damage:
@@ -109,7 +106,7 @@ class _Run:
 
     task: Task
     attempt: Attempt
-    context: ETLContext
+    record: TaskRecord
     observer: Observer | None
     executor: Executor | None
 
@@ -117,15 +114,15 @@ class _Run:
 def _run_phase(run: _Run, name: str, *, is_damaged: bool = False) -> PhaseResult:
     """Run a phase; a damaged one goes on behind its last valid part, complete or not."""
     task = run.task
-    journal = Journal(task, name, run.attempt, run.context, run.observer)
-    phase = _phase(task, name)
+    phase = KINDS[name](task)
+    journal = Journal(task, phase, run.attempt, run.record, run.observer)
     folder = task.folder.folder(phase.asset)
     state = states.read(folder)
     _refuse_another(run, phase, state)
     tables = _reusable(task, phase, state) if state is not None and not is_damaged else None
     if tables is not None:
         return journal.reused(tables)
-    space.check(task, name, state if state is not None and state.inputs == _inputs(phase) else None)
+    space.check(task, phase, state if state is not None and state.inputs == _inputs(phase) else None)
     with journal.running(), phase.open(task.folder) as opened:
         _complete(run, phase, opened, journal)
     tables = open_complete(folder, phase.schemas)
@@ -142,7 +139,7 @@ def _repair(run: _Run, name: str, damage: CheckpointDamaged) -> PhaseResult:
     damaged = [phase for phase in PHASES[: PHASES.index(name) + 1] if _is_damaged(run.task, phase)]
     if not damaged:
         raise damage
-    if "extract" in damaged and (run.task.source is None or not run.task.source.exists()):
+    if PHASES[0] in damaged and (run.task.source is None or not run.task.source.exists()):
         raise CheckpointDamaged(
             f"{damage}\nonly the export can replace it, and that is not at hand: name its file, or restore this one"
         ) from damage
@@ -159,19 +156,9 @@ def _is_damaged(task: Task, name: str) -> bool:
     return state is not None and any(damaged_file(folder, record) for record in state.records)
 
 
-def _phase(task: Task, name: str) -> Phase:
-    if name == "extract":
-        return Extract(task)
-    before = PHASES[PHASES.index(name) - 1]
-    upstream = open_phase(task, before)
-    if upstream is None:
-        raise UsageError(f"task {task.task_id}: {name} needs a complete {before}; run that first")
-    return Transform(task, upstream) if name == "transform" else Load(task, upstream)
-
-
 def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
     """Refuse a checkpoint of another task or export. If it is gone, the manifest still tells which export it was."""
-    task, source = run.task, run.context.source
+    task, source = run.task, run.record.source
     recorded = {"task_id": state.task_id, **state.inputs} if state is not None else {}
     if state is None and source is not None:
         recorded = {"source_sha256": source.sha256, "source_size": str(source.size)}
@@ -182,7 +169,7 @@ def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
                 f"task {task.task_id}: {field} of the {phase.name} checkpoint is {recorded[field]!r}, "
                 f"now it is {now[field]!r}; use another task id, or --reset to start again"
             )
-    if state is None and run.context.get_phase_status(phase.name) == "completed":
+    if state is None and run.record.get_phase_status(phase.name) == "completed":
         logger.warning("%s is done again: its checkpoint is gone from %s", phase.name, task.folder.path)
 
 
@@ -204,8 +191,7 @@ def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None
     with phase.open(task.folder) as opened:
         confirmed = len(opened.confirmed(state.parts))
     if confirmed < len(state.parts):
-        reason = "the database no longer holds it" if phase.name == "load" else "what it was made from has changed"
-        logger.warning("%s is done again from part %d on: %s", phase.name, confirmed, reason)
+        logger.warning("%s is done again from part %d on: %s", phase.name, confirmed, phase.outdated)
         return None
     return tables
 
@@ -245,7 +231,7 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
     except WorkerLost as lost:
         checkpoint.count_death()
         if len(checkpoint.state.parts) < unsuspicious:
-            raise _poison(checkpoint.state) from lost
+            raise _poison(phase, checkpoint.state) from lost
         raise
     files, began = PartFiles(folder, attempt.epoch), time.monotonic()
     tables, counts = opened.summary(checkpoint.state.parts)
@@ -254,9 +240,9 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
     checkpoint.complete(files.write(len(done.parts), tables, began=began, progress=done.progress, counts=counts))
 
 
-def _poison(state: PhaseState) -> PoisonPart:
+def _poison(phase: Phase, state: PhaseState) -> PoisonPart:
     return PoisonPart(
         f"{state.phase}: part {len(state.parts)} has ended its process {state.deaths} times, now one that did nothing "
-        f"else; it begins after {state.progress:,} of {state.total:,} {UNITS[state.phase]}. What came before is kept. "
+        f"else; it begins after {state.progress:,} of {state.total:,} {phase.unit}. What came before is kept. "
         "Give it more memory, or report it with this line; every further run tries this part once"
     )

@@ -1,16 +1,17 @@
-"""The three phases: extract, transform, load. Each says what its parts are; the engine runs them."""
+"""The three phases: extract, transform, load. Each says what its parts are; the engine runs them (``kinds.KINDS``).
+
+Their names stand here alone, so that whoever only looks into folders need not import what does the work.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
-from skype_assets.etl.phases.extract import Extract
-from skype_assets.etl.phases.load import Load
-from skype_assets.etl.phases.transform import Transform
-
-KINDS: Final[Mapping[str, type[Extract] | type[Transform] | type[Load]]] = {
-    kind.name: kind for kind in (Extract, Transform, Load)
+FOLDERS: Final[Mapping[str, str]] = {
+    "extract": "raw_export",
+    "transform": "transformed_tables",
+    "load": "loaded_database",
 }
-"""The phases by name, in their order."""
+"""The phases by name, in their order, each with the name of its asset, which is that of its folder, too."""
 
-PHASES: Final = tuple(KINDS)
+PHASES: Final = tuple(FOLDERS)
 """Names of the phases, in their order."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from operator import add
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 import numpy as np
@@ -24,7 +24,9 @@ from skype_assets.etl.errors import UsageError
 from skype_assets.etl.export.archive import Export, open_export
 from skype_assets.etl.export.members import MediaMember
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
+from skype_assets.etl.export.size import messages_size
 from skype_assets.etl.export.source import Source, fingerprint
+from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Work
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
@@ -33,10 +35,12 @@ from skype_assets.etl.task import Task
 class Extract:
     """The first phase: export → raw checkpoint."""
 
-    name = "extract"
-    asset = "raw_export"
-    version = "1"
-    schemas: Mapping[str, pa.Schema] = raw_tables.RAW_TABLES
+    name: ClassVar[str] = "extract"
+    asset: ClassVar[str] = FOLDERS[name]
+    unit: ClassVar[str] = "bytes"
+    version: ClassVar[str] = "1"
+    schemas: ClassVar[Mapping[str, pa.Schema]] = raw_tables.RAW_TABLES
+    outdated: ClassVar[str] = "what it was made from has changed"
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -58,10 +62,22 @@ class Extract:
         """File name of the export, for people."""
         return self._source.name
 
+    @property
+    def parts_total(self) -> None:
+        """Not known: the export is cut while it is read."""
+        return None
+
     def inputs(self) -> dict[str, str]:
         """The source: its size and SHA-256."""
         source = self._source
         return {"source_size": str(source.size), "source_sha256": source.sha256}
+
+    def bytes_needed(self, done: int) -> int:
+        """Raw parts are half of ``messages.json``, as samples and real exports show; it is unpacked beside them."""
+        if self._task.source is None:
+            return 0
+        messages = messages_size(self._task.source)
+        return max(0, messages.size // 2 - done) + (messages.size if messages.is_compressed else 0)
 
     @contextmanager
     def open(self, task_folder: Directory) -> Generator[OpenPhase]:

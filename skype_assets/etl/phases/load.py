@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 
 import pyarrow as pa
 
@@ -22,7 +22,9 @@ from skype_assets.etl.database import ddl
 from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Database, Session
-from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part
+from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part, upstream
+from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.duplicates import without
@@ -51,6 +53,7 @@ DATABASE_STATE: Final = pa.schema(
 """What is in the database afterwards: rows and digest per table, of the export's conversations."""
 
 _HEAD: Final = 0
+_RECORD_BYTES: Final = 16_000_000
 _OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
 """What transform's summary knows of the messages of a part."""
 
@@ -58,24 +61,35 @@ _OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
 class Load:
     """The third phase: tables → database."""
 
-    name = "load"
-    asset = "loaded_database"
-    version = "1"
-    schemas: Mapping[str, pa.Schema] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
+    name: ClassVar[str] = "load"
+    asset: ClassVar[str] = FOLDERS[name]
+    unit: ClassVar[str] = "messages"
+    version: ClassVar[str] = "1"
+    schemas: ClassVar[Mapping[str, pa.Schema]] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
+    outdated: ClassVar[str] = "the database no longer holds it"
 
-    def __init__(self, task: Task, tables: PhaseTables) -> None:
+    def __init__(self, task: Task) -> None:
         self._task = task
-        self._tables = tables
+        self._tables = upstream(task, Transform, self.name)
 
     @property
     def source_name(self) -> str:
         """File name of the export, for people."""
         return self._tables.state.source_name
 
+    @property
+    def parts_total(self) -> int:
+        """One for each part of the tables."""
+        return len(self._tables.state.parts)
+
     def inputs(self) -> dict[str, str]:
         """The checkpoint of transform; not the database: what that one holds is asked of its ledger."""
         source = {name: value for name, value in self._tables.state.inputs.items() if name.startswith("source_")}
-        return {**source, "transformed_tables": self._tables.state.fingerprint}
+        return {**source, Transform.asset: self._tables.state.fingerprint}
+
+    def bytes_needed(self, done: int) -> int:
+        """A record of what was loaded is small, however much that is."""
+        return _RECORD_BYTES
 
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:

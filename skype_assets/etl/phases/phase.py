@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -15,7 +15,11 @@ import pyarrow.compute as pc
 
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.phase import open_complete
 from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.errors import UsageError
+from skype_assets.etl.task import Task
 
 
 class Work(Protocol):
@@ -52,32 +56,61 @@ class OpenPhase(Protocol):
 
 
 class Phase(Protocol):
-    """A phase of a task.
+    """A phase of a task, made from the phase before it, if there is one.
 
     Attributes:
         name: ``extract``, ``transform`` or ``load``.
         asset: name of the asset, and of the folder of its checkpoint.
+        unit: what its work is counted in.
         version: of the code that determines the result; another version makes the phase anew.
         schemas: of the tables in its checkpoint.
+        outdated: what has happened if recorded parts do not hold any more.
     """
 
-    name: str
-    asset: str
-    version: str
-    schemas: Mapping[str, pa.Schema]
+    name: ClassVar[str]
+    asset: ClassVar[str]
+    unit: ClassVar[str]
+    version: ClassVar[str]
+    schemas: ClassVar[Mapping[str, pa.Schema]]
+    outdated: ClassVar[str]
+
+    def __init__(self, task: Task) -> None:
+        """Raises ``UsageError`` if the phase before is not complete."""
+        ...
 
     @property
     def source_name(self) -> str:
         """File name of the export, for people."""
         ...
 
+    @property
+    def parts_total(self) -> int | None:
+        """How many parts there will be; None while nobody knows."""
+        ...
+
     def inputs(self) -> dict[str, str]:
         """What the result depends on, beside the version."""
+        ...
+
+    def bytes_needed(self, done: int) -> int:
+        """About how many bytes it will take in the task's folder, where it has ``done`` so many (promise I11)."""
         ...
 
     def open(self, task_folder: Directory) -> AbstractContextManager[OpenPhase]:
         """Open what the phase reads and writes."""
         ...
+
+
+def upstream(task: Task, before: type[Phase], phase: str) -> PhaseTables:
+    """The tables that a phase is made from: those of the phase before it.
+
+    Raises:
+        UsageError: that one is not complete.
+    """
+    tables = open_complete(task.folder.folder(before.asset), before.schemas)
+    if tables is None:
+        raise UsageError(f"task {task.task_id}: {phase} needs a complete {before.name}; run that first")
+    return tables
 
 
 @dataclass(frozen=True)

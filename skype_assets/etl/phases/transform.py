@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 import pyarrow as pa
@@ -29,7 +29,10 @@ from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import conversation_key, mri
 from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
-from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part
+from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases.extract import Extract
+from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part, upstream
+from skype_assets.etl.process_wide import ProcessWide
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_value
@@ -61,10 +64,11 @@ _PART_TABLES: Final = (*MESSAGE_TABLES, "edit_marks", "rejects")
 class Transform:
     """The second phase: raw checkpoint → tables."""
 
-    name = "transform"
-    asset = "transformed_tables"
-    version = "3"
-    schemas: Mapping[str, pa.Schema] = {
+    name: ClassVar[str] = "transform"
+    asset: ClassVar[str] = FOLDERS[name]
+    unit: ClassVar[str] = "messages"
+    version: ClassVar[str] = "3"
+    schemas: ClassVar[Mapping[str, pa.Schema]] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,
         "people": PEOPLE,
@@ -73,41 +77,50 @@ class Transform:
         "quoted": QUOTED,
         "conservation": CONSERVATION,
     }
+    outdated: ClassVar[str] = "what it was made from has changed"
 
-    def __init__(self, task: Task, raw: PhaseTables) -> None:
+    def __init__(self, task: Task) -> None:
         self._task = task
-        self._raw = raw
+        self._raw = upstream(task, Extract, self.name)
 
     @property
     def source_name(self) -> str:
         """File name of the export, for people."""
         return self._raw.state.source_name
 
+    @property
+    def parts_total(self) -> int:
+        """One for each raw part."""
+        return len(self._raw.state.parts)
+
     def inputs(self) -> dict[str, str]:
         """The raw checkpoint, and the owner's name if it was given."""
         source = {name: value for name, value in self._raw.state.inputs.items() if name.startswith("source_")}
         return {
             **source,
-            "raw_export": self._raw.state.fingerprint,
+            Extract.asset: self._raw.state.fingerprint,
             "user_display_name": self._task.settings.user_display_name or "",
         }
+
+    def bytes_needed(self, done: int) -> int:
+        """Tables are at most one and a half times the raw parts, as samples and real exports show."""
+        return max(0, self._raw.state.bytes * 3 // 2 - done)
 
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenTransform"]:
         """Read the header and the media: what every part needs."""
-        with _few_collections():
+        with _FEW_COLLECTIONS:
             yield _OpenTransform(self._task, self._raw, task_folder.folder(self.asset).path)
 
 
-@contextmanager
-def _few_collections() -> Generator[None]:
-    """Rows are many objects without cycles: to look for some after every 700 is a twentieth of the phase."""
+def _collect_seldom() -> tuple[int, int, int]:
     before = gc.get_threshold()
     gc.set_threshold(50_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+    return before
+
+
+# Rows are many objects without cycles: to look for some after every 700 is a twentieth of the phase.
+_FEW_COLLECTIONS: Final = ProcessWide(_collect_seldom, lambda before: gc.set_threshold(*before))
 
 
 class _OpenTransform:

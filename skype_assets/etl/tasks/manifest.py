@@ -93,11 +93,6 @@ class Manifest(msgspec.Struct, kw_only=True):
     source: SourceReport | None
 
 
-def file_name(task_id: str) -> str:
-    """Name of a task's manifest."""
-    return f"etl_checkpoint_{check_task_id(task_id)}.json"
-
-
 def to_document(manifest: Manifest) -> dict[str, Any]:
     """The manifest as a JSON-serialisable dict, with its checksum under ``integrity``."""
     document = msgspec.to_builtins(manifest)

@@ -1,12 +1,11 @@
 """Starting a task again: what it has is moved aside, nothing is destroyed (promise I10)."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
-from skype_assets.etl.checkpoints.attempt import Attempt
+from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.task import Task
-from skype_assets.etl.tasks.manifest import file_name
+from skype_assets.etl.tasks.layout import manifest_name, set_aside_name
 
 
 def reset(task: Task) -> Path | None:
@@ -22,15 +21,14 @@ def reset(task: Task) -> Path | None:
         return None
     attempt = Attempt.take(task.folder)
     try:
-        manifest = task.output_dir / file_name(task.task_id)
+        manifest = task.output_dir / manifest_name(task.task_id)
         phases = [entry for entry in task.folder.path.iterdir() if entry.is_dir()]
         if not phases:
             return None
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        aside = Directory(task.output_dir / f"{task.task_id}.reset-{stamp}").make()
+        aside = Directory(task.output_dir / set_aside_name(task.task_id)).make()
         for entry in (*phases, *([manifest] if manifest.exists() else [])):
             entry.rename(aside.path / entry.name)
-        aside.put("attempt.json", task.folder.get("attempt.json"))  # last, and durable: with it, what was moved is
+        aside.put(ATTEMPT_FILE, task.folder.get(ATTEMPT_FILE))  # last, and durable: with it, what was moved is
         return aside.path
     finally:
         attempt.release()

@@ -6,33 +6,26 @@ can begin meanwhile. Then that folder is emptied, by whoever comes first.
 """
 
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints.attempt import Owner, is_alive, read_owner
+from skype_assets.etl.checkpoints.attempt import LOCK_FILE, Owner, is_alive, read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.errors import CheckpointError, TaskBusy
-from skype_assets.etl.phases import KINDS
-from skype_assets.etl.task import TASK_ID
+from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
-
-REMOVING: Final = ".removing-"
-"""How the name of a folder begins that is being removed."""
+from skype_assets.etl.tasks.layout import REMOVING, FolderKind
 
 LEFT_OVER_AFTER: Final = timedelta(days=1)
 """Age from which what ``--reset`` moved aside, and the copy of a stream, are left-overs."""
-
-_SET_ASIDE: Final = re.compile(r".+\.reset-\d{8}T\d{6}\.\d{6}Z")
-_RECEIVED: Final = re.compile(r"received-[0-9a-f]{16}")
-_ATTEMPT: Final = "attempt.json"
 
 
 @dataclass(frozen=True)
@@ -41,7 +34,7 @@ class Entry:
 
     Attributes:
         name: its folder's name.
-        kind: a task; what ``--reset`` moved aside; the copy of a stream; or what an earlier removal left.
+        kind: what it is.
         is_complete: all three phases are complete.
         updated_at: last change of a phase's state; of what has none, of the folder.
         bytes: room that its removal frees (files that are linked elsewhere free none).
@@ -50,7 +43,7 @@ class Entry:
     """
 
     name: str
-    kind: Literal["task", "set aside", "received", "being removed"]
+    kind: FolderKind
     is_complete: bool
     updated_at: datetime
     bytes: int
@@ -121,11 +114,11 @@ def remove(output_dir: Path, entry: Entry) -> None:
     _empty(output_dir / f"{REMOVING}{entry.name}")
     folder = Directory(output_dir / entry.name)
     if entry.kind == "task":
-        with folder.lock("lock"):
+        with folder.lock(LOCK_FILE):
             owner = read_owner(folder)
             if owner is not None and is_alive(owner):
                 raise TaskBusy(f"task {entry.name} is {_in_use(owner)}")
-            manifest = output_dir / manifests.file_name(entry.name)
+            manifest = output_dir / layout.manifest_name(entry.name)
             if manifest.exists():
                 manifest.rename(folder.file(manifest.name))
             _put_away(folder.path)
@@ -152,24 +145,21 @@ def _unless_missing(
 
 
 def _entries(output_dir: Path) -> Iterator[Entry]:
-    for folder in sorted(output_dir.iterdir()) if output_dir.is_dir() else ():
-        if folder.is_symlink() or not folder.is_dir():
-            continue  # not made by the platform
+    for folder, kind in layout.folders(output_dir):
         changed = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
-        if folder.name.startswith(REMOVING):
-            yield Entry(folder.name, "being removed", False, changed, _bytes(folder))
-        elif _SET_ASIDE.fullmatch(folder.name):
+        if kind == "task":
+            task, manifest = _task(folder), output_dir / layout.manifest_name(folder.name)
+            yield replace(task, bytes=task.bytes + (manifest.stat().st_size if manifest.is_file() else 0))
+        elif kind == "set aside":
             aside = _task(folder)
-            yield replace(aside, kind="set aside", updated_at=max(aside.updated_at, changed), kept="")
-        elif TASK_ID.fullmatch(folder.name) and (folder / _ATTEMPT).exists():
-            yield _task(folder)
-        elif _RECEIVED.fullmatch(folder.name):
-            yield Entry(folder.name, "received", False, changed, _bytes(folder))
+            yield replace(aside, kind=kind, updated_at=max(aside.updated_at, changed), kept="")
+        else:
+            yield Entry(folder.name, kind, False, changed, _bytes(folder))
 
 
 def _task(folder: Path) -> Entry:
     task = Directory(folder)
-    found = [_state(task.folder(kind.asset)) for kind in KINDS.values()]
+    found = [_state(task.folder(asset)) for asset in FOLDERS.values()]
     known = [state for state in found if state is not None]
     return Entry(
         name=folder.name,
@@ -178,7 +168,7 @@ def _task(folder: Path) -> Entry:
         updated_at=max(
             (state.updated_at for state in known), default=datetime.fromtimestamp(folder.stat().st_mtime, UTC)
         ),
-        bytes=_bytes(folder) + _manifest_bytes(folder),
+        bytes=_bytes(folder),
         source_sha256=known[0].inputs.get("source_sha256") if known else None,
         kept=_use(task),
     )
@@ -207,8 +197,10 @@ def _received_by_tasks(output_dir: Path, found: Sequence[Entry]) -> dict[str, st
     """Copies of streams that tasks which are not complete were given, and those tasks."""
     needed: dict[str, str] = {}
     for entry in found:
-        manifest = output_dir / f"etl_checkpoint_{entry.name}.json"
-        if entry.kind == "task" and not entry.is_complete and manifest.exists():
+        if entry.kind != "task" or entry.is_complete:
+            continue
+        manifest = output_dir / layout.manifest_name(entry.name)
+        if manifest.exists():
             try:
                 source = manifests.load(manifest).context.file_source
             except CheckpointError:  # nobody resumes from that
@@ -216,11 +208,6 @@ def _received_by_tasks(output_dir: Path, found: Sequence[Entry]) -> dict[str, st
             if source is not None:
                 needed[Path(source).parent.name] = entry.name
     return needed
-
-
-def _manifest_bytes(folder: Path) -> int:
-    manifest = folder.with_name(f"etl_checkpoint_{folder.name}.json")
-    return manifest.stat().st_size if manifest.is_file() else 0
 
 
 def _bytes(folder: Path) -> int:

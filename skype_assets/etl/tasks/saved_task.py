@@ -8,11 +8,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from skype_assets.etl.api.context import ETLContext
 from skype_assets.etl.errors import CheckpointError, UsageError
 from skype_assets.etl.postgres.url import is_configured
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.manifest import Manifest
+from skype_assets.etl.tasks.record import TaskRecord
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def newest(paths: Iterable[Path]) -> tuple[Path, Manifest]:
     return max(read, key=lambda found: (found[1].serialized_at, found[0]))
 
 
-def source_at_hand(state: ETLContext) -> Path | None:
+def source_at_hand(state: TaskRecord) -> Path | None:
     """The export, if it is where it was.
 
     Raises:
@@ -68,7 +68,7 @@ def source_at_hand(state: ETLContext) -> Path | None:
     return None
 
 
-def database(state: ETLContext) -> str | None:
+def database(state: TaskRecord) -> str | None:
     """The database for ``Task``: None = by environment where that names one, else the manifest's."""
     return None if is_configured() else state.database
 

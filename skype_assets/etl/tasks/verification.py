@@ -34,12 +34,14 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import CheckpointError, EtlError, UsageError, VerificationFailed
 from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.source import fingerprint
-from skype_assets.etl.phases import KINDS, PHASES
+from skype_assets.etl.phases import FOLDERS, PHASES
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import database_url, is_configured, without_password
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
+from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
 
 T = TypeVar("T")
@@ -153,7 +155,7 @@ class _Verification:
             yield "messages in the database", self._messages_in_database
 
     def _manifest(self) -> str:
-        path = self._task.output_dir / manifests.file_name(self._task.task_id)
+        path = self._task.output_dir / layout.manifest_name(self._task.task_id)
         if not path.exists():
             raise _NotPossible(f"{path} is not there; the phases do not need it")
         manifest = manifests.load(path)
@@ -165,7 +167,7 @@ class _Verification:
         return f"its checksum fits; complete: {', '.join(manifest.available_checkpoints) or 'nothing'}"
 
     def _files(self, phase: str) -> str:
-        folder = self._task.folder.folder(KINDS[phase].asset)
+        folder = self._task.folder.folder(FOLDERS[phase])
         state = states.read(folder)
         if state is None:
             raise _NotPossible(f"{phase} was not begun")
@@ -183,7 +185,7 @@ class _Verification:
     def _phases(self) -> str:
         """Each phase was made from the one before it, as that is now."""
         for before, phase in (("extract", "transform"), ("transform", "load")):
-            made_from = self._complete(phase).state.inputs[KINDS[before].asset]
+            made_from = self._complete(phase).state.inputs[FOLDERS[before]]
             fingerprint_now = self._complete(before).state.fingerprint
             if made_from != fingerprint_now:
                 raise VerificationFailed(
@@ -331,7 +333,7 @@ class _Verification:
 
     def _state(self, phase: str) -> PhaseState:
         try:
-            state = states.read(self._task.folder.folder(KINDS[phase].asset))
+            state = states.read(self._task.folder.folder(FOLDERS[phase]))
         except CheckpointError:
             raise _NotPossible(f"the state of {phase} cannot be read") from None
         if state is None:
@@ -369,7 +371,7 @@ class _Verification:
         return self._drawn(self._complete("extract")["messages"].files)
 
     def _raw_batches(self, files: Sequence[FileRecord], columns: list[str]) -> Iterator[pa.RecordBatch]:
-        folder = self._task.folder.folder(KINDS["extract"].asset).path
+        folder = self._task.folder.folder(FOLDERS["extract"]).path
         for file in files:
             yield from parts.read(folder, file).iter_batches(parts.BATCH_ROWS, columns=columns, use_threads=False)
 
