@@ -18,7 +18,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.phase import damaged_file
+from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.database import comparison
 from skype_assets.etl.database.comparison import Copies
 from skype_assets.etl.database.digests import digests_of_load

@@ -13,7 +13,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from skype_assets import ETLPipeline
-from skype_assets.etl.checkpoints.phase import PhaseCheckpoint
+from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import CheckpointMismatch, NotConserved, PhaseFailed, UsageError
 from skype_assets.etl.phases import PHASES, transform

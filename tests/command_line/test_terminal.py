@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from skype_assets.etl.command_line import progress, terminal
+from skype_assets.etl.command_line import display as progress
+from skype_assets.etl.command_line import terminal
 from skype_assets.etl.tasks.pace import Pacer, percent
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skype_assets.etl.content.edits import EditMarker
+from skype_assets.etl.content.edit_markers import EditMarker
 from skype_assets.etl.content.links import Link, previewed
 from skype_assets.etl.content.mentions import Mention
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, parse

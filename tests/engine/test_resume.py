@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from skype_assets.etl import engine
-from skype_assets.etl.checkpoints.phase import PhaseCheckpoint
+from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.engine.journal import Progress
 from skype_assets.etl.task import Task

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import RawPart, elements, raw_parts
+from skype_assets.etl.export import RawPart, raw_parts
+from skype_assets.etl.export import json_elements as elements
 
 FIRST = b'{"conversations":[{"id":"a","MessageList":[{"id":"1"},{"id":"2"}'
 SMALL = (

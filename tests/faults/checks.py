@@ -4,7 +4,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.checkpoints.phase import damaged_file
+from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.errors import CheckpointError
 from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.task import Task

@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from skype_assets.etl import crash_points, engine
-from skype_assets.etl.checkpoints import attempt, directory, parts, phase, state
+from skype_assets.etl.checkpoints import attempt, directory, parts, state
+from skype_assets.etl.checkpoints import phase_checkpoint as phase
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.checkpoints.phase import PhaseCheckpoint
+from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.database import session
 from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.phases import transform

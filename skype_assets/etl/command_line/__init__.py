@@ -13,7 +13,7 @@ from skype_assets.etl.command_line.add import add
 from skype_assets.etl.command_line.clean import clean
 from skype_assets.etl.command_line.db import db
 from skype_assets.etl.command_line.dev import dev
-from skype_assets.etl.command_line.exit_codes import Commands, terminate
+from skype_assets.etl.command_line.group import Commands, terminate
 from skype_assets.etl.command_line.resume import resume
 from skype_assets.etl.command_line.run import run
 from skype_assets.etl.command_line.sample import sample

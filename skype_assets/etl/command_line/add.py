@@ -6,7 +6,7 @@ import click
 
 from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.command_line import terminal
-from skype_assets.etl.command_line.exit_codes import debug
+from skype_assets.etl.command_line.group import debug
 
 
 @click.command()

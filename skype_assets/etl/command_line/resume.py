@@ -5,7 +5,7 @@ from dataclasses import replace
 import click
 
 from skype_assets.etl.command_line import options, terminal
-from skype_assets.etl.command_line.exit_codes import debug, resumable, resumable_from
+from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 
 @click.command()
@@ -29,7 +29,7 @@ def resume(
     """
     resumable(context)
 
-    from skype_assets.etl.command_line.progress import display
+    from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
     from skype_assets.etl.database.session import Session
     from skype_assets.etl.postgres.url import database_url

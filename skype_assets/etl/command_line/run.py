@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from skype_assets.etl.command_line import options, terminal
-from skype_assets.etl.command_line.exit_codes import debug, resumable, resumable_from
+from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 
 @click.command()
@@ -42,7 +42,7 @@ def run(
     """
     resumable(context, "--reset")
 
-    from skype_assets.etl.command_line.progress import display
+    from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
     from skype_assets.etl.database.session import Session
     from skype_assets.etl.postgres.url import database_url

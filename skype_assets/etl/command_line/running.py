@@ -9,7 +9,7 @@ from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.command_line import terminal
 
 if TYPE_CHECKING:
-    from skype_assets.etl.command_line.progress import Display
+    from skype_assets.etl.command_line.display import Display
     from skype_assets.etl.command_line.summary import PhaseRun
     from skype_assets.etl.engine.journal import Progress
     from skype_assets.etl.export.source import Source

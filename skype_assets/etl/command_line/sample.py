@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from skype_assets.etl.command_line import terminal
-from skype_assets.etl.command_line.exit_codes import debug
+from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import UsageError
 
 

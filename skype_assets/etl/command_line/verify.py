@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skype_assets.etl.command_line import options, terminal
-from skype_assets.etl.command_line.exit_codes import debug
+from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import CheckpointError, VerificationFailed
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from skype_assets.etl.content.call import Call
-from skype_assets.etl.content.edits import EditMarker
+from skype_assets.etl.content.edit_markers import EditMarker
 from skype_assets.etl.content.links import Link
 from skype_assets.etl.content.mentions import Mention
 from skype_assets.etl.content.quotes import Quote

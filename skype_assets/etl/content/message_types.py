@@ -12,7 +12,7 @@ from skype_assets.etl.content.call_messages import CALL_LOGS, call_log_message, 
 from skype_assets.etl.content.cards import card_message
 from skype_assets.etl.content.contacts import contacts_message
 from skype_assets.etl.content.content import Content, Parser, literal, nothing, with_flags
-from skype_assets.etl.content.edits import edit_flags
+from skype_assets.etl.content.edit_markers import edit_flags
 from skype_assets.etl.content.encrypted import encrypted
 from skype_assets.etl.content.file_transfers import file_transfer_message
 from skype_assets.etl.content.locations import location_message

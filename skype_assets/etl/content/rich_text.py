@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from skype_assets.etl.content.edits import EditMarker, edit_marker
+from skype_assets.etl.content.edit_markers import EditMarker, edit_marker
 from skype_assets.etl.content.emoticons import emoji
 from skype_assets.etl.content.links import Link, link
 from skype_assets.etl.content.markup import Tag, attributes, tags, unescape, usual_tags

@@ -15,7 +15,7 @@ from skype_assets.etl import crash_points
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, damaged_file, open_complete, recover
+from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint, damaged_file, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.engine import space
 from skype_assets.etl.engine.journal import Journal, Observer, PhaseResult

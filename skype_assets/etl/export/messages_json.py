@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from skype_assets.etl.export.elements import Elements
+from skype_assets.etl.export.json_elements import Elements
 from skype_assets.etl.export.json_syntax import CUT_SHORT, JsonText
 from skype_assets.etl.export.members import printable
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.phase import open_complete
+from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.task import Task

@@ -16,7 +16,7 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.phase import open_complete
+from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
 from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch, UsageError
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.phases import FOLDERS, PHASES
