@@ -20,6 +20,7 @@ from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Exp
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.rows.usual_messages import usual_rows
 from skype_assets.etl.tables import TABLES
+from skype_assets.etl.usual.columns import read
 from tests.usual.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated
 
 STORED = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
@@ -92,23 +93,23 @@ def test_a_slice_of_a_batch_is_read_at_its_place() -> None:
     batch = batch_of(raw, [(0, "8:tbrannock")] * 9)
     assert_same(batch.slice(4, 3))
     assert usual_rows(batch.slice(4, 3), EXPORT).tables["messages"]["message_id"].to_pylist() == (
-        ["4", "5", "6"] if usual.COMPILED else []
+        ["4", "5", "6"] if usual.compiled else []
     )
 
 
 def test_the_compiled_module_is_there_if_a_compiler_is() -> None:
-    assert usual.COMPILED or shutil.which("g++") is None, "see what `pip install --verbose --editable .` says"
+    assert usual.compiled or shutil.which("g++") is None, "see what `pip install --verbose --editable .` says"
 
 
 def test_without_the_compiled_module_every_message_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usual, "_usual", None)
+    monkeypatch.setattr(usual, "compiled", None)
     batch = one(MESSAGE)
     assert usual_rows(batch, EXPORT).tables["messages"].num_rows == 0
     assert_same(batch)
 
 
 def test_the_compiled_module_makes_columns_of_the_tables_only() -> None:
-    columns = usual.read(one(MESSAGE)["raw"], np.zeros(1, np.bool_))
+    columns = read(one(MESSAGE)["raw"], np.zeros(1, np.bool_))
     for table, found in columns.items():
         schema = EDIT_MARKS if table == "edit_marks" else TABLES[table].schema
         beside = {"row", "from", "display_name"} if table == "messages" else {"row"}

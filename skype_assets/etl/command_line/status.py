@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from skype_assets.etl import usual
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
 from skype_assets.etl.errors import CheckpointError, UsageError
@@ -68,6 +69,8 @@ def status(task: str | None, output_dir: Path, as_json: bool) -> None:
     for name, phases in found.items():
         if not as_json:
             _show(name, phases, in_detail=task is not None)
+    if usual.compiled is None:
+        terminal.say(f"note: {usual.ABSENCE}")
 
 
 def phases_of(folder: Path) -> dict[str, PhaseStatus]:

@@ -43,6 +43,7 @@ from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUO
 from skype_assets.etl.rows.people import PEOPLE, PEOPLE_OF, People, people_rows
 from skype_assets.etl.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
+from skype_assets.etl.usual import warn_of_absence
 
 CONSERVATION: Final = pa.schema(
     [
@@ -95,6 +96,7 @@ class Transform:
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenTransform"]:
         """Read the header and the media: what every part needs."""
+        warn_of_absence()
         with _few_collections():
             yield _OpenTransform(self._task, self._raw, task_folder.folder(self.asset).path)
 
