@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from hypothesis import strategies as st
 from skype_assets.etl import usual
 from skype_assets.etl.content.message_types import MESSAGE_TYPES
 from skype_assets.etl.raw_tables import MESSAGES
+from skype_assets.etl.rows import any_messages, usual_messages
 from skype_assets.etl.rows.any_messages import any_rows
 from skype_assets.etl.rows.media import StoredObject
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.rows.usual_messages import usual_rows
-from skype_assets.etl.tables import TABLES
+from skype_assets.etl.tables import TABLES, TEXT, Column
 from skype_assets.etl.usual.columns import read
 from tests.usual.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated
 
@@ -114,3 +116,23 @@ def test_the_compiled_module_makes_columns_of_the_tables_only() -> None:
         schema = EDIT_MARKS if table == "edit_marks" else TABLES[table].schema
         beside = {"row", "from", "display_name"} if table == "messages" else {"row"}
         assert found.keys() - beside <= set(schema.names), table
+
+
+@pytest.mark.parametrize("name", ["messages", "reactions"])
+def test_a_column_that_a_reader_does_not_make_is_an_error_and_not_null(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = TABLES[name]
+    longer = replace(table, columns=(*table.columns, Column("further", TEXT, "unheard of")))
+    heart = {"key": "heart", "users": [{"mri": "8:a", "time": 1730829901774}]}
+    batch = one({**MESSAGE, "properties": {"emotions": [heart]}})
+    assert_same(batch)
+    for module in (any_messages, usual_messages):
+        monkeypatch.setattr(module, "TABLES", {**TABLES, name: longer})
+    if name != "messages":
+        monkeypatch.setitem(usual_messages._BELOW_MESSAGES, name, longer.schema)
+    with pytest.raises((KeyError, ValueError)):
+        any_rows(batch, EXPORT)
+    if usual.compiled:
+        with pytest.raises(KeyError, match="further"):
+            usual_rows(batch, EXPORT)

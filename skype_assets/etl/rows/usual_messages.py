@@ -50,9 +50,6 @@ def usual_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     # Where the messages stand that the rows of other tables hang on.
     places = {name: pa.array(np.searchsorted(rows["messages"], rows_)) for name, rows_ in rows.items()}
     for name, schema in _BELOW_MESSAGES.items():
-        if name not in found:
-            tables[name] = schema.empty_table()
-            continue
         keys = messages.select(["owner_id", "conversation_id", "message_id", "sender_id"]).take(places[name])
         columns = {**found[name], **{column: keys[column] for column in keys.column_names}, **_NULL.get(name, {})}
         if name == "attachments":
