@@ -45,7 +45,7 @@ bench-large: .venv/.installed-bench
 # The stamp says which extra of pyproject.toml is installed. `run` and `test` share one, so that after either of them
 # the other needs no network; `lint` needs a larger one, which brings Node.js for pyright, and `bench` and `test-browser`
 # ones of their own.
-.venv/.installed-%: pyproject.toml constraints.txt $(wildcard skype_assets/etl/compiled/*.?pp)
+.venv/.installed-%: pyproject.toml setup.py constraints.txt $(wildcard skype_assets/etl/compiled/*.?pp)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11'; exit 1; }
 	@echo "Installing skype-assets[$*] and what it needs into .venv (once; a minute or two) ..."

@@ -8,12 +8,14 @@ A run's worker is known by host, pid and start time, in a tag of the run. So any
 Dagster's run monitoring notices when it is gone, also after a restart of the daemon.
 """
 
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, Self
 
 import msgspec
@@ -26,6 +28,12 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 
 WORKER_TAG: Final = ".dagster/run_worker"
 """Tag of a run that names its worker; the prefix hides it in the UI."""
+
+_PATIENCE: Final = 120.0
+"""Seconds until the server must have answered: it imports libraries first, three seconds' work, on a busy disk many."""
+
+_LAST_SECONDS: Final = 10.0
+"""Seconds in which it must have ended, when its input has."""
 
 
 class RunWorker(msgspec.Struct, frozen=True):
@@ -103,21 +111,21 @@ class ForkingRunLauncher(DefaultRunLauncher):
 
     def dispose(self) -> None:
         """Let the server go; runs that it has forked go on."""
-        if self._server is not None:
-            self._server.communicate()
-            self._server = None
+        with self._lock:
+            if self._server is not None:
+                _end(self._server)
+                self._server = None
 
     def _fork(self, request: str) -> RunWorker:
         with self._lock:
             if self._server is None or self._server.poll() is not None:
                 self._server = _start_server()
-            assert self._server.stdin is not None
-            assert self._server.stdout is not None
-            self._server.stdin.write(request + "\n")
-            self._server.stdin.flush()
-            answer = self._server.stdout.readline()
-        if not answer:
-            raise DagsterLaunchFailedError("the server that forks run workers has ended; its error is in this log")
+            answer = _answer(self._server, request)
+            if not answer:
+                _kill(self._server)  # the next run gets another
+                self._server = None
+                problem = f"did not answer within {_PATIENCE:.0f} s" if answer is None else "has ended"
+                raise DagsterLaunchFailedError(f"the server that forks run workers {problem}; see this log for why")
         return RunWorker(socket.gethostname(), *msgspec.json.decode(answer, type=tuple[int, float]))
 
 
@@ -125,6 +133,30 @@ def _start_server() -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "skype_assets.instance.run_worker"]
     # Its errors, and what runs print outside of steps, go where this process's do.
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _answer(server: subprocess.Popen[str], request: str) -> str | None:
+    """What it answers: a line, nothing if it has ended, None if it takes too long."""
+    assert server.stdin is not None
+    assert server.stdout is not None
+    with suppress(BrokenPipeError):  # it has ended, or it will not answer
+        server.stdin.write(request + "\n")
+        server.stdin.flush()
+    answered, _, _ = select.select([server.stdout], [], [], _PATIENCE)
+    return server.stdout.readline() if answered else None
+
+
+def _end(server: subprocess.Popen[str]) -> None:
+    try:
+        server.communicate(timeout=_LAST_SECONDS)
+    except subprocess.TimeoutExpired:
+        _kill(server)
+
+
+def _kill(server: subprocess.Popen[str]) -> None:
+    server.kill()
+    with suppress(BrokenPipeError), server:  # closes the pipes, of which one may hold what was not read
+        pass
 
 
 def _worker(run: DagsterRun) -> RunWorker | None:

@@ -1,13 +1,14 @@
 """The server that ``run_launcher`` forks runs from: ``python -m skype_assets.instance.run_worker``.
 
-Reads one run per line from stdin, and answers each with the pid and the start time of its worker; ends with its input.
-Nothing may be done here that starts threads or opens connections: a fork would have halves of them.
+Reads one run per line from stdin, for each of which its worker answers with its pid and its start time; ends with its
+input. Nothing may be done here that starts threads or opens connections: a fork would have halves of them.
 """
 
 import json
 import os
 import signal
 import sys
+import traceback
 from importlib import import_module
 from typing import Final, NoReturn
 
@@ -34,26 +35,33 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the workers: the system removes them
     for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
+        if os.fork() == 0:
             _work(line)
-        print(json.dumps([pid, psutil.Process(pid).create_time()]), flush=True)
 
 
 def _work(arguments: str) -> NoReturn:
-    """Be the worker of one run, as ``dagster api execute_run`` is: the command of all of Dagster's launchers."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    # The server's input and output are no worker's business; what a run prints goes to the log.
-    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    """Be the worker of one run; what goes wrong is in the log and in the exit code."""
+    code: object = 1  # as of any error
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # By the worker itself, and before it does anything: whoever asked for it and is gone gets no run.
+        print(json.dumps([os.getpid(), psutil.Process().create_time()]), flush=True)
+        # The server's input and output are no worker's business; what a run prints goes to the log.
+        os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        # As `dagster api execute_run`, the command of all of Dagster's launchers.
         execute_run_command.main([arguments], standalone_mode=False)
+        code = 0
+    except SystemExit as ended:
+        code = 0 if ended.code is None else ended.code
+    except BaseException:  # noqa: BLE001 - whatever it is, the process ends with it
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        # Not sys.exit: it would go back to the server's loop.
-        os._exit(0)
+        # Not sys.exit: it would wait for the threads that a run left behind.
+        os._exit(code if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":

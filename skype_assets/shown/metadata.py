@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from skype_assets.etl import compiled
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
@@ -104,6 +105,7 @@ def _transformed(tables: PhaseTables) -> Metadata:
         "conservation": _table(CONSERVATION.names[1:], [tuple(totals)]),
         **_instant("first_message_at", min(first, default=None)),
         **_instant("last_message_at", max(last, default=None)),
+        "compiled_reader": compiled.reader is not None,
     }
 
 

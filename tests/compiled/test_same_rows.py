@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skype_assets.etl import compiled
+from skype_assets.etl.compiled.columns import read
 from skype_assets.etl.content.message_types import MESSAGE_TYPES
+from skype_assets.etl.rows import any_messages, compiled_messages
 from skype_assets.etl.rows.any_messages import any_rows
 from skype_assets.etl.rows.compiled_messages import compiled_rows
 from skype_assets.etl.rows.media import StoredObject
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.schema.raw_tables import MESSAGES
-from skype_assets.etl.schema.tables import TABLES
+from skype_assets.etl.schema.tables import TABLES, TEXT, Column
 from tests.compiled.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated
 
 STORED = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
@@ -92,24 +95,44 @@ def test_a_slice_of_a_batch_is_read_at_its_place() -> None:
     batch = batch_of(raw, [(0, "8:tbrannock")] * 9)
     assert_same(batch.slice(4, 3))
     assert compiled_rows(batch.slice(4, 3), EXPORT).tables["messages"]["message_id"].to_pylist() == (
-        ["4", "5", "6"] if compiled.COMPILED else []
+        ["4", "5", "6"] if compiled.reader else []
     )
 
 
 def test_the_compiled_module_is_there_if_a_compiler_is() -> None:
-    assert compiled.COMPILED or shutil.which("g++") is None, "see what `pip install --verbose --editable .` says"
+    assert compiled.reader or shutil.which("g++") is None, "see what `pip install --verbose --editable .` says"
 
 
 def test_without_the_compiled_module_every_message_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "_compiled", None)
+    monkeypatch.setattr(compiled, "reader", None)
     batch = one(MESSAGE)
     assert compiled_rows(batch, EXPORT).tables["messages"].num_rows == 0
     assert_same(batch)
 
 
 def test_the_compiled_module_makes_columns_of_the_tables_only() -> None:
-    columns = compiled.read(one(MESSAGE)["raw"], np.zeros(1, np.bool_))
+    columns = read(one(MESSAGE)["raw"], np.zeros(1, np.bool_))
     for table, found in columns.items():
         schema = EDIT_MARKS if table == "edit_marks" else TABLES[table].schema
         beside = {"row", "from", "display_name"} if table == "messages" else {"row"}
         assert found.keys() - beside <= set(schema.names), table
+
+
+@pytest.mark.parametrize("name", ["messages", "reactions"])
+def test_a_column_that_a_reader_does_not_make_is_an_error_and_not_null(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = TABLES[name]
+    longer = replace(table, columns=(*table.columns, Column("further", TEXT, "unheard of")))
+    heart = {"key": "heart", "users": [{"mri": "8:a", "time": 1730829901774}]}
+    batch = one({**MESSAGE, "properties": {"emotions": [heart]}})
+    assert_same(batch)
+    for module in (any_messages, compiled_messages):
+        monkeypatch.setattr(module, "TABLES", {**TABLES, name: longer})
+    if name != "messages":
+        monkeypatch.setitem(compiled_messages._BELOW_MESSAGES, name, longer.schema)
+    with pytest.raises((KeyError, ValueError)):
+        any_rows(batch, EXPORT)
+    if compiled.reader:
+        with pytest.raises(KeyError, match="further"):
+            compiled_rows(batch, EXPORT)

@@ -1,6 +1,11 @@
 """JSON within JSON (sections 2.7, 3.3.7 and 3.6 of the format reference)."""
 
+import json
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skype_assets.etl.content.embedded_json import LONGEST, decoded, identifier, objects
 
@@ -29,3 +34,21 @@ def test_objects_come_from_an_array_a_string_or_alone() -> None:
 @pytest.mark.parametrize(("value", "text"), [("a", "a"), (7, "7"), (True, None), (1.5, None), ("", None), (None, None)])
 def test_an_id_is_a_string_or_an_integer(value: object, text: str | None) -> None:
     assert identifier(value) == text
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(JSON.filter(lambda value: "\\u0000" not in json.dumps(value)), st.booleans())
+def test_json_in_a_string_is_read_as_python_reads_it(value: Any, ascii_only: bool) -> None:
+    try:
+        text = json.dumps(value, ensure_ascii=ascii_only)
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    if "\\ud" not in text:
+        assert decoded(text) == json.loads(text)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skype_assets.etl.content.markup import tags, tags_with_text, unescape
+from skype_assets.etl.content.markup import attributes, tags, tags_with_text, unescape
 
 
 class AnyName:
@@ -67,6 +67,24 @@ def test_start_end_and_empty_tags_are_told_apart() -> None:
 def test_attributes_are_read_in_any_order_case_and_quoting() -> None:
     (tag,) = tags("""<a HREF='x "1"' title="it's" rel=me hidden data-x="">""", {"a"})
     assert tag.attributes() == {"href": 'x "1"', "title": "it's", "rel": "me", "hidden": "", "data-x": ""}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (' href="x"', {"href": "x"}),
+        (' a="1" B="2"', {"a": "1", "b": "2"}),
+        (' a="1" A="2"', {"a": "1"}),
+        (' a="b=c"', {"a": "b=c"}),
+        (' a=\'"\' b="1"', {"a": '"', "b": "1"}),
+        (" a=' b=\"1\"'", {"a": ' b="1"'}),
+        (' checked a="1"', {"checked": "", "a": "1"}),
+        (' a = "1"', {"a": "1"}),
+        ("", {}),
+    ],
+)
+def test_attributes_are_read_in_any_spelling(source: str, found: dict[str, str]) -> None:
+    assert attributes(source) == found
 
 
 def test_the_first_of_two_equal_attributes_counts() -> None:

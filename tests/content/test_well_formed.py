@@ -59,3 +59,12 @@ def test_what_is_too_long_to_be_judged_is_not_flagged() -> None:
 @given(st.text())
 def test_escaped_text_is_well_formed(text: str) -> None:
     assert is_well_formed(f'<a b="{html.escape(text)}">{html.escape(text)}</a>')
+
+
+@given(st.lists(st.sampled_from(["&amp;", "&lt;", "&quot;", "&", "&#39;", "&foo;", "a", "amp;"]), max_size=6))
+def test_entities_are_told_from_bare_ampersands(parts: list[str]) -> None:
+    content = "".join(parts)
+    bare = content
+    for entity in ("&amp;", "&lt;", "&quot;", "&#39;"):
+        bare = bare.replace(entity, " ")
+    assert is_well_formed(content) == ("&" not in bare)

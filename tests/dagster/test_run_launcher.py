@@ -1,18 +1,22 @@
 """Run workers that are forked: known for good, and noticed when they are gone. Launching itself: test_live.py."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import dagster as dg
 import msgspec
 import psutil
 import pytest
+from dagster._core.errors import DagsterLaunchFailedError
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.dagster_run import DagsterRun
 
+from skype_assets.instance import run_launcher
 from skype_assets.instance.run_launcher import WORKER_TAG, ForkingRunLauncher, RunWorker
 
 HERE = socket.gethostname()
@@ -64,3 +68,84 @@ def test_what_is_forked_has_no_threads_and_none_of_this_projects_code() -> None:
 def test_the_instance_of_dagster_yaml_forks(workspace: Path) -> None:
     with dg.DagsterInstance.from_config(str(workspace)) as instance:
         assert type(instance.run_launcher).__name__ == "ForkingRunLauncher"
+
+
+BE_A_WORKER = """
+import sys
+from skype_assets.instance import run_worker
+run_worker._work(sys.argv[1])
+"""
+END = """
+import sys
+from types import SimpleNamespace
+from skype_assets.instance import run_worker
+run_worker.execute_run_command = SimpleNamespace(main=lambda arguments, standalone_mode: sys.exit({code}))
+run_worker._work("")
+"""
+
+
+def test_a_worker_that_cannot_work_says_why_and_ends_with_an_error() -> None:
+    command = [sys.executable, "-c", BE_A_WORKER, "no request"]
+    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said, complaint = worker.communicate()
+    assert worker.returncode == 1
+    assert json.loads(said)[0] == worker.pid
+    assert complaint.startswith("Traceback")
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("", 0), ("0", 0), ("3", 3), ("'what'", 1)])
+def test_a_worker_ends_with_the_exit_code_of_the_command(code: str, exit_code: int) -> None:
+    assert subprocess.run([sys.executable, "-c", END.format(code=code)], capture_output=True).returncode == exit_code
+
+
+def test_a_request_that_cannot_be_done_is_answered_and_does_not_end_the_server() -> None:
+    launcher = ForkingRunLauncher()
+    try:
+        first, second = launcher._fork("no request"), launcher._fork("another")
+        assert first.pid != second.pid
+        until = time.monotonic() + 60
+        while first.process() or second.process():
+            assert time.monotonic() < until, "a worker of a bad request does not end"
+            time.sleep(0.01)
+    finally:
+        launcher.dispose()
+
+
+@pytest.mark.parametrize(
+    ("server", "problem"),
+    [
+        ("", "has ended"),
+        ("import sys; sys.stdin.close(); import time; time.sleep(60)", "did not answer within 1 s"),
+        ("import time; time.sleep(60)", "did not answer within 1 s"),
+    ],
+    ids=["ends", "does not listen", "does not answer"],
+)
+def test_a_server_that_does_not_serve_is_replaced_and_keeps_nobody_waiting(
+    server: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", server]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    monkeypatch.setattr(run_launcher, "_start_server", start)
+    monkeypatch.setattr(run_launcher, "_PATIENCE", 1.0)
+    launcher = ForkingRunLauncher()
+    for _ in range(2):
+        with pytest.raises(DagsterLaunchFailedError, match=problem):
+            launcher._fork("x" * 70_000 if not server else "a request")
+    assert len(started) == 2
+    assert all(process.poll() is not None for process in started)
+    launcher.dispose()
+
+
+def test_a_server_that_does_not_end_with_its_input_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    monkeypatch.setattr(run_launcher, "_LAST_SECONDS", 0.5)
+    launcher = ForkingRunLauncher()
+    launcher._server = server
+    launcher.dispose()
+    assert server.poll() is not None

@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from skype_assets.etl import compiled
 from skype_assets.etl.command_line.add import add
 from skype_assets.etl.command_line.clean import clean
 from skype_assets.etl.command_line.db import db
@@ -24,7 +25,10 @@ __all__ = ["main", "skype_assets"]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="skype-assets")
+@click.version_option(
+    package_name="skype-assets",
+    message=f"%(prog)s, version %(version)s{f' ({compiled.ABSENCE})' if compiled.reader is None else ''}",
+)
 def skype_assets() -> None:
     """Turn Skype exports into checked PostgreSQL tables.
 

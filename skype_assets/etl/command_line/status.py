@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skype_assets.etl import compiled
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import CheckpointError, UsageError
@@ -58,6 +59,8 @@ def status(task: str | None, output_dir: Path, as_json: bool) -> None:
     for name, phases in found.items():
         if not as_json:
             _show(name, phases, in_detail=task is not None)
+    if compiled.reader is None:
+        terminal.say(f"note: {compiled.ABSENCE}")
 
 
 def phases_of(folder: Path) -> dict[str, PhaseStatus]:

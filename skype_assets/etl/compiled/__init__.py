@@ -1,102 +1,30 @@
-"""Messages as Skype's own clients spell them, from bytes to Arrow columns in one pass of compiled code.
+"""Messages as Skype's own clients spell them, read by compiled code: the accelerator of the general reader.
 
 Belongs here: the shapes that nearly all messages of real exports have (sections 2.6, 2.7, 3.3 and 4 of the format
 reference). Must not: anything that is rare, broken or hostile. Whatever is not spelled as clients spell it is left to
 the general reader (``rows.any_messages``), which also says what the right result is: tests compare the two.
 
-The compiled module is optional: without a C++ compiler at installation every message is left.
+The compiled module is optional: without a C++ compiler at installation every message is left. Nothing heavy is imported
+here, so that commands can say so at once; ``columns`` is where messages are read.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
-
-import numpy as np
-import pyarrow as pa
-
-from skype_assets.etl.content.call_messages import call_message
-from skype_assets.etl.content.cards import card_message
-from skype_assets.etl.content.content import literal, nothing
-from skype_assets.etl.content.emoticons import emoji
-from skype_assets.etl.content.message_types import MESSAGE_TYPES, MessageType
-from skype_assets.etl.content.rich_message import rich_message
-from skype_assets.etl.content.sms import sms_message
-from skype_assets.etl.content.thread_activity import WITH_VALUE, event_of
-from skype_assets.etl.schema.tables import TABLES
+import logging
+from functools import cache
+from typing import Final
 
 try:
-    from skype_assets.etl.compiled import _compiled as _compiled
+    from skype_assets.etl.compiled import _compiled as reader
 except ImportError:
-    _compiled = None
+    reader = None
 
-COMPILED: Final = _compiled is not None
-"""Whether the compiled reader is there."""
+ABSENCE: Final = "the compiled reader is not installed: the rows are the same, transform takes several times as long"
+"""What is said where ``reader`` is None."""
 
-Columns = Mapping[str, pa.Array]
-
-_BY_PARSER: Final[Mapping[Any, str]] = {
-    literal: "literal",
-    rich_message: "rich_text",
-    card_message: "card",
-    call_message: "call",
-    sms_message: "sms",
-}
+_logger = logging.getLogger(__name__)
 
 
-def _reader(type_: MessageType) -> str | None:
-    """Which of the compiled readers does for a type what its parser does; of thread activity the event."""
-    if type_.parse is nothing and type_.feeds == ("attachments",):
-        return "media"
-    if type_.feeds == ("thread_events",) and type_.form == "markup":
-        event = event_of(type_.parse)
-        return None if event in WITH_VALUE else event
-    return _BY_PARSER.get(type_.parse)
-
-
-_READERS: Final = {name: reader for name, type_ in MESSAGE_TYPES.items() if (reader := _reader(type_))}
-
-_ROW: Final = {"row": pa.int32()}
-"""Where the raw message stands, in every table."""
-
-_COLUMNS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
-    "messages": _ROW | {"display_name": pa.string(), "from": pa.string(), "message_type": pa.string()},
-    "edit_marks": dict.fromkeys(("original_sent_at", "sent_at", "edited_at"), pa.int64()),
-}
-"""Columns that are not those of ``tables``, and what callers need of ``messages``, if there are any or not."""
-
-
-def read(raw: pa.LargeBinaryArray, excluded: np.ndarray) -> Mapping[str, Columns]:
-    """Read the usual ones among message objects.
-
-    Args:
-        raw: the objects.
-        excluded: a boolean for each; where it is true, the object is left.
-
-    Returns:
-        By table, some of its columns; ``row`` is the place of the object in ``raw``, ascending. Of ``messages`` also
-        ``display_name`` and ``from`` as they are exported; ``edit_marks`` has instants in microseconds. A message is in
-        no table, or in all that it feeds.
-    """
-    if _compiled is None:
-        return {"messages": {name: pa.array([], type_) for name, type_ in _COLUMNS["messages"].items()}}
-    _, offsets, data = raw.buffers()
-    borders = np.frombuffer(offsets, np.int64)[raw.offset : raw.offset + len(raw) + 1] if len(raw) else np.zeros(1, int)
-    found = _compiled.read(
-        np.ascontiguousarray(borders).data, data or b"", excluded.astype(np.uint8).tobytes(), _READERS, emoji
-    )
-    return {
-        table: {name: _array(_type(table, name), buffers) for name, buffers in columns.items()}
-        for table, columns in found.items()
-    }
-
-
-def _type(table: str, column: str) -> pa.DataType:
-    type_ = (_ROW | _COLUMNS.get(table, {})).get(column) or TABLES[table].schema.field(column).type
-    return type_.storage_type if isinstance(type_, pa.JsonType) else type_
-
-
-def _array(type_: pa.DataType, buffers: tuple[tuple[int, int, object], ...]) -> pa.Array:
-    if type_ == pa.bool_():
-        return _array(pa.uint8(), buffers).cast(type_)
-    held = [pa.foreign_buffer(*buffer) for buffer in buffers]
-    count = held[1].size // 4 - 1 if type_ == pa.string() else held[1].size // (type_.bit_width // 8)
-    return pa.Array.from_buffers(type_, count, held)
+@cache
+def warn_of_absence() -> None:
+    """Log once in a process that the compiled reader is missing, and what helps, if it is."""
+    if reader is None:
+        _logger.warning("%s; with a C++ compiler (g++), installing skype-assets again builds it", ABSENCE)

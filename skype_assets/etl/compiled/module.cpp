@@ -1,4 +1,4 @@
-// Python's door to the short way: `read(offsets, data, excluded, readers, emoji)`, see `usual/__init__.py`.
+// Python's door to the short way: `read(offsets, data, excluded, readers, emoji)`, see `compiled/__init__.py`.
 
 #include <Python.h>
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
-from skype_assets.etl.content.markup import attributes, tags_with_text, unescape, usual_tags
+from skype_assets.etl.content.markup import attributes, tags_with_text, unescape
 from skype_assets.etl.content.names import plain_name
 
 
@@ -39,34 +39,11 @@ class Element(msgspec.Struct, gc=False):
 
 def elements(content: str, names: Container[str]) -> list[Element]:
     """Return every element whose lower-case name is in ``names``; its markup ends where the next of them begins."""
-    found = usual_elements(content, names)
-    return any_elements(content, names) if found is None else found
-
-
-def any_elements(content: str, names: Container[str]) -> list[Element]:
-    """Return the ``elements`` of any content."""
     return [
         Element(tag.name, "" if tag.is_empty else text, tag.source)
         for tag, text in tags_with_text(content, names)
         if not tag.is_end
     ]
-
-
-def usual_elements(content: str, names: Container[str]) -> list[Element] | None:
-    """Return the ``elements`` of a content that clients spell so, and where none has other elements within; or None."""
-    tags = usual_tags(content)
-    if tags is None:
-        return None
-    found: list[Element] = []
-    is_open = False
-    for _, name, source, empty, text, end, _ in tags:
-        name = name.lower()
-        if name in names:
-            found.append(Element(name, "" if empty else text, source))
-            is_open = not (empty or end)
-        elif is_open:
-            return None
-    return found
 
 
 def first(found: Sequence[Element], name: str) -> Element | None:

@@ -7,10 +7,6 @@ surely a tag, everything else is text, and whoever reads the tags decides which 
 The expression never backtracks (every repetition is possessive), and a failed attempt ends at the next ``<`` outside a
 quoted value; that bounds the attempts that can pass over one character to three (outside, in ``"``, in ``'``), so any
 string is scanned in linear time.
-
-Nearly all content is spelled in the one way of Skype's own clients, and its elements have no others within. Such tags
-are found several times faster, and an element in one go (``usual_tags``); readers that can do with them take this path
-first, and the general one for every other content, with the same result.
 """
 
 import html
@@ -27,20 +23,8 @@ _TAG: Final = re.compile(
     rf"""((?:\s*+{_ATTRIBUTE_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++))?+)*+)\s*+(/?)>"""
 )
 _ATTRIBUTE: Final = re.compile(rf"""({_ATTRIBUTE_NAME})(?:\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+)))?""")
-# As Skype's clients spell them: one blank before an attribute, its value in double quotes.
-_USUAL_ATTRIBUTE: Final = re.compile(rf''' ({_ATTRIBUTE_NAME})="([^"<>]*+)"''')
-_USUAL_TAG: Final = re.compile(
-    rf"""<(?:/({_NAME})|({_NAME})((?: {_ATTRIBUTE_NAME}="[^"<>]*+")*+) ?(/?))>([^<]*+)(?:(</\2>)([^<]*+))?"""
-)
 # int() refuses so many digits; no such number is a character.
 _ENDLESS_REFERENCE: Final = re.compile(r"&#[0-9]{4000,}+;?")
-
-UsualTag = tuple[str, str, str, str, str, str, str]
-"""One tag of a content that is spelled as clients do, and what follows; ``""`` for what there is none of.
-
-The name of an end tag; or name, ``attributes``, slash at the end of a start tag. Then the text up to the next tag; the
-end tag of the same element, if that is the next one, and the text behind it.
-"""
 
 
 class Tag(msgspec.Struct, frozen=True, gc=False):
@@ -60,11 +44,7 @@ class Tag(msgspec.Struct, frozen=True, gc=False):
 
 def attributes(source: str) -> dict[str, str]:
     """Return attributes by lower-case name, values still escaped, ``""`` where there is none; the first one wins."""
-    usual: list[tuple[str, str]] = _USUAL_ATTRIBUTE.findall(source)
-    found = {name.lower(): value for name, value in usual}
-    if len(usual) == len(found) and len(source) == sum([len(name) + len(value) + 4 for name, value in usual]):
-        return found  # nothing stands between them
-    found = {}
+    found: dict[str, str] = {}
     for name, double, single, bare in _ATTRIBUTE.findall(source):
         found.setdefault(name.lower(), double or single or bare)
     return found
@@ -90,13 +70,6 @@ def tags(content: str, names: Container[str]) -> list[Tag]:
     return found
 
 
-def usual_tags(content: str) -> list[UsualTag] | None:
-    """Return the tags of a content in which every ``<`` begins one as clients spell it; None for any other content."""
-    found: list[UsualTag] = _USUAL_TAG.findall(content)
-    closed = sum([1 for tag in found if tag[5]])
-    return found if len(found) + closed == content.count("<") else None
-
-
 def tags_with_text(content: str, names: Container[str]) -> Iterator[tuple[Tag, str]]:
     """Yield the same tags, each with what stands between it and the next."""
     found = tags(content, names)
@@ -109,12 +82,4 @@ def unescape(text: str) -> str:
     """Replace entities and character references, once (4.4)."""
     if "&" not in text:
         return text
-    if text.count("&") == text.count("&amp;"):
-        return text.replace("&amp;", "&")
-    # The five that Skype writes; html.unescape takes several times as long.
-    common = text.replace("&apos;", "'").replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">")
-    if common.count("&") == common.count("&amp;"):
-        return common.replace("&amp;", "&")
-    if "&#" in text:
-        text = _ENDLESS_REFERENCE.sub("\ufffd", text)
-    return html.unescape(text)
+    return html.unescape(_ENDLESS_REFERENCE.sub("\ufffd", text))

@@ -197,11 +197,7 @@ def kind_of(messagetype: str | None) -> str:
 
 
 def parse(type_: MessageType, content: str | None, properties: object = None) -> Content:
-    """Return everything that a message of this type says; never raises. Expects clean content and properties.
-
-    Of the ``RichText`` family, a content that does not need it (``rich_text.needs_parsing``) in a message without
-    properties is nothing but its text, ``content.strip()``: callers with many messages can leave those out.
-    """
+    """Return everything that a message of this type says; never raises. Expects clean content and properties."""
     content = content or ""
     own: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
     found = type_.parse(content, own)

@@ -11,18 +11,13 @@ from skype_assets.etl.content.elements import elements, first_value
 from skype_assets.etl.content.links import previewed
 from skype_assets.etl.content.money import amount
 from skype_assets.etl.content.polls import poll
-from skype_assets.etl.content.rich_text import RichText, finished, rich_text
+from skype_assets.etl.content.rich_text import RichText, rich_text
 
 
 def rich_message(content: str, properties: Mapping[str, Any]) -> Content:
     """Parse the ``RichText`` family."""
-    urlpreviews = properties.get("urlpreviews")
-    if urlpreviews is None and "<" not in content:
-        return Content(text=finished(content))
     rich = rich_text(content)
-    if urlpreviews is None and not (rich.links or rich.objects or rich.system_message):
-        return Content(text=rich.text, mentions=rich.mentions, quotes=rich.quotes, edit_marker=rich.edit_marker)
-    links, flags = previewed(rich.links, urlpreviews)
+    links, flags = previewed(rich.links, properties.get("urlpreviews"))
     return Content(
         text=rich.text,
         details=_details(rich, properties),

@@ -18,7 +18,7 @@ import msgspec
 from skype_assets.etl.content.edit_markers import EditMarker, edit_marker
 from skype_assets.etl.content.emoticons import emoji
 from skype_assets.etl.content.links import Link, link
-from skype_assets.etl.content.markup import Tag, attributes, tags, unescape, usual_tags
+from skype_assets.etl.content.markup import Tag, tags, unescape
 from skype_assets.etl.content.mentions import Mention, mention
 from skype_assets.etl.content.quotes import Quote, is_reply, quote, reply
 
@@ -47,25 +47,10 @@ class RichText(msgspec.Struct, frozen=True, gc=False):
     system_message: SystemMessage | None = None
 
 
-def needs_parsing(markup: str) -> bool:
-    r"""Whether ``rich_text`` finds anything in a content but its own text; if not, that is ``markup.strip()``."""
-    return "<" in markup or "&" in markup or "\r" in markup
-
-
 def rich_text(markup: str) -> RichText:
     """Read a ``RichText`` content; all strings are clean (see ``cleaning``) if the markup is."""
-    if "<" not in markup:
-        return RichText(finished(markup))
-    found = usual_rich_text(markup)
-    return any_rich_text(markup) if found is None else found
-
-
-def any_rich_text(markup: str) -> RichText:
-    """Read any ``RichText`` content."""
     reading = _Reading()
     text = finished(_read(markup, reading))
-    if not reading.noted and not reading.quotes:
-        return RichText(text)
     by_type: defaultdict[type, list[Any]] = defaultdict(list)
     for element in reading.noted:
         by_type[type(element.found)].append(element.found)
@@ -77,48 +62,6 @@ def any_rich_text(markup: str) -> RichText:
         tuple([markup[source] for source in by_type[slice]]),
         next(iter(by_type[EditMarker]), None),
         next(iter(by_type[SystemMessage]), None),
-    )
-
-
-def usual_rich_text(markup: str) -> RichText | None:
-    """Read a content that clients spell so, of elements without others within, of which some may stand in a quote.
-
-    None for any other content.
-    """
-    tags = usual_tags(markup)
-    if tags is None:
-        return None
-    pieces, noted = [markup[: markup.index("<")]], []
-    quotes: list[Quote] = []
-    quoted: tuple[dict[str, str], int, int] | None = None  # its attributes; pieces and notes before it
-    for end, name, source, empty, inner, closing, after in tags:
-        if closing and not empty and (show := _SHOWN.get(name)) is not None:
-            shown, found = show(attributes(source) if source else {}, inner)
-            pieces.append(shown)
-            pieces.append(after)
-            if found is not None:
-                noted.append(found)
-        elif name == "quote" and quoted is None and not (empty or closing):
-            quoted = attributes(source), len(pieces), len(noted)
-            pieces.append(inner)
-        elif end == "quote" and quoted is not None:
-            quotes.append(quote(quoted[0], finished("".join(pieces[quoted[1] :]))))
-            del pieces[quoted[1] :], noted[quoted[2] :]
-            quoted = None
-            pieces.append(inner)
-        else:
-            return None
-    if quoted is not None:
-        return None
-    text = finished("".join(pieces))
-    if not noted and not quotes:
-        return RichText(text)
-    return RichText(
-        text,
-        tuple([found for found in noted if type(found) is Mention]),
-        tuple([found for found in noted if type(found) is Link]),
-        tuple(quotes),
-        edit_marker=next((found for found in noted if type(found) is EditMarker), None),
     )
 
 
@@ -250,44 +193,27 @@ def _cut_reply(reading: _Reading, element: _Element, end: int) -> None:
 
 
 def _show_emoticon(reading: _Reading, element: _Element, end: int) -> None:
-    shown = _emoticon(element.tag.attributes())
+    own = element.tag.attributes()
+    shown = own.get("alt") or emoji(own.get("type", ""))
     if shown:
         reading.pieces[element.first :] = [shown]
 
 
 def _show_mention(reading: _Reading, element: _Element, end: int) -> None:
     label = "".join(reading.pieces[element.first :])
-    addressed = element.found if isinstance(element.found, Mention) else None
-    shown, element.found = _mentioned(addressed, label)
-    reading.pieces[element.first :] = [shown]
+    if isinstance(element.found, Mention):
+        element.found = Mention(element.found.user_id, finished(label).removeprefix("@").strip() or None)
+    reading.pieces[element.first :] = ["@" + label.removeprefix("@")]
 
 
 def _show_link(reading: _Reading, element: _Element, end: int) -> None:
     if not isinstance(element.found, Link):
         return
-    label = "".join(reading.pieces[element.first :])
-    shown, element.found = _linked(element.found, label)
-    reading.pieces[element.first :] = [shown]
-
-
-def _emoticon(own: Mapping[str, str]) -> str | None:
-    return own.get("alt") or emoji(own.get("type", ""))
-
-
-def _mentioned(found: Mention | None, label: str) -> tuple[str, Mention | None]:
-    shown = "@" + label.removeprefix("@")
-    if found is None:
-        return shown, None
-    return shown, Mention(found.user_id, finished(label).removeprefix("@").strip() or None)
-
-
-def _linked(found: Link | None, label: str) -> tuple[str, Link | None]:
-    if found is None:
-        return label, None
-    url = found.url
+    url, label = element.found.url, "".join(reading.pieces[element.first :])
+    element.found = Link(url, finished(label) or None)
     # The address is unescaped already, the text around it not yet.
     shown = label if _says_the_same(unescape(label), url) else f"{label} ({escape(url)})"
-    return shown, Link(url, finished(label) or None)
+    reading.pieces[element.first :] = [shown]
 
 
 def _says_the_same(label: str, href: str) -> bool:
@@ -307,14 +233,6 @@ def finished(text: str) -> str:
     return text.strip()
 
 
-_SHOWN: Final[Mapping[str, Callable[[Mapping[str, str], str], tuple[str, Mention | Link | EditMarker | None]]]] = {
-    "a": lambda own, label: _linked(link(own), label),
-    "at": lambda own, label: _mentioned(mention(own), label),
-    "ss": lambda own, label: (_emoticon(own) or label, None),
-    "e_m": lambda own, label: ("", edit_marker(own)),
-    "legacyquote": lambda own, label: ("", None),
-    **dict.fromkeys(("b", "i", "s", "u", "pre", "code"), lambda own, label: (label, None)),
-}
 _REWRITES: Final[Mapping[str, Callable[[_Reading, _Element, int], None]]] = {
     "a": _show_link,
     "at": _show_mention,

@@ -13,7 +13,7 @@ import msgspec
 
 from skype_assets.etl.content.elements import Element
 from skype_assets.etl.content.integers import digits
-from skype_assets.etl.content.markup import UsualTag, attributes, tags, tags_with_text, unescape, usual_tags
+from skype_assets.etl.content.markup import tags, tags_with_text, unescape
 from skype_assets.etl.content.message_types import kind_of
 from skype_assets.etl.content.names import document_id, plain_name
 
@@ -77,11 +77,6 @@ def attachments(content: str, messagetype: str | None, amsreferences: object) ->
 
 
 def _elements(content: str) -> list[_Element]:
-    usual = usual_tags(content)
-    return _any_objects(content) if usual is None else _usual_objects(usual)
-
-
-def _any_objects(content: str) -> list[_Element]:
     found: list[_Element] = []
     current: _Element | None = None
     for tag in tags(content, _ELEMENT_TAGS):
@@ -92,21 +87,6 @@ def _any_objects(content: str) -> list[_Element]:
                 current = None if tag.is_empty else found[-1]
         elif current is not None and not tag.is_end:
             current.children.append(Element(tag.name, "", tag.source))
-    return found
-
-
-def _usual_objects(usual: list[UsualTag]) -> list[_Element]:
-    found: list[_Element] = []
-    current: _Element | None = None
-    for end, name, source, empty, _, closing, _ in usual:
-        name = name.lower()
-        if name == "uriobject":
-            found.append(_Element(attributes(source), []))
-            current = None if empty or closing else found[-1]
-        elif end and end.lower() == "uriobject":
-            current = None
-        elif current is not None and name in _ELEMENT_TAGS:
-            current.children.append(Element(name, "", source))
     return found
 
 

@@ -25,6 +25,7 @@ from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.compiled import warn_of_absence
 from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import conversation_key, mri
 from skype_assets.etl.content.times import iso_microseconds
@@ -109,6 +110,7 @@ class Transform:
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenTransform"]:
         """Read the header and the media: what every part needs."""
+        warn_of_absence()
         with _FEW_COLLECTIONS:
             yield _OpenTransform(self._task, self._raw, task_folder.folder(self.asset).path)
 

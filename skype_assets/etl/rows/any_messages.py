@@ -1,6 +1,5 @@
 """Rows of ``messages`` and of the tables below it, from raw message objects of any shape: the general reader."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -9,15 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl.content.cleaning import clean_json
-from skype_assets.etl.content.content import NOTHING, Content
+from skype_assets.etl.content.content import Content
 from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.message_types import MessageType, message_type, parse
 from skype_assets.etl.content.names import bounded, conversation_key, plain_name, sender
 from skype_assets.etl.content.reactions import reactions
-from skype_assets.etl.content.rich_text import needs_parsing
 from skype_assets.etl.content.times import iso_instants, milliseconds
 from skype_assets.etl.content.uri_object import attachments
-from skype_assets.etl.rows.arrays import array, each, table_from_rows
+from skype_assets.etl.rows.arrays import array, each, table_from_columns, table_from_rows
 from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
 from skype_assets.etl.rows.media import NOTHING_STORED
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
@@ -30,11 +28,7 @@ from skype_assets.etl.schema.flags import (
 )
 from skype_assets.etl.schema.tables import REJECTS, TABLES
 
-# A cheap look, for most messages hold none: the beginning of an element that makes an attachment.
-_ATTACHING: Final = re.compile(r"<(?:[Uu][Rr][Ii][Oo]|[Ff][Ii][Ll][Ee])")
 _NULL: Final = msgspec.Raw(b"null")
-_TOO_LARGE: Final = 2**63
-_LONGEST_NUMBER: Final = 100  # such an id is neither trimmed nor cut
 
 
 def any_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
@@ -63,10 +57,7 @@ class _Rows:
         }
         places = zip(raw["conversation_id"].to_pylist(), raw["conversation_index"].to_pylist(), strict=True)
         self._conversation_ids: list[str] = each(lambda place: conversation_key(*place), list(places))
-        self._ids = [
-            m.id if m.id and len(m.id) < _LONGEST_NUMBER and m.id.isdigit() else self._message_id(row, m)
-            for row, m in enumerate(self._messages)
-        ]
+        self._ids = [self._message_id(row, message) for row, message in enumerate(self._messages)]
         self._properties: dict[int, Any] = {}
         self._properties_text: list[str | None] = [None] * len(self._messages)
         for row, message in enumerate(self._messages):
@@ -91,14 +82,15 @@ class _Rows:
             "sender_name": each(plain_name, [m.display_name for m in messages]),
             "message_type": [m.messagetype for m in messages],
             "kind": [type_.kind for type_ in self._types],
-            "text": self._texts(),
+            "text": [parsed.text for parsed in self._parsed],
             "content": [m.content for m in messages],
             "edited_at": self._instants("edittime"),
             "deleted_at": self._instants("deletetime"),
+            "edit_of": None,
             "album_id": self._property(_identifier, "albumId"),
             "is_forwarded": self._forwarded(),
-            "version": [v if type(v := m.version) is int and 0 <= v < _TOO_LARGE else integer(v) for m in messages],
-            "details": self._details(),
+            "version": [integer(m.version) for m in messages],
+            "details": [None if found.details is None else json_text(found.details) for found in self._parsed],
             "properties": self._properties_text,
             "source_member": pa.repeat(self._export.member, count),
             "source_offset": self._raw["offset"],
@@ -109,19 +101,15 @@ class _Rows:
         for row in [row for row, message in enumerate(messages) if message.content is None]:
             self._flag(row, CONTENT_MISSING)
         columns["flags"] = self._sorted_flags()
-        schema = TABLES["messages"].schema
-        return pa.table([array(columns.get(f.name), f.type, count) for f in schema], schema=schema)
+        return table_from_columns(TABLES["messages"].schema, columns, count)
 
     def children(self) -> dict[str, pa.Table]:
         """The rows of the tables below ``messages``."""
         rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in MESSAGE_TABLES if name != "messages"}
         for row, message in enumerate(self._messages):
-            # What says no more than its content has no element in it.
-            if message.amsreferences or (row in self._parsed and _ATTACHING.search(message.content or "")):
-                rows["attachments"].extend(self._attachments(row, message))
-        for row, parsed in self._parsed.items():
-            if parsed is not NOTHING:
-                _add_parsed(rows, row, parsed)
+            rows["attachments"].extend(self._attachments(row, message))
+        for row, parsed in enumerate(self._parsed):
+            _add_parsed(rows, row, parsed)
         for row, properties in self._properties.items():
             if isinstance(properties, dict) and properties.get("emotions"):
                 rows["reactions"].extend(
@@ -133,7 +121,7 @@ class _Rows:
         """What tells the copies of an edited message: see ``edits``."""
         marks = [
             (row, parsed.edit_marker.original_sent_at)
-            for row, parsed in self._parsed.items()
+            for row, parsed in enumerate(self._parsed)
             if parsed.edit_marker is not None and parsed.edit_marker.original_sent_at is not None
         ]
         if not marks:
@@ -146,30 +134,16 @@ class _Rows:
         ]
         return table_from_rows(EDIT_MARKS, rows)
 
-    def _parse(self) -> dict[int, Content]:
-        """What the messages say that say more than their content as it is, by row."""
-        found: dict[int, Content] = {}
-        for row, (type_, message) in enumerate(zip(self._types, self._messages, strict=True)):
-            content = message.content or ""
-            if type_.text == "markup" and not needs_parsing(content) and row not in self._properties:
-                continue
-            found[row] = parsed = parse(type_, content, self._properties.get(row))
+    def _parse(self) -> list[Content]:
+        """What the messages say."""
+        found = [
+            parse(type_, message.content, self._properties.get(row))
+            for row, (type_, message) in enumerate(zip(self._types, self._messages, strict=True))
+        ]
+        for row, parsed in enumerate(found):
             for flag in parsed.flags:
                 self._flag(row, flag)
         return found
-
-    def _texts(self) -> list[str]:
-        texts = [(message.content or "").strip() for message in self._messages]
-        for row, parsed in self._parsed.items():
-            texts[row] = parsed.text
-        return texts
-
-    def _details(self) -> list[str | None]:
-        column: list[str | None] = [None] * len(self._messages)
-        for row, parsed in self._parsed.items():
-            if parsed.details is not None:
-                column[row] = json_text(parsed.details)
-        return column
 
     def _child_table(self, name: str, found: Sequence[tuple[Any, ...]]) -> pa.Table:
         """A table below ``messages`` from tuples that have the message's row in place of its key."""
@@ -273,8 +247,7 @@ def _add_parsed(rows: dict[str, list[tuple[Any, ...]]], row: int, parsed: Conten
         ("quotes", parsed.quotes),
         ("thread_events", parsed.thread_events),
     ):
-        if records:
-            rows[table].extend((row, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
+        rows[table].extend((row, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
 
 
 def _rejects(raw: pa.RecordBatch, decoded: Decoded, export: Export) -> pa.Table:

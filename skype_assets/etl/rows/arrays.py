@@ -1,6 +1,6 @@
 """Arrow arrays and tables from Python values, or from arrays that are not quite of the type."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +10,15 @@ def table_from_rows(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.Ta
     """An Arrow table from tuples in the order of the schema; instants as microseconds or datetimes."""
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     return pa.table([array(list(c), f.type, len(rows)) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def table_from_columns(schema: pa.Schema, columns: Mapping[str, Any], count: int) -> pa.Table:
+    """A table of so many rows from ``array`` of its columns by name, and perhaps of others, which it does not take.
+
+    Raises:
+        KeyError: a column is missing: only one that is given as None is null.
+    """
+    return pa.table([array(columns[field.name], field.type, count) for field in schema], schema=schema)
 
 
 def array(values: Any, type_: pa.DataType, count: int) -> pa.Array:

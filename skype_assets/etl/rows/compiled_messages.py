@@ -9,21 +9,38 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skype_assets.etl.compiled import Columns, read
+from skype_assets.etl import compiled
+from skype_assets.etl.compiled.columns import Columns, read
 from skype_assets.etl.content.call_messages import CALL_LOGS
 from skype_assets.etl.content.message_types import kind_of
 from skype_assets.etl.content.names import conversation_key, plain_name, sender
-from skype_assets.etl.rows.arrays import array, mapped
+from skype_assets.etl.rows.arrays import mapped, table_from_columns
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
 from skype_assets.etl.schema.tables import REJECTS, TABLES
 
 _BELOW_MESSAGES: Final = {name: TABLES[name].schema for name in MESSAGE_TABLES if name != "messages"} | {
     "edit_marks": EDIT_MARKS
 }
+_NULL: Final = {"messages": {"edit_of": None}, "thread_events": {"value": None}}
+"""Columns that are null in what is read: edits are known when all parts are, and events with a value are left."""
+
+_NONE: Final = MessageRows(
+    {
+        "messages": TABLES["messages"].schema.empty_table(),
+        "rejects": REJECTS.schema.empty_table(),
+        **{name: schema.empty_table() for name, schema in _BELOW_MESSAGES.items()},
+    },
+    {"messages": np.empty(0, np.int64)},
+)
 
 
 def compiled_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
-    """Rows of every table fed by the usual messages of a batch; of the others there is none."""
+    """Rows of every table fed by the usual messages of a batch; of the others there is none.
+
+    Without the compiled reader every message is one of the others.
+    """
+    if compiled.reader is None:
+        return _NONE
     conversation_ids = _conversation_ids(raw)
     # A Text of the call log is none.
     found = read(raw["raw"], excluded=pc.equal(conversation_ids, CALL_LOGS).to_numpy(zero_copy_only=False))
@@ -33,21 +50,19 @@ def compiled_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     # Where the messages stand that the rows of other tables hang on.
     places = {name: pa.array(np.searchsorted(rows["messages"], rows_)) for name, rows_ in rows.items()}
     for name, schema in _BELOW_MESSAGES.items():
-        if name not in found:
-            tables[name] = schema.empty_table()
-            continue
         keys = messages.select(["owner_id", "conversation_id", "message_id", "sender_id"]).take(places[name])
-        columns = {**found[name], **{column: keys[column] for column in keys.column_names}}
+        columns = {**found[name], **{column: keys[column] for column in keys.column_names}, **_NULL.get(name, {})}
         if name == "attachments":
             columns |= _stored(columns, export)
-        tables[name] = _table(schema, columns, len(rows[name]))
+        tables[name] = table_from_columns(schema, columns, len(rows[name]))
     return MessageRows(tables, rows)
 
 
 def _messages(raw: pa.RecordBatch, conversation_ids: pa.DictionaryArray, found: Columns, export: Export) -> pa.Table:
     rows, count = found["row"], len(found["row"])
-    columns = {
+    columns: dict[str, pa.Array | None] = {
         **found,
+        **_NULL["messages"],
         "owner_id": pa.repeat(export.owner_id, count),
         "conversation_id": conversation_ids.take(rows).cast(pa.string()),
         "sender_id": mapped(sender, found["from"]),
@@ -60,7 +75,7 @@ def _messages(raw: pa.RecordBatch, conversation_ids: pa.DictionaryArray, found: 
         "raw_sha256": raw["sha256"].take(rows).cast(pa.binary()),
         "export_id": pa.repeat(export.export_id, count),
     }
-    return _table(TABLES["messages"].schema, columns, count)
+    return table_from_columns(TABLES["messages"].schema, columns, count)
 
 
 def _empty_lists(count: int) -> pa.Array:
@@ -88,7 +103,3 @@ def _conversation_ids(raw: pa.RecordBatch) -> pa.DictionaryArray:
     keys = [conversation_key(id_, index) for id_, index in zip(ids, indexes[first].tolist(), strict=True)]
     which = np.repeat(np.arange(len(first)), np.diff(first, append=len(indexes)))
     return pa.DictionaryArray.from_arrays(pa.array(which), pa.array(keys, pa.string()))
-
-
-def _table(schema: pa.Schema, columns: Columns, count: int) -> pa.Table:
-    return pa.table([array(columns.get(f.name), f.type, count) for f in schema], schema=schema)
