@@ -19,6 +19,7 @@ from skype_assets.etl import manifest as manifests
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Owner, is_alive, read_owner
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.errors import CheckpointError, TaskBusy
 from skype_assets.etl.phases import KINDS
@@ -114,6 +115,7 @@ def remove(output_dir: Path, entry: Entry) -> None:
 
     Raises:
         TaskBusy: an attempt works on the task.
+        OnHold: the task is held.
     """
     if entry.kind == "being removed":
         _empty(output_dir / entry.name)
@@ -125,6 +127,7 @@ def remove(output_dir: Path, entry: Entry) -> None:
             owner = read_owner(folder)
             if owner is not None and is_alive(owner):
                 raise TaskBusy(f"task {entry.name} is {_in_use(owner)}")
+            refuse_if_held(folder)
             manifest = output_dir / manifests.file_name(entry.name)
             if manifest.exists():
                 manifest.rename(folder.file(manifest.name))
@@ -160,7 +163,9 @@ def _entries(output_dir: Path) -> Iterator[Entry]:
             yield Entry(folder.name, "being removed", False, changed, _bytes(folder))
         elif _SET_ASIDE.fullmatch(folder.name):
             aside = _task(folder)
-            yield replace(aside, kind="set aside", updated_at=max(aside.updated_at, changed), kept="")
+            yield replace(
+                aside, kind="set aside", updated_at=max(aside.updated_at, changed), kept=_hold(Directory(folder))
+            )
         elif TASK_ID.fullmatch(folder.name) and (folder / _ATTEMPT).exists():
             yield _task(folder)
         elif _RECEIVED.fullmatch(folder.name):
@@ -180,7 +185,7 @@ def _task(folder: Path) -> Entry:
         ),
         bytes=_bytes(folder) + _manifest_bytes(folder),
         source_sha256=known[0].inputs.get("source_sha256") if known else None,
-        kept=_use(task),
+        kept=_use(task) or _hold(task),
     )
 
 
@@ -197,6 +202,11 @@ def _use(task: Directory) -> str:
     except CheckpointError:
         return "its attempt.json is damaged, so that nobody knows whether it is in use"
     return _in_use(owner) if owner is not None and is_alive(owner) else ""
+
+
+def _hold(task: Directory) -> str:
+    reason = hold_on(task)
+    return f"on hold: {reason}" if reason is not None else ""
 
 
 def _in_use(owner: Owner) -> str:

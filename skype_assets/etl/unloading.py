@@ -31,7 +31,7 @@ from skype_assets.etl.database import ddl
 from skype_assets.etl.database.loading import Claim, Loader
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
-from skype_assets.etl.database.url import database_url, without_password
+from skype_assets.etl.database.url import existing_database_url, without_password
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import KINDS
 from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
@@ -79,7 +79,7 @@ def unload(
     state = _load_state(task)
     wanted = export_id or (_export_id(state) if state is not None else None)
     folders = _Folders([task.output_dir, *checkpoints])
-    url = database_url(task.database)
+    url = existing_database_url(task.database)
     with Database(url) as database:
         record = database.repeatedly(lambda session: _record(session, task, wanted))
         if record is None:
