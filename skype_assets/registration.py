@@ -157,13 +157,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = commands.add_parser("add", help="register an export")
     add.add_argument("file", type=Path)
     add.add_argument("--task-id")
-    done = commands.add_parser("report", help="report what is complete of a task")
-    done.add_argument("--task-id", required=True)
-    done.add_argument("--output-dir", type=Path, required=True)
-    done.add_argument("--source", type=Path)
-    gone = commands.add_parser("unloaded", help="report that a task was unloaded")
-    gone.add_argument("--task-id", required=True)
-    gone.add_argument("--output-dir", type=Path)
+    for command, does in (("report", "report what is complete of a task"), ("unloaded", "report that it was unloaded")):
+        about = commands.add_parser(command, help=does)
+        about.add_argument("--task-id", required=True)
+        about.add_argument("--output-dir", type=Path, required=True)
+        about.add_argument("--source", type=Path)
     given = parser.parse_args(arguments)
     try:
         if given.command == "add":

@@ -366,6 +366,7 @@ class _LoadCheckpoint:
             logger.warning("the manifest does not say that the export was unloaded: %s", damage)
             return
         if context.get_phase_status("load") != "unloaded":
+            context.note_interruption()
             context.set_phase_status("load", "unloaded")
             self._attempt.commit(Directory(self._task.output_dir), path.name, context.encoded())
 

@@ -179,7 +179,7 @@ def test_an_unload_is_observed_once_and_what_is_loaded_again_is_materialized_aga
     engine.run(task)
     assert report_task(task) == list(ASSETS)
     unload(task)
-    assert main(["unloaded", "--task-id", "ann-1"]) == 0
+    assert main(["unloaded", "--task-id", "ann-1", "--output-dir", "output", "--source", str(sample_tar)]) == 0
     assert report_unload("ann-1") == []
     with configured_instance() as lasting:
         assert lasting is not None

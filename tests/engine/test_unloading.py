@@ -352,6 +352,12 @@ def test_where_another_account_finds_its_objects_is_where_they_are_afterwards(
     assert digests(url) == account.expected(1)
 
 
+def test_another_version_of_the_server_reached_over_tcp_does_the_same(own: Account, tcp_postgres_url: str) -> None:
+    own.load(tcp_postgres_url, 1, 0)
+    own.unload(tcp_postgres_url, 1)
+    assert digests(tcp_postgres_url) == own.expected(0)
+
+
 def test_a_task_whose_folder_is_gone_is_known_to_the_database(own: Account) -> None:
     url = own.loaded(0, 1)
     shutil.rmtree(own.tasks[1].folder.path)
