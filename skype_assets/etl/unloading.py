@@ -135,10 +135,10 @@ def _without_rows(
     where = f"the database {without_password(url)}"
     if export_id is not None and (state is None or export_id != _export_id(state)):
         raise UsageError(f"{where} has no export {export_id}")
-    if state is None:
-        if task.folder.path.is_dir():
-            raise UsageError(f"task {task.task_id} has not loaded anything: there is nothing to unload")
+    if not task.folder.path.is_dir():
         raise UsageError(f"there is no task {task.task_id} in {task.output_dir}, and {where} knows of none")
+    if state is None or (state.status == "running" and not state.parts):
+        raise UsageError(f"task {task.task_id} has not loaded anything: there is nothing to unload")
     if state.status in ("unloading", "unloaded"):
         status = "not loaded" if state.status == "unloaded" else "unloaded"
         if is_rehearsal:

@@ -32,12 +32,12 @@ from tests.reference.small_exports import GROUP, OTHER, OWNER, PHOTO, THEO, conv
 
 POINTS = ("unload marked", "rows unloaded", "unload committed", "unload recorded")
 
-_PROPERTY = {
-    "derandomize": True,
-    "deadline": None,
-    "database": None,
-    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-}
+PROPERTY = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 _numbers = count(1)
 
 
@@ -92,7 +92,7 @@ def own(account: Account, tmp_path: Path) -> Account:
     return copy
 
 
-@settings(max_examples=10, **_PROPERTY)
+@settings(PROPERTY, max_examples=4)
 @given(data=st.data())
 def test_what_is_left_after_an_unload_is_what_the_others_make_and_what_is_loaded_again_was_never_gone(
     data: st.DataObject, account: Account
@@ -164,7 +164,7 @@ def exports(draw: st.DrawFn) -> list[tuple[bytes, dict[str, bytes] | None]]:
     return made
 
 
-@settings(max_examples=10, **_PROPERTY)
+@settings(PROPERTY, max_examples=6)
 @given(data=st.data())
 def test_that_holds_for_any_exports_of_an_account(
     data: st.DataObject, new_database: NewDatabase, tmp_path: Path
