@@ -1,4 +1,4 @@
-"""T10: run, kill, resume, reset, verify, unload, another export: whatever is done in whatever order, the tables are right.
+"""T10: run, kill, resume, reset, verify, unload, another export: whatever is done in any order, the tables are right.
 
 The model is small: which exports are completely loaded. What the database holds then, the slow reference says once for
 each set of exports; a run that was killed may have loaded a part of its export, so that the tables are compared when
