@@ -48,7 +48,7 @@ _CHECKS: Final = {
         CHECKPOINT: _INTACT,
         REFERENCES: "What rows refer to exists: foreign keys, edited messages, stored objects.",
         DATABASE: "Every message of the checkpoint is in the database, in this copy or a better one, "
-        "and no table was changed since the load but by other loads.",
+        "and no table was changed since the load but by loads of other exports, or by unloading them.",
     },
 }
 # A damaged file is none of these: whoever reads it compares its checksum, and makes it again if that can be done.
@@ -127,7 +127,7 @@ def _equal(
     found = comparison.loaded_export(session, export["export_id"])
     copies = _copies(session, export, transformed)
     changed = _changed(session, export, transformed, loaded) if loaded is not None else []
-    # Whoever loads another export of the account changes tables rightly: then only the messages can be compared.
+    # Whoever loads or unloads another export of the account changes tables rightly: then only messages can be compared.
     is_alone = found is not None and not found.since and not found.since_elsewhere
     is_there = found is not None and found.status == "complete" and not copies.missing and not copies.lesser
     figures = {

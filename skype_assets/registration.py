@@ -10,6 +10,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
@@ -21,6 +22,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import fingerprint, is_folder
+from skype_assets.etl.phases.load import Load
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
 from skype_assets.io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
 from skype_assets.partitions import EXPORTS
@@ -28,7 +30,12 @@ from skype_assets.resources.checkpoints import PHASES
 from skype_assets.resources.exports import Exports
 from skype_assets.shown import metadata
 
+LOADED: Final = dg.AssetKey(Load.asset)
+UNLOADED_TAG: Final = "skype_assets/unloaded"
+
 _ASSETS = {phase: asset for asset, phase in PHASES.items()}
+_OBSERVATIONS: Final = 1_000
+"""How many are looked through; those of a load's progress come before its materialization."""
 
 
 def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstance | None = None) -> str:
@@ -90,7 +97,8 @@ def report_task(task: Task) -> list[str]:
 def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> bool:
     """Report a complete phase as a materialization without a run; False if it is the one materialized last."""
     asset_key, state = dg.AssetKey(_ASSETS[result.phase]), result.state
-    if recorded_version(instance, asset_key, task.task_id) == state.fingerprint:
+    is_recorded = recorded_version(instance, asset_key, task.task_id) == state.fingerprint
+    if is_recorded and not (asset_key == LOADED and is_unloaded(instance, task.task_id)):
         return False
     _add_partition(instance, task.task_id)
     # Not the code version: with it, Dagster would look for the run's inputs, find none, and call the asset out of date.
@@ -106,8 +114,40 @@ def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> boo
     return True
 
 
+def report_unload(task_id: str) -> list[str]:
+    """Report that a task's rows were taken out of the database; gives the assets for which that was news.
+
+    Dagster's storage cannot wipe single partitions, so that the materialization stays. An observation follows it, which
+    the asset's page shows for the partition, until the export is loaded again.
+    """
+    with configured_instance() as instance:
+        if instance is None or recorded_version(instance, LOADED, task_id) is None or is_unloaded(instance, task_id):
+            return []
+        instance.report_runless_asset_event(
+            dg.AssetObservation(
+                LOADED,
+                partition=task_id,
+                description="Unloaded: its rows are no longer in the database. Materialize it to load them again.",
+                tags={UNLOADED_TAG: "true"},
+            )
+        )
+        return [str(LOADED.path[-1])]
+
+
+def is_unloaded(instance: dg.DagsterInstance, task_id: str) -> bool:
+    """Whether what was reported last of a task's load is that it was unloaded."""
+    wanted = dg.AssetRecordsFilter(asset_key=LOADED, asset_partitions=[task_id])
+    loaded = instance.fetch_materializations(wanted, limit=1).records
+    after = loaded[0].storage_id if loaded else None
+    since = dg.AssetRecordsFilter(asset_key=LOADED, asset_partitions=[task_id], after_storage_id=after)
+    return any(
+        record.asset_observation is not None and UNLOADED_TAG in (record.asset_observation.tags or {})
+        for record in instance.fetch_observations(since, limit=_OBSERVATIONS).records
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Register an export and print its task id, or report a task and print the assets that were news.
+    """Register an export and print its task id, or report a task or its unload and print the assets that were news.
 
     Returns:
         The exit code: 0, or that of the error, which is written to stderr.
@@ -117,14 +157,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = commands.add_parser("add", help="register an export")
     add.add_argument("file", type=Path)
     add.add_argument("--task-id")
-    done = commands.add_parser("report", help="report what is complete of a task")
-    done.add_argument("--task-id", required=True)
-    done.add_argument("--output-dir", type=Path, required=True)
-    done.add_argument("--source", type=Path)
+    for command, does in (("report", "report what is complete of a task"), ("unloaded", "report that it was unloaded")):
+        about = commands.add_parser(command, help=does)
+        about.add_argument("--task-id", required=True)
+        about.add_argument("--output-dir", type=Path, required=True)
+        about.add_argument("--source", type=Path)
     given = parser.parse_args(arguments)
     try:
         if given.command == "add":
             print(register(given.file, given.task_id))
+        elif given.command == "unloaded":
+            print(*report_unload(check_task_id(given.task_id)), sep="\n")
         else:
             print(*report_task(Task(given.task_id, given.output_dir.absolute(), given.source)), sep="\n")
     except EtlError as error:

@@ -36,8 +36,12 @@ POINTS: Final = (
     "foreign keys added",
     "table completed",
     "load finished",
+    "unload marked",
+    "rows unloaded",
+    "unload committed",
+    "unload recorded",
 )
-"""All points, in the order of a run."""
+"""All points, in the order of a run and of what takes it out again."""
 
 FAULTS: Final = ("kill", "exception", "ENOSPC", "EIO")
 """What can happen at a point."""

@@ -15,6 +15,7 @@
     ├── WorkerLost               10   a worker process was killed
     ├── PoisonPart               12   a part ends every process that works on it
     ├── VerificationFailed       11   something is not what was recorded
+    ├── OnHold                   13   the data is held, and must not be removed
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
 
@@ -115,6 +116,12 @@ class VerificationFailed(EtlError):
     """Something is not what was recorded: files, the export, or the database. Nothing was changed."""
 
     exit_code = 11
+
+
+class OnHold(EtlError):
+    """The data is held, and must not be removed. Nothing was changed."""
+
+    exit_code = 13
 
 
 class PhaseFailed(EtlError):

@@ -10,7 +10,16 @@ from skype_assets.etl import engine
 from skype_assets.etl.errors import InvalidExport, UsageError
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.task import Settings, Task, task_id_for
-from skype_assets.registration import configured_instance, main, register, report, report_task
+from skype_assets.etl.tasks.unloading import unload
+from skype_assets.registration import (
+    configured_instance,
+    is_unloaded,
+    main,
+    register,
+    report,
+    report_task,
+    report_unload,
+)
 from skype_assets.resources.exports import Exports
 
 ASSETS = ("raw_export", "transformed_tables", "loaded_database")
@@ -160,6 +169,28 @@ def test_a_report_from_a_process_of_its_own_is_there_for_every_later_one(workspa
         assert lasting is not None
         for asset in ASSETS:
             assert lasting.get_materialized_partitions(dg.AssetKey(asset)) == {"ann-1"}
+
+
+def test_an_unload_is_observed_once_and_what_is_loaded_again_is_materialized_again(
+    workspace: Path, sample_tar: Path
+) -> None:
+    task = Task("ann-1", workspace / "output", sample_tar, settings=Settings(max_workers=1))
+    assert report_unload("ann-1") == []  # nothing says that it was loaded
+    engine.run(task)
+    assert report_task(task) == list(ASSETS)
+    unload(task)
+    assert main(["unloaded", "--task-id", "ann-1", "--output-dir", "output", "--source", str(sample_tar)]) == 0
+    assert report_unload("ann-1") == []
+    with configured_instance() as lasting:
+        assert lasting is not None
+        assert is_unloaded(lasting, "ann-1")
+        (record,) = lasting.fetch_observations(dg.AssetKey("loaded_database"), limit=10).records
+        assert record.asset_observation is not None
+        assert record.asset_observation.partition == "ann-1"
+        assert report_task(task) == []
+        engine.run(task)
+        assert report_task(task) == ["loaded_database"]
+        assert not is_unloaded(lasting, "ann-1")
 
 
 def test_the_module_says_what_is_wrong_in_one_line_with_the_errors_exit_code(

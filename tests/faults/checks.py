@@ -11,7 +11,7 @@ from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.layout import manifest_name
 from skype_assets.etl.tasks.manifest import load
 from tests.engine.database_content import digests, query, row_versions
-from tests.faults.children import Armed, Outcome, run
+from tests.faults.children import UNLOAD, Armed, Outcome, run
 from tests.faults.world import Place
 
 # Rows of the tables that parts fill; what `finish` does changes none of these numbers.
@@ -85,6 +85,19 @@ def resumed(place: Place, bugs: tuple[str, ...] = (), phase: str = "load", *, tw
         if again.from_checkpoint != [True] * len(engine.PHASES) or row_versions(place.url) != rows:
             wrong.append(f"a second run was not a no-op: {again}")
     return wrong
+
+
+def unloaded(place: Place, bugs: tuple[str, ...] = ()) -> list[str]:
+    """Finish an unload without any fault, load the export again, and say what is wrong then."""
+    outcome = run(place.task(), (UNLOAD,), Armed(bugs=bugs))
+    if outcome.how != "done":
+        return [f"the unload ended with {outcome.how}: {outcome.message}"]
+    left = [name for name, (rows, _) in digests(place.url).items() if rows]
+    state = _state(place.task().folder.folder(KINDS["load"].asset))
+    wrong = [f"rows are left in {', '.join(left)}"] if left else []
+    if state is None or state.status != "unloaded":
+        wrong.append("the load checkpoint does not say that it was unloaded")
+    return wrong + resumed(place, bugs)
 
 
 def _state(folder: Directory) -> states.PhaseState | None:

@@ -20,11 +20,15 @@ from skype_assets.etl.checkpoints import attempt
 from skype_assets.etl.errors import EtlError
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.unloading import unload
 
 # A child that had to import it for its first session would do so for longer than it runs.
 import_module("adbc_driver_postgresql.dbapi")
 
 DEADLINE_SECONDS = 120
+
+UNLOAD = "unload"
+"""No phase, but done in a child like one."""
 
 
 class Action(IntEnum):
@@ -151,13 +155,19 @@ def _work(task: Task | None, phases: Sequence[str], armed: Armed, pipe: int) -> 
         else:
             _prepare(armed)
             with _system(armed.system):
-                results = [engine.run_phase(task, phase) for phase in phases]
-            outcome["from_checkpoint"] = [result.from_checkpoint for result in results]
+                outcome["from_checkpoint"] = [_run(task, phase) for phase in phases]
     except BaseException as error:  # noqa: BLE001 - the parent judges it
         expected = isinstance(error, (EtlError, OSError, crash_points.CrashPointError))
         code = error.exit_code if isinstance(error, EtlError) else 1
         outcome = {"how": type(error).__name__, "message": str(error), "is_expected": expected, "exit_code": code}
     os.write(pipe, json.dumps({**outcome, "points": points}).encode())
+
+
+def _run(task: Task, phase: str) -> bool:
+    """Run a phase, or take out again what was loaded; whether there was nothing to do."""
+    if phase == UNLOAD:
+        return unload(task).status == "not loaded"
+    return engine.run_phase(task, phase).from_checkpoint
 
 
 def _prepare(armed: Armed) -> None:

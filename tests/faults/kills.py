@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from skype_assets.etl import engine
 from skype_assets.etl.crash_points import FAULTS, POINTS
 from tests.faults.cases import Case, Report, Size, Test
-from tests.faults.checks import after_a_fault, after_success, resumed
-from tests.faults.children import Armed, run
+from tests.faults.checks import after_a_fault, after_success, resumed, unloaded
+from tests.faults.children import UNLOAD, Armed, run
 from tests.faults.world import Place, World
 
 # How long a phase takes is measured in each place, by its own kills: one that came too late lets the next come earlier.
@@ -66,6 +66,8 @@ def _point_cases(world: World, size: Size, seed: int) -> Sequence[Case]:
     for point, hits in _hits(world, "load", merging=True).items():
         if point.startswith(("part", "load")):
             cases += _faults(rng, size, "load", point, hits, True)
+    for point, hits in _hits(world, UNLOAD, merging=False).items():
+        cases += _faults(rng, size, UNLOAD, point, hits, False)
     if size.every:
         return cases
     rng.shuffle(cases)
@@ -94,6 +96,10 @@ def _begin(place: Place, phase: str, *, merging: bool) -> None:
         assert loaded.how == "done", loaded
         # As if another task had loaded it: its ledger is about parts of another size.
         place.begin_again(phase)
+    elif phase == UNLOAD:
+        place.begin("load")
+        loaded = run(place.task(), ("load",))
+        assert loaded.how == "done", loaded
     else:
         place.begin(phase)
 
@@ -107,7 +113,7 @@ def _crash(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
         report.wrong.append(f"{point} was not reached {hit} times")
     wrong = after_a_fault(place, outcome)
     report.wrong += [] if merging else wrong
-    report.wrong += resumed(place, bugs, phase)
+    report.wrong += unloaded(place, bugs) if phase == UNLOAD else resumed(place, bugs, phase)
     return report
 
 

@@ -1,4 +1,4 @@
-"""T10: whatever is done in whatever order - run, kill, resume, reset, verify, a second export - the tables are right.
+"""T10: run, kill, resume, reset, verify, unload, another export: whatever is done in any order, the tables are right.
 
 The model is small: which exports are completely loaded. What the database holds then, the slow reference says once for
 each set of exports; a run that was killed may have loaded a part of its export, so that the tables are compared when
@@ -30,6 +30,7 @@ from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.reset import reset
+from skype_assets.etl.tasks.unloading import unload
 from skype_assets.etl.tasks.verification import verify
 from tests.engine.conftest import NewDatabase, new_database
 from tests.engine.database_content import Digests, digests, row_versions
@@ -113,6 +114,16 @@ class Exports(RuleBasedStateMachine):
     def start_again(self, number: int) -> None:
         """Reset: the checkpoints are moved aside, the database keeps what it has."""
         reset(self.tasks[number])
+
+    @rule(number=numbers)
+    def take_out(self, number: int) -> None:
+        """Unload what is there of an export, all of it or a part; what never was is said to be nothing."""
+        try:
+            unload(self.tasks[number])
+        except UsageError:
+            assert number not in self.loaded
+        self.begun.discard(number)
+        self.loaded.discard(number)
 
     @precondition(lambda self: self.loaded)
     @rule(number=numbers)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pyarrow as pa
@@ -131,6 +132,14 @@ class PhaseCheckpoint:
     def _save(self, state: PhaseState) -> None:
         self._attempt.commit(self.folder, states.STATE_FILE, states.encode(state), keep=states.PREVIOUS_FILE)
         self.state = state
+
+
+def mark(attempt: Attempt, folder: Directory, status: Literal["unloading", "unloaded"]) -> None:
+    """Say of a phase's state that it does not hold any more; what it was stays recorded."""
+    state = states.read(folder)
+    assert state is not None, "there is something that does not hold any more"
+    data = states.encode(msgspec.structs.replace(state, status=status, updated_at=datetime.now(UTC)))
+    attempt.commit(folder, states.STATE_FILE, data, keep=states.PREVIOUS_FILE)
 
 
 def recover(attempt: Attempt, folder: Directory) -> None:

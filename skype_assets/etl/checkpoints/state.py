@@ -21,7 +21,8 @@ STATE_FILE: Final = "state.json"
 PREVIOUS_FILE: Final = "state.previous.json"
 CHECKSUM_FILE: Final = "SHA256SUMS"
 
-Status = Literal["running", "complete"]
+Status = Literal["running", "complete", "unloading", "unloaded"]
+"""Of a load also: its rows are being taken out of the database again, or were; the next run does it again."""
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True):

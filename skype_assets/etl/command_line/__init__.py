@@ -19,6 +19,7 @@ from skype_assets.etl.command_line.resume import resume
 from skype_assets.etl.command_line.run import run
 from skype_assets.etl.command_line.sample import sample
 from skype_assets.etl.command_line.status import status
+from skype_assets.etl.command_line.unload import unload
 from skype_assets.etl.command_line.verify import verify
 
 __all__ = ["main", "skype_assets"]
@@ -43,7 +44,7 @@ def skype_assets() -> None:
     """
 
 
-for command in (run, resume, status, verify, clean, add, sample, db, dev):
+for command in (run, resume, status, verify, unload, clean, add, sample, db, dev):
     skype_assets.add_command(command)
 
 

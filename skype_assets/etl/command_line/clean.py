@@ -8,7 +8,7 @@ import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
-from skype_assets.etl.errors import TaskBusy, UsageError
+from skype_assets.etl.errors import OnHold, TaskBusy, UsageError
 
 if TYPE_CHECKING:
     from skype_assets.etl.tasks.retention import Entry
@@ -32,10 +32,12 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
     With --keep, complete tasks beyond the N newest go. With --older-than, tasks that were last changed more than DAYS
     ago go, complete or not. Given both, a task goes if both say so; one that is not complete, if its age does.
 
-    The newest complete task stays in any case, and so does the newest complete one of each export and what is in use.
+    The newest complete task stays in any case, and so does the newest complete one of each export, what is in use, and
+    what is on hold (has a file `hold` in its folder).
     What --reset moved aside and left-over copies of streams go when they are a day old.
 
-    A task that was removed can be run again from its export; that changes nothing in the database.
+    A task that was removed can be run again from its export; that changes nothing in the database. What it loaded is
+    taken out of the database by `unload`, before or after.
     """
     from skype_assets.etl.tasks import retention
 
@@ -49,7 +51,7 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
         for entry in chosen:
             try:
                 retention.remove(output_dir, entry)
-            except TaskBusy as error:  # begun a moment ago: it stays, the others go
+            except (TaskBusy, OnHold) as error:  # since a moment ago: it stays, the others go
                 busy[entry.name] = str(error)
     removed = [entry for entry in chosen if entry.name not in busy]
     is_done = is_told and not dry_run
@@ -96,6 +98,9 @@ def _show(found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], *,
         print("nothing to remove")
     else:
         print(f"freed: {total}" if is_done else f"would free: {total}")
+    loaded = [entry for entry in removed if entry.is_complete and entry.kind == "task"]
+    if loaded:
+        print(f"rows stay in the database; to take them out: {terminal.command('unload', loaded[0].name)}")
 
 
 def _line(entry: "Entry") -> str:

@@ -62,7 +62,7 @@ def conclude(task: "Task", phases: "list[PhaseRun]", *, as_json: bool, no_report
     else:
         summary.show(terminal.out(), task, phases)
     if not no_report:
-        _report(task)
+        report("report", task, "the load is complete")
 
 
 def _bytes_to_hash(file: Path) -> int:
@@ -71,18 +71,18 @@ def _bytes_to_hash(file: Path) -> int:
     return sum(path.lstat().st_size for path in files if path.is_file())
 
 
-def _report(task: "Task") -> None:
-    """Tell Dagster, if there is one here. The load has succeeded by now: nothing that goes wrong there undoes it."""
+def report(command: str, task: "Task", done: str) -> None:
+    """Tell Dagster, if there is one here. It is ``done`` by now: nothing that goes wrong there undoes it."""
     if not os.environ.get("DAGSTER_HOME") and not Path("dagster.yaml").is_file():
         return
     places = {"--task-id": task.task_id, "--output-dir": str(task.output_dir)}
     if task.source is not None:
         places["--source"] = str(task.source)
-    arguments = ["report", *(text for pair in places.items() for text in pair)]
+    arguments = [command, *(text for pair in places.items() for text in pair)]
     with terminal.err().status("reporting to Dagster"):
         reported = registration(*arguments)
     if reported.returncode:
         terminal.say(
-            f"warning: the load is complete, but was not reported to Dagster: {reported.reason} "
+            f"warning: {done}, but was not reported to Dagster: {reported.reason} "
             f"(again with: python -m skype_assets.registration {shlex.join(arguments)})"
         )

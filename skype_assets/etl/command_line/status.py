@@ -24,7 +24,8 @@ class PhaseStatus:
 
     ``status`` is ``complete``, ``running`` (a living process works on it), ``interrupted`` (none does any more),
     ``outdated`` (made from what the phase before it no longer is; done anew by the next run), ``not started``,
-    ``damaged`` (``problem`` says how), or ``being removed`` (``clean`` was interrupted; the next one finishes).
+    ``unloading`` or ``unloaded`` (of a load: its rows are being taken out of the database, or were), ``damaged``
+    (``problem`` says how), or ``being removed`` (``clean`` was interrupted; the next one finishes).
     """
 
     status: str
@@ -35,6 +36,8 @@ class PhaseStatus:
     def percent(self) -> int:
         """Share of the phase's work that is recorded."""
         if self.state is None:
+            return 0
+        if self.state.status == "unloaded":
             return 0
         return 100 if self.state.status == "complete" else percent(self.state.progress, self.state.total)
 
@@ -96,6 +99,10 @@ def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool
         return PhaseStatus("not started")
     if state.status == "running":
         return PhaseStatus("running" if is_running else "interrupted", state)
+    if state.status == "unloading" and not is_running:
+        return PhaseStatus("unloading", problem=f"interrupted; {terminal.command('unload', state.task_id)} finishes it")
+    if state.status in ("unloading", "unloaded"):
+        return PhaseStatus(state.status, state)
     made_from = {asset: state.inputs[asset] for asset in FOLDERS.values() if asset in state.inputs}
     is_current = before is None or before.fingerprint in made_from.values()
     return PhaseStatus("complete" if is_current else "outdated", state)

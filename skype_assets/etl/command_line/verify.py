@@ -51,15 +51,15 @@ def verify(
     """Compare TASK's files, its export and the database with what was recorded.
 
     Read again are: the export (size, SHA-256), the files of all phases, the bytes of every message in the export, the
-    account of messages, the ledger and the tables in the database. Where other exports of the account were loaded
-    since, tables may rightly differ; then every message must be there in this copy or in a better one.
+    account of messages, the ledger and the tables in the database. Where other exports of the account were loaded or
+    unloaded since, tables may rightly differ; then every message must be there in this copy or in a better one.
 
     Nothing is changed. What is compressed is unpacked to TMPDIR meanwhile. The exit code is 0 only if nothing failed.
     """
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.tasks.verification import Sample, verify
 
-    task = _task(task_id, output_dir, source)
+    task = saved(task_id, output_dir, source)
     sample = None
     if percent is not None:
         sample = Sample(percent, secrets.randbelow(2**32) if seed is None else seed)
@@ -78,7 +78,7 @@ def verify(
         raise VerificationFailed(f"task {task_id}: {len(failed)} of {len(findings.checks)} checks failed: {names}")
 
 
-def _task(task_id: str, output_dir: Path, source: Path | None) -> "Task":
+def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
     """The task, with what its manifest tells of export and database, if it can be read."""
     from skype_assets.etl.task import Task
     from skype_assets.etl.tasks import saved_task

@@ -22,7 +22,8 @@ class LoadedExport:
     """The database's own record of an export.
 
     ``task_id`` is the task that loaded it last. ``since`` counts the exports of the same account that were loaded, or
-    begun, after it; ``since_elsewhere`` those of other accounts, whose archives may hold objects for its attachments.
+    begun, or unloaded after it; ``since_elsewhere`` those of other accounts, whose archives may hold objects for its
+    attachments; ``unloaded_since`` are how many of all these are not loaded any more.
     """
 
     owner_id: str
@@ -30,6 +31,7 @@ class LoadedExport:
     status: str
     since: int
     since_elsewhere: int
+    unloaded_since: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ def loaded_export(session: Session, export_id: str) -> LoadedExport | None:
     with session.transaction():
         if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.exports")[0][0]:
             return None
-        found = session.rows(_LOADED_EXPORT, export_id)
+        # A database that was made before anything could be unloaded does not have that table.
+        unloads = session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.unloads")[0][0]
+        found = session.rows(_LOADED_EXPORT.format(_UNLOADED_SINCE if unloads else ""), export_id)
     return LoadedExport(*found[0]) if found else None
 
 
@@ -86,14 +90,19 @@ def copies(session: Session, export_id: str, owner_id: str, messages: pa.Table) 
 
 _LOADED_EXPORT: Final = f"""
 WITH ours AS (SELECT * FROM {SCHEMA}.exports WHERE export_id = $1), since AS (
-    SELECT e.owner_id = ours.owner_id AS same_owner FROM {SCHEMA}.exports e, ours
+    SELECT e.owner_id = ours.owner_id AS same_owner, false AS is_unloaded FROM {SCHEMA}.exports e, ours
     WHERE e.export_id <> ours.export_id
       AND (e.loaded_at IS NULL OR e.loaded_at > ours.loaded_at OR e.status <> 'complete'
            OR EXISTS (SELECT FROM {SCHEMA}.load_parts p
-                      WHERE p.export_id = e.export_id AND p.committed_at > ours.loaded_at))
+                      WHERE p.export_id = e.export_id AND p.committed_at > ours.loaded_at)){{}}
 )
 SELECT owner_id, task_id, status, (SELECT count(*) FROM since WHERE same_owner),
-       (SELECT count(*) FROM since WHERE NOT same_owner) FROM ours"""
+       (SELECT count(*) FROM since WHERE NOT same_owner), (SELECT count(*) FROM since WHERE is_unloaded) FROM ours"""
+
+_UNLOADED_SINCE: Final = f"""
+    UNION ALL SELECT DISTINCT ON (u.export_id) u.owner_id = ours.owner_id, true FROM {SCHEMA}.unloads u, ours
+    WHERE u.unloaded_at > ours.loaded_at AND NOT EXISTS (SELECT FROM {SCHEMA}.exports e WHERE e.export_id = u.export_id)
+"""
 
 # Null, and so in no count, where the message is missing.
 _SAME_COPY: Final = "(m.raw_sha256 = o.raw_sha256 AND coalesce(m.version, -1) = o.version)"

@@ -50,6 +50,17 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.attempts (
     attempt bigint NOT NULL
 )"""
 
+_UNLOADS: Final = f"""
+CREATE TABLE IF NOT EXISTS {SCHEMA}.unloads (
+    export_id text COLLATE "C" NOT NULL,
+    owner_id text COLLATE "C" NOT NULL,
+    task_id text NOT NULL,
+    loaded_at timestamp with time zone,
+    unloaded_at timestamp with time zone NOT NULL,
+    PRIMARY KEY (export_id, unloaded_at)
+)"""
+"""What was taken out again, and when: of it nothing else is left."""
+
 _COLUMNS: Final = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -148,6 +159,7 @@ def statements() -> Iterator[str]:
     for table in TABLES.values():
         yield f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table.name} ({', '.join(_definitions(table))})"
     yield _ATTEMPTS
+    yield _UNLOADS
     yield CALLS_VIEW
 
 

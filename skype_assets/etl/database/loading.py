@@ -14,7 +14,7 @@ import pyarrow as pa
 from skype_assets.etl import crash_points
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.merging import REFRESH, REJOIN, UPSERTS, merge_messages, stage, touch
+from skype_assets.etl.database.merging import REFRESH, REJOIN, merge_messages, stage, touch, upsert
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced
 from skype_assets.etl.schema.tables import TABLES
@@ -45,7 +45,7 @@ class Loader:
         )
         _end_sessions(session, export_id)
         with session.transaction():
-            _lock_owner(session, owner_id, "")
+            lock_owner(session, owner_id)
             stage(session, "exports", export)
             session.execute(
                 f"INSERT INTO {SCHEMA}.exports SELECT * FROM staging_exports ON CONFLICT (export_id) DO NOTHING"
@@ -53,12 +53,26 @@ class Loader:
             session.execute(
                 f"UPDATE {SCHEMA}.exports SET started_at = now() WHERE export_id = $1 AND started_at IS NULL", export_id
             )
-            attempt = session.rows(
-                f"INSERT INTO {SCHEMA}.attempts AS a VALUES ($1, 1) "
-                "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1 RETURNING attempt",
-                export_id,
-            )[0][0]
+            attempt = _next_attempt(session, export_id)
         return cls(session, Claim(export_id, owner_id, code_version, attempt))
+
+    @classmethod
+    def take_over(cls, session: Session, export_id: str, owner_id: str) -> "Loader":
+        """Take an export that is there over from any earlier attempt, to take it out: nothing is announced."""
+        _end_sessions(session, export_id)
+        with session.transaction():
+            attempt = _next_attempt(session, export_id)
+        return cls(session, Claim(export_id, owner_id, "", attempt))
+
+    @contextmanager
+    def transaction(self, lock: str = "") -> Generator[None]:
+        """A fenced transaction: alone with the account, or with the lock ``_shared`` beside parts of other loads."""
+        with self.session.transaction():
+            ddl.hold_off_completion(self.session)
+            self.session.execute(f"SET LOCAL application_name = '{_session_name(self.claim.export_id)}'")
+            self.check()
+            lock_owner(self.session, self.claim.owner_id, lock)
+            yield
 
     def check(self) -> None:
         """Within a transaction: this attempt still owns the export, and keeps it until the transaction ends.
@@ -94,16 +108,12 @@ class Loader:
         with self._part(part, checksum, tables, lock=""):
             for name, rows in tables.items():
                 stage(self.session, name, rows)
-                self.session.execute(UPSERTS[name])
+                self.session.execute(upsert(name))
 
     @contextmanager
     def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Generator[None]:
-        """The transaction of a part: fenced, alone with the account or beside other parts, with its ledger row."""
-        with self.session.transaction():
-            ddl.hold_off_completion(self.session)
-            self.session.execute(f"SET LOCAL application_name = '{_session_name(self.claim.export_id)}'")
-            self.check()
-            _lock_owner(self.session, self.claim.owner_id, lock)
+        """The transaction of a part, with its ledger row."""
+        with self.transaction(lock):
             yield
             self._enter(part, checksum, tables)
             crash_points.reached("part in ledger")
@@ -136,10 +146,7 @@ class Loader:
             sessions: how many complete the schema side by side.
         """
         ddl.complete(self.session, sessions)
-        with self.session.transaction():
-            ddl.hold_off_completion(self.session)
-            self.check()
-            _lock_owner(self.session, self.claim.owner_id, "")
+        with self.transaction():
             touch(self.session, conversations)
             self.session.execute(REJOIN, self.claim.owner_id)
             if self._has_company():
@@ -179,6 +186,14 @@ def _end_sessions(session: Session, export_id: str) -> None:
     )
 
 
-def _lock_owner(session: Session, owner_id: str, mode: str) -> None:
-    # Loads of one account: parts may go side by side, a merge wants to be alone; the lock ends with the transaction.
+def _next_attempt(session: Session, export_id: str) -> int:
+    return session.rows(
+        f"INSERT INTO {SCHEMA}.attempts AS a VALUES ($1, 1) "
+        "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1 RETURNING attempt",
+        export_id,
+    )[0][0]
+
+
+def lock_owner(session: Session, owner_id: str, mode: str = "") -> None:
+    """Lock an account: parts may go side by side (``_shared``), who merges is alone; it ends with the transaction."""
     session.execute(f"SELECT pg_advisory_xact_lock{mode}(hashtextextended($1, 0))", owner_id)

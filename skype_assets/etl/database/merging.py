@@ -15,13 +15,16 @@ from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.schema.tables import TABLES
 
-_CHILDREN: Final = tuple(t.name for t in TABLES.values() if t.parent == "messages")
+CHILDREN: Final = tuple(t.name for t in TABLES.values() if t.parent == "messages")
+"""The tables of what hangs on messages."""
+
 _MESSAGE: Final = "owner_id, conversation_id, message_id"
 
 
 def stage(session: Session, table: str, rows: pa.Table) -> None:
-    """Copy rows into ``staging_<table>``, which the transaction drops at its end."""
-    session.execute(f"CREATE TEMPORARY TABLE staging_{table} (LIKE {SCHEMA}.{table}) ON COMMIT DROP")
+    """Copy rows into ``staging_<table>``, in place of what was there; the transaction drops it at its end."""
+    session.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS staging_{table} (LIKE {SCHEMA}.{table}) ON COMMIT DROP")
+    session.execute(f"TRUNCATE staging_{table}")
     session.copy(f"staging_{table}", rows)
 
 
@@ -37,20 +40,20 @@ def merge_messages(session: Session, code_version: str, tables: Mapping[str, pa.
 
     ``code_version`` is that of the code that made the tables.
     """
-    for name in ("messages", *_CHILDREN, "rejects"):
+    for name in ("messages", *CHILDREN, "rejects"):
         stage(session, name, tables[name])
     session.execute(_DROP_LESSER_COPIES, code_version)
-    for name in reversed(_CHILDREN):
+    for name in reversed(CHILDREN):
         session.execute(
             f"DELETE FROM {SCHEMA}.{name} USING staging_messages s WHERE {_same_message(f'{SCHEMA}.{name}', 's')}"
         )
     session.execute(f"DELETE FROM {SCHEMA}.messages m USING staging_messages s WHERE {_same_message('m', 's')}")
     session.execute(f"INSERT INTO {SCHEMA}.messages SELECT * FROM staging_messages")
-    for name in _CHILDREN:
+    for name in CHILDREN:
         session.execute(
             f"INSERT INTO {SCHEMA}.{name} SELECT c.* FROM staging_{name} c JOIN staging_messages USING ({_MESSAGE})"
         )
-    session.execute(UPSERTS["rejects"])
+    session.execute(upsert("rejects"))
 
 
 def _same_message(left: str, right: str) -> str:
@@ -73,46 +76,51 @@ WHERE {_same_message("m", "s")} AND theirs.export_id = m.export_id AND ours.expo
        OR {rank("m", "theirs")} = {rank("s", "ours")} AND theirs.code_version = $1)"""
 
 
-def _upsert(table: str, better: str) -> str:
-    """INSERT from staging; where the key is there, replace the row if the new one is better."""
+def upsert(table: str, into: str | None = None) -> str:
+    """INSERT from staging into a table, or ``into`` another of its shape; a row that is there is kept if it is better.
+
+    Only for tables that have no children of their own part.
+    """
     key = TABLES[table].key
     values = [c.name for c in TABLES[table].columns if c.name not in key]
     replacement = f"({', '.join(values)}) = ROW({', '.join(f'excluded.{v}' for v in values)})"
     return (
-        f"INSERT INTO {SCHEMA}.{table} AS t SELECT * FROM staging_{table} ORDER BY {', '.join(key)} "
-        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {replacement} WHERE {better}"
+        f"INSERT INTO {into or f'{SCHEMA}.{table}'} AS t SELECT * FROM staging_{table} ORDER BY {', '.join(key)} "
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {replacement} WHERE {_NEW_IS_BETTER[table]}"
     )
 
 
 _EXPORTED_AT: Final = f"coalesce((SELECT e.exported_at FROM {SCHEMA}.exports e WHERE e.export_id = {{}}), '-infinity')"
 
-UPSERTS: Final[Mapping[str, str]] = {
-    "conversations": _upsert(
-        "conversations",
+_NEW_IS_BETTER: Final[Mapping[str, str]] = {
+    "conversations": (
         f"(coalesce(t.version, -1), {_EXPORTED_AT.format('t.export_id')}, t.export_id) "
         f"<= (coalesce(excluded.version, -1), {_EXPORTED_AT.format('excluded.export_id')}, excluded.export_id) "
-        "AND t.* IS DISTINCT FROM excluded.*",
+        "AND t.* IS DISTINCT FROM excluded.*"
     ),
-    "participants": _upsert("participants", "t.* IS DISTINCT FROM excluded.*"),
-    "media_files": _upsert(
-        "media_files",
+    "participants": "t.* IS DISTINCT FROM excluded.*",
+    "media_files": (
         "(t.size_bytes, t.member, coalesce(t.file_name, ''), coalesce(t.mime_type, '')) < (excluded.size_bytes, "
-        "excluded.member, coalesce(excluded.file_name, ''), coalesce(excluded.mime_type, ''))",
+        "excluded.member, coalesce(excluded.file_name, ''), coalesce(excluded.mime_type, ''))"
     ),
-    "rejects": _upsert("rejects", "t.* IS DISTINCT FROM excluded.*"),
+    "rejects": "t.* IS DISTINCT FROM excluded.*",
 }
-"""How the rows of staging tables get into tables that have no children of their own part."""
 
-REJOIN: Final = f"""
+_REJOIN: Final = f"""
 UPDATE {SCHEMA}.attachments a SET media_member = found.member, present = true,
     mime_type = CASE WHEN found.media_index = 1 THEN coalesce(found.mime_type, a.mime_type) ELSE a.mime_type END
 FROM (SELECT DISTINCT ON (document_id) document_id, member, media_index, mime_type FROM {SCHEMA}.media_files
       WHERE document_id IN (SELECT document_id FROM {SCHEMA}.media_files WHERE owner_id = $1
                             UNION SELECT document_id FROM {SCHEMA}.attachments
-                            WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM touched))
+                            WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM touched){{also}})
       ORDER BY document_id, media_index <> 1, media_index, size_bytes DESC, member COLLATE "C" DESC) found
 WHERE a.document_id = found.document_id AND a.media_member IS DISTINCT FROM found.member"""
+
+REJOIN: Final = _REJOIN.format(also="")
 """Attachments find their objects in every loaded archive: a messages archive and a files archive make one."""
+
+REJOIN_AFTER_CHANGES: Final = _REJOIN.format(also=" UNION SELECT document_id FROM changed_media")
+"""The same, and for the documents in ``changed_media``."""
 
 _TOUCHED: Final = "conversation_id IN (SELECT conversation_id FROM touched)"
 

@@ -5,7 +5,6 @@ what is loaded; the checkpoint follows it. A part that the ledger has with the s
 part that only the checkpoint has is.
 """
 
-import hashlib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,14 +22,11 @@ from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases.part_tables import HEAD, OfOtherParts, head_tables, ledger_checksum, message_tables
 from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.rows.arrays import table_from_rows
-from skype_assets.etl.rows.duplicates import without
-from skype_assets.etl.rows.edits import with_edits
-from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
-from skype_assets.etl.rows.old_quotes import with_quoted
 from skype_assets.etl.task import Task
 
 LOADED_PARTS: Final = pa.schema(
@@ -52,10 +48,7 @@ DATABASE_STATE: Final = pa.schema(
 )
 """What is in the database afterwards: rows and digest per table, of the export's conversations."""
 
-_HEAD: Final = 0
 _RECORD_BYTES: Final = 16_000_000
-_OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
-"""What transform's summary knows of the messages of a part."""
 
 
 class Load:
@@ -118,7 +111,7 @@ class _OpenLoad:
         with self._database.session() as session:  # the first: a database that cannot be reached is said at once
             entries = ledger(session, self._export_id)
         for index, part in enumerate(self._tables.state.parts[: len(done)]):
-            if entries.get(part.number) != _checksum(self._tables, part):
+            if entries.get(part.number) != ledger_checksum(self._tables, part):
                 return done[:index]
         return done
 
@@ -129,21 +122,18 @@ class _OpenLoad:
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The head, then one part for each part of transform."""
         claim, entries = self._claimed()
-        # In one piece each: what is taken out of a piece part by part costs less than out of many.
-        dropped, edits, quoted = (self._tables.summary(name).combine_chunks() for name in _OF_OTHER_PARTS)
+        known = OfOtherParts.read(self._tables)
         amounts = [
-            (part.files["messages"].rows if "messages" in part.files else 0) - of_part(dropped, part).num_rows
+            (part.files["messages"].rows if "messages" in part.files else 0) - of_part(known.dropped, part).num_rows
             for part in self._tables.state.parts
         ]
         progress = cumulative(done, amounts)
         for part in self._tables.state.parts[len(done) :]:
-            checksum = _checksum(self._tables, part)
+            checksum = ledger_checksum(self._tables, part)
             yield _LoadPart(
                 part=part,
                 tables=self._tables,
-                dropped=of_part(dropped, part),
-                edits=of_part(edits, part),
-                quoted=of_part(quoted, part),
+                known=known.of(part),
                 database=self._database,
                 claim=claim,
                 checksum=checksum,
@@ -179,9 +169,7 @@ class _OpenLoad:
 class _LoadPart:
     part: PartRecord
     tables: PhaseTables
-    dropped: pa.Table
-    edits: pa.Table
-    quoted: pa.Table
+    known: OfOtherParts
     database: Database
     claim: Claim
     checksum: str
@@ -191,7 +179,10 @@ class _LoadPart:
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        tables = self._head() if self.part.number == _HEAD else self._messages()
+        if self.part.number == HEAD:
+            tables = head_tables(self.tables, self.part)
+        else:
+            tables = message_tables(self.tables, self.part, self.known)
         if not self.is_committed:
             self.database.repeatedly(partial(self._commit, tables))
         loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]
@@ -207,33 +198,5 @@ class _LoadPart:
         loader = Loader(session, self.claim)
         if loader.ledger().get(self.part.number) == self.checksum:
             return  # an earlier try committed it, and the answer was lost
-        commit = loader.commit_head if self.part.number == _HEAD else loader.commit_part
+        commit = loader.commit_head if self.part.number == HEAD else loader.commit_part
         commit(self.part.number, self.checksum, tables)
-
-    def _head(self) -> dict[str, pa.Table]:
-        names = ("conversations", "participants", "rejects")
-        return {
-            **{name: self.tables.summary(name) for name in names},
-            "media_files": self.tables.part(self.part, "media_files"),
-        }
-
-    def _messages(self) -> dict[str, pa.Table]:
-        tables = {name: self._read(name) for name in (*MESSAGE_TABLES, "rejects")}
-        if self.dropped.num_rows:
-            tables.update({name: without(tables[name], self.dropped) for name in MESSAGE_TABLES})
-        tables["messages"] = with_edits(tables["messages"], self.edits)
-        tables["quotes"] = with_quoted(tables["quotes"], self.quoted)
-        return tables
-
-    def _read(self, table: str) -> pa.Table:
-        return self.tables.part(self.part, table)
-
-
-def _checksum(tables: PhaseTables, part: PartRecord) -> str:
-    """What the ledger has for a part: the checksums of the files that it is loaded from."""
-    summary = tables.state.summary
-    assert summary is not None, "transform is complete"
-    # What only all parts together tell of a part, and for the head its rows, come from the summary.
-    relevant = ("conversations", "participants", "rejects") if part.number == _HEAD else _OF_OTHER_PARTS
-    lines = [part.checksum, *(summary.files[name].sha256 for name in relevant if name in summary.files)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
-from skype_assets.etl.errors import UsageError
+from skype_assets.etl.errors import DatabaseError, UsageError
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 
 LIBPQ_TARGETS = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE")
@@ -41,6 +41,18 @@ def database_url(explicit: str | None = None) -> str:
     server = EmbeddedServer()
     server.start()
     return server.url()
+
+
+def existing_database_url(explicit: str | None = None) -> str:
+    """The same, for those who only want what is there already.
+
+    Raises:
+        DatabaseError: it would be an embedded server that nobody has made.
+    """
+    directory = EmbeddedServer().directory
+    if not explicit and not is_configured() and not directory.is_dir():
+        raise DatabaseError(f"no database is configured, and there is no embedded server in {directory}")
+    return database_url(explicit)
 
 
 def is_configured() -> bool:

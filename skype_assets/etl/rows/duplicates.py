@@ -83,6 +83,13 @@ def without(rows: pa.Table, keys: pa.Table) -> pa.Table:
     return rows.filter(pa.array(kept))
 
 
+def only(rows: pa.Table, keys: pa.Table) -> pa.Table:
+    """The rows whose message is among ``keys`` (its columns ``KEY``)."""
+    if keys.num_rows == 0 or rows.num_rows == 0:
+        return rows[:0]
+    return rows.take(pa.array(places_of(rows, keys)))
+
+
 def places_of(rows: pa.Table, keys: pa.Table) -> np.ndarray:
     """Where the rows are whose message is among ``keys`` (its columns ``KEY``)."""
     wanted = set(message_keys(keys))

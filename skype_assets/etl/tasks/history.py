@@ -15,8 +15,8 @@ from skype_assets.etl.tasks.manifest import ErrorReport, PhaseReport, plain
 
 logger = logging.getLogger(__name__)
 
-STATUSES: Final = ("pending", "running", "completed", "failed", "interrupted")
-"""What may be said of a phase."""
+STATUSES: Final = ("pending", "running", "completed", "failed", "interrupted", "unloaded")
+"""What may be said of a phase; ``unloaded`` of a load whose rows were taken out of the database again."""
 
 _MB: Final = 1024 * 1024
 
@@ -98,7 +98,7 @@ class History:
         return {**details, "phase": phase, **plain(report), **counts}
 
     def get_phase_status(self, phase: str) -> str:
-        """``pending``, ``running``, ``completed``, ``failed`` or ``interrupted``."""
+        """One of ``STATUSES``."""
         report = self.phase_results.get(_check_phase(phase))
         return report.status if report is not None else "pending"
 

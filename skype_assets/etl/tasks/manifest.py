@@ -29,8 +29,9 @@ _LARGEST: Final = 16 * 1024 * 1024
 class PhaseReport(msgspec.Struct, kw_only=True):
     """What is known of a phase.
 
-    ``status`` is ``pending``, ``running``, ``completed``, ``failed`` or ``interrupted``; ``duration_seconds`` is the
-    wall time of the attempt that ended it; ``messages_resumed`` of its messages were done by earlier attempts.
+    ``status`` is ``pending``, ``running``, ``completed``, ``failed``, ``interrupted`` or ``unloaded``;
+    ``duration_seconds`` is the wall time of the attempt that ended it; ``messages_resumed`` of its messages were done
+    by earlier attempts.
     """
 
     status: str

@@ -17,6 +17,7 @@ from typing import Any, Final
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import LOCK_FILE, Owner, is_alive, read_owner
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.errors import CheckpointError, TaskBusy
 from skype_assets.etl.phases import FOLDERS
@@ -107,6 +108,7 @@ def remove(output_dir: Path, entry: Entry) -> None:
 
     Raises:
         TaskBusy: an attempt works on the task.
+        OnHold: the task is held.
     """
     if entry.kind == "being removed":
         _empty(output_dir / entry.name)
@@ -118,6 +120,7 @@ def remove(output_dir: Path, entry: Entry) -> None:
             owner = read_owner(folder)
             if owner is not None and is_alive(owner):
                 raise TaskBusy(f"task {entry.name} is {_in_use(owner)}")
+            refuse_if_held(folder)
             manifest = output_dir / layout.manifest_name(entry.name)
             if manifest.exists():
                 manifest.rename(folder.file(manifest.name))
@@ -152,7 +155,7 @@ def _entries(output_dir: Path) -> Iterator[Entry]:
             yield replace(task, bytes=task.bytes + (manifest.stat().st_size if manifest.is_file() else 0))
         elif kind == "set aside":
             aside = _task(folder)
-            yield replace(aside, kind=kind, updated_at=max(aside.updated_at, changed), kept="")
+            yield replace(aside, kind=kind, updated_at=max(aside.updated_at, changed), kept=_hold(Directory(folder)))
         else:
             yield Entry(folder.name, kind, False, changed, _bytes(folder))
 
@@ -170,7 +173,7 @@ def _task(folder: Path) -> Entry:
         ),
         bytes=_bytes(folder),
         source_sha256=known[0].inputs.get("source_sha256") if known else None,
-        kept=_use(task),
+        kept=_use(task) or _hold(task),
     )
 
 
@@ -187,6 +190,11 @@ def _use(task: Directory) -> str:
     except CheckpointError:
         return "its attempt.json is damaged, so that nobody knows whether it is in use"
     return _in_use(owner) if owner is not None and is_alive(owner) else ""
+
+
+def _hold(task: Directory) -> str:
+    reason = hold_on(task)
+    return f"on hold: {reason}" if reason is not None else ""
 
 
 def _in_use(owner: Owner) -> str:

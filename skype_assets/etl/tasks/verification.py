@@ -36,8 +36,7 @@ from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import KINDS
-from skype_assets.etl.postgres.embedded import EmbeddedServer
-from skype_assets.etl.postgres.url import database_url, is_configured, without_password
+from skype_assets.etl.postgres.url import existing_database_url, without_password
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
@@ -45,6 +44,12 @@ from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
 
 T = TypeVar("T")
+
+_NOT_COMPLETE: Final = {
+    "running": "is not complete",
+    "unloading": "is being unloaded, or that was interrupted: unload it again, or run it again",
+    "unloaded": "was unloaded",
+}
 
 _CONSERVED: Final = ("seen", "loaded", "duplicate", "rejected")
 
@@ -179,7 +184,7 @@ class _Verification:
                 f"{len(damaged)} of {len(chosen)} files are missing or not what was written: {folder.file(damaged[0])}"
                 + (", ..." if len(damaged) > 1 else "")
             )
-        incomplete = "" if state.status == "complete" else f"; {phase} is not complete"
+        incomplete = "" if state.status == "complete" else f"; {phase} {_NOT_COMPLETE[state.status]}"
         return f"{_drawn(len(chosen), len(files))} files, {sum(file.bytes for file in chosen):,} bytes{incomplete}"
 
     def _phases(self) -> str:
@@ -256,10 +261,7 @@ class _Verification:
 
     def _database(self) -> str:
         self._complete("load")
-        embedded = EmbeddedServer().directory
-        if self._task.database is None and not is_configured() and not embedded.is_dir():
-            raise VerificationFailed(f"no database is configured, and there is no embedded server in {embedded}")
-        url = database_url(self._task.database)
+        url = existing_database_url(self._task.database)
         session = self._resources.enter_context(Session(url))
         comparison.make_read_only(session)
         version = comparison.server_version(session)
@@ -298,13 +300,13 @@ class _Verification:
             raise VerificationFailed(f"not what was loaded any more: {', '.join(unexplained)}")
         if different:
             raise _NotPossible(
-                f"{_others(export, self._task)} loaded since, so that these may rightly differ: {', '.join(different)}"
+                f"{_others(export, self._task)} since, so that these may rightly differ: {', '.join(different)}"
             )
         rows = sum(digest.rows for digest in found.values())
         return f"{len(DIGESTED)} tables, {rows:,} rows, are what was loaded"
 
     def _may_differ(self, table: str, export: LoadedExport) -> bool:
-        """Whether what was loaded since may have changed an export's rows of a table; its own record it may not."""
+        """Whether other exports may have changed an export's rows of a table since; its own record they may not."""
         if export.task_id != self._task.task_id:
             return True
         if TABLES[table].key[0] == "export_id":
@@ -350,7 +352,7 @@ class _Verification:
         """The tables of a phase, without looking at all of its files; those that are read are verified."""
         state, kind = self._state(phase), KINDS[phase]
         if state.status != "complete":
-            raise _NotPossible(f"{phase} is not complete")
+            raise _NotPossible(f"{phase} {_NOT_COMPLETE[state.status]}")
         return PhaseTables(self._task.folder.folder(kind.asset).path, state, kind.schemas)
 
     def _source_at_hand(self) -> Path:
@@ -389,6 +391,9 @@ def _loaded(load: PhaseTables, table: str) -> int:
 
 
 def _others(export: LoadedExport, task: Task) -> str:
+    """What happened to the account, or to archives that hold its objects."""
     if export.task_id != task.task_id:
-        return f"the same export was, by task {export.task_id},"
-    return f"{export.since + export.since_elsewhere} other exports were"
+        return f"the same export was loaded by task {export.task_id}"
+    all_of_them = export.since + export.since_elsewhere
+    happened = {"loaded": all_of_them - export.unloaded_since, "unloaded": export.unloaded_since}
+    return " and ".join(f"{number} other exports were {what}" for what, number in happened.items() if number)

@@ -1,0 +1,362 @@
+"""Taking an export out of schema ``skype``: afterwards the tables are as if it had never been loaded.
+
+Of a message, a conversation or an object that several exports of the account have, only one copy is in the tables, and
+nothing tells that there were others: what the export was better at comes back from the checkpoints of the others
+(``Kept``). All of it is one transaction, alone with the account, in memory for one part of one export.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+import pyarrow as pa
+
+from skype_assets.etl.database import ddl
+from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.loading import ledger, lock_owner
+from skype_assets.etl.database.merging import (
+    CHILDREN,
+    REFRESH,
+    REJOIN_AFTER_CHANGES,
+    merge_messages,
+    stage,
+    touch,
+    upsert,
+)
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.rows.duplicates import KEY, only
+from skype_assets.etl.schema.tables import TABLES
+
+MESSAGES_AT_A_TIME: Final = 50_000
+"""Messages that one statement deletes: the server keeps the foreign keys that it has to check in memory meanwhile."""
+
+_HEAD: Final = 0
+_UNIONS: Final = ("conversations", "participants", "media_files")
+"""The tables of a head. Their rows are those of all exports together."""
+_KEYS: Final = pa.schema([pa.field(name, pa.string()) for name in KEY])
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The database's own record of an export. ``task_id`` is the task that loaded it last."""
+
+    export_id: str
+    owner_id: str
+    task_id: str
+    source_name: str
+    status: str
+
+    def fits(self, checksums: Mapping[int, str], entries: Mapping[int, str]) -> bool:
+        """Whether a checkpoint with such checksums is what was loaded: ``entries`` is the ledger of the export.
+
+        A load that was interrupted has put some parts in; what is not in the ledger is not in the tables.
+        """
+        loaded = checksums if self.status == "complete" else checksums.keys() & entries.keys()
+        return all(entries.get(part) == checksums[part] for part in loaded)
+
+
+class Kept(Protocol):
+    """What another export was loaded from, part by part."""
+
+    @property
+    def checksums(self) -> Mapping[int, str]:
+        """Of every part what the ledger has for it; part 0 is the head."""
+        ...
+
+    def head(self) -> Mapping[str, pa.Table]:
+        """The tables of part 0."""
+        ...
+
+    def messages(self, part: int) -> pa.Table:
+        """The columns ``KEY`` of the messages of a part."""
+        ...
+
+    def attachments(self, part: int) -> pa.Table:
+        """The attachments of a part."""
+        ...
+
+    def tables(self, part: int) -> Mapping[str, pa.Table]:
+        """All tables of a part of messages."""
+        ...
+
+
+class Needed(Exception):
+    """Exports whose checkpoints are needed, and are not among those given. The transaction is of no use any more.
+
+    Attributes:
+        exports: what the database knows of them, each with its ledger.
+    """
+
+    def __init__(self, exports: Sequence[tuple[Registered, Mapping[int, str]]]) -> None:
+        super().__init__()
+        self.exports = exports
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows by table: that go, and, of these keys, that come back from other exports. The difference is what is lost."""
+
+    removed: Mapping[str, int]
+    restored: Mapping[str, int]
+
+
+def registered(session: Session, column: Literal["export_id", "task_id"], value: str) -> list[Registered]:
+    """The exports that the database has under an export id or a task id."""
+    if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.exports")[0][0]:
+        return []
+    return [Registered(*row) for row in session.rows(f"{_REGISTERED} WHERE e.{column} = $1 ORDER BY 1", value)]
+
+
+@contextmanager
+def rehearsal(session: Session, owner_id: str) -> Generator[None]:
+    """A transaction that is alone with the account, like that of a ``Loader``, and is rolled back at its end."""
+    try:
+        with session.transaction():
+            ddl.hold_off_completion(session)
+            lock_owner(session, owner_id)
+            yield
+            raise _TakenBack
+    except _TakenBack:
+        pass
+
+
+class _TakenBack(Exception):
+    pass
+
+
+def require(session: Session, record: Registered, kept: Mapping[str, Kept]) -> None:
+    """Within a transaction that is alone with the account: whether all that ``take_out`` needs is ``kept``.
+
+    Raises:
+        Needed: it is not.
+    """
+    _Unloading(session, record, kept).prepare()
+
+
+def take_out(session: Session, record: Registered, kept: Mapping[str, Kept]) -> Changes:
+    """Within a transaction that is alone with the account: take out an export.
+
+    Args:
+        session: in which the transaction is.
+        record: the export.
+        kept: of other exports, by their ids, what they were loaded from.
+
+    Raises:
+        Needed: further exports have to be in ``kept``.
+    """
+    return _Unloading(session, record, kept).run()
+
+
+class _Unloading:
+    """The steps, within a transaction that is alone with the account."""
+
+    def __init__(self, session: Session, record: Registered, kept: Mapping[str, Kept]) -> None:
+        self._session = session
+        self._record = record
+        self._export_id = record.export_id
+        self._owner_id = record.owner_id
+        self._kept = kept
+        self._parts: dict[str, list[int]] = {}
+        self._removed: dict[str, int] = {}
+        self._restored: dict[str, int] = {}
+
+    def prepare(self) -> tuple[list[str], list[str]]:
+        """Find the other exports of the account, and those of others whose attachments have objects of this one."""
+        others = self._require("e.owner_id = $1 AND e.export_id <> $2", self._owner_id, self._export_id)
+        self._unite(others)
+        self._execute('CREATE TEMPORARY TABLE changed_media (document_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
+        self._execute(_CHANGED_MEDIA, self._owner_id)
+        return others, self._require(_WITH_CHANGED_MEDIA, self._owner_id)
+
+    def run(self) -> Changes:
+        others, elsewhere = self.prepare()
+        self._find_messages()
+        self._delete_messages()
+        self._change_heads()
+        for export_id in others:
+            self._restore_messages(export_id)
+        self._change_media([*others, *elsewhere])
+        for statement in REFRESH:
+            self._execute(statement, self._owner_id)
+        self._count_restored()
+        self._forget()
+        return Changes(
+            {name: self._removed[name] for name in TABLES if name in self._removed},
+            {name: self._restored[name] for name in TABLES if name in self._restored},
+        )
+
+    def _require(self, condition: str, *parameters: str) -> list[str]:
+        """The ids of the exports for which a condition holds. Each is kept as it was loaded."""
+        found = self._session.rows(f"{_REGISTERED} WHERE {condition} ORDER BY e.export_id", *parameters)
+        exports = [Registered(*row) for row in found]
+        needed: list[tuple[Registered, Mapping[int, str]]] = []
+        for export in exports:
+            kept, entries = self._kept.get(export.export_id), ledger(self._session, export.export_id)
+            if kept is None or not export.fits(kept.checksums, entries):
+                needed.append((export, entries))
+            else:
+                self._parts[export.export_id] = sorted(kept.checksums.keys() & entries.keys())
+        if needed:
+            raise Needed(needed)
+        return [export.export_id for export in exports]
+
+    def _unite(self, others: list[str]) -> None:
+        """What all others together have of the tables that are unions, as loads of them alone would have it."""
+        for name in _UNIONS:
+            self._execute(f"CREATE TEMPORARY TABLE kept_{name} (LIKE {SCHEMA}.{name} INCLUDING INDEXES) ON COMMIT DROP")
+        for export_id in others:
+            if _HEAD in self._parts[export_id]:
+                head = self._kept[export_id].head()
+                for name in _UNIONS:
+                    stage(self._session, name, head[name])
+                    self._execute(upsert(name, f"kept_{name}"))
+        for name in _UNIONS:
+            self._execute(f"ANALYZE kept_{name}")
+
+    def _find_messages(self) -> None:
+        self._execute(
+            'CREATE TEMPORARY TABLE taken (conversation_id text COLLATE "C", message_id text COLLATE "C", '
+            "batch bigint, PRIMARY KEY (conversation_id, message_id)) ON COMMIT DROP"
+        )
+        self._execute(_TAKEN, self._owner_id, self._export_id, MESSAGES_AT_A_TIME)
+        self._execute("CREATE INDEX ON taken (batch)")
+        self._execute("ANALYZE taken")
+        # Figures over several exports may have changed here; where the load was not finished, anywhere.
+        touch(self._session, _KEYS.empty_table().select(KEY[:1]))
+        self._execute(_TOUCHED, self._owner_id, self._export_id)
+
+    def _delete_messages(self) -> None:
+        batches = self._session.rows("SELECT coalesce(max(batch) + 1, 0) FROM taken")[0][0]
+        for name in (*reversed(CHILDREN), "messages"):
+            self._removed[name] = sum(
+                self._changed(
+                    f"DELETE FROM {SCHEMA}.{name} c USING taken t WHERE c.owner_id = $1 AND t.batch = $2 "
+                    "AND c.conversation_id = t.conversation_id AND c.message_id = t.message_id",
+                    self._owner_id,
+                    batch,
+                )
+                for batch in range(batches)
+            )
+
+    def _change_heads(self) -> None:
+        self._removed["participants"] = self._changed(_not_kept("participants"), self._owner_id)
+        restored = self._changed(_replaced("conversations", "t.export_id = $2"), self._owner_id, self._export_id)
+        gone = self._changed(_not_kept("conversations"), self._owner_id)
+        self._removed["conversations"], self._restored["conversations"] = restored + gone, restored
+        self._removed["rejects"] = self._changed(f"DELETE FROM {SCHEMA}.rejects WHERE export_id = $1", self._export_id)
+
+    def _restore_messages(self, export_id: str) -> None:
+        """Merge what an export has of the messages that are gone: of several the best copy comes back."""
+        kept = self._kept[export_id]
+        self._execute(
+            'CREATE TEMPORARY TABLE IF NOT EXISTS candidates (conversation_id text COLLATE "C", '
+            'message_id text COLLATE "C") ON COMMIT DROP'
+        )
+        for part in self._parts[export_id]:
+            if part == _HEAD:
+                continue
+            self._execute("TRUNCATE candidates")
+            self._session.copy("candidates", kept.messages(part))
+            wanted = pa.Table.from_batches(self._session.batches(_WANTED), _KEYS)
+            if wanted.num_rows:
+                tables = {name: only(rows, wanted) for name, rows in kept.tables(part).items() if name != "rejects"}
+                merge_messages(self._session, "", {**tables, "rejects": TABLES["rejects"].schema.empty_table()})
+
+    def _change_media(self, exports: list[str]) -> None:
+        """Media files as the others have them; attachments as they were exported, then joined with what is left."""
+        restored = self._changed(_replaced("media_files", "true"), self._owner_id)
+        gone = self._changed(_not_kept("media_files"), self._owner_id)
+        self._removed["media_files"], self._restored["media_files"] = restored + gone, restored
+        if self._session.rows("SELECT EXISTS (SELECT FROM changed_media)")[0][0]:
+            for export_id in exports:
+                for part in self._parts[export_id]:
+                    if part != _HEAD:
+                        stage(self._session, "attachments", self._kept[export_id].attachments(part))
+                        self._execute(_AS_EXPORTED, export_id)
+        self._execute(REJOIN_AFTER_CHANGES, self._owner_id)
+
+    def _count_restored(self) -> None:
+        for name in ("messages", *CHILDREN):
+            self._restored[name] = self._session.rows(
+                f"SELECT count(*) FROM {SCHEMA}.{name} c JOIN taken t USING (conversation_id, message_id) "
+                "WHERE c.owner_id = $1",
+                self._owner_id,
+            )[0][0]
+
+    def _forget(self) -> None:
+        """The ledger's rows and the export's own go; what stays is that it was here, and the number of its attempt."""
+        self._removed["load_parts"] = self._changed(
+            f"DELETE FROM {SCHEMA}.load_parts WHERE export_id = $1", self._export_id
+        )
+        if self._session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.unloads")[0][0]:
+            self._execute(_UNLOADED, self._export_id)
+        self._removed["exports"] = self._changed(f"DELETE FROM {SCHEMA}.exports WHERE export_id = $1", self._export_id)
+
+    def _execute(self, statement: str, *parameters: str | int) -> None:
+        self._session.execute(statement, *parameters)
+
+    def _changed(self, statement: str, *parameters: str | int) -> int:
+        """Run a DELETE or UPDATE; how many rows it was about."""
+        counted = f"WITH changed AS ({statement} RETURNING 1) SELECT count(*) FROM changed"
+        return self._session.rows(counted, *parameters)[0][0]
+
+
+def _replaced(table: str, condition: str) -> str:
+    """UPDATE of the rows that the others have otherwise."""
+    columns = [c.name for c in TABLES[table].columns if c.name not in TABLES[table].key]
+    values = [", ".join(f"{alias}.{column}" for column in columns) for alias in ("t", "k")]
+    same = " AND ".join(f"t.{column} = k.{column}" for column in TABLES[table].key)
+    return (
+        f"UPDATE {SCHEMA}.{table} t SET ({', '.join(columns)}) = ROW({values[1]}) FROM kept_{table} k "
+        f"WHERE t.owner_id = $1 AND {same} AND {condition} AND ({values[0]}) IS DISTINCT FROM ({values[1]})"
+    )
+
+
+def _not_kept(table: str) -> str:
+    """DELETE of the rows that none of the others has."""
+    same = " AND ".join(f"t.{column} = k.{column}" for column in TABLES[table].key)
+    return (
+        f"DELETE FROM {SCHEMA}.{table} t WHERE t.owner_id = $1 AND NOT EXISTS (SELECT FROM kept_{table} k WHERE {same})"
+    )
+
+
+_REGISTERED: Final = f"SELECT e.export_id, e.owner_id, e.task_id, e.source_name, e.status FROM {SCHEMA}.exports e"
+
+_UNLOADED: Final = f"""
+INSERT INTO {SCHEMA}.unloads SELECT export_id, owner_id, task_id, loaded_at, clock_timestamp()
+FROM {SCHEMA}.exports WHERE export_id = $1"""
+
+_CHANGED_MEDIA: Final = f"""
+INSERT INTO changed_media SELECT DISTINCT document_id
+FROM (SELECT * FROM {SCHEMA}.media_files WHERE owner_id = $1 EXCEPT SELECT * FROM kept_media_files) changed"""
+
+# Attachments find their objects in the archives of every account.
+_WITH_CHANGED_MEDIA: Final = f"""
+e.owner_id <> $1 AND e.export_id IN (
+    SELECT m.export_id FROM {SCHEMA}.messages m JOIN {SCHEMA}.attachments a
+      ON (a.owner_id, a.conversation_id, a.message_id) = (m.owner_id, m.conversation_id, m.message_id)
+    WHERE a.owner_id <> $1 AND a.document_id IN (SELECT document_id FROM changed_media))"""
+
+_TAKEN: Final = f"""
+INSERT INTO taken SELECT conversation_id, message_id,
+    (row_number() OVER (ORDER BY conversation_id, message_id) - 1) / $3::bigint
+FROM {SCHEMA}.messages WHERE owner_id = $1 AND export_id = $2"""
+
+_TOUCHED: Final = f"""
+INSERT INTO touched SELECT conversation_id FROM taken
+UNION SELECT conversation_id FROM {SCHEMA}.conversations WHERE owner_id = $1
+    AND (export_id = $2 OR (SELECT status <> 'complete' FROM {SCHEMA}.exports WHERE export_id = $2))
+UNION SELECT conversation_id FROM {SCHEMA}.participants p WHERE owner_id = $1
+    AND NOT EXISTS (SELECT FROM kept_participants k
+                    WHERE (k.conversation_id, k.user_id) = (p.conversation_id, p.user_id))"""
+
+_WANTED: Final = f"SELECT {', '.join(KEY)} FROM candidates JOIN taken USING ({', '.join(KEY)})"
+
+_AS_EXPORTED: Final = f"""
+UPDATE {SCHEMA}.attachments a SET (media_member, present, mime_type) = ROW(s.media_member, s.present, s.mime_type)
+FROM staging_attachments s, {SCHEMA}.messages m
+WHERE (a.owner_id, a.conversation_id, a.message_id, a.ordinal)
+      = (s.owner_id, s.conversation_id, s.message_id, s.ordinal)
+  AND (m.owner_id, m.conversation_id, m.message_id) = (a.owner_id, a.conversation_id, a.message_id)
+  AND m.export_id = $1 AND a.document_id IN (SELECT document_id FROM changed_media)"""

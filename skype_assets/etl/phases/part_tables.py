@@ -1,0 +1,67 @@
+"""What of a part of transform goes into the database, and the checksum under which the ledger knows it.
+
+A part alone does not tell: what only all parts together say of it is in transform's summary.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final, Self
+
+import pyarrow as pa
+
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.phases.phase import of_part
+from skype_assets.etl.rows.duplicates import without
+from skype_assets.etl.rows.edits import with_edits
+from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
+from skype_assets.etl.rows.old_quotes import with_quoted
+
+HEAD: Final = 0
+"""The part that the others refer to: conversations, participants, media."""
+
+_OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
+_OF_HEAD: Final = ("conversations", "participants", "rejects")
+
+
+@dataclass(frozen=True)
+class OfOtherParts:
+    """What transform's summary knows of the messages of parts: copies that are better elsewhere, edits, quotes."""
+
+    dropped: pa.Table
+    edits: pa.Table
+    quoted: pa.Table
+
+    @classmethod
+    def read(cls, tables: PhaseTables) -> Self:
+        """That of all parts."""
+        # In one piece each: what is taken out of a piece part by part costs less than out of many.
+        return cls(*(tables.summary(name).combine_chunks() for name in _OF_OTHER_PARTS))
+
+    def of(self, part: PartRecord) -> "OfOtherParts":
+        """That of one part."""
+        return OfOtherParts(*(of_part(rows, part) for rows in (self.dropped, self.edits, self.quoted)))
+
+
+def head_tables(tables: PhaseTables, part: PartRecord) -> dict[str, pa.Table]:
+    """The tables of the head."""
+    return {**{name: tables.summary(name) for name in _OF_HEAD}, "media_files": tables.part(part, "media_files")}
+
+
+def message_tables(tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> dict[str, pa.Table]:
+    """The tables of a part of messages; ``known`` is what is known of this part."""
+    found = {name: tables.part(part, name) for name in (*MESSAGE_TABLES, "rejects")}
+    found.update({name: without(found[name], known.dropped) for name in MESSAGE_TABLES})
+    found["messages"] = with_edits(found["messages"], known.edits)
+    found["quotes"] = with_quoted(found["quotes"], known.quoted)
+    return found
+
+
+def ledger_checksum(tables: PhaseTables, part: PartRecord) -> str:
+    """What the ledger has for a part: the checksums of the files that it is loaded from."""
+    summary = tables.state.summary
+    assert summary is not None, "transform is complete"
+    # What only all parts together tell of a part, and for the head its rows, come from the summary.
+    relevant = _OF_HEAD if part.number == HEAD else _OF_OTHER_PARTS
+    lines = [part.checksum, *(summary.files[name].sha256 for name in relevant if name in summary.files)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
