@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from skype_assets.etl import manifest as manifests
+from skype_assets.etl import pace
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
@@ -31,8 +32,10 @@ UNITS: Final = {"extract": "bytes", "transform": "messages", "load": "messages"}
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a phase is. ``done`` of ``total`` in the phase's unit; monotonic, also over a resume (promise I12).
+    """How far a phase is: ``done`` of ``total``, which are equal when it is complete and not before.
 
+    Both are in the phase's unit, and monotonic, also over a resume (promise I12). ``after_parts`` of the total stand
+    for what follows the last part (``pace``), and ``doing`` says what of that is done just now; it is empty before.
     ``parts`` are recorded; how many there will be, ``parts_total``, is not known while an export is cut into parts.
     """
 
@@ -42,10 +45,24 @@ class Progress:
     unit: str
     parts: int
     parts_total: int | None = None
+    after_parts: int = 0
+    doing: str = ""
+
+    @property
+    def handled(self) -> int:
+        """What the parts have handled, in the phase's unit."""
+        return min(self.done, self.to_handle)
+
+    @property
+    def to_handle(self) -> int:
+        """What all parts handle."""
+        return self.total - self.after_parts
 
 
 Observer = Callable[[Progress], None]
-"""Called at the start of a phase and after every recorded part. What it raises ends the phase, resumably."""
+"""Called at the start of a phase, after every recorded part, now and then after the last one, and at the end.
+
+What it raises ends the phase, resumably."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +129,8 @@ class Journal:
                 logger.warning("the failure is not in the manifest: %s", full)
             raise
 
-    def progress(self, state: PhaseState, total: int) -> None:
-        """Tell how far the phase is."""
+    def progress(self, state: PhaseState, doing: str = "") -> None:
+        """Tell how far the phase is, and after the last part what it does."""
         report = self._context.phase_results[self._phase]
         counts = state.counts()
         if not self._is_told:
@@ -123,8 +140,14 @@ class Journal:
             messages=counts.get("messages", 0) - report.messages,
         )
         if self._observer is not None:
-            parts, unit = len(state.parts), UNITS[self._phase]
-            self._observer(Progress(self._phase, state.progress, total, unit, parts, self._parts_total))
+            (done, total), unit = pace.work(state), UNITS[self._phase]
+            after_parts = pace.after_parts(self._phase, state.total)
+            self._observer(
+                Progress(
+                    self._phase, done, total, unit, len(state.parts), self._parts_total,
+                    after_parts=after_parts, doing=doing,
+                )
+            )  # fmt: skip
 
     @cached_property
     def _parts_total(self) -> int | None:

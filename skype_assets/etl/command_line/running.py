@@ -41,8 +41,10 @@ def run_phases(task: "Task", shown: "Display", state: "ETLContext | None" = None
     before: dict[str, float] = {}  # share of the work that an earlier run has done
 
     def observe(progress: "Progress") -> None:
-        before.setdefault(progress.phase, progress.done / progress.total if progress.total else 0.0)
-        shown.advance(progress.phase, progress.done, progress.total, progress.unit)
+        before.setdefault(progress.phase, progress.handled / progress.to_handle if progress.to_handle else 0.0)
+        shown.advance(
+            progress.phase, progress.done, progress.total, progress.unit, progress.after_parts, progress.doing
+        )
 
     runs: list[PhaseRun] = []
     for phase in engine.PHASES:

@@ -10,7 +10,7 @@ import click
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
 from skype_assets.etl.errors import CheckpointError, UsageError
-from skype_assets.etl.pace import percent
+from skype_assets.etl.pace import percent, work
 
 if TYPE_CHECKING:
     from skype_assets.etl.checkpoints.directory import Directory
@@ -45,7 +45,7 @@ class PhaseStatus:
         """Share of the phase's work that is recorded."""
         if self.state is None:
             return 0
-        return 100 if self.state.status == "complete" else percent(self.state.progress, self.state.total)
+        return percent(*work(self.state))
 
 
 @click.command()

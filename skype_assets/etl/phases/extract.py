@@ -26,7 +26,7 @@ from skype_assets.etl.export.archive import Export, open_export
 from skype_assets.etl.export.members import MediaMember
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
 from skype_assets.etl.export.source import Source, fingerprint
-from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Work
+from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Told, Work
 from skype_assets.etl.task import Task
 
 
@@ -89,7 +89,7 @@ class _Extracted:
         """Cannot be done without the export."""
         raise UsageError("extract needs the export; name its file")
 
-    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+    def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """Not reached."""
         return {}, {}
 
@@ -131,7 +131,7 @@ class _OpenExtract:
         for number, part in enumerate(read_on, start=max(len(done), 1)):
             yield _MessagesPart(number, part, messages.buffer, messages.name, self._export.format, files)
 
-    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+    def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """Nothing: the last part has the header."""
         return {}, {}
 
