@@ -4,7 +4,6 @@ Each asks the engine for its phase and says what came of it. What to do, what is
 engine's business (``skype_assets.etl.engine``); where things are is the resources' (``resources/``).
 """
 
-from collections.abc import Iterable
 from functools import partial
 
 import dagster as dg
@@ -25,7 +24,7 @@ from skype_assets.etl.tables import MESSAGES
 from skype_assets.etl.task import ENDINGS, Task
 from skype_assets.partitions import EXPORTS, task_id_of
 from skype_assets.progress import Observations
-from skype_assets.statistics import Statistics, statistics
+from skype_assets.statistics import figures_of
 
 _MEANINGS = {column.name: column.meaning for column in MESSAGES.columns}
 
@@ -55,8 +54,8 @@ def raw_export(context: dg.AssetExecutionContext, exports: Exports, checkpoints:
                 f"no export {task_id} in {exports.folder()}; put it there as {task_id}{ENDINGS[0]} "
                 f"(or {', '.join(ENDINGS[1:])}, or a folder), or link it with `skype-assets add FILE`"
             )
-        result = _run(context, checkpoints.task(task_id, source))
-        return _materialized(result, checks.of_raw_export(result.tables))
+        task = checkpoints.task(task_id, source)
+        return _materialized(task, _run(context, task))
 
 
 @_asset(
@@ -73,9 +72,7 @@ def transformed_tables(
         task_id = task_id_of(context)
         # The export only serves to make raw parts again that turn out to be damaged.
         task = checkpoints.task(task_id, exports.find(task_id))
-        result = _run(context, task)
-        figures = statistics(result.tables)
-        return _materialized(result, checks.of_transformed_tables(task, result.tables, figures), figures)
+        return _materialized(task, _run(context, task))
 
 
 @_asset(
@@ -89,11 +86,8 @@ def loaded_database(
 ):
     """The tables in PostgreSQL, schema ``skype``, and a record of what was loaded, part by part."""
     with as_failures(context.retry_number):
-        url = database.url()
-        task = checkpoints.task(task_id_of(context), database=url)
-        result = _run(context, task)
-        found = checks.of_loaded_database(task, result.tables, url, loaded_before=result.from_checkpoint)
-        return _materialized(result, found)
+        task = checkpoints.task(task_id_of(context), database=database.url())
+        return _materialized(task, _run(context, task))
 
 
 ASSETS = [raw_export, transformed_tables, loaded_database]
@@ -108,12 +102,11 @@ def _run(context: dg.AssetExecutionContext, task: Task) -> PhaseResult:
     return result
 
 
-def _materialized(
-    result: PhaseResult, found: Iterable[dg.AssetCheckResult], figures: Statistics | None = None
-) -> dg.MaterializeResult[PhaseTables]:
+def _materialized(task: Task, result: PhaseResult) -> dg.MaterializeResult[PhaseTables]:
+    figures = figures_of(result)
     return dg.MaterializeResult(
         value=result.tables,
         metadata=metadata.of_result(result, figures),
         data_version=dg.DataVersion(result.state.fingerprint),
-        check_results=list(found),
+        check_results=list(checks.of_result(task, result, figures)),
     )

@@ -18,7 +18,7 @@ from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import CONSERVATION, Transform
-from skype_assets.statistics import Statistics, statistics
+from skype_assets.statistics import Statistics
 
 Metadata = dict[str, Any]
 
@@ -39,15 +39,13 @@ def definition(schema: pa.Schema, meanings: Mapping[str, str] | None = None) -> 
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def of_result(result: PhaseResult, figures: Statistics | None = None) -> Metadata:
+def of_result(result: PhaseResult, figures: Statistics | None) -> Metadata:
     """Metadata of a materialization: what the phase made, and whether it had been made before.
 
     Args:
         result: the phase.
-        figures: of transform; taken from its tables if they are not given.
+        figures: those of ``figures_of``.
     """
-    if result.phase == Transform.name and figures is None:
-        figures = statistics(result.tables)
     tables = result.tables
     rows = _ROWS[tables.state.phase](tables)
     return {

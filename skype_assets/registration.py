@@ -20,13 +20,14 @@ from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 from io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
 from resources.checkpoints import PHASES
 from resources.exports import Exports
-from skype_assets import metadata
+from skype_assets import checks, metadata
 from skype_assets.etl import engine
 from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import fingerprint, is_folder
 from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
 from skype_assets.partitions import EXPORTS
+from skype_assets.statistics import figures_of
 
 _ASSETS = {phase: asset for asset, phase in PHASES.items()}
 
@@ -88,10 +89,19 @@ def report_task(task: Task) -> list[str]:
 
 
 def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> bool:
-    """Report a complete phase as a materialization without a run; False if it is the one materialized last."""
+    """Report a complete phase as a materialization without a run, with its checks.
+
+    Returns:
+        False if it is the one materialized last: nothing was reported.
+
+    Raises:
+        DatabaseError: the database of a load cannot be asked.
+    """
     asset_key, state = dg.AssetKey(_ASSETS[result.phase]), result.state
     if recorded_version(instance, asset_key, task.task_id) == state.fingerprint:
         return False
+    figures = figures_of(result)
+    found = list(checks.of_result(task, result, figures))
     _add_partition(instance, task.task_id)
     # Not the code version: with it, Dagster would look for the run's inputs, find none, and call the asset out of date.
     tags = {DATA_VERSION_TAG: state.fingerprint, "dagster/data_version_is_user_provided": "true"}
@@ -99,10 +109,14 @@ def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> boo
         dg.AssetMaterialization(
             asset_key,
             partition=task.task_id,
-            metadata={**metadata.of_result(result), **location(result.tables)},
+            metadata={**metadata.of_result(result, figures), **location(result.tables)},
             tags=tags,
         )
     )
+    wanted = dg.AssetRecordsFilter(asset_key=asset_key, asset_partitions=[task.task_id])
+    materialization = instance.fetch_materializations(wanted, limit=1).records[0]
+    for each in found:
+        instance.report_runless_asset_event(checks.evaluation(asset_key, each, materialization))
     return True
 
 

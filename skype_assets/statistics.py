@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.content.message_types import UNKNOWN
 from skype_assets.etl.export.members import printable
+from skype_assets.etl.journal import PhaseResult
+from skype_assets.etl.phases.transform import Transform
 
 _TYPE_CHARACTERS: Final = 60
 
@@ -36,6 +38,11 @@ class Statistics:
     unknown_types: dict[str, int] = field(default_factory=dict[str, int])
     people: int = 0
     largest: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+
+
+def figures_of(result: PhaseResult) -> Statistics | None:
+    """The figures of a phase; None of all but transform."""
+    return statistics(result.tables) if result.phase == Transform.name else None
 
 
 def statistics(tables: PhaseTables, conversations: int = 10) -> Statistics:

@@ -81,8 +81,8 @@ def _report(task: "Task") -> None:
     if task.source is not None:
         places["--source"] = str(task.source)
     arguments = ["report", *(text for pair in places.items() for text in pair)]
-    with terminal.err().status("reporting to Dagster"):
-        reported = registration(*arguments)
+    with terminal.err().status("checking what was loaded, and reporting to Dagster"):
+        reported = registration(*arguments, database=task.database)
     if reported.returncode:
         terminal.say(
             f"warning: the load is complete, but was not reported to Dagster: {reported.reason} "
