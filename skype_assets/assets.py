@@ -8,6 +8,7 @@ from functools import partial
 
 import dagster as dg
 
+from io_managers.parquet import recorded_version
 from resources.checkpoints import PHASES, Checkpoints
 from resources.database import Database
 from resources.exports import Exports
@@ -22,7 +23,7 @@ from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.tables import MESSAGES
 from skype_assets.etl.task import ENDINGS, Task
-from skype_assets.partitions import EXPORTS, task_id_of
+from skype_assets.partitions import EXPORTS, taken_back, task_id_of
 from skype_assets.progress import Observations
 from skype_assets.statistics import figures_of
 
@@ -49,12 +50,13 @@ def raw_export(context: dg.AssetExecutionContext, exports: Exports, checkpoints:
     with as_failures(context.retry_number):
         task_id = task_id_of(context)
         source = exports.find(task_id)
+        task = checkpoints.task(task_id, source)
         if source is None and checkpoints.open(task_id, Extract.asset) is None:
             raise UsageError(
                 f"no export {task_id} in {exports.folder()}; put it there as {task_id}{ENDINGS[0]} "
                 f"(or {', '.join(ENDINGS[1:])}, or a folder), or link it with `skype-assets add FILE`"
+                f"{'' if _is_known(context, task) else taken_back(context)}"
             )
-        task = checkpoints.task(task_id, source)
         return _materialized(task, _run(context, task))
 
 
@@ -91,6 +93,11 @@ def loaded_database(
 
 
 ASSETS = [raw_export, transformed_tables, loaded_database]
+
+
+def _is_known(context: dg.AssetExecutionContext, task: Task) -> bool:
+    """Whether anything was ever done for a task; its export may only be away for a while."""
+    return task.folder.path.exists() or recorded_version(context.instance, context.asset_key, task.task_id) is not None
 
 
 def _run(context: dg.AssetExecutionContext, task: Task) -> PhaseResult:
