@@ -16,18 +16,17 @@ from resources.failures import as_failures
 from skype_assets import checks, metadata
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.database.ddl import POSTGRES_TYPES
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import Transform
-from skype_assets.etl.tables import MESSAGES
+from skype_assets.etl.tables import TABLES
 from skype_assets.etl.task import ENDINGS, Task
 from skype_assets.partitions import EXPORTS, taken_back, task_id_of
 from skype_assets.progress import Observations
 from skype_assets.statistics import figures_of
-
-_MEANINGS = {column.name: column.meaning for column in MESSAGES.columns}
 
 # No return annotations on the assets: with check results beside the value, Dagster wants a tuple or none.
 _asset = partial(
@@ -43,7 +42,7 @@ _asset = partial(
     kinds={"parquet"},
     code_version=Extract.version,
     check_specs=checks.specs(Extract.asset),
-    metadata=metadata.definition(Extract.schemas["messages"]),
+    metadata=metadata.definition(Extract.schemas),
 )
 def raw_export(context: dg.AssetExecutionContext, exports: Exports, checkpoints: Checkpoints):
     """The export, verbatim: each JSON object's exact bytes with its position and its SHA-256."""
@@ -64,7 +63,7 @@ def raw_export(context: dg.AssetExecutionContext, exports: Exports, checkpoints:
     kinds={"parquet"},
     code_version=Transform.version,
     check_specs=checks.specs(Transform.asset),
-    metadata=metadata.definition(Transform.schemas["messages"], _MEANINGS),
+    metadata=metadata.definition({name: table.schema for name, table in TABLES.items() if name in Transform.schemas}),
 )
 def transformed_tables(
     context: dg.AssetExecutionContext, raw_export: PhaseTables, exports: Exports, checkpoints: Checkpoints
@@ -81,12 +80,12 @@ def transformed_tables(
     kinds={"postgres"},
     code_version=Load.version,
     check_specs=checks.specs(Load.asset),
-    metadata=metadata.definition(Transform.schemas["messages"], _MEANINGS),
+    metadata=metadata.definition({name: table.schema for name, table in TABLES.items()}, POSTGRES_TYPES.__getitem__),
 )
 def loaded_database(
     context: dg.AssetExecutionContext, transformed_tables: PhaseTables, checkpoints: Checkpoints, database: Database
 ):
-    """The tables in PostgreSQL, schema ``skype``, and a record of what was loaded, part by part."""
+    """The tables in PostgreSQL, in the schema skype, and a record of what was loaded, part by part."""
     with as_failures(context.retry_number):
         task = checkpoints.task(task_id_of(context), database=database.url())
         return _materialized(task, _run(context, task))

@@ -5,7 +5,7 @@ Dagster would render Markdown, and make links of URLs and paths. The one Markdow
 alone (``picture``). It is kept small, as Dagster keeps it for ever.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import CONSERVATION, Transform
+from skype_assets.etl.tables import MESSAGES, TABLES
 from skype_assets.statistics import Statistics
 
 Metadata = dict[str, Any]
@@ -25,18 +26,37 @@ Metadata = dict[str, Any]
 _UNKNOWN_TYPES = 20
 
 
-def definition(schema: pa.Schema, meanings: Mapping[str, str] | None = None) -> Metadata:
-    """Metadata of an asset itself: the columns of its main table, and what they mean if that is given."""
+def definition(schemas: Mapping[str, pa.Schema], types: Callable[[pa.DataType], str] = str) -> Metadata:
+    """Metadata of an asset itself: its tables, and the columns of each.
+
+    The UI has one list of columns for an asset, with a filter: so each column has its table's name before its own, and
+    ``messages`` comes first.
+
+    Args:
+        schemas: the tables; what they and their columns mean is told of those in ``TABLES``.
+        types: names a type as it is called where the tables are.
+    """
+    names = sorted(schemas, key=lambda name: name != MESSAGES.name)
     columns = [
         dg.TableColumn(
-            field.name,
-            str(field.type),
-            description=(meanings or {}).get(field.name),
+            f"{name}.{field.name}",
+            types(field.type),
+            description=_meaning(name, field.name),
             constraints=dg.TableColumnConstraints(nullable=field.nullable),
         )
-        for field in schema
+        for name in names
+        for field in schemas[name]
     ]
-    return {"dagster/column_schema": dg.TableSchema(columns)}
+    meanings = [(name, TABLES[name].meaning) for name in names if name in TABLES]
+    return {
+        "dagster/column_schema": dg.TableSchema(columns),
+        **({"tables": _table(("table", "meaning"), meanings)} if meanings else {}),
+    }
+
+
+def _meaning(table: str, column: str) -> str | None:
+    known = TABLES[table].columns if table in TABLES else ()
+    return next((each.meaning for each in known if each.name == column), None)
 
 
 def of_result(result: PhaseResult, figures: Statistics | None) -> Metadata:
