@@ -18,12 +18,18 @@ from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import CONSERVATION, Transform
+from skype_assets.etl.rows import edits
 from skype_assets.etl.tables import MESSAGES, TABLES
 from skype_assets.statistics import Statistics
 
 Metadata = dict[str, Any]
 
 _UNKNOWN_TYPES = 20
+_DATABASE_COUNTS = (
+    "The rows of this export's conversations, and of its account where a table has no conversations, whichever export "
+    "brought them. SELECT count(*) counts all conversations of all exports. Copies of a message that edits left are "
+    "rows, too: those with edit_of."
+)
 
 
 def definition(schemas: Mapping[str, pa.Schema], types: Callable[[pa.DataType], str] = str) -> Metadata:
@@ -120,6 +126,7 @@ def _transformed(tables: PhaseTables) -> Metadata:
     )
     return {
         "conservation": _table(CONSERVATION.names[1:], [tuple(totals)]),
+        "messages_that_are_copies_left_by_edits": edits.copies(tables.summary("edits")),
         **_instant("first_message_at", min(first, default=None)),
         **_instant("last_message_at", max(last, default=None)),
     }
@@ -127,7 +134,10 @@ def _transformed(tables: PhaseTables) -> Metadata:
 
 def _loaded(tables: PhaseTables) -> Metadata:
     state = tables.summary("database_state")
-    return {"database": _table(state.column_names, (tuple(row.values()) for row in state.to_pylist()))}
+    return {
+        "database": _table(state.column_names, (tuple(row.values()) for row in state.to_pylist())),
+        "database_counts": _DATABASE_COUNTS,
+    }
 
 
 def _transformed_rows(tables: PhaseTables) -> dict[str, int]:
