@@ -78,7 +78,7 @@ def _months(by_month: Mapping[Month, int]) -> Iterator[str]:
 def _conversations(largest: Sequence[tuple[int, str]], names: Sequence[str] | None, top: int) -> Iterator[str]:
     yield _text(_LEFT, top, "largest conversations", bold=True)
     if names is None:
-        yield _text(_LEFT + 150, top, f"numbered, so that nobody reads names here; {NAMES_SWITCH}=on names them")
+        yield _text(_LEFT + 150, top, f"without names; {NAMES_SWITCH}=on shows them")
     labels = [str(number) for number in range(1, len(largest) + 1)] if names is None else [*map(_label, names)]
     left = _LEFT if names is None else _NAMES
     most = max((count for count, _ in largest), default=0)

@@ -22,6 +22,9 @@ def test_whatever_the_figures_the_picture_is_an_image_within_its_frame(
     largest.sort(reverse=True)
     root = ElementTree.fromstring(svg(Statistics(by_month, {}, 0, largest)))
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    for text in root.iter("{http://www.w3.org/2000/svg}text"):
+        letters = 7 * len(text.text or "")  # in the mean, at 12 pixels' height
+        assert text.attrib["text-anchor"] == "end" or float(text.attrib["x"]) + letters <= width
     for shape in root.iter("{http://www.w3.org/2000/svg}rect"):
         if "x" in shape.attrib:
             assert 0 <= float(shape.attrib["x"]) <= float(shape.attrib["x"]) + float(shape.attrib["width"]) <= width

@@ -41,7 +41,7 @@ def run_phases(task: "Task", shown: "Display", state: "ETLContext | None" = None
     before: dict[str, float] = {}  # share of the work that an earlier run has done
 
     def observe(progress: "Progress") -> None:
-        before.setdefault(progress.phase, progress.handled / progress.to_handle if progress.to_handle else 0.0)
+        before.setdefault(progress.phase, progress.done / progress.total)
         shown.advance(
             progress.phase, progress.done, progress.total, progress.unit, progress.after_parts, progress.doing
         )
