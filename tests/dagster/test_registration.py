@@ -163,7 +163,9 @@ def test_the_checks_of_what_the_library_finished_are_those_of_a_run(
     for key, of_run in expected.items():
         reported = instance.event_log_storage.get_asset_check_execution_history(key, limit=2)[-1].event
         assert reported is not None
+        assert reported.dagster_event is not None
         evaluation = reported.dagster_event.asset_check_evaluation_data
+        assert evaluation.target_materialization_data is not None
         assert (evaluation.passed, evaluation.severity, evaluation.blocking, evaluation.description) == (
             of_run.passed, of_run.severity, of_run.blocking, of_run.description,
         )  # fmt: skip
