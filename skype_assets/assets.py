@@ -4,7 +4,6 @@ Each asks the engine for its phase and says what came of it. What to do, what is
 engine's business (``skype_assets.etl.engine``); where things are is the resources' (``resources/``).
 """
 
-from collections.abc import Iterable
 from functools import partial
 
 import dagster as dg
@@ -12,23 +11,23 @@ import dagster as dg
 from skype_assets import checks
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.database.ddl import POSTGRES_TYPES
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import Transform
-from skype_assets.etl.schema.tables import MESSAGES
+from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import ENDINGS, Task
-from skype_assets.partitions import EXPORTS, task_id_of
+from skype_assets.io_managers.parquet import recorded_version
+from skype_assets.partitions import EXPORTS, taken_back, task_id_of
 from skype_assets.resources.checkpoints import PHASES, Checkpoints
 from skype_assets.resources.database import Database
 from skype_assets.resources.exports import Exports
 from skype_assets.resources.failures import as_failures
 from skype_assets.shown import metadata
 from skype_assets.shown.progress import Observations
-from skype_assets.shown.statistics import Statistics, statistics
-
-_MEANINGS = {column.name: column.meaning for column in MESSAGES.columns}
+from skype_assets.shown.statistics import figures_of
 
 # No return annotations on the assets: with check results beside the value, Dagster wants a tuple or none.
 _asset = partial(
@@ -44,27 +43,28 @@ _asset = partial(
     kinds={"parquet"},
     code_version=Extract.version,
     check_specs=checks.specs(Extract.asset),
-    metadata=metadata.definition(Extract.schemas["messages"]),
+    metadata=metadata.definition(Extract.schemas),
 )
 def raw_export(context: dg.AssetExecutionContext, exports: Exports, checkpoints: Checkpoints):
     """The export, verbatim: each JSON object's exact bytes with its position and its SHA-256."""
     with as_failures(context.retry_number):
         task_id = task_id_of(context)
         source = exports.find(task_id)
+        task = checkpoints.task(task_id, source)
         if source is None and checkpoints.open(task_id, Extract.asset) is None:
             raise UsageError(
                 f"no export {task_id} in {exports.folder()}; put it there as {task_id}{ENDINGS[0]} "
                 f"(or {', '.join(ENDINGS[1:])}, or a folder), or link it with `skype-assets add FILE`"
+                f"{'' if _is_known(context, task) else taken_back(context)}"
             )
-        result = _run(context, checkpoints.task(task_id, source))
-        return _materialized(result, checks.of_raw_export(result.tables))
+        return _materialized(task, _run(context, task))
 
 
 @_asset(
     kinds={"parquet"},
     code_version=Transform.version,
     check_specs=checks.specs(Transform.asset),
-    metadata=metadata.definition(Transform.schemas["messages"], _MEANINGS),
+    metadata=metadata.definition({name: table.schema for name, table in TABLES.items() if name in Transform.schemas}),
 )
 def transformed_tables(
     context: dg.AssetExecutionContext, raw_export: PhaseTables, exports: Exports, checkpoints: Checkpoints
@@ -74,30 +74,30 @@ def transformed_tables(
         task_id = task_id_of(context)
         # The export only serves to make raw parts again that turn out to be damaged.
         task = checkpoints.task(task_id, exports.find(task_id))
-        result = _run(context, task)
-        figures = statistics(result.tables)
-        return _materialized(result, checks.of_transformed_tables(task, result.tables, figures), figures)
+        return _materialized(task, _run(context, task))
 
 
 @_asset(
     kinds={"postgres"},
     code_version=Load.version,
     check_specs=checks.specs(Load.asset),
-    metadata=metadata.definition(Transform.schemas["messages"], _MEANINGS),
+    metadata=metadata.definition({name: table.schema for name, table in TABLES.items()}, POSTGRES_TYPES.__getitem__),
 )
 def loaded_database(
     context: dg.AssetExecutionContext, transformed_tables: PhaseTables, checkpoints: Checkpoints, database: Database
 ):
-    """The tables in PostgreSQL, schema ``skype``, and a record of what was loaded, part by part."""
+    """The tables in PostgreSQL, in the schema skype, and a record of what was loaded, part by part."""
     with as_failures(context.retry_number):
-        url = database.url()
-        task = checkpoints.task(task_id_of(context), database=url)
-        result = _run(context, task)
-        found = checks.of_loaded_database(task, result.tables, url, loaded_before=result.from_checkpoint)
-        return _materialized(result, found)
+        task = checkpoints.task(task_id_of(context), database=database.url())
+        return _materialized(task, _run(context, task))
 
 
 ASSETS = [raw_export, transformed_tables, loaded_database]
+
+
+def _is_known(context: dg.AssetExecutionContext, task: Task) -> bool:
+    """Whether anything was ever done for a task; its export may only be away for a while."""
+    return task.folder.path.exists() or recorded_version(context.instance, context.asset_key, task.task_id) is not None
 
 
 def _run(context: dg.AssetExecutionContext, task: Task) -> PhaseResult:
@@ -109,12 +109,11 @@ def _run(context: dg.AssetExecutionContext, task: Task) -> PhaseResult:
     return result
 
 
-def _materialized(
-    result: PhaseResult, found: Iterable[dg.AssetCheckResult], figures: Statistics | None = None
-) -> dg.MaterializeResult[PhaseTables]:
+def _materialized(task: Task, result: PhaseResult) -> dg.MaterializeResult[PhaseTables]:
+    figures = figures_of(result)
     return dg.MaterializeResult(
         value=result.tables,
         metadata=metadata.of_result(result, figures),
         data_version=dg.DataVersion(result.state.fingerprint),
-        check_results=list(found),
+        check_results=list(checks.of_result(task, result, figures)),
     )

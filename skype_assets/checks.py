@@ -1,7 +1,9 @@
 """The asset checks: what must be right of each export, looked at again after the phase has said that it is done.
 
 They belong to the steps of their assets (``check_specs``), so that they cost no process and no second look-up of the
-partition. After a blocking one nothing may be built on the asset. The others are for a person to know.
+partition; of what was loaded without Dagster, ``registration`` reports them. After a blocking one nothing may be built
+on the asset. Dagster calls a warning "failed", too: so what every ordinary export has is said by a check that passes,
+and only what deserves a look is a warning.
 """
 
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
@@ -14,6 +16,11 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# Public in what it is a parameter of (`dg.AssetCheckEvaluation`), and not exported itself.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
@@ -24,6 +31,9 @@ from skype_assets.etl.database.comparison import Copies
 from skype_assets.etl.database.digests import digests_of_load
 from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.engine.journal import PhaseResult
+from skype_assets.etl.phases.extract import Extract
+from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.task import Task
 from skype_assets.shown.statistics import Statistics
@@ -41,8 +51,10 @@ _CHECKS: Final = {
     "transformed_tables": {
         CHECKPOINT: _INTACT,
         CONSERVATION: "In every conversation: seen = loaded + duplicate + rejected, and as many as were extracted.",
-        KNOWN_TYPES: "No message is of a type that this program does not know; those are kept verbatim.",
-        MEDIA: "The files that messages carry are in the archive; Skype exports most archives without some.",
+        KNOWN_TYPES: "How many messages are of types that this program does not know; those are kept verbatim. "
+        "A warning if most are: then it does not understand the export.",
+        MEDIA: "How many of the files that messages carry are in the archive: Skype exports most archives without "
+        "some, or all. A warning if most of those that are there are empty.",
     },
     "loaded_database": {
         CHECKPOINT: _INTACT,
@@ -63,6 +75,37 @@ def specs(asset: str) -> list[dg.AssetCheckSpec]:
     ]
 
 
+def of_result(task: Task, result: PhaseResult, figures: Statistics | None) -> Iterator[dg.AssetCheckResult]:
+    """All checks of a phase; the ``figures`` are those of ``figures_of``."""
+    if result.phase == Extract.name:
+        yield from of_raw_export(result.tables)
+    elif figures is not None:
+        yield from of_transformed_tables(task, result.tables, figures)
+    else:
+        yield from of_loaded_database(task, result.tables, loaded_before=result.from_checkpoint)
+
+
+def evaluation(
+    asset_key: dg.AssetKey, found: dg.AssetCheckResult, materialization: dg.EventLogRecord
+) -> dg.AssetCheckEvaluation:
+    """What Dagster makes of a result in a run, about a materialization that none has made."""
+    assert found.check_name is not None, "all results here have one"
+    return dg.AssetCheckEvaluation(
+        asset_key=asset_key,
+        check_name=found.check_name,
+        passed=found.passed,
+        metadata=found.metadata,
+        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+            storage_id=materialization.storage_id,
+            run_id=materialization.run_id,
+            timestamp=materialization.timestamp,
+        ),
+        severity=found.severity,
+        description=found.description,
+        blocking=found.check_name in _BLOCKING,
+    )
+
+
 def of_raw_export(tables: PhaseTables) -> Iterator[dg.AssetCheckResult]:
     """What can be wrong with the raw checkpoint."""
     yield _intact(tables)
@@ -72,27 +115,17 @@ def of_transformed_tables(task: Task, tables: PhaseTables, figures: Statistics) 
     """What can be wrong with the tables, and what a person should know of them."""
     yield _intact(tables)
     yield _conserved(task, tables)
-    unknown = sum(figures.unknown_types.values())
-    yield _told(
-        tables,
-        KNOWN_TYPES,
-        unknown,
-        {"messages_of_unknown_types": unknown, "unknown_types": len(figures.unknown_types)},
-    )
-    attachments = tables["attachments"].to_table(["present"])["present"]
-    missing = len(attachments) - (pc.sum(attachments).as_py() or 0)
-    yield _told(tables, MEDIA, missing, {"attachments": len(attachments), "missing": missing})
+    yield _known(tables, figures)
+    yield _present(tables)
 
 
-def of_loaded_database(
-    task: Task, tables: PhaseTables, url: str, *, loaded_before: bool
-) -> Iterator[dg.AssetCheckResult]:
+def of_loaded_database(task: Task, tables: PhaseTables, *, loaded_before: bool) -> Iterator[dg.AssetCheckResult]:
     """What can be wrong in the database; its digests were taken a moment ago, unless it was ``loaded_before``."""
     yield _intact(tables)
     transformed = engine.open_phase(task, "transform")
     assert transformed is not None, "what was loaded is complete"
     export = transformed.summary("exports").to_pylist()[0]
-    with Session(url) as session:
+    with Session(database_url(task.database)) as session:
         comparison.make_read_only(session)
         missing = dangling(session, export["owner_id"], export["export_id"])
         yield _required(
@@ -119,6 +152,43 @@ def _conserved(task: Task, tables: PhaseTables) -> dg.AssetCheckResult:
     extracted = raw["messages"].num_rows if raw is not None else None
     figures = {"seen": total, "extracted": extracted, "conversations_that_do_not_balance": differing}
     return _required(tables, CONSERVATION, not differing and extracted in (None, total), figures)
+
+
+def _known(tables: PhaseTables, figures: Statistics) -> dg.AssetCheckResult:
+    unknown, types, total = sum(figures.unknown_types.values()), len(figures.unknown_types), tables.rows()["messages"]
+    return _told(
+        tables,
+        KNOWN_TYPES,
+        f"{unknown:,} of {total:,} messages are of {types:,} types that this program does not know. They are loaded, "
+        "with their content as it was exported."
+        if unknown
+        else "All types of messages are known.",
+        {"messages_of_unknown_types": unknown, "unknown_types": types},
+        deserves_a_look=2 * unknown > total,
+    )
+
+
+def _present(tables: PhaseTables) -> dg.AssetCheckResult:
+    # What has no id, such as a card or a Moji, is in no archive.
+    attachments = tables["attachments"].to_table(["document_id", "file_size", "media_member", "present"])
+    attachments = attachments.filter(attachments["document_id"].is_valid())
+    stored = tables["media_files"].to_table(["member", "size_bytes"])
+    hollow = stored.filter(pc.equal(stored["size_bytes"], 0))["member"]
+    wanted = attachments.filter(pc.not_equal(pc.fill_null(attachments["file_size"], 1), 0))["media_member"]
+    empty = pc.sum(pc.is_in(wanted, value_set=hollow.combine_chunks())).as_py() or 0
+    total, present = attachments.num_rows, pc.sum(attachments["present"]).as_py() or 0
+    said = f"{present:,} of the {total:,} photos and files of messages are in this archive."
+    if present < total:
+        said += " The others were not exported; if Skype gave a second archive, with files, load that, too."
+    if empty:
+        said += f" Of those that are, {empty:,} are empty."
+    return _told(
+        tables,
+        MEDIA,
+        said,
+        {"attachments": total, "in_the_archive": present, "not_exported": total - present, "empty": empty},
+        deserves_a_look=2 * empty > present,
+    )
 
 
 def _equal(
@@ -165,14 +235,21 @@ def _required(tables: PhaseTables, name: str, passed: bool, figures: dict[str, A
     return _result(tables, name, passed, dg.AssetCheckSeverity.ERROR, figures)
 
 
-def _told(tables: PhaseTables, name: str, count: int, figures: dict[str, Any]) -> dg.AssetCheckResult:
-    return _result(tables, name, count == 0, dg.AssetCheckSeverity.WARN, figures)
+def _told(
+    tables: PhaseTables, name: str, said: str, figures: dict[str, Any], *, deserves_a_look: bool
+) -> dg.AssetCheckResult:
+    return _result(tables, name, not deserves_a_look, dg.AssetCheckSeverity.WARN, figures, said)
 
 
 def _result(
-    tables: PhaseTables, name: str, passed: bool, severity: dg.AssetCheckSeverity, figures: dict[str, Any]
+    tables: PhaseTables,
+    name: str,
+    passed: bool,
+    severity: dg.AssetCheckSeverity,
+    figures: dict[str, Any],
+    said: str | None = None,
 ) -> dg.AssetCheckResult:
     # The UI shows checks by asset, not by partition: so each says which export it is about.
     shown = {"export": tables.state.task_id, **figures}
     metadata = {key: value for key, value in shown.items() if value not in (None, "")}
-    return dg.AssetCheckResult(passed=passed, check_name=name, severity=severity, metadata=metadata)
+    return dg.AssetCheckResult(passed=passed, check_name=name, severity=severity, metadata=metadata, description=said)

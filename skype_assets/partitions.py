@@ -15,9 +15,21 @@ def task_id_of(context: dg.AssetExecutionContext) -> str:
     """The run's partition key, if it is a task id and registered: Dagster itself starts runs for any text.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it is not; if it is no task id, it is not registered any more.
     """
-    task_id = check_task_id(context.partition_key)
+    try:
+        task_id = check_task_id(context.partition_key)
+    except UsageError as error:
+        raise UsageError(f"{error}{taken_back(context)}") from None
     if not context.instance.has_dynamic_partition(str(EXPORTS.name), task_id):
         raise UsageError(f"{task_id} is not a registered export; register one with `skype-assets add FILE`")
     return task_id
+
+
+def taken_back(context: dg.AssetExecutionContext) -> str:
+    """Remove the run's partition, which is that of no export; gives the sentence that says so.
+
+    The web UI lets people type any key. What fails would make the assets red for ever, as nothing can put it right.
+    """
+    context.instance.delete_dynamic_partition(str(EXPORTS.name), context.partition_key)
+    return f". The partition {context.partition_key[:120]!r} was removed again: it is that of no export"

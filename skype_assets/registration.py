@@ -18,6 +18,7 @@ import dagster as dg
 # that the dagster.yaml of the working directory. What is registered in any other could not be found by it.
 from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 
+from skype_assets import checks
 from skype_assets.etl import engine
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import EtlError, UsageError
@@ -29,6 +30,7 @@ from skype_assets.partitions import EXPORTS
 from skype_assets.resources.checkpoints import PHASES
 from skype_assets.resources.exports import Exports
 from skype_assets.shown import metadata
+from skype_assets.shown.statistics import figures_of
 
 LOADED: Final = dg.AssetKey(Load.asset)
 UNLOADED_TAG: Final = "skype_assets/unloaded"
@@ -95,11 +97,20 @@ def report_task(task: Task) -> list[str]:
 
 
 def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> bool:
-    """Report a complete phase as a materialization without a run; False if it is the one materialized last."""
+    """Report a complete phase as a materialization without a run, with its checks.
+
+    Returns:
+        False if it is the one materialized last: nothing was reported.
+
+    Raises:
+        DatabaseError: the database of a load cannot be asked.
+    """
     asset_key, state = dg.AssetKey(_ASSETS[result.phase]), result.state
     is_recorded = recorded_version(instance, asset_key, task.task_id) == state.fingerprint
     if is_recorded and not (asset_key == LOADED and is_unloaded(instance, task.task_id)):
         return False
+    figures = figures_of(result)
+    found = list(checks.of_result(task, result, figures))
     _add_partition(instance, task.task_id)
     # Not the code version: with it, Dagster would look for the run's inputs, find none, and call the asset out of date.
     tags = {DATA_VERSION_TAG: state.fingerprint, "dagster/data_version_is_user_provided": "true"}
@@ -107,10 +118,14 @@ def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> boo
         dg.AssetMaterialization(
             asset_key,
             partition=task.task_id,
-            metadata={**metadata.of_result(result), **location(result.tables)},
+            metadata={**metadata.of_result(result, figures), **location(result.tables)},
             tags=tags,
         )
     )
+    wanted = dg.AssetRecordsFilter(asset_key=asset_key, asset_partitions=[task.task_id])
+    materialization = instance.fetch_materializations(wanted, limit=1).records[0]
+    for each in found:
+        instance.report_runless_asset_event(checks.evaluation(asset_key, each, materialization))
     return True
 
 

@@ -5,7 +5,7 @@ Dagster would render Markdown, and make links of URLs and paths. The one Markdow
 alone (``picture``). It is kept small, as Dagster keeps it for ever.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,37 +18,61 @@ from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import CONSERVATION, Transform
+from skype_assets.etl.rows import edits
+from skype_assets.etl.schema.tables import MESSAGES, TABLES
 from skype_assets.shown import picture
-from skype_assets.shown.statistics import Statistics, statistics
+from skype_assets.shown.statistics import Statistics
 
 Metadata = dict[str, Any]
 
 _UNKNOWN_TYPES = 20
+_DATABASE_COUNTS = (
+    "The rows of this export's conversations, and of its account where a table has no conversations, whichever export "
+    "brought them. SELECT count(*) counts all conversations of all exports. Copies of a message that edits left are "
+    "rows, too: those with edit_of."
+)
 
 
-def definition(schema: pa.Schema, meanings: Mapping[str, str] | None = None) -> Metadata:
-    """Metadata of an asset itself: the columns of its main table, and what they mean if that is given."""
+def definition(schemas: Mapping[str, pa.Schema], types: Callable[[pa.DataType], str] = str) -> Metadata:
+    """Metadata of an asset itself: its tables, and the columns of each.
+
+    The UI has one list of columns for an asset, with a filter: so each column has its table's name before its own, and
+    ``messages`` comes first.
+
+    Args:
+        schemas: the tables; what they and their columns mean is told of those in ``TABLES``.
+        types: names a type as it is called where the tables are.
+    """
+    names = sorted(schemas, key=lambda name: name != MESSAGES.name)
     columns = [
         dg.TableColumn(
-            field.name,
-            str(field.type),
-            description=(meanings or {}).get(field.name),
+            f"{name}.{field.name}",
+            types(field.type),
+            description=_meaning(name, field.name),
             constraints=dg.TableColumnConstraints(nullable=field.nullable),
         )
-        for field in schema
+        for name in names
+        for field in schemas[name]
     ]
-    return {"dagster/column_schema": dg.TableSchema(columns)}
+    meanings = [(name, TABLES[name].meaning) for name in names if name in TABLES]
+    return {
+        "dagster/column_schema": dg.TableSchema(columns),
+        **({"tables": _table(("table", "meaning"), meanings)} if meanings else {}),
+    }
 
 
-def of_result(result: PhaseResult, figures: Statistics | None = None) -> Metadata:
+def _meaning(table: str, column: str) -> str | None:
+    known = TABLES[table].columns if table in TABLES else ()
+    return next((each.meaning for each in known if each.name == column), None)
+
+
+def of_result(result: PhaseResult, figures: Statistics | None) -> Metadata:
     """Metadata of a materialization: what the phase made, and whether it had been made before.
 
     Args:
         result: the phase.
-        figures: of transform; taken from its tables if they are not given.
+        figures: those of ``figures_of``.
     """
-    if result.phase == Transform.name and figures is None:
-        figures = statistics(result.tables)
     tables = result.tables
     rows = _ROWS[tables.state.phase](tables)
     return {
@@ -103,6 +127,7 @@ def _transformed(tables: PhaseTables) -> Metadata:
     )
     return {
         "conservation": _table(CONSERVATION.names[1:], [tuple(totals)]),
+        "messages_that_are_copies_left_by_edits": edits.copies(tables.summary("edits")),
         **_instant("first_message_at", min(first, default=None)),
         **_instant("last_message_at", max(last, default=None)),
         "compiled_reader": compiled.reader is not None,
@@ -111,7 +136,10 @@ def _transformed(tables: PhaseTables) -> Metadata:
 
 def _loaded(tables: PhaseTables) -> Metadata:
     state = tables.summary("database_state")
-    return {"database": _table(state.column_names, (tuple(row.values()) for row in state.to_pylist()))}
+    return {
+        "database": _table(state.column_names, (tuple(row.values()) for row in state.to_pylist())),
+        "database_counts": _DATABASE_COUNTS,
+    }
 
 
 def _transformed_rows(tables: PhaseTables) -> dict[str, int]:

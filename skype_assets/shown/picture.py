@@ -1,19 +1,25 @@
 """The picture of an export: messages per month, and its largest conversations, as an SVG image.
 
 Drawn by hand: it is two dozen rectangles, and a plotting library would be the largest dependency. Its only words are
-those below and figures. No name from an export is in it, so that none can act as markup or be read by the way.
+those below and figures, so that nobody reads names by the way: it says that conversations are numbered, and what names
+them. Names are plain text: what could act as markup or hide something is escaped.
 """
 
 import base64
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+from xml.sax.saxutils import escape
 
-from skype_assets.shown.statistics import Statistics
+from skype_assets.etl.export.members import printable
+from skype_assets.shown.statistics import NAMES_SWITCH, Statistics
 
 _WIDTH: Final = 720
 _LEFT: Final = 60
 _CHART: Final = 160
 _ROW: Final = 20
+_NAMES: Final = 240
+_NAME_CELLS: Final = 30
 _COLOUR: Final = "#4f43dd"
 _GREY: Final = "#6b7280"
 _MOST_BARS: Final = 120
@@ -30,7 +36,7 @@ def as_markdown(statistics: Statistics) -> str:
 def svg(statistics: Statistics) -> str:
     """The picture as a document."""
     height = _CHART + 90 + _ROW * max(1, len(statistics.largest))
-    shapes = [*_months(statistics.by_month), *_conversations(statistics.largest, _CHART + 70)]
+    shapes = [*_months(statistics.by_month), *_conversations(statistics.largest, statistics.names, _CHART + 70)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" font-family="sans-serif" '
         f'font-size="12" fill="{_GREY}"><rect width="100%" height="100%" fill="#fff"/>{"".join(shapes)}</svg>'
@@ -69,15 +75,30 @@ def _months(by_month: Mapping[Month, int]) -> Iterator[str]:
         )
 
 
-def _conversations(largest: Sequence[tuple[int, str]], top: int) -> Iterator[str]:
+def _conversations(largest: Sequence[tuple[int, str]], names: Sequence[str] | None, top: int) -> Iterator[str]:
     yield _text(_LEFT, top, "largest conversations", bold=True)
+    if names is None:
+        yield _text(_LEFT + 150, top, f"without names; {NAMES_SWITCH}=on shows them")
+    labels = [str(number) for number in range(1, len(largest) + 1)] if names is None else [*map(_label, names)]
+    left = _LEFT if names is None else _NAMES
     most = max((count for count, _ in largest), default=0)
     for index, (count, kind) in enumerate(largest):
         y = top + 8 + index * _ROW
-        yield _text(_LEFT - 8, y + 13, str(index + 1), anchor="end")
-        width = 420 * count / most if most else 0
-        yield _bar(_LEFT, y + 2, width, _ROW - 6)
-        yield _text(_LEFT + width + 8, y + 13, f"{count:,} ({kind})" if kind in _KINDS else f"{count:,}")
+        yield _text(left - 8, y + 13, labels[index], anchor="end")
+        width = (_WIDTH - 240 - left) * count / most if most else 0
+        yield _bar(left, y + 2, width, _ROW - 6)
+        yield _text(left + width + 8, y + 13, f"{count:,} ({kind})" if kind in _KINDS else f"{count:,}")
+
+
+def _label(name: str) -> str:
+    """A name as the picture has room for it; East Asian characters are twice as wide."""
+    shown, cells = "", 0
+    for character in printable(name):
+        cells += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if cells > _NAME_CELLS:
+            return escape(shown) + "..."
+        shown += character
+    return escape(shown)
 
 
 _KINDS: Final = ("direct", "group", "bot", "phone", "special")

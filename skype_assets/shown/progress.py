@@ -34,6 +34,7 @@ class Observations:
         self._begun: float | None = None
         self._next = FIRST_SECONDS
         self._events = 0
+        self._doing = ""
 
     def __call__(self, progress: Progress) -> None:
         """Take the engine's word, and pass it on if it is time."""
@@ -42,9 +43,13 @@ class Observations:
             self._begun = now
             if progress.done:
                 self._tell(progress, pace)
-        elif now - self._begun >= self._next and self._events < MOST_EVENTS:
+        elif now - self._begun >= self._next_for(progress.doing) and self._events < MOST_EVENTS:
             self._next = (now - self._begun) * 1.1 + FIRST_SECONDS
+            self._doing = progress.doing
             self._tell(progress, pace)
+
+    def _next_for(self, doing: str) -> float:
+        return self._next if doing in (self._doing, "") else FIRST_SECONDS
 
     def _tell(self, progress: Progress, pace: Pace) -> None:
         self._events += 1
@@ -65,20 +70,25 @@ def sentence(progress: Progress, pace: Pace) -> str:
         if progress.parts_total is None
         else f"{progress.parts} of {progress.parts_total} parts"
     )
-    said = f"{progress.phase}: {pace.percent} %, {parts}, {pace.done:,} of {pace.total:,} {progress.unit}"
-    if pace.per_second is None or pace.remaining_seconds is None:
-        return said
-    return f"{said}, {pace.per_second:,.0f}/s, {pace.remaining_seconds:,.0f} s remaining"
+    said = (
+        f"{progress.phase}: {pace.percent} %, {parts}, {progress.handled:,} of {progress.to_handle:,} {progress.unit}"
+    )
+    if progress.doing:
+        said += f", {progress.doing}"
+    elif pace.per_second is not None:
+        said += f", {pace.per_second:,.0f}/s"
+    return said if pace.remaining_seconds is None else f"{said}, {pace.remaining_seconds:,.0f} s remaining"
 
 
-def _figures(progress: Progress, pace: Pace) -> dict[str, int | float]:
+def _figures(progress: Progress, pace: Pace) -> dict[str, int | float | str]:
     figures = {
         "percent": pace.percent,
         "parts_done": progress.parts,
         "parts_total": progress.parts_total,
-        f"{progress.unit}_done": pace.done,
-        f"{progress.unit}_total": pace.total,
-        f"{progress.unit}_per_second": pace.per_second and round(pace.per_second),
+        f"{progress.unit}_done": progress.handled,
+        f"{progress.unit}_total": progress.to_handle,
+        f"{progress.unit}_per_second": None if progress.doing or not pace.per_second else round(pace.per_second),
+        "doing": progress.doing or None,
         "remaining_seconds": pace.remaining_seconds and round(pace.remaining_seconds, 1),
     }
     return {name: figure for name, figure in figures.items() if figure is not None}

@@ -98,8 +98,37 @@ def test_an_export_is_loaded_again_after_the_database_was_away(
         page.goto(f"{running.url}/assets/loaded_database?view=checks")
         expect(page.get_by_text("Succeeded")).to_have_count(3)
         _photograph(page, "checks")
+        page.goto(f"{running.url}/assets/transformed_tables?view=checks")
+        expect(page.get_by_text("Succeeded")).to_have_count(4)
+        expect(page.get_by_text("Failed")).to_have_count(0)
+
+        page.goto(f"{running.url}/assets/loaded_database")
+        page.get_by_placeholder("Filter columns").fill("reactions")
+        expect(page.get_by_text("reactions.emotion")).to_be_visible()
+        expect(page.get_by_text("messages.text", exact=True)).to_have_count(0)
+        _photograph(page, "columns")
     with Session(tables.url("skype")) as session:
         assert session.rows("SELECT messages_loaded FROM skype.exports")[0][0] > 250
+
+
+def test_what_the_command_line_loaded_looks_like_what_a_run_loaded_and_a_typing_error_leaves_no_red(
+    project: Path, page: Page
+) -> None:
+    expect.set_options(timeout=60_000)
+    write_sample(project / "ann.tar", messages=300, seed=7)
+    command = [sys.executable, "-m", "skype_assets.etl.command_line", "run", "ann.tar", "--task-id", "ann"]
+    subprocess.run(command, cwd=project, capture_output=True, check=True)
+    with dev(project, {"SKYPE_INBOX": "off"}) as running:
+        for asset, checks in (("raw_export", 1), ("transformed_tables", 4), ("loaded_database", 3)):
+            page.goto(f"{running.url}/assets/{asset}?view=checks")
+            expect(page.get_by_text("Succeeded")).to_have_count(checks)
+        running.add_partition("amn")
+        assert running.ended(running.launch("amn"))["status"] == "FAILURE"
+        page.goto(f"{running.url}/assets/raw_export?view=partitions")
+        expect(page.get_by_text("Materialized (1)")).to_be_visible()
+        expect(page.get_by_text("Failed (0)")).to_be_visible()
+        expect(page.get_by_text("amn")).to_have_count(0)
+        _photograph(page, "partitions")
 
 
 def _add(project: Path) -> str:

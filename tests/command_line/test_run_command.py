@@ -9,6 +9,7 @@ import pytest
 
 from skype_assets.etl.checkpoints.attempt import Attempt, read_owner
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.database.session import Session
 from tests.command_line.conftest import MESSAGES, Invoke, Start
 
 ONE_PROCESS = ("--max-workers", 1)
@@ -64,9 +65,22 @@ def test_json_is_all_that_stdout_gets(invoke: Invoke, database: str, sample_tar:
     assert account["seen"] == MESSAGES == account["loaded"] + account["duplicate"] + account["rejected"]
     assert result["rows"]["messages"] == account["loaded"] == result["rows_in_database"]["messages"]
     assert result["conversations"] == result["rows"]["conversations"]
+    with Session(database) as session:
+        copies = session.rows("SELECT count(*) FROM skype.messages WHERE edit_of IS NOT NULL")[0][0]
+    assert result["edit_copies"] == copies > 0
     again = json.loads(invoke("run", sample_tar, "--json", "--task-id", "mine", "--output-dir", "kept").stdout)
     assert all(phase["from_checkpoint"] for phase in again["phases"].values())
     assert again["conservation"] == account
+
+
+def test_the_account_says_what_a_person_who_counts_rows_will_find(
+    invoke: Invoke, database: str, sample_tar: Path
+) -> None:
+    said = invoke("run", sample_tar, *ONE_PROCESS).stdout
+    assert "in the database: of these conversations and this account, whichever export brought them;" in said
+    with Session(database) as session:
+        copies = session.rows("SELECT count(*) FROM skype.messages WHERE edit_of IS NOT NULL")[0][0]
+    assert f"{copies} of the messages are copies that edits left: those with edit_of." in said
 
 
 def test_a_damaged_export_ends_with_code_3_and_one_line_that_names_the_byte(

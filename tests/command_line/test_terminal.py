@@ -81,6 +81,22 @@ def test_bars_begin_where_the_last_run_stopped_and_end_at_100() -> None:
     assert "from checkpoint" in text
 
 
+def test_what_follows_the_last_part_is_said_once_it_takes_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, now = io.StringIO(), iter(range(0, 1_000, 3))
+    monkeypatch.setattr(progress.time, "monotonic", now.__next__)
+    monkeypatch.setattr(progress, "Pacer", lambda: Pacer(iter(range(0, 1_000, 10)).__next__))
+    with progress.display(Console(file=screen, width=120)) as shown:
+        shown.begin("load")
+        for done, doing in ((0, ""), (1_000, ""), (1_000, "indexes"), (1_250, "indexes"), (1_499, "digests")):
+            shown.advance("load", done, 1_500, "messages", 500, doing)
+        shown.advance("load", 1_500, 1_500, "messages", 500)
+        shown.end("load", "1.0 s")
+    said = screen.getvalue()
+    assert "load: 66 % (1,000 of 1,000 messages), indexes, " in said
+    assert "load: 99 % (1,000 of 1,000 messages), digests, " in said
+    assert "100 %" not in said
+
+
 def test_a_pipe_gets_few_lines() -> None:
     screen = io.StringIO()
     with progress.display(Console(file=screen)) as shown:

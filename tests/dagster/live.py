@@ -24,6 +24,10 @@ mutation($parameters: ExecutionParams!) { launchRun(executionParams: $parameters
 _REEXECUTE = """
 mutation($parameters: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $parameters) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+_ADD_PARTITION = """
+mutation($repository: RepositorySelector!, $key: String!) { addDynamicPartition(
+  repositorySelector: $repository, partitionsDefName: "skype_exports", partitionKey: $key) { __typename } }"""
+_REPOSITORY = {"repositoryLocationName": "skype_assets", "repositoryName": "__repository__"}
 _TERMINATE = """
 mutation($run: String!) { terminateRun(runId: $run) { __typename ... on PythonError { message } } }"""
 _RUN = """
@@ -54,14 +58,15 @@ class Dev:
 
     def launch(self, task_id: str) -> str:
         """Start `load_export` for an export; gives the run's id."""
-        selector = {
-            "repositoryLocationName": "skype_assets",
-            "repositoryName": "__repository__",
-            "jobName": "load_export",
-        }
+        selector = {**_REPOSITORY, "jobName": "load_export"}
         tags = [{"key": "dagster/partition", "value": task_id}]
         parameters = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": tags}}
         return _run_id(self.query(_LAUNCH, parameters=parameters)["launchRun"])
+
+    def add_partition(self, key: str) -> None:
+        """What the UI does with what somebody types."""
+        answer = self.query(_ADD_PARTITION, repository=_REPOSITORY, key=key)["addDynamicPartition"]
+        assert answer["__typename"] == "AddDynamicPartitionSuccess", answer
 
     def reexecute_from_failure(self, run_id: str) -> str:
         """What the button of that name does."""

@@ -20,6 +20,7 @@ from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Settings, Task
 from skype_assets.registration import register
 from skype_assets.resources.database import Database
+from tests.engine.runs import Interruption, at, interrupt
 
 ASSETS = ("raw_export", "transformed_tables", "loaded_database")
 
@@ -186,6 +187,27 @@ def test_without_the_export_and_its_checkpoint_the_failure_says_where_to_put_it(
     failed = _materialize("ann-1", instance)
     assert _failures(failed) == {"raw_export": f"no export ann-1 in {workspace}/exports; put it there as ann-1.tar"}
     assert list((workspace / "output").glob("**/*.parquet")) == []
+
+
+@pytest.mark.parametrize("typed", ["ann-1", "my export", "../x", "a" * 300])
+def test_a_partition_that_somebody_typed_does_not_stay_red(
+    workspace: Path, typed: str, instance: dg.DagsterInstance
+) -> None:
+    instance.add_dynamic_partitions("skype_exports", [typed])
+    (failure,) = _events(_materialize(typed, instance), "STEP_FAILURE")
+    assert "was removed again" in _description(failure)
+    assert instance.get_dynamic_partitions("skype_exports") == []
+
+
+def test_the_partition_of_an_export_that_is_away_for_a_while_stays(
+    workspace: Path, sample_tar: Path, instance: dg.DagsterInstance
+) -> None:
+    task_id = register(sample_tar, instance=instance)
+    with pytest.raises(Interruption):
+        engine.run_phase(Task(task_id, Path("output"), sample_tar), "extract", at("extract", 1, interrupt))
+    (workspace / "exports" / f"{task_id}.tar").unlink()
+    assert not _materialize(task_id, instance).success
+    assert instance.get_dynamic_partitions("skype_exports") == [task_id]
 
 
 class AwayForAMoment(Database):

@@ -77,6 +77,22 @@ def test_the_sentence_says_what_the_figures_say() -> None:
     )
 
 
+def test_what_follows_the_last_part_is_told_when_it_begins_in_place_of_a_rate() -> None:
+    words = [Progress("load", 0, 1_500, "messages", 0, 1, 500), Progress("load", 1_000, 1_500, "messages", 1, 1, 500)]
+    words += [Progress("load", 1_000, 1_500, "messages", 1, 1, 500, doing) for doing in ("indexes", "digests")]
+    told = _watch(words, seconds_between=4.0)
+    assert [figures["doing"] for figures in told] == ["indexes", "digests"]
+    assert told[0]["percent"] == 66
+    assert (told[0]["messages_done"], told[0]["messages_total"]) == (1_000, 1_000)
+    assert "messages_per_second" not in told[0]
+    pacer = Pacer(iter([0.0, 10.0]).__next__)
+    pacer.pace("load", 0, 1_500)
+    assert (
+        sentence(words[-1], pacer.pace("load", 1_000, 1_500))
+        == "load: 66 %, 1 of 1 parts, 1,000 of 1,000 messages, digests, 5 s remaining"
+    )
+
+
 def test_observations_are_at_the_asset_and_the_partition_while_it_is_made(
     workspace: Path, sample_tar: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

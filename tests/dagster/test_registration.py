@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from skype_assets.definitions import defs
 from skype_assets.etl import engine
 from skype_assets.etl.errors import InvalidExport, UsageError
 from skype_assets.etl.export.source import fingerprint
@@ -155,6 +156,35 @@ def test_what_the_library_finished_is_reported_once_per_checkpoint(
         assert (event.tags or {})["dagster/data_version"] == result.state.fingerprint
         assert event.metadata["fingerprint"].value == result.state.fingerprint
         assert event.metadata["checkpoint"].value == str(result.tables.folder)
+
+
+def test_the_checks_of_what_the_library_finished_are_those_of_a_run(
+    workspace: Path, sample_tar: Path, instance: dg.DagsterInstance
+) -> None:
+    task = Task("ann-1", workspace / "output", sample_tar, settings=Settings(max_workers=1))
+    for result in engine.run(task):
+        report(task, result, instance)
+    job = defs.resolve_job_def("load_export")
+    register(sample_tar, "ann-2", instance)
+    run = job.execute_in_process(instance=instance, partition_key="ann-2")
+    expected = {found.asset_check_key: found for found in run.get_asset_check_evaluations()}
+    assert len(expected) == 8
+    for key, of_run in expected.items():
+        reported = instance.event_log_storage.get_asset_check_execution_history(key, limit=2)[-1].event
+        assert reported is not None
+        assert reported.dagster_event is not None
+        evaluation = reported.dagster_event.asset_check_evaluation_data
+        assert evaluation.target_materialization_data is not None
+        assert (evaluation.passed, evaluation.severity, evaluation.blocking, evaluation.description) == (
+            of_run.passed, of_run.severity, of_run.blocking, of_run.description,
+        )  # fmt: skip
+        assert {name: value.value for name, value in evaluation.metadata.items()} == {
+            name: "ann-1" if name == "export" else value.value for name, value in of_run.metadata.items()
+        }
+        (made,) = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key.asset_key, asset_partitions=["ann-1"]), limit=9
+        ).records
+        assert evaluation.target_materialization_data.storage_id == made.storage_id
 
 
 def test_a_report_from_a_process_of_its_own_is_there_for_every_later_one(workspace: Path, sample_tar: Path) -> None:

@@ -83,6 +83,36 @@ def test_progress_never_goes_back_and_keeps_its_total_over_a_resume(fresh: Task)
         assert {progress.total for progress in own} == {done[-1]}
 
 
+def test_what_follows_the_last_part_is_counted_and_said_and_no_later_attempt_says_less(
+    fresh: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_BETWEEN_WORDS", 0.0)
+    told: list[Progress] = []
+    interrupted: set[str] = set()
+
+    def observe(progress: Progress) -> None:
+        told.append(progress)
+        if progress.doing and progress.doing not in interrupted:
+            interrupted.add(progress.doing)
+            interrupt()
+
+    while True:
+        try:
+            engine.run(fresh, observe)
+        except Interruption:
+            continue
+        break
+    assert {"indexes and foreign keys", "digests of the tables"} < interrupted
+    for phase in engine.PHASES:
+        own = [progress for progress in told if progress.phase == phase]
+        assert [progress.done for progress in own] == sorted(progress.done for progress in own)
+        assert {progress.total for progress in own} == {own[-1].done}
+        assert all(progress.done < progress.total for progress in own[:-1])
+    afterwards = [progress for progress in told if progress.phase == "load" and progress.doing]
+    assert {progress.handled for progress in afterwards} == {afterwards[0].to_handle}
+    assert len({progress.done for progress in afterwards}) > 10
+
+
 def test_a_crash_between_the_commit_and_its_record_doubles_nothing(
     finished: Task, fresh: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

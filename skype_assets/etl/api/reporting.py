@@ -3,6 +3,7 @@
 Importing Dagster takes seconds, and the plain library must neither need it nor be broken by it.
 """
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ class Answer:
     reason: str
 
 
-def registration(*arguments: str) -> Answer:
-    """Run ``python -m skype_assets.registration`` with these arguments."""
+def registration(*arguments: str, database: str | None = None) -> Answer:
+    """Run ``python -m skype_assets.registration`` with these arguments; None = the environment names the database."""
     done = subprocess.run(
         [sys.executable, "-m", "skype_assets.registration", *arguments],
         stdin=subprocess.DEVNULL,
+        env=os.environ | ({"SKYPE_DATABASE_URL": database} if database else {}),  # its password is nothing for argv
         capture_output=True,
         text=True,
         errors="backslashreplace",

@@ -64,6 +64,7 @@ class PhaseCheckpoint:
             state = msgspec.structs.replace(
                 former,
                 parts=parts,
+                after_parts=former.after_parts if len(parts) == len(former.parts) else 0,
                 summary=None,
                 status="running",
                 updated_at=now,
@@ -97,14 +98,21 @@ class PhaseCheckpoint:
     def keep(self, parts: Sequence[PartRecord]) -> None:
         """Forget the parts that no longer hold; ``parts`` are the first ones of those recorded."""
         if len(parts) < len(self.state.parts):
-            self._save(msgspec.structs.replace(self.state, parts=tuple(parts)))
+            self._save(msgspec.structs.replace(self.state, parts=tuple(parts), after_parts=0))
 
     def record(self, part: PartRecord) -> None:
         """Add a finished part; parts are recorded in their order."""
         assert part.number == len(self.state.parts), "parts are recorded in order"
         parts = (*self.state.parts, part)
-        self._save(msgspec.structs.replace(self.state, parts=parts, updated_at=datetime.now(UTC), deaths=0))
+        self._save(
+            msgspec.structs.replace(self.state, parts=parts, after_parts=0, updated_at=datetime.now(UTC), deaths=0)
+        )
         crash_points.reached("part recorded")
+
+    def note_after_parts(self, done: int) -> None:
+        """Note how much of what follows the last part is done: no attempt after this one says less."""
+        if done > self.state.after_parts:
+            self._save(msgspec.structs.replace(self.state, after_parts=done, updated_at=datetime.now(UTC)))
 
     def count_death(self) -> None:
         """Note that a worker process died, though the attempt did not."""
@@ -120,7 +128,7 @@ class PhaseCheckpoint:
         crash_points.reached("phase checksums written")
         self._save(
             msgspec.structs.replace(
-                self.state, summary=summary, status="complete", updated_at=datetime.now(UTC), deaths=0
+                self.state, summary=summary, status="complete", after_parts=0, updated_at=datetime.now(UTC), deaths=0
             )
         )
         # Nothing comes after it, so that the generation before it can be the same.

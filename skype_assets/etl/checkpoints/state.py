@@ -66,8 +66,9 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
 
     ``inputs`` is what the phase's result depends on (source, settings, code version, fingerprint of the phase before):
     a state whose inputs differ is not this phase's state. ``source_name`` is the export's file name, for people: the
-    same bytes under another name are the same export. ``total`` is the whole work in the phase's unit. ``epoch`` is
-    that of the last attempt, ``deaths`` how many in a row died within the part after the last one (promise I13).
+    same bytes under another name are the same export. ``total`` is the work of all parts in the phase's unit, and
+    ``after_parts`` how much of what follows them is done, in the same unit (``pace``). ``epoch`` is that of the last
+    attempt, ``deaths`` how many in a row died within the part after the last one (promise I13).
     """
 
     format_version: int
@@ -79,6 +80,7 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     total: int
     parts: tuple[PartRecord, ...] = ()
+    after_parts: int = 0
     summary: PartRecord | None = None
     attempts: int = 1
     epoch: int = 0
@@ -87,7 +89,7 @@ class PhaseState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def progress(self) -> int:
-        """Work done so far, in the phase's unit."""
+        """Work of the parts done so far, in the phase's unit."""
         return self.parts[-1].progress if self.parts else 0
 
     @property

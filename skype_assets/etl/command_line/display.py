@@ -26,8 +26,8 @@ class Display(Protocol):
         """A phase begins; how much there is to do is not known yet."""
         ...
 
-    def advance(self, phase: str, done: int, total: int, unit: str) -> None:
-        """So much of a phase is done."""
+    def advance(self, phase: str, done: int, total: int, unit: str, after_parts: int = 0, doing: str = "") -> None:
+        """So much of a phase is done; see ``journal.Progress``."""
         ...
 
     def end(self, phase: str, note: str) -> None:
@@ -52,7 +52,7 @@ class Bars:
             TextColumn("{task.description:<10}", markup=False),
             BarColumn(),
             _Column(lambda task: "" if task.total is None else f"{percent(int(task.completed), int(task.total)):3} %"),
-            _Column(_amounts),
+            _Column(lambda task: task.fields["amounts"]),
             _Column(_rate),
             _Column(_remaining),
             console=console,
@@ -69,12 +69,20 @@ class Bars:
 
     def begin(self, phase: str) -> None:
         """Add its bar."""
-        self._tasks[phase] = self._bars.add_task(phase, total=None, unit="", note="", pace=None)
+        self._tasks[phase] = self._bars.add_task(phase, total=None, unit="", note="", pace=None, amounts="", doing="")
 
-    def advance(self, phase: str, done: int, total: int, unit: str) -> None:
+    def advance(self, phase: str, done: int, total: int, unit: str, after_parts: int = 0, doing: str = "") -> None:
         """Move its bar."""
         pace = self._pacer.pace(phase, done, total)
-        self._bars.update(self._tasks[phase], total=total, completed=pace.done, unit=unit, pace=pace)
+        self._bars.update(
+            self._tasks[phase],
+            total=total,
+            completed=pace.done,
+            unit=unit,
+            pace=pace,
+            amounts=_amounts(done, total - after_parts, unit),
+            doing=doing,
+        )
 
     def end(self, phase: str, note: str) -> None:
         """Fill its bar."""
@@ -84,13 +92,14 @@ class Bars:
 
 
 class Lines:
-    """A line at the start and at the end of a phase, and now and then between."""
+    """A line at the start and at the end of a phase, now and then between, and when it does something else."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._pacer = Pacer()
         self._begun: str | None = None
-        self._last_line = 0.0
+        self._began = self._last_line = 0.0
+        self._doing = ""
 
     def __enter__(self) -> Self:
         return self
@@ -101,19 +110,18 @@ class Lines:
     def begin(self, phase: str) -> None:
         """Nothing yet: the start is said with the amount."""
 
-    def advance(self, phase: str, done: int, total: int, unit: str) -> None:
-        """Say it, if it is the first time or has not been said for a while."""
-        pace = self._pacer.pace(phase, done, total)
-        amounts = f"{amount(pace.done, unit)} of {amount(total, unit)} {_plural(unit)}".rstrip()
-        share = f"{pace.percent} % ({amounts})"
+    def advance(self, phase: str, done: int, total: int, unit: str, after_parts: int = 0, doing: str = "") -> None:
+        """Say it, if it is the first time or has not been said for a while, or is something else that takes a while."""
+        pace, now = self._pacer.pace(phase, done, total), time.monotonic()
+        share = f"{pace.percent} % ({_amounts(done, total - after_parts, unit)})"
         if self._begun != phase:
-            self._begun = phase
+            self._begun, self._began, self._doing = phase, now, ""
             self._line(f"{phase}: starts at {share}")
-        elif time.monotonic() - self._last_line >= LINES_EVERY_SECONDS and pace.done < total:
-            rest = ""
-            if pace.per_second and pace.remaining_seconds is not None:
-                rest = f", {amount(pace.per_second, unit)}/s, {duration(pace.remaining_seconds)} remaining"
-            self._line(f"{phase}: {share}{rest}")
+            return
+        since = self._last_line if doing == self._doing else self._began
+        if now - since >= LINES_EVERY_SECONDS and pace.done < total:
+            self._doing = doing
+            self._line(", ".join([f"{phase}: {share}", *_rest(pace, unit, doing)]))
 
     def end(self, phase: str, note: str) -> None:
         """Say it."""
@@ -135,26 +143,27 @@ class _Column(ProgressColumn):
         return Text(self._text(task), justify="right")
 
 
-def _amounts(task: Task) -> str:
-    unit = task.fields["unit"]
-    if task.total is None or not unit:
-        return ""
-    return f"{amount(task.completed, unit)} of {amount(task.total, unit)} {_plural(unit)}".rstrip()
+def _amounts(done: int, total: int, unit: str) -> str:
+    """What the parts have handled of what they are to handle."""
+    return f"{amount(min(done, total), unit)} of {amount(total, unit)} {'' if unit == 'bytes' else unit}".rstrip()
+
+
+def _rest(pace: Pace, unit: str, doing: str) -> list[str]:
+    """How fast it is or, when the parts are done, what is done instead; and how long the rest takes."""
+    said = [doing] if doing else [f"{amount(pace.per_second, unit)}/s"] if pace.per_second else []
+    return said if pace.remaining_seconds is None else [*said, f"{duration(pace.remaining_seconds)} remaining"]
 
 
 def _rate(task: Task) -> str:
     pace: Pace | None = task.fields["pace"]
-    return f"{amount(pace.per_second, task.fields['unit'])}/s" if pace and pace.per_second else ""
+    if task.fields["doing"] or pace is None or not pace.per_second:
+        return ""
+    return f"{amount(pace.per_second, task.fields['unit'])}/s"
 
 
 def _remaining(task: Task) -> str:
     if task.fields["note"]:
         return task.fields["note"]
-    if task.finished:
-        return "finishing"  # all parts are done; totals and checks follow
     pace: Pace | None = task.fields["pace"]
-    return f"{duration(pace.remaining_seconds)} left" if pace and pace.remaining_seconds is not None else ""
-
-
-def _plural(unit: str) -> str:
-    return "" if unit == "bytes" else unit
+    left = f"{duration(pace.remaining_seconds)} left" if pace and pace.remaining_seconds is not None else ""
+    return ", ".join(filter(None, (task.fields["doing"], left)))

@@ -41,8 +41,10 @@ def run_phases(task: "Task", shown: "Display", state: "TaskRecord | None" = None
     before: dict[str, float] = {}  # share of the work that an earlier run has done
 
     def observe(progress: "Progress") -> None:
-        before.setdefault(progress.phase, progress.done / progress.total if progress.total else 0.0)
-        shown.advance(progress.phase, progress.done, progress.total, progress.unit)
+        before.setdefault(progress.phase, progress.done / progress.total)
+        shown.advance(
+            progress.phase, progress.done, progress.total, progress.unit, progress.after_parts, progress.doing
+        )
 
     runs: list[PhaseRun] = []
     for phase in engine.PHASES:
@@ -79,8 +81,8 @@ def report(command: str, task: "Task", done: str) -> None:
     if task.source is not None:
         places["--source"] = str(task.source)
     arguments = [command, *(text for pair in places.items() for text in pair)]
-    with terminal.err().status("reporting to Dagster"):
-        reported = registration(*arguments)
+    with terminal.err().status("checking what was done, and reporting to Dagster"):
+        reported = registration(*arguments, database=task.database)
     if reported.returncode:
         terminal.say(
             f"warning: {done}, but was not reported to Dagster: {reported.reason} "

@@ -11,7 +11,7 @@ from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import CheckpointError, UsageError
 from skype_assets.etl.phases import FOLDERS
-from skype_assets.etl.tasks.pace import percent
+from skype_assets.etl.tasks.pace import percent, work
 
 if TYPE_CHECKING:
     from skype_assets.etl.checkpoints.directory import Directory
@@ -37,9 +37,7 @@ class PhaseStatus:
         """Share of the phase's work that is recorded."""
         if self.state is None:
             return 0
-        if self.state.status == "unloaded":
-            return 0
-        return 100 if self.state.status == "complete" else percent(self.state.progress, self.state.total)
+        return 0 if self.state.status == "unloaded" else percent(*work(self.state))
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """The account of a run: what was seen, where it went, and how long it took."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skype_assets.etl.command_line.terminal import command, duration, printable
+from skype_assets.etl.rows import edits
 from skype_assets.etl.task import Task, export_id_for
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ class PhaseRun:
 
 @dataclass(frozen=True)
 class _Account:
-    """What became of the messages of an export, and the rows in this export and in the database by table."""
+    """What became of the messages of an export, and the rows by table: in this export, and in the database.
+
+    ``in_database`` has the rows of the export's conversations, and of its account where a table has no conversations,
+    whichever export brought them. ``edit_copies`` are those of the loaded messages that an edit left beside another.
+    """
 
     source_name: str
     export_id: str
@@ -34,6 +39,7 @@ class _Account:
     conversations: int
     loaded: dict[str, int]
     in_database: dict[str, int]
+    edit_copies: int
 
 
 def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
@@ -55,6 +61,7 @@ def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
         "conversations": account.conversations,
         "rows": account.loaded,
         "rows_in_database": account.in_database,
+        "edit_copies": account.edit_copies,
         "checkpoint_dir": str(task.folder.path),
     }
 
@@ -66,7 +73,8 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(f"nothing to do: {printable(account.source_name)} is loaded already (task {task.task_id})")
     else:
         console.print(_times(account, phases), "")
-        console.print(_rows(account), "")
+        console.print(_rows(account))
+        console.print(*_meaning(account), "", sep="\n")
     console.print(_conservation(account), "")
     _show_next(console, task)
 
@@ -85,6 +93,7 @@ def _account(phases: Sequence[PhaseRun]) -> _Account:
         conversations=export["conversation_count"],
         loaded={table: loaded[table] for table in in_database if table in loaded},
         in_database=in_database,
+        edit_copies=edits.copies(transform.summary("edits")),
     )
 
 
@@ -105,6 +114,14 @@ def _rows(account: _Account) -> Table:
     for name, rows in account.loaded.items():
         table.add_row(name, f"{rows:,}", f"{account.in_database[name]:,}")
     return table
+
+
+def _meaning(account: _Account) -> Iterator[str]:
+    """What a person who counts rows in the database has to know."""
+    yield "in the database: of these conversations and this account, whichever export brought them;"
+    yield "SELECT count(*) counts all conversations of all exports."
+    if account.edit_copies:
+        yield f"{account.edit_copies:,} of the messages are copies that edits left: those with edit_of."
 
 
 def _conservation(account: _Account) -> Table:

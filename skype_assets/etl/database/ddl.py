@@ -5,7 +5,8 @@ the first load has its rows in (``complete``): checking and sorting once is a fr
 then on they stay, and later loads meet them.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
+from concurrent.futures import as_completed
 from functools import partial
 from typing import Final
 
@@ -102,7 +103,7 @@ def create(session: Session) -> None:
                 )
 
 
-def complete(session: Session, sessions: int = 1) -> None:
+def complete(session: Session, sessions: int = 1, completed: Callable[[str], None] = lambda table: None) -> None:
     """Add the foreign keys and indexes that are missing; called when the rows of a load are in.
 
     First all foreign keys are there for what comes; then each table, in a transaction of its own, gets its indexes, and
@@ -112,6 +113,7 @@ def complete(session: Session, sessions: int = 1) -> None:
     Args:
         session: with the database.
         sessions: how many take tables side by side.
+        completed: called with the name of each table when that is done.
 
     Raises:
         DatabaseError: rows refer to what is not there; they were not loaded by this program.
@@ -126,8 +128,10 @@ def complete(session: Session, sessions: int = 1) -> None:
     # The largest first, so that the sessions end at about the same time.
     names = sorted(TABLES, key=lambda name: name != "messages")
     with SideBySide.opened(session, sessions) as beside:
-        for completed in [beside.submit(partial(_complete_table, name=name)) for name in names]:
-            completed.result()
+        under_way = {beside.submit(partial(_complete_table, name=name)): name for name in names}
+        for done in as_completed(under_way):
+            done.result()
+            completed(under_way[done])
 
 
 def _complete_table(session: Session, name: str) -> None:

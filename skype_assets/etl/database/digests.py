@@ -6,7 +6,7 @@ that depend on the run. The server hashes rows, so that 32 bytes a row travel.
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -47,7 +47,12 @@ def digests_of_load(
 
 
 def digests_side_by_side(
-    session: Session, owner_id: str, export_id: str, messages: Mapping[str, int], sessions: int
+    session: Session,
+    owner_id: str,
+    export_id: str,
+    messages: Mapping[str, int],
+    sessions: int,
+    digested: Callable[[int], None] = lambda rows: None,
 ) -> list[TableDigest]:
     """``digests_of_load``, computed by several sessions at a time.
 
@@ -56,15 +61,19 @@ def digests_side_by_side(
         owner_id, export_id: of the load.
         messages: its conversations, each with about as many messages as it has.
         sessions: how many.
+        digested: called with how many more rows are in the digests, in the caller's thread.
     """
     if sessions == 1:
-        return digests_of_load(session, owner_id, export_id, list(messages))
+        return [_whole(session, of, digested) for of in _of_load(owner_id, export_id, list(messages))]
     tables = {of.table: of for of in _of_load(owner_id, export_id, list(messages))}
     pieces = _in_pieces(tables.pop("messages"), messages, sessions)
     with SideBySide.opened(session, sessions) as beside:
         # One session for each of them, and meanwhile and afterwards all for the largest, piece by piece.
         others = [beside.submit(partial(_whole, of=of)) for of in tables.values()]
-        found = [_digest("messages", _in_order(beside, pieces)), *(other.result() for other in others)]
+        found = [_digest("messages", _in_order(beside, pieces), digested)]
+        for other in others:
+            found.append(other.result())
+            digested(found[-1].rows)
     return sorted(found, key=lambda digest: DIGESTED.index(digest.table))
 
 
@@ -120,8 +129,8 @@ def _in_order(beside: SideBySide, pieces: Iterable[_Rows]) -> Iterator[bytes]:
         yield under_way.popleft().result()
 
 
-def _whole(session: Session, of: _Rows) -> TableDigest:
-    return _digest(of.table, _hashes(session, of))
+def _whole(session: Session, of: _Rows, digested: Callable[[int], None] = lambda rows: None) -> TableDigest:
+    return _digest(of.table, _hashes(session, of), digested)
 
 
 def _joined(session: Session, of: _Rows) -> bytes:
@@ -140,9 +149,10 @@ def _hashes(session: Session, of: _Rows) -> Iterator[bytes]:
             yield b"".join(batch.column(0).to_pylist())
 
 
-def _digest(table: str, hashes: Iterable[bytes]) -> TableDigest:
+def _digest(table: str, hashes: Iterable[bytes], digested: Callable[[int], None]) -> TableDigest:
     digest, size = hashlib.sha256(), 0
     for some in hashes:
         digest.update(some)
         size += len(some)
+        digested(len(some) // digest.digest_size)
     return TableDigest(table, size // digest.digest_size, digest.hexdigest())

@@ -5,7 +5,7 @@ earlier version of the code - PostgreSQL refuses the COPY, and the part is merge
 better copy of a message wins, with all its children. So the key decides, and a first load costs no merge.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -137,15 +137,22 @@ class Loader:
         """Checksum of each committed part."""
         return ledger(self.session, self.claim.export_id)
 
-    def finish(self, exports: pa.Table, conversations: pa.Table, sessions: int = 1) -> None:
+    def finish(
+        self,
+        exports: pa.Table,
+        conversations: pa.Table,
+        sessions: int = 1,
+        completed: Callable[[str], None] = lambda table: None,
+    ) -> None:
         """After the last part: complete the schema, bring figures over several exports up to date, say `complete`.
 
         Args:
             exports: the export's row.
             conversations: ids of its conversations, column conversation_id.
             sessions: how many complete the schema side by side.
+            completed: called with the name of each table that has just got its indexes and foreign keys.
         """
-        ddl.complete(self.session, sessions)
+        ddl.complete(self.session, sessions, completed)
         with self.transaction():
             touch(self.session, conversations)
             self.session.execute(REJOIN, self.claim.owner_id)

@@ -16,7 +16,7 @@ from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.errors import Fenced
 from skype_assets.etl.phases.phase import Phase
 from skype_assets.etl.task import Task
-from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks import layout, pace
 from skype_assets.etl.tasks.record import TaskRecord
 
 logger = logging.getLogger(__name__)
@@ -24,8 +24,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a phase is. ``done`` of ``total`` in the phase's unit; monotonic, also over a resume (promise I12).
+    """How far a phase is: ``done`` of ``total``, which are equal when it is complete and not before.
 
+    Both are in the phase's unit, and monotonic, also over a resume (promise I12). ``after_parts`` of the total stand
+    for what follows the last part (``pace``), and ``doing`` says what of that is done just now; it is empty before.
     ``parts`` are recorded; how many there will be, ``parts_total``, is not known while an export is cut into parts.
     """
 
@@ -35,10 +37,24 @@ class Progress:
     unit: str
     parts: int
     parts_total: int | None = None
+    after_parts: int = 0
+    doing: str = ""
+
+    @property
+    def handled(self) -> int:
+        """What the parts have handled, in the phase's unit."""
+        return min(self.done, self.to_handle)
+
+    @property
+    def to_handle(self) -> int:
+        """What all parts handle."""
+        return self.total - self.after_parts
 
 
 Observer = Callable[[Progress], None]
-"""Called at the start of a phase and after every recorded part. What it raises ends the phase, resumably."""
+"""Called at the start of a phase, after every recorded part, now and then after the last one, and at the end.
+
+What it raises ends the phase, resumably."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +121,8 @@ class Journal:
                 logger.warning("the failure is not in the manifest: %s", full)
             raise
 
-    def progress(self, state: PhaseState, total: int) -> None:
-        """Tell how far the phase is."""
+    def progress(self, state: PhaseState, doing: str = "") -> None:
+        """Tell how far the phase is, and after the last part what it does."""
         report = self._record.phase_results[self._phase.name]
         counts = state.counts()
         if not self._is_told:
@@ -116,8 +132,13 @@ class Journal:
             messages=counts.get("messages", 0) - report.messages,
         )
         if self._observer is not None:
-            phase, parts = self._phase, len(state.parts)
-            self._observer(Progress(phase.name, state.progress, total, phase.unit, parts, phase.parts_total))
+            phase, (done, total) = self._phase, pace.work(state)
+            self._observer(
+                Progress(
+                    phase.name, done, total, phase.unit, len(state.parts), phase.parts_total,
+                    after_parts=pace.after_parts(phase.name, state.total), doing=doing,
+                )
+            )  # fmt: skip
 
     def completed(self, tables: PhaseTables) -> PhaseResult:
         """The phase has just been completed."""

@@ -31,6 +31,7 @@ from skype_assets.etl.phases import PHASES
 from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase
 from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.pace import after_parts
 from skype_assets.etl.tasks.record import TaskRecord
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ DEADLY: Final = 2
 _ALONE: Final = 3.0
 """Seconds for which a phase's own process does the parts, unless somebody asked for workers. These need a second to
 begin, and end with the phase: two of them took longer for 200,000 messages, with 2 to 5 s per phase, than none."""
+
+_BETWEEN_WORDS: Final = 1.0
 
 # A state with other values here belongs to something else: refused. With another code version it is only old.
 _IDENTITY = ("task_id", "source_sha256", "source_size", "user_display_name")
@@ -213,7 +216,7 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
         total=opened.total,
     )
     checkpoint.keep(opened.confirmed(checkpoint.state.parts))
-    journal.progress(checkpoint.state, opened.total)
+    journal.progress(checkpoint.state)
     with attempt.held():
         opened.claim()
     crash_points.reached("phase claimed")
@@ -227,17 +230,36 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
         for part in in_order(work, workers, suspects, run.executor, alone_for=alone_for):
             crash_points.reached("part done")
             checkpoint.record(part)
-            journal.progress(checkpoint.state, opened.total)
+            journal.progress(checkpoint.state)
     except WorkerLost as lost:
         checkpoint.count_death()
         if len(checkpoint.state.parts) < unsuspicious:
             raise _poison(phase, checkpoint.state) from lost
         raise
     files, began = PartFiles(folder, attempt.epoch), time.monotonic()
-    tables, counts = opened.summary(checkpoint.state.parts)
+    tables, counts = opened.summary(checkpoint.state.parts, _AfterParts(checkpoint, journal))
     crash_points.reached("phase summarised")
     done = checkpoint.state
     checkpoint.complete(files.write(len(done.parts), tables, began=began, progress=done.progress, counts=counts))
+    journal.progress(checkpoint.state)
+
+
+class _AfterParts:
+    """Counts what follows the last part. A word a second: each is a commit, so that no attempt says less later."""
+
+    def __init__(self, checkpoint: PhaseCheckpoint, journal: Journal) -> None:
+        self._checkpoint = checkpoint
+        self._journal = journal
+        self._whole = after_parts(checkpoint.state.phase, checkpoint.state.total)
+        self._doing = ""
+        self._last = 0.0
+
+    def __call__(self, share: float, doing: str) -> None:
+        now = time.monotonic()
+        if doing != self._doing or now - self._last >= _BETWEEN_WORDS:
+            self._doing, self._last = doing, now
+            self._checkpoint.note_after_parts(int(share * self._whole))
+            self._journal.progress(self._checkpoint.state, doing)
 
 
 def _poison(phase: Phase, state: PhaseState) -> PoisonPart:

@@ -15,3 +15,6 @@ FOLDERS: Final[Mapping[str, str]] = {
 
 PHASES: Final = tuple(FOLDERS)
 """Names of the phases, in their order."""
+
+AFTER_PARTS: Final[Mapping[str, float]] = {"extract": 0.02, "transform": 0.15, "load": 0.5}
+"""How long what follows the last part takes, as a share of the parts' time: measured with 400,000 messages."""

@@ -27,7 +27,7 @@ from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, ra
 from skype_assets.etl.export.size import messages_size
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.phases import FOLDERS
-from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Work
+from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Told, Work
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
 
@@ -105,7 +105,7 @@ class _Extracted:
         """Cannot be done without the export."""
         raise UsageError("extract needs the export; name its file")
 
-    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+    def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """Not reached."""
         return {}, {}
 
@@ -147,7 +147,7 @@ class _OpenExtract:
         for number, part in enumerate(read_on, start=max(len(done), 1)):
             yield _MessagesPart(number, part, messages.buffer, messages.name, self._export.format, files)
 
-    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+    def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """Nothing: the last part has the header."""
         return {}, {}
 

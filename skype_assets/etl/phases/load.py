@@ -23,10 +23,11 @@ from skype_assets.etl.database.loading import Claim, Loader, ledger
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.part_tables import HEAD, OfOtherParts, head_tables, ledger_checksum, message_tables
-from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part, upstream
+from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.rows.arrays import table_from_rows
+from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
 
 LOADED_PARTS: Final = pa.schema(
@@ -151,18 +152,55 @@ class _OpenLoad:
         assert self._claim is not None, "work and summary come after claim"
         return self._claim
 
-    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+    def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """The figures over all exports of the account brought up to date, and the state of the database."""
-        state = self._database.repeatedly(self._finish)
+        state = self._database.repeatedly(partial(self._finish, tell))
         rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
         return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
 
-    def _finish(self, session: Session) -> list[TableDigest]:
+    def _finish(self, tell: Told, session: Session) -> list[TableDigest]:
+        """Complete the tables and digest them: every row is looked at once for either, which is what is counted."""
+        rows = {name: count for name, count in self._tables.rows().items() if name in TABLES}
+        counted = _Counted(2 * sum(rows.values()), tell)
         conversations = self._tables.summary("conversations").select(["conversation_id", "message_count"])
         loader = Loader(session, self._claimed()[0])
-        loader.finish(self._exports, conversations.select(["conversation_id"]), self._workers)
+        counted.doing("indexes and foreign keys")
+        loader.finish(
+            self._exports,
+            conversations.select(["conversation_id"]),
+            self._workers,
+            completed=lambda table: counted.more(rows.get(table, 0)),
+        )
+        counted.half()
+        counted.doing("digests of the tables")
         counts = dict(zip(*(column.to_pylist() for column in conversations.columns), strict=True))
-        return digests_side_by_side(session, self._owner_id, self._export_id, counts, self._workers)
+        return digests_side_by_side(
+            session, self._owner_id, self._export_id, counts, self._workers, digested=counted.more
+        )
+
+
+class _Counted:
+    """Counts rows, and tells which share of them it has counted."""
+
+    def __init__(self, total: int, tell: Told) -> None:
+        self._total = max(1, total)
+        self._tell = tell
+        self._count = 0
+        self._doing = ""
+
+    def doing(self, what: str) -> None:
+        """From now on the rows are counted for this."""
+        self._doing = what
+        self.more(0)
+
+    def more(self, rows: int) -> None:
+        """Count so many rows; other exports may have brought more than were expected."""
+        self._count = min(self._count + rows, self._total)
+        self._tell(self._count / self._total, self._doing)
+
+    def half(self) -> None:
+        """The first half is done, whatever was counted of it."""
+        self._count = self._total // 2
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -21,6 +21,9 @@ from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.task import Task
 
+Told = Callable[[float, str], None]
+"""Called with the share of what follows the last part that is done, and with what is done next, for people."""
+
 
 class Work(Protocol):
     """One part to be done, in this process or another: picklable, callable once."""
@@ -35,7 +38,7 @@ class OpenPhase(Protocol):
 
     @property
     def total(self) -> int:
-        """The whole work, in the phase's unit: bytes of messages.json for extract, messages for the others."""
+        """The work of all parts, in the phase's unit: bytes of messages.json for extract, messages for the others."""
         ...
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
@@ -50,8 +53,11 @@ class OpenPhase(Protocol):
         """The parts that are not done, in their order."""
         ...
 
-    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
-        """After all parts: the tables that need more than one part, and counts beyond those of the parts."""
+    def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+        """After all parts: the tables that need more than one part, and counts beyond those of the parts.
+
+        ``tell`` is called in the caller's thread, as often as there is something to tell.
+        """
         ...
 
 

@@ -32,7 +32,7 @@ from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.extract import Extract
-from skype_assets.etl.phases.phase import PartFiles, Work, cumulative, of_part, upstream
+from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.process_wide import ProcessWide
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.arrays import table_from_rows
@@ -167,12 +167,14 @@ class _OpenTransform:
                 batch_size = self._task.settings.batch_size
                 yield _MessagesPart(part, self._raw.folder, self._export, batch_size, progress, files)
 
-    def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
+    def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """What needs more than one part; see the module's docstring."""
+        tell(0.0, "finding copies of messages")
         duplicates, counted = copies_in_other_parts(
             {part.number: partial(self._read, part, "messages") for part in done if "messages" in part.files},
             sum(part.files["messages"].rows for part in done if "messages" in part.files),
         )
+        tell(0.4, "finding edits, people and quoted messages")
         edits = find_edits(self._of_parts(done, "edit_marks", EDIT_MARKS.names, duplicates))
         people = self._people(done, duplicates)
         export_id, owner_id = self._export.export_id, self._export.owner_id

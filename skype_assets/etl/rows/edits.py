@@ -32,6 +32,12 @@ EDITS: Final = pa.schema(
 )
 """The rows of messages that stand more than once: ``edit_of`` is null on the original."""
 
+
+def copies(found: pa.Table) -> int:
+    """How many of the ``EDITS`` are copies: rows of messages that an edit left beside the original."""
+    return found.num_rows - found["edit_of"].null_count
+
+
 _ROWS_AT_A_TIME: Final = 10_000
 """Rows that are Python objects at a time: all of a large export would not fit into memory."""
 

@@ -1,4 +1,7 @@
-"""How fast a phase is, and how long it will take: the one place that computes it, for terminal and web UI alike.
+"""How far and how fast a phase is, and how long it will take: the one place that computes it, for every door.
+
+What follows the last part - a load completes its tables and digests them - is work like that of the parts, and is
+counted in the phase's unit: as much as takes so long. A phase is at 100 % when it is complete.
 
 The engine's first word about a phase says what earlier attempts have done (promise I12): percentages begin there, and
 the rate counts from there, so that work that was done yesterday does not make today look fast.
@@ -7,6 +10,9 @@ the rate counts from there, so that work that was done yesterday does not make t
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from skype_assets.etl.checkpoints.state import PhaseState
+from skype_assets.etl.phases import AFTER_PARTS
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,19 @@ class Pacer:
         began, before = self._begun.setdefault(phase, (now, done))
         rate = (done - before) / (now - began) if done > before and now > began else None
         return Pace(done, total, rate, (total - done) / rate if rate else None)
+
+
+def after_parts(phase: str, total: int) -> int:
+    """What follows the last part, in the unit of the phase whose parts are ``total`` in all; never nothing."""
+    return max(1, round(total * AFTER_PARTS[phase]))
+
+
+def work(state: PhaseState) -> tuple[int, int]:
+    """How much of a phase is done, and the whole of it: the parts and what follows them."""
+    total = state.total + after_parts(state.phase, state.total)
+    if state.status == "complete":
+        return total, total
+    return min(state.progress + state.after_parts, total - 1), total
 
 
 def percent(done: int, total: int) -> int:
