@@ -16,7 +16,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase import open_complete
 from skype_assets.etl.database.url import ALIASES, SECRETS, from_config, normalize, password, without_password
-from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch, UsageError
+from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMismatch, UsageError
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.history import History
 from skype_assets.etl.manifest import ContextReport, Manifest, SourceReport
@@ -281,7 +281,7 @@ class ETLContext(History):
             if known != given:
                 raise CheckpointMismatch(
                     f"task {self.task_id}: source_{field} of its export is {known!r}, "
-                    f"now it is {given!r} ({source.name}); use another task id, or --reset to start again"
+                    f"now it is {given!r} ({source.name}); use another task id, or {START_AGAIN}"
                 )
 
     def _manifest(self) -> Manifest:

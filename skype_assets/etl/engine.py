@@ -19,6 +19,7 @@ from skype_assets.etl.checkpoints.phase import PhaseCheckpoint, damaged_file, op
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.context import ETLContext
 from skype_assets.etl.errors import (
+    START_AGAIN,
     CheckpointDamaged,
     CheckpointMismatch,
     DatabaseError,
@@ -121,6 +122,8 @@ def _run_phase(run: _Run, name: str, *, is_damaged: bool = False) -> PhaseResult
     folder = task.folder.folder(phase.asset)
     state = states.read(folder)
     _refuse_another(run, phase, state)
+    if isinstance(phase, Extract) and run.context.source is None:
+        run.context.source = phase.source  # whoever comes back with the export finds its task by it
     tables = _reusable(task, phase, state) if state is not None and not is_damaged else None
     if tables is not None:
         return journal.reused(tables)
@@ -179,7 +182,7 @@ def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
         if field in now and now[field] != recorded.get(field, now[field]):
             raise CheckpointMismatch(
                 f"task {task.task_id}: {field} of the {phase.name} checkpoint is {recorded[field]!r}, "
-                f"now it is {now[field]!r}; use another task id, or --reset to start again"
+                f"now it is {now[field]!r}; use another task id, or {START_AGAIN}"
             )
     if state is None and run.context.get_phase_status(phase.name) == "completed":
         logger.warning("%s is done again: its checkpoint is gone from %s", phase.name, task.folder.path)

@@ -42,7 +42,8 @@ class Extract:
         self._task = task
 
     @cached_property
-    def _source(self) -> Source:
+    def source(self) -> Source:
+        """The export; if it is not at hand, as the complete checkpoint names it."""
         if self._task.source is not None:
             return self._task.fingerprint or fingerprint(self._task.source)
         state = read(self._task.folder.folder(self.asset))
@@ -56,11 +57,11 @@ class Extract:
     @property
     def source_name(self) -> str:
         """File name of the export, for people."""
-        return self._source.name
+        return self.source.name
 
     def inputs(self) -> dict[str, str]:
         """The source: its size and SHA-256."""
-        source = self._source
+        source = self.source
         return {"source_size": str(source.size), "source_sha256": source.sha256}
 
     @contextmanager
