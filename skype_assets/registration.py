@@ -26,7 +26,7 @@ from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import fingerprint, is_folder
 from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
-from skype_assets.partitions import EXPORTS
+from skype_assets.partitions import EXPORTS, asset_key
 
 _ASSETS = {phase: asset for asset, phase in PHASES.items()}
 
@@ -89,15 +89,15 @@ def report_task(task: Task) -> list[str]:
 
 def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> bool:
     """Report a complete phase as a materialization without a run; False if it is the one materialized last."""
-    asset_key, state = dg.AssetKey(_ASSETS[result.phase]), result.state
-    if recorded_version(instance, asset_key, task.task_id) == state.fingerprint:
+    key, state = asset_key(_ASSETS[result.phase]), result.state
+    if recorded_version(instance, key, task.task_id) == state.fingerprint:
         return False
     _add_partition(instance, task.task_id)
     # Not the code version: with it, Dagster would look for the run's inputs, find none, and call the asset out of date.
     tags = {DATA_VERSION_TAG: state.fingerprint, "dagster/data_version_is_user_provided": "true"}
     instance.report_runless_asset_event(
         dg.AssetMaterialization(
-            asset_key,
+            key,
             partition=task.task_id,
             metadata={**metadata.of_result(result), **location(result.tables)},
             tags=tags,
