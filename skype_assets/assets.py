@@ -39,7 +39,7 @@ _MEANINGS = {column.name: column.meaning for column in MESSAGES.columns}
 
 
 def raw_export(context: dg.AssetExecutionContext, skype_exports: Exports, skype_checkpoints: Checkpoints):
-    """The export, verbatim: each JSON object's exact bytes with its position and its SHA-256."""
+    """The messages of an export, verbatim: each JSON object's exact bytes with position and SHA-256."""
     with as_failures(context.retry_number):
         task_id = task_id_of(context)
         source = skype_exports.find(task_id)

@@ -16,7 +16,7 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.phases import KINDS
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
-from skype_assets.partitions import asset_key
+from skype_assets.partitions import EXPORTS, asset_key
 from skype_assets.registration import register, report_task
 from tests.dagster.conftest import ROOT
 
@@ -168,6 +168,26 @@ def test_the_documented_definitions_load_and_their_schedule_asks_for_what_is_not
     run = dagster("asset", "materialize", "-m", "documented", "--select", "*", "--partition", task_id)
     assert len(re.findall("STEP_SUCCESS", run)) == len(KINDS) + 1
     assert requested() == registered - {task_id}
+
+
+def test_an_asset_of_theirs_follows_each_load(instance: dg.DagsterInstance) -> None:
+    @dg.asset(
+        partitions_def=EXPORTS,
+        deps=[["chats", "loaded_database"]],
+        automation_condition=dg.AutomationCondition.eager(),
+    )
+    def theirs() -> None: ...
+
+    defs = dg.Definitions.merge(dg.Definitions(assets=[theirs]), build_defs(key_prefix="chats"))
+    instance.add_dynamic_partitions(str(EXPORTS.name), ["ann", "bob"])
+    found = dg.evaluate_automation_conditions(defs, instance)
+    assert found.total_requested == 0
+    for task_id in ("ann", "bob"):
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(dg.AssetKey(["chats", "loaded_database"]), partition=task_id)
+        )
+        found = dg.evaluate_automation_conditions(defs, instance, cursor=found.cursor)
+        assert found.get_requested_partitions(dg.AssetKey("theirs")) == {task_id}
 
 
 def requested() -> set[str]:

@@ -68,6 +68,8 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(_times(account, phases), "")
         console.print(_rows(account), "")
     console.print(_conservation(account), "")
+    if task.source is not None:
+        console.print(f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.\n")
     _show_next(console, task)
 
 

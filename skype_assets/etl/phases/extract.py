@@ -2,7 +2,7 @@
 
 Part 0 holds the media members and side files; every further part a run of conversations and messages, the last one
 also the header. Each object keeps its exact bytes, its position and its SHA-256, so that an auditor can go from a row
-back to the bytes, and the later phases do not need the export any more.
+back to the bytes, and the later phases do without the export. Of media files it records what they are, not their bytes.
 """
 
 import hashlib
