@@ -66,7 +66,9 @@ def test_what_was_killed_goes_on_without_the_export_and_so_does_an_interrupted_r
     seen, loaded = re.findall(r"in [\d,]+ conversations +([\d,]+) +([\d,]+)", resumed.stdout)[0]
     assert int(seen.replace(",", "")) == MESSAGES
     assert int(loaded.replace(",", "")) == messages_in(database)
-    assert "nothing to do: mine.tar is loaded already" in invoke("resume", MANIFEST).stdout
+    again = invoke("resume", MANIFEST).stdout
+    assert "nothing to do: mine.tar is loaded already" in again
+    assert "Keep mine.tar: its media files are in no checkpoint and no table. It is not where it was." in again
 
 
 def test_of_several_that_of_the_export_is_taken_and_said_and_an_unreadable_one_is_left_out(

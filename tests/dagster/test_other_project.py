@@ -170,6 +170,7 @@ def test_the_documented_definitions_load_and_their_schedule_asks_for_what_is_not
     assert requested() == registered - {task_id}
 
 
+@pytest.mark.filterwarnings("ignore:Parameter `include_sources`")  # Dagster's own use of it
 def test_an_asset_of_theirs_follows_each_load(instance: dg.DagsterInstance) -> None:
     @dg.asset(
         partitions_def=EXPORTS,

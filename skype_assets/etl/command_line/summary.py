@@ -68,8 +68,8 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(_times(account, phases), "")
         console.print(_rows(account), "")
     console.print(_conservation(account), "")
-    if task.source is not None:
-        console.print(f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.\n")
+    gone = "" if task.source is not None else " It is not where it was."
+    console.print(f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.{gone}\n")
     _show_next(console, task)
 
 
