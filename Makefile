@@ -1,6 +1,7 @@
 # make run [EXPORT=path]   set up, then load an export (default: the sample) into the embedded database
 # make test                set up, then run the tests
 # make test-browser        set up, then test the web UI in Chromium, which must be installed
+# make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make faults              set up, then run the whole campaign of faults: half an hour or more (docs/reliability.md)
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting and types
@@ -12,7 +13,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 EXPORT ?= examples/sample_export.tar
 
-.PHONY: run test test-browser faults dev lint bench bench-large
+.PHONY: run test test-browser test-frames faults dev lint bench bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -24,6 +25,9 @@ test: .venv/.installed-test
 
 test-browser: .venv/.installed-browser
 	.venv/bin/python -m pytest tests/browser
+
+test-frames: .venv/.installed-frames
+	.venv/bin/python -m pytest tests/frames
 
 faults: .venv/.installed-test
 	.venv/bin/python -m tests.faults --long
@@ -43,8 +47,8 @@ bench-large: .venv/.installed-bench
 	.venv/bin/python -m benchmarks.large
 
 # The stamp says which extra of pyproject.toml is installed. `run` and `test` share one, so that after either of them
-# the other needs no network; `lint` needs a larger one, which brings Node.js for pyright, and `bench` and `test-browser`
-# ones of their own.
+# the other needs no network; `lint` needs a larger one, which brings Node.js for pyright, and `bench`, `test-browser` and
+# `test-frames` have ones of their own.
 .venv/.installed-%: pyproject.toml setup.py constraints.txt $(wildcard skype_assets/etl/compiled/*.?pp)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11'; exit 1; }

@@ -5,6 +5,7 @@
 
 fails on purpose, after some parts of that phase are done, and prints the command that resumes. That one does only
 what is missing. Without --fail-phase it is an ordinary run, which can be interrupted at any time and resumed, too.
+What is complete cannot be made to fail: with --fail-phase for such a phase nothing is done, and the exit code is 2.
 
 The database is the one that -d, -U, -H and -p name, else that of SKYPE_DATABASE_URL or libpq's variables, else an
 embedded PostgreSQL that is started for the purpose. A password is never an argument, where other users of the machine
@@ -12,7 +13,6 @@ could read it: it comes from PGPASSWORD or ~/.pgpass.
 """
 
 import argparse
-import glob
 import shlex
 import sys
 from pathlib import Path
@@ -20,8 +20,10 @@ from pathlib import Path
 from skype_assets import ETLContext, ETLPipeline
 from skype_assets.etl.engine.journal import Observer, Progress
 from skype_assets.etl.errors import EtlError, PhaseFailed, UsageError
+from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import PHASES
-from skype_assets.etl.task import Settings
+from skype_assets.etl.task import Settings, task_id_for
+from skype_assets.etl.tasks import saved_task
 
 
 class SimulatedFailure(Exception):
@@ -47,6 +49,9 @@ def main() -> int:
 
 def new_pipeline(options: argparse.Namespace) -> ETLPipeline:
     """A pipeline for the export; one that is to fail works in small parts, so that there is something to resume."""
+    if options.fail_phase and options.file.exists():
+        task_id = options.task_id or task_id_for(fingerprint(options.file))
+        refuse_to_fail(options.fail_phase, ETLContext(output_dir=options.output_dir, task_id=task_id))
     return ETLPipeline(
         db_config=db_config(options),
         output_dir=options.output_dir,
@@ -58,7 +63,12 @@ def new_pipeline(options: argparse.Namespace) -> ETLPipeline:
 
 def resumed_pipeline(options: argparse.Namespace) -> ETLPipeline:
     """The pipeline that a checkpoint file describes. It has no password in it: that comes from the environment."""
-    context = ETLContext.load_from_checkpoint_file(newest(options.checkpoint_file))
+    found = saved_task.matching(options.checkpoint_file)
+    checkpoint_file, _ = saved_task.meant(found, options.file)
+    if len(found) > 1:
+        print(f"{len(found)} checkpoint files; {checkpoint_file} is of {options.file}")
+    context = ETLContext.load_from_checkpoint_file(checkpoint_file)
+    refuse_to_fail(options.fail_phase, context)
     print(f"complete so far: {', '.join(context.checkpoints) or 'no phase'}")
     return ETLPipeline(db_config(options), context=context, observer=progress_of(options.fail_phase))
 
@@ -81,15 +91,13 @@ def small_parts(export: Path | None) -> int:
     return min(Settings.chunk_size, max(20, size // 8_000))
 
 
-def newest(patterns: list[str]) -> Path:
-    """The checkpoint file that was written last, of those that are named or that a pattern finds."""
-    found = [Path(name) for pattern in patterns for name in glob.glob(pattern) or [pattern]]  # noqa: PTH207 - an absolute pattern
-    if missing := [path for path in found if not path.is_file()]:
-        raise UsageError(f"there is no checkpoint file {missing[0]}")
-    chosen = max(found, key=lambda path: path.stat().st_mtime_ns)
-    if len(found) > 1:
-        print(f"{len(found)} checkpoint files; taking the newest, {chosen}")
-    return chosen
+def refuse_to_fail(phase: str | None, context: ETLContext) -> None:
+    """Refuse to fail in a phase that is complete: nothing of it is done again."""
+    if phase in context.checkpoints:
+        raise UsageError(
+            f"{phase} of task {context.task_id} is complete, so that there is nothing left in it to fail; "
+            "name a phase that is not, or begin a new task: -f FILE --task-id NAME"
+        )
 
 
 def db_config(options: argparse.Namespace) -> dict[str, str | int] | None:
@@ -101,7 +109,7 @@ def db_config(options: argparse.Namespace) -> dict[str, str | int] | None:
 def resume_command(options: argparse.Namespace, checkpoint_file: str) -> str:
     """The command that goes on, ready to be copied into a shell."""
     words = [sys.executable if sys.executable else "python", sys.argv[0], "--resume"]
-    words += ["--checkpoint-file", glob.escape(checkpoint_file)]
+    words += ["--checkpoint-file", checkpoint_file]
     named = {
         "-f": options.file,
         "-u": options.user_name,
@@ -128,11 +136,13 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-f", "--file", type=Path, help="the export; not needed to resume once extract is complete")
+    parser.add_argument(
+        "-f", "--file", type=Path, help="the export; of several checkpoint files, that of this export is resumed"
+    )
     parser.add_argument("--fail-phase", choices=PHASES, help="fail in the middle of this phase")
     parser.add_argument("--resume", action="store_true", help="go on from a checkpoint file")
     parser.add_argument(
-        "--checkpoint-file", nargs="+", metavar="FILE", help="what to resume from; of several files the newest"
+        "--checkpoint-file", nargs="+", metavar="FILE", help="what to resume from; of several files, that of the export"
     )
     parser.add_argument("-u", "--user-name", help="name of the export's owner, where the export does not tell")
     parser.add_argument("-d", "--database", help="name of the database")
@@ -144,6 +154,10 @@ def parse_options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.resume and not options.checkpoint_file:
         parser.error("--resume needs --checkpoint-file, e.g. --checkpoint-file 'output/etl_checkpoint_*.json'")
+    if options.resume and options.task_id:
+        parser.error("--task-id names a new task; the one to resume is named in its checkpoint file")
+    if options.checkpoint_file and not options.resume:
+        parser.error("--checkpoint-file says what to resume; add --resume")
     if not options.resume and options.file is None:
         parser.error("which export? name it with -f")
     return options

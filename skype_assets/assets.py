@@ -4,7 +4,9 @@ Each asks the engine for its phase and says what came of it. What to do, what is
 engine's business (``skype_assets.etl.engine``); where things are is the resources' (``resources/``).
 """
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 import dagster as dg
 
@@ -20,7 +22,7 @@ from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import ENDINGS, Task
 from skype_assets.io_managers.parquet import recorded_version
-from skype_assets.partitions import EXPORTS, taken_back, task_id_of
+from skype_assets.partitions import EXPORTS, asset_key, taken_back, task_id_of
 from skype_assets.resources.checkpoints import PHASES, Checkpoints
 from skype_assets.resources.database import Database
 from skype_assets.resources.exports import Exports
@@ -29,70 +31,91 @@ from skype_assets.shown import metadata
 from skype_assets.shown.progress import Observations
 from skype_assets.shown.statistics import figures_of
 
-# No return annotations on the assets: with check results beside the value, Dagster wants a tuple or none.
-_asset = partial(
-    dg.asset,
-    partitions_def=EXPORTS,
-    group_name="skype",
-    io_manager_key="parquet_io_manager",
-    config_schema={},  # without it, Dagster takes any run configuration, and says nothing
-)
+IO_MANAGER: Final = "skype_io_manager"
+"""Key of the IO manager. Like the names of the resources below it has the prefix that another project's have not."""
 
 
-@_asset(
-    kinds={"parquet"},
-    code_version=Extract.version,
-    check_specs=checks.specs(Extract.asset),
-    metadata=metadata.definition(Extract.schemas),
-)
-def raw_export(context: dg.AssetExecutionContext, exports: Exports, checkpoints: Checkpoints):
-    """The export, verbatim: each JSON object's exact bytes with its position and its SHA-256."""
+# These become the assets, in `build_assets`. They have no return annotations: with check results beside the value,
+# Dagster wants a tuple or none.
+
+
+def raw_export(context: dg.AssetExecutionContext, skype_exports: Exports, skype_checkpoints: Checkpoints):
+    """The messages of an export, verbatim: each JSON object's exact bytes with position and SHA-256."""
     with as_failures(context.retry_number):
         task_id = task_id_of(context)
-        source = exports.find(task_id)
-        task = checkpoints.task(task_id, source)
-        if source is None and checkpoints.open(task_id, Extract.asset) is None:
+        source = skype_exports.find(task_id)
+        task = skype_checkpoints.task(task_id, source)
+        if source is None and skype_checkpoints.open(task_id, Extract.asset) is None:
             raise UsageError(
-                f"no export {task_id} in {exports.folder()}; put it there as {task_id}{ENDINGS[0]} "
+                f"no export {task_id} in {skype_exports.folder()}; put it there as {task_id}{ENDINGS[0]} "
                 f"(or {', '.join(ENDINGS[1:])}, or a folder), or link it with `skype-assets add FILE`"
                 f"{'' if _is_known(context, task) else taken_back(context)}"
             )
         return _materialized(task, _run(context, task))
 
 
-@_asset(
-    kinds={"parquet"},
-    code_version=Transform.version,
-    check_specs=checks.specs(Transform.asset),
-    metadata=metadata.definition({name: table.schema for name, table in TABLES.items() if name in Transform.schemas}),
-)
 def transformed_tables(
-    context: dg.AssetExecutionContext, raw_export: PhaseTables, exports: Exports, checkpoints: Checkpoints
+    context: dg.AssetExecutionContext,
+    raw_export: PhaseTables,
+    skype_exports: Exports,
+    skype_checkpoints: Checkpoints,
 ):
     """Typed tables: conversations, participants, messages and what hangs on them."""
     with as_failures(context.retry_number):
         task_id = task_id_of(context)
         # The export only serves to make raw parts again that turn out to be damaged.
-        task = checkpoints.task(task_id, exports.find(task_id))
+        task = skype_checkpoints.task(task_id, skype_exports.find(task_id))
         return _materialized(task, _run(context, task))
 
 
-@_asset(
-    kinds={"postgres"},
-    code_version=Load.version,
-    check_specs=checks.specs(Load.asset),
-    metadata=metadata.definition({name: table.schema for name, table in TABLES.items()}, POSTGRES_TYPES.__getitem__),
-)
 def loaded_database(
-    context: dg.AssetExecutionContext, transformed_tables: PhaseTables, checkpoints: Checkpoints, database: Database
+    context: dg.AssetExecutionContext,
+    transformed_tables: PhaseTables,
+    skype_checkpoints: Checkpoints,
+    skype_database: Database,
 ):
     """The tables in PostgreSQL, in the schema skype, and a record of what was loaded, part by part."""
     with as_failures(context.retry_number):
-        task = checkpoints.task(task_id_of(context), database=database.url())
+        task = skype_checkpoints.task(task_id_of(context), database=skype_database.url())
         return _materialized(task, _run(context, task))
 
 
-ASSETS = [raw_export, transformed_tables, loaded_database]
+def build_assets(key_prefix: Sequence[str], group_name: str) -> list[dg.AssetsDefinition]:
+    """The three assets, chained, under a key prefix and in a group."""
+    asset = partial(
+        dg.asset,
+        key_prefix=key_prefix or None,
+        partitions_def=EXPORTS,
+        group_name=group_name,
+        io_manager_key=IO_MANAGER,
+        config_schema={},  # without it, Dagster takes any run configuration, and says nothing
+    )
+    before = dg.AssetIn(key_prefix=key_prefix or None)
+    tables = {name: table.schema for name, table in TABLES.items()}
+    return [
+        asset(
+            kinds={"parquet"},
+            code_version=Extract.version,
+            check_specs=checks.specs(asset_key(Extract.asset, key_prefix)),
+            metadata=metadata.definition(Extract.schemas),
+        )(raw_export),
+        asset(
+            kinds={"parquet"},
+            code_version=Transform.version,
+            check_specs=checks.specs(asset_key(Transform.asset, key_prefix)),
+            metadata=metadata.definition(
+                {name: schema for name, schema in tables.items() if name in Transform.schemas}
+            ),
+            ins={Extract.asset: before},
+        )(transformed_tables),
+        asset(
+            kinds={"postgres"},
+            code_version=Load.version,
+            check_specs=checks.specs(asset_key(Load.asset, key_prefix)),
+            metadata=metadata.definition(tables, POSTGRES_TYPES.__getitem__),
+            ins={Transform.asset: before},
+        )(loaded_database),
+    ]
 
 
 def _is_known(context: dg.AssetExecutionContext, task: Task) -> bool:

@@ -67,11 +67,11 @@ _CHECKS: Final = {
 _BLOCKING: Final = frozenset({CONSERVATION, REFERENCES, DATABASE})
 
 
-def specs(asset: str) -> list[dg.AssetCheckSpec]:
+def specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """The checks of an asset."""
     return [
         dg.AssetCheckSpec(name, asset=asset, description=description, blocking=name in _BLOCKING)
-        for name, description in _CHECKS[asset].items()
+        for name, description in _CHECKS[asset.path[-1]].items()
     ]
 
 

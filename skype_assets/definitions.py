@@ -1,36 +1,66 @@
 """The code location: what Dagster loads (``workspace.yaml``). Everything in it is defined elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from skype_assets.assets import ASSETS
+from skype_assets.assets import IO_MANAGER, build_assets
+from skype_assets.etl.errors import UsageError
+from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.io_managers.parquet import ParquetCheckpointIOManager
-from skype_assets.jobs import load_export
+from skype_assets.jobs import EXECUTOR, load_export
+from skype_assets.partitions import asset_key, key_prefix_by_environment
 from skype_assets.resources.checkpoints import Checkpoints
 from skype_assets.resources.database import Database
 from skype_assets.resources.exports import Exports
 from skype_assets.sensors import inbox
 
 
-def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """The definitions, with other resources where a test or another code location wants some."""
-    checkpoints = Checkpoints()
-    resources = {
-        "exports": Exports(),
-        "checkpoints": checkpoints,
-        "database": Database(),
-        "parquet_io_manager": ParquetCheckpointIOManager(checkpoints=checkpoints),
-    }
+def build_defs(
+    *,
+    key_prefix: str | Sequence[str] | None = None,
+    group_name: str = "skype",
+    resource_overrides: Mapping[str, Any] | None = None,
+    executor: dg.ExecutorDefinition | None = None,
+) -> dg.Definitions:
+    """The definitions, ready to be merged with those of another project (``docs/code-location.md``).
+
+    Args:
+        key_prefix: goes before the keys of the assets and, joined by ``_``, before the names of job and sensor; by
+            default what ``SKYPE_KEY_PREFIX`` says, else nothing.
+        group_name: group of the assets.
+        resource_overrides: resources by key, instead of the project's own.
+        executor: of runs that are not of the job ``load_export``; None leaves it to the other definitions.
+
+    Raises:
+        UsageError: there is no resource of such a key.
+    """
+    prefix = key_prefix_by_environment() if key_prefix is None else key_prefix
+    prefix = [prefix] if isinstance(prefix, str) else list(prefix)
+    name_prefix = "".join(f"{part}_" for part in prefix)
+    keys = [asset_key(kind.asset, prefix) for kind in KINDS.values()]
+    job = load_export(keys, name_prefix)
     return dg.Definitions(
-        assets=ASSETS,
-        jobs=[load_export],
-        sensors=[inbox],
-        resources={**resources, **(resource_overrides or {})},
-        # Parts are worked on by processes already; a process per step would cost seconds and gain nothing.
-        executor=dg.in_process_executor,
+        assets=build_assets(prefix, group_name),
+        jobs=[job],
+        sensors=[inbox(job, keys[-1], name_prefix)],
+        resources=_resources(resource_overrides or {}),
+        executor=executor,
     )
 
 
-defs = build_defs()
+def _resources(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    checkpoints = overrides.get("skype_checkpoints", Checkpoints())
+    own = {
+        "skype_exports": Exports(),
+        "skype_checkpoints": checkpoints,
+        "skype_database": Database(),
+        IO_MANAGER: ParquetCheckpointIOManager(checkpoints=checkpoints),
+    }
+    if unknown := sorted(set(overrides) - set(own)):
+        raise UsageError(f"there is no resource {', '.join(unknown)} to override; there are {', '.join(own)}")
+    return {**own, **overrides}
+
+
+defs = build_defs(executor=EXECUTOR)

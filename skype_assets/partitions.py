@@ -1,5 +1,7 @@
-"""The partitions: one per export, its key is the task id."""
+"""How exports and assets are called in Dagster: a partition per export, whose key is the task id; keys of assets."""
 
+import os
+from collections.abc import Sequence
 from typing import Final
 
 import dagster as dg
@@ -9,6 +11,20 @@ from skype_assets.etl.task import check_task_id
 
 EXPORTS: Final = dg.DynamicPartitionsDefinition(name="skype_exports")
 """Every registered export. Keys are added by ``skype-assets add``, by a run of ``skype-assets`` and by the sensor."""
+
+
+KEY_PREFIX: Final = "SKYPE_KEY_PREFIX"
+"""Environment variable: prefix of the assets' keys where they are part of another project, e.g. ``chats/skype``."""
+
+
+def key_prefix_by_environment() -> list[str]:
+    """The prefix that ``SKYPE_KEY_PREFIX`` names. It is read by the code location and by who reports to it."""
+    return [part for part in os.environ.get(KEY_PREFIX, "").split("/") if part]
+
+
+def asset_key(asset: str, prefix: Sequence[str] | None = None) -> dg.AssetKey:
+    """The key of an asset; the prefix is by default that of the environment."""
+    return dg.AssetKey([*(key_prefix_by_environment() if prefix is None else prefix), asset])
 
 
 def task_id_of(context: dg.AssetExecutionContext) -> str:

@@ -26,13 +26,12 @@ from skype_assets.etl.export.source import fingerprint, is_folder
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
 from skype_assets.io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
-from skype_assets.partitions import EXPORTS
+from skype_assets.partitions import EXPORTS, asset_key
 from skype_assets.resources.checkpoints import PHASES
 from skype_assets.resources.exports import Exports
 from skype_assets.shown import metadata
 from skype_assets.shown.statistics import figures_of
 
-LOADED: Final = dg.AssetKey(Load.asset)
 UNLOADED_TAG: Final = "skype_assets/unloaded"
 
 _ASSETS = {phase: asset for asset, phase in PHASES.items()}
@@ -105,9 +104,10 @@ def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> boo
     Raises:
         DatabaseError: the database of a load cannot be asked.
     """
-    asset_key, state = dg.AssetKey(_ASSETS[result.phase]), result.state
-    is_recorded = recorded_version(instance, asset_key, task.task_id) == state.fingerprint
-    if is_recorded and not (asset_key == LOADED and is_unloaded(instance, task.task_id)):
+    asset, state = _ASSETS[result.phase], result.state
+    key = asset_key(asset)
+    is_recorded = recorded_version(instance, key, task.task_id) == state.fingerprint
+    if is_recorded and not (asset == Load.asset and is_unloaded(instance, task.task_id)):
         return False
     figures = figures_of(result)
     found = list(checks.of_result(task, result, figures))
@@ -116,16 +116,16 @@ def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> boo
     tags = {DATA_VERSION_TAG: state.fingerprint, "dagster/data_version_is_user_provided": "true"}
     instance.report_runless_asset_event(
         dg.AssetMaterialization(
-            asset_key,
+            key,
             partition=task.task_id,
             metadata={**metadata.of_result(result, figures), **location(result.tables)},
             tags=tags,
         )
     )
-    wanted = dg.AssetRecordsFilter(asset_key=asset_key, asset_partitions=[task.task_id])
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[task.task_id])
     materialization = instance.fetch_materializations(wanted, limit=1).records[0]
     for each in found:
-        instance.report_runless_asset_event(checks.evaluation(asset_key, each, materialization))
+        instance.report_runless_asset_event(checks.evaluation(key, each, materialization))
     return True
 
 
@@ -136,25 +136,27 @@ def report_unload(task_id: str) -> list[str]:
     the asset's page shows for the partition, until the export is loaded again.
     """
     with configured_instance() as instance:
-        if instance is None or recorded_version(instance, LOADED, task_id) is None or is_unloaded(instance, task_id):
+        key = asset_key(Load.asset)
+        if instance is None or recorded_version(instance, key, task_id) is None or is_unloaded(instance, task_id):
             return []
         instance.report_runless_asset_event(
             dg.AssetObservation(
-                LOADED,
+                key,
                 partition=task_id,
                 description="Unloaded: its rows are no longer in the database. Materialize it to load them again.",
                 tags={UNLOADED_TAG: "true"},
             )
         )
-        return [str(LOADED.path[-1])]
+        return [Load.asset]
 
 
 def is_unloaded(instance: dg.DagsterInstance, task_id: str) -> bool:
     """Whether what was reported last of a task's load is that it was unloaded."""
-    wanted = dg.AssetRecordsFilter(asset_key=LOADED, asset_partitions=[task_id])
+    key = asset_key(Load.asset)
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[task_id])
     loaded = instance.fetch_materializations(wanted, limit=1).records
     after = loaded[0].storage_id if loaded else None
-    since = dg.AssetRecordsFilter(asset_key=LOADED, asset_partitions=[task_id], after_storage_id=after)
+    since = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[task_id], after_storage_id=after)
     return any(
         record.asset_observation is not None and UNLOADED_TAG in (record.asset_observation.tags or {})
         for record in instance.fetch_observations(since, limit=_OBSERVATIONS).records

@@ -1,34 +1,47 @@
 """The sensor: whatever lies in the folder of exports is registered and loaded, once per content."""
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 import msgspec
 
 from skype_assets.etl.tasks.inbox import Arrival, Look, look
-from skype_assets.jobs import load_export
 from skype_assets.partitions import EXPORTS
 from skype_assets.registration import link
 from skype_assets.resources.exports import Exports
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 SWITCH: Final = "SKYPE_INBOX"
 """Environment variable that turns the sensor on unless somebody turned it off in the UI: ``on``."""
 WAITING_RUNS: Final = 100
 """How many runs of the sensor may wait in Dagster's queue, which is read as a whole every second."""
 
+_STATUS: Final = dg.DefaultSensorStatus.RUNNING if os.environ.get(SWITCH) == "on" else dg.DefaultSensorStatus.STOPPED
 _TICK_SECONDS: Final = 15
 _READING_SECONDS: Final = 10.0
 _PAGE: Final = 200
 
 
-@dg.sensor(
-    job=load_export,
-    minimum_interval_seconds=_TICK_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING if os.environ.get(SWITCH) == "on" else dg.DefaultSensorStatus.STOPPED,
-    description="Loads every export in the folder of exports, once per content, when it has stopped growing.",
-)
-def inbox(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorResult | dg.SkipReason:
+def inbox(job: "UnresolvedAssetJobDefinition", loaded: dg.AssetKey, prefix: str = "") -> dg.SensorDefinition:
+    """The sensor, ``inbox`` with a prefix to its name: it starts the job, and asks which exports are loaded already."""
+
+    @dg.sensor(
+        name=f"{prefix}inbox",
+        job=job,
+        minimum_interval_seconds=_TICK_SECONDS,
+        default_status=_STATUS,
+        description="Loads every export in the folder of exports, once per content, when it has stopped growing.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, skype_exports: Exports) -> dg.SensorResult:
+        return _tick(context, skype_exports, job.name, loaded)
+
+    return sensor
+
+
+def _tick(context: dg.SensorEvaluationContext, exports: Exports, job: str, loaded: dg.AssetKey) -> dg.SensorResult:
     """Register what is new and request a run for what has none; the cursor is what may still be growing."""
     instance, folder = context.instance, exports.folder()
     registered = frozenset(instance.get_dynamic_partitions(str(EXPORTS.name)))
@@ -36,7 +49,7 @@ def inbox(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorRes
     found = look(folder, waiting, registered, _READING_SECONDS)
     for name, reason in found.unreadable.items():
         context.log.warning(f"{name} is left alone: {reason}")
-    requested = _without_run(found, instance)
+    requested = _without_run(found, instance, job, loaded)
     for arrival in requested:
         link(arrival.path, arrival.task_id)
         if len(arrival.names) > 1:
@@ -50,12 +63,12 @@ def inbox(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorRes
     )
 
 
-def _without_run(found: Look, instance: dg.DagsterInstance) -> list[Arrival]:
+def _without_run(found: Look, instance: dg.DagsterInstance, job: str, loaded: dg.AssetKey) -> list[Arrival]:
     """The exports that are not loaded and that no run was started for, as many as the queue has room for."""
-    queued = dg.RunsFilter(job_name=load_export.name, statuses=[dg.DagsterRunStatus.QUEUED])
+    queued = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.QUEUED])
     room = WAITING_RUNS - instance.get_runs_count(queued)
-    loaded = instance.get_materialized_partitions(dg.AssetKey("loaded_database"))
-    candidates = [arrival for arrival in found.arrivals if arrival.task_id not in loaded]
+    in_database = instance.get_materialized_partitions(loaded)
+    candidates = [arrival for arrival in found.arrivals if arrival.task_id not in in_database]
     chosen: list[Arrival] = []
     for start in range(0, len(candidates), _PAGE):
         page = candidates[start : start + _PAGE]

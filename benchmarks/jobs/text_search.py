@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from skype_assets.etl.database.session import Session
 
-INDEX = "CREATE INDEX messages_by_word ON skype.messages USING gin (to_tsvector('simple', text))"
+INDEX = "CREATE INDEX messages_by_word ON skype.messages USING gin (to_tsvector('simple', left(text, 100000)))"
 
 
 def prepare(database: str) -> Callable[[], object]:

@@ -22,7 +22,10 @@
 Messages are one or two lines: what is wrong, where, what to do. They never hold message text or credentials.
 """
 
-from typing import Any
+from typing import Any, Final
+
+START_AGAIN: Final = "start again with `skype-assets run FILE --task-id TASK --reset`"
+"""The remedy where a task cannot go on: the whole command, for errors are read at every door."""
 
 
 class EtlError(Exception):

@@ -144,3 +144,14 @@ def test_a_table_of_a_phase_has_the_files_of_the_parts_and_of_the_summary(folder
 def _record(folder: Directory, number: int, rows: pa.Table) -> PartRecord:
     files = parts.write(folder, number, 1, {"numbers": rows})
     return PartRecord(number=number, epoch=1, files=files, progress=0, counts={}, seconds=0.0)
+
+
+def test_some_columns_make_a_frame_and_whatever_reads_arrow_gets_the_table(folder: Directory) -> None:
+    handle = _handle(folder, 10, 20)
+    frame = handle.to_pandas(columns=["number"])
+    assert (list(frame.columns), len(frame)) == (["number"], 30)
+    assert pa.table(handle).equals(handle.to_table())
+    assert pa.table(_handle(folder)).equals(SCHEMA.empty_table())
+    folder.file(handle.files[1].name).write_bytes(b"damaged")
+    with pytest.raises(pa.ArrowException, match="is damaged"):
+        pa.table(handle)

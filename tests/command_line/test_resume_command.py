@@ -12,6 +12,7 @@ from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl import engine
 from skype_assets.etl.postgres.url import from_config
+from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
 from skype_assets.etl.tasks.layout import manifest_name
 from skype_assets.etl.tasks.manifest import load
@@ -59,30 +60,60 @@ def test_what_was_killed_goes_on_without_the_export_and_so_does_an_interrupted_r
 
     after = json.loads(invoke("status", "--json").stdout)["mine"]["load"]["percent"]
     assert before < after < 100
-    resumed = invoke("resume", "output/etl_checkpoint_*.json")
+    resumed = invoke("resume", "output/etl_checkpoint_*.json")  # the only one
     assert resumed.exit_code == 0, resumed.output
     assert f"load: starts at {after} %" in resumed.stderr
     assert resumed.stderr.count("from checkpoint") == 2
     seen, loaded = re.findall(r"in [\d,]+ conversations +([\d,]+) +([\d,]+)", resumed.stdout)[0]
     assert int(seen.replace(",", "")) == MESSAGES
     assert int(loaded.replace(",", "")) == messages_in(database)
-    assert "nothing to do: mine.tar is loaded already" in invoke("resume", MANIFEST).stdout
+    again = invoke("resume", MANIFEST).stdout
+    assert "nothing to do: mine.tar is loaded already" in again
+    assert "Keep mine.tar: its media files are in no checkpoint and no table. It is not where it was." in again
 
 
-def test_of_several_the_newest_is_taken_and_said_and_an_unreadable_one_is_left_out(
-    invoke: Invoke, database: str, sample_tar: Path
+def test_of_several_that_of_the_export_is_taken_and_said_and_an_unreadable_one_is_left_out(
+    invoke: Invoke, database: str, sample_tar: Path, tmp_path: Path
 ) -> None:
-    extracted(sample_tar, "newer-by-name")
+    other = write_sample(tmp_path / "other.tar", messages=40, seed=5).path
     extracted(sample_tar, "mine")
+    extracted(other, "newer")
     Path("output/etl_checkpoint_old.json").write_text('{"checkpoint_version": "1.0"}')
-    resumed = invoke("resume", *sorted(Path("output").glob("*.json")), "--json", "--max-workers", 1)
+    named = sorted(Path("output").glob("*.json"))
+    resumed = invoke("resume", *named, "-f", sample_tar, "--json", "--max-workers", 1)
     assert resumed.exit_code == 0, resumed.output
     result = json.loads(resumed.stdout)
     assert result["task_id"] == "mine"
     assert result["phases"]["extract"]["from_checkpoint"] is True
-    assert re.search(rf"^newest of 3: {MANIFEST}, written ", resumed.stderr, re.MULTILINE)
+    assert re.search(rf"^taken of 3: {MANIFEST}, written ", resumed.stderr, re.MULTILINE)
     assert "warning: left out: output/etl_checkpoint_old.json: checkpoint_version is '1.0'" in resumed.stderr
     assert load(Path(MANIFEST)).context.settings.chunk_size == SETTINGS.chunk_size
+
+
+def test_of_several_nothing_is_guessed(invoke: Invoke, database: str, sample_tar: Path, tmp_path: Path) -> None:
+    other = write_sample(tmp_path / "other.tar", messages=40, seed=5).path
+    extracted(sample_tar, "mine")
+    extracted(sample_tar, "mine-again")
+    pattern, again = "output/etl_checkpoint_*.json", "output/etl_checkpoint_mine-again.json"
+    for arguments, said in (
+        ([], f"2 checkpoints match, name one of them, or its export with -f: {again} (of sample.tar), {MANIFEST} "),
+        (["-f", other], f"no checkpoint of the export {other} among the 2 that match: {again} "),
+        (["-f", sample_tar], f"2 checkpoints are of the export {sample_tar}, name one of them: {again} "),
+    ):
+        refused = invoke("resume", pattern, *arguments)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+
+
+def test_an_export_that_was_moved_can_be_named(invoke: Invoke, database: str, sample_tar: Path) -> None:
+    shutil.copy(sample_tar, "mine.tar")
+    extracted(Path("mine.tar"))
+    raw = next(Path("output/mine/raw_export").glob("messages-*.parquet"))
+    raw.write_bytes(b"damaged")
+    Path("mine.tar").rename("moved.tar")
+    assert invoke("resume", MANIFEST).exit_code == 2
+    assert invoke("resume", MANIFEST, "-f", "moved.tar", "--max-workers", 1).exit_code == 0
 
 
 def test_a_checkpoint_that_is_none_is_code_2_and_one_that_cannot_be_read_is_code_4(invoke: Invoke) -> None:

@@ -224,7 +224,7 @@ def test_a_database_that_comes_back_is_waited_for(
     workspace: Path, sample_tar: Path, postgres_url: str, instance: dg.DagsterInstance
 ) -> None:
     task_id = register(sample_tar, instance=instance)
-    result = _materialize(task_id, instance, database=AwayForAMoment())
+    result = _materialize(task_id, instance, skype_database=AwayForAMoment())
     assert result.success
     assert [event.step_key for event in _events(result, "STEP_UP_FOR_RETRY")] == ["loaded_database"]
     assert sum(rows for _, rows, _ in _database(postgres_url)) > 300

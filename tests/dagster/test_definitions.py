@@ -16,7 +16,7 @@ from skype_assets.resources.checkpoints import Checkpoints
 from skype_assets.resources.exports import Exports
 
 ROOT = Path(__file__).parents[2]
-RESOURCES = {"exports", "checkpoints", "database", "parquet_io_manager"}
+RESOURCES = {"skype_exports", "skype_checkpoints", "skype_database", "skype_io_manager"}
 
 # Imports every module of the plain library where Dagster and pandas do not exist.
 WITHOUT_DAGSTER = """
@@ -90,7 +90,7 @@ def test_the_job_loads_an_export_through_all_three_assets() -> None:
             for name in sorted(RESOURCES)
             for field in ("path", "url")
         ),
-        {"resources": {"parquet_io_manager": {"config": {"checkpoints": {"folder": "/etc"}}}}},
+        {"resources": {"skype_io_manager": {"config": {"checkpoints": {"folder": "/etc"}}}}},
         {"ops": {"raw_export": {"config": {"path": "/etc/passwd"}}}},
         {"ops": {"transformed_tables": {"inputs": {"raw_export": {"value": "/etc/passwd"}}}}},
     ],
@@ -102,10 +102,15 @@ def test_run_configuration_has_no_place_for_a_path_or_a_url(run_config: Mapping[
 
 
 def test_resources_can_be_replaced_by_name() -> None:
-    other = Exports()
-    replaced = build_defs(resource_overrides={"exports": other})
-    assert (replaced.resources or {})["exports"] is other
-    assert set(replaced.resources or {}) == RESOURCES
+    exports, checkpoints = Exports(), Checkpoints()
+    replaced = build_defs(resource_overrides={"skype_exports": exports, "skype_checkpoints": checkpoints})
+    resources: dict[str, Any] = dict(replaced.resources or {})
+    assert set(resources) == RESOURCES
+    assert resources["skype_exports"] is exports
+    assert resources["skype_checkpoints"] is checkpoints
+    assert resources["skype_io_manager"].checkpoints is checkpoints
+    with pytest.raises(UsageError, match="there is no resource exports to override; there are skype_exports, "):
+        build_defs(resource_overrides={"exports": exports})
 
 
 def test_folders_come_from_the_environment_when_they_are_asked_for(

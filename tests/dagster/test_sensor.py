@@ -19,6 +19,8 @@ from skype_assets.etl.task import task_id_for
 from skype_assets.etl.tasks import inbox as inboxes
 from skype_assets.registration import register
 
+INBOX = defs.resolve_sensor_def("inbox")
+
 
 @pytest.fixture
 def exports(workspace: Path) -> Path:
@@ -39,9 +41,9 @@ class Ticks:
         """The partitions that runs were requested for."""
         context = dg.build_sensor_context(
             self._instance, cursor=self._cursor, definitions=defs, sensor_name="inbox",
-            resources={"exports": (defs.resources or {})["exports"]},
+            resources={"skype_exports": (defs.resources or {})["skype_exports"]},
         )  # fmt: skip
-        result: Any = sensors.inbox(context)
+        result: Any = INBOX(context)
         self._cursor = result.cursor
         self.reasons.append(result.skip_reason.skip_message if result.skip_reason else "")
         for request in result.dynamic_partitions_requests or []:
@@ -210,8 +212,8 @@ def test_an_export_is_read_once_in_its_life_even_if_the_process_is_another(
 
 
 def test_the_sensor_is_off_unless_somebody_wants_it() -> None:
-    assert sensors.inbox.default_status is dg.DefaultSensorStatus.STOPPED
-    program = "from skype_assets.sensors import inbox; print(inbox.default_status.value)"
+    assert INBOX.default_status is dg.DefaultSensorStatus.STOPPED
+    program = "from skype_assets.definitions import defs; print(defs.resolve_sensor_def('inbox').default_status.value)"
     for switch, status in (("on", "RUNNING"), ("off", "STOPPED")):
         environment = {**os.environ, "SKYPE_INBOX": switch}
         done = subprocess.run(

@@ -103,8 +103,9 @@ class ETLPipeline:
         """Run what is not done yet, phase by phase and part by part.
 
         Args:
-            file_path: the export; not needed to resume once extract is complete.
-            file_obj: the export as a binary stream, instead of its path; copied into ``output_dir`` while it is needed.
+            file_path: the export; it need not be at hand to resume once extract is complete.
+            file_obj: the export as a binary stream, instead of its path; copied into ``output_dir`` for as long
+                as the task runs. Keep the export: its media files are in no checkpoint.
             user_display_name: the owner's name, where the export does not tell.
             resume_from_checkpoint: insist on going on: without anything to resume there is a warning, and the
                 run begins at the beginning. A task is never begun anew without ``reset``, whatever is said here.
@@ -135,7 +136,7 @@ class ETLPipeline:
         results = self._run(is_begun, resume_from_checkpoint)
         received = context.task.folder.folder(layout.RECEIVED).path
         if received.is_dir():
-            shutil.rmtree(received)  # nothing needs it any more
+            shutil.rmtree(received)  # a copy for the phases; the export itself is with the caller
         _report(context.task)
         return results
 
@@ -175,7 +176,7 @@ class ETLPipeline:
 
 
 def _find_source(context: ETLContext, given: Path | None) -> None:
-    """Fingerprint the export and name the task; an export that is gone is not needed once extract is complete."""
+    """Fingerprint the export and name the task; once extract is complete, one that is gone holds up nobody."""
     path = given if given is not None else context.file_source
     if path is None and context.task_id is None:
         raise UsageError("file_path is missing: which export is to be loaded?")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from skype_assets.etl import crash_points
-from skype_assets.etl.errors import CheckpointDamaged
+from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged
 
 _TEMPORARY = ".partial-"
 _LOCK_PAUSE_SECONDS = 0.02
@@ -91,7 +91,7 @@ class Directory:
         """
         path = self.path / name
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise CheckpointDamaged(f"{path} is not a regular file; restore it or start again with --reset")
+            raise CheckpointDamaged(f"{path} is not a regular file; restore it or {START_AGAIN}")
         return path.read_bytes()
 
     def keep(self, name: str, as_: str) -> None:

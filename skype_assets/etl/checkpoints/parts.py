@@ -107,9 +107,14 @@ class TableHandle:
         schema = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
         return pa.Table.from_batches(list(self.batches(columns)), schema)
 
-    def to_pandas(self) -> "pandas.DataFrame":
-        """The whole table as a frame; needs memory for all of it."""
-        return self.to_table().to_pandas()
+    def to_pandas(self, columns: list[str] | None = None) -> "pandas.DataFrame":
+        """The whole table as a frame, or some of its columns; needs memory for all of it."""
+        return self.to_table(columns).to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The table for whatever reads Arrow (Polars, DuckDB, ...), batch by batch and verified as it is read."""
+        reader = pa.RecordBatchReader.from_batches(self.schema, self.batches())
+        return reader.__arrow_c_stream__(requested_schema)
 
 
 @dataclass(frozen=True)

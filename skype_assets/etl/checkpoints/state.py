@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch
+from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMismatch
 
 FORMAT_VERSION: Final = 1
 """Version of this file's shape. A reader refuses any other."""
@@ -141,16 +141,16 @@ def decode(data: bytes, where: object) -> PhaseState:
     try:
         sealed = msgspec.json.decode(data, type=_Sealed)
         if hashlib.sha256(bytes(sealed.state)).hexdigest() != sealed.sha256:
-            raise UnreadableState(f"{where}: the checksum does not fit; start the task again with --reset")
+            raise UnreadableState(f"{where}: the checksum does not fit; {START_AGAIN}")
         version = msgspec.json.decode(sealed.state, type=dict[str, Any]).get("format_version")
         if version != FORMAT_VERSION:
             raise CheckpointMismatch(
                 f"{where}: format_version is {version}, this program reads {FORMAT_VERSION}; "
-                "use the program that wrote it, or start again with --reset"
+                f"use the program that wrote it, or {START_AGAIN}"
             )
         return msgspec.json.decode(sealed.state, type=PhaseState)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UnreadableState(f"{where}: unreadable ({error}); start the task again with --reset") from None
+        raise UnreadableState(f"{where}: unreadable ({error}); {START_AGAIN}") from None
 
 
 def checksum_lines(state: PhaseState) -> bytes:

@@ -1,6 +1,7 @@
 """``skype-assets resume``: go on with a task from its manifest alone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -10,22 +11,29 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 @click.command()
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
+@click.option("-f", "--file", type=click.Path(path_type=Path), help="The export.  [default: where it was]")
 @click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: the task's setting]")
 @options.as_json
 @options.no_report
 @debug
 @click.pass_context
 def resume(
-    context: click.Context, checkpoints: tuple[str, ...], max_workers: int | None, as_json: bool, no_report: bool
+    context: click.Context,
+    checkpoints: tuple[str, ...],
+    file: Path | None,
+    max_workers: int | None,
+    as_json: bool,
+    no_report: bool,
 ) -> None:
     """Go on with the task of a checkpoint, where it stopped.
 
     CHECKPOINT is a manifest (output/etl_checkpoint_<task id>.json) or a quoted glob ('output/etl_checkpoint_*.json').
-    Of several, that which was written last is taken.
+    Of several, that of the export FILE is taken: it is known by its content or, if it is not there, by its name.
 
-    The task goes on with its own settings. The export is read where it was; once extract is complete it is not needed
-    any more. The database is SKYPE_DATABASE_URL, else that of libpq's variables, else that of the checkpoint (which
-    has no password: libpq finds it in PGPASSWORD or its password file), else the embedded server.
+    The task goes on with its own settings. Once extract is complete, it goes on without the export as well. Keep the
+    export all the same: its media files are in no checkpoint. The database is SKYPE_DATABASE_URL, else that of libpq's
+    variables, else that of the checkpoint (which has no password: libpq finds it in PGPASSWORD or its password file),
+    else the embedded server.
     """
     resumable(context)
 
@@ -37,14 +45,14 @@ def resume(
     from skype_assets.etl.tasks.record import TaskRecord
 
     paths = saved_task.matching(checkpoints)
-    path, manifest = saved_task.newest(paths)
+    path, manifest = saved_task.meant(paths, file)
     if len(paths) > 1:
-        terminal.say(f"newest of {len(paths)}: {path}, written {terminal.when(manifest.serialized_at)}")
+        terminal.say(f"taken of {len(paths)}: {path}, written {terminal.when(manifest.serialized_at)}")
     state = TaskRecord.load(path)
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:
-        source = saved_task.source_at_hand(state)
+        source = saved_task.source_at_hand(state, file)
         if source is not None:
             state.set_file_source(source, fingerprint_shown(source, shown))
         task = replace(state.task, source=source, database=saved_task.database(state))

@@ -39,6 +39,8 @@ def run(
 
     Interrupted at any point, by anything, the same command goes on where it stopped. Doing what is done already
     changes nothing. The database is SKYPE_DATABASE_URL, else that of libpq's variables, else the embedded server.
+
+    Keep FILE, also when all is loaded: its media files are in no checkpoint and no table.
     """
     resumable(context, "--reset")
 

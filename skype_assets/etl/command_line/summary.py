@@ -76,6 +76,8 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(_rows(account))
         console.print(*_meaning(account), "", sep="\n")
     console.print(_conservation(account), "")
+    gone = "" if task.source is not None else " It is not where it was."
+    console.print(f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.{gone}\n")
     _show_next(console, task)
 
 

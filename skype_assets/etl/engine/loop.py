@@ -21,12 +21,14 @@ from skype_assets.etl.engine import space
 from skype_assets.etl.engine.journal import Journal, Observer, PhaseResult
 from skype_assets.etl.engine.workers import SYSTEM_MEMORY, in_order
 from skype_assets.etl.errors import (
+    START_AGAIN,
     CheckpointDamaged,
     CheckpointMismatch,
     DatabaseError,
     PoisonPart,
     WorkerLost,
 )
+from skype_assets.etl.export.source import Source
 from skype_assets.etl.phases import PHASES
 from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase
@@ -122,6 +124,9 @@ def _run_phase(run: _Run, name: str, *, is_damaged: bool = False) -> PhaseResult
     folder = task.folder.folder(phase.asset)
     state = states.read(folder)
     _refuse_another(run, phase, state)
+    if run.record.source is None:  # whoever comes back with the export finds its task by it
+        inputs = phase.inputs()
+        run.record.source = Source(phase.source_name, int(inputs["source_size"]), inputs["source_sha256"])
     tables = _reusable(task, phase, state) if state is not None and not is_damaged else None
     if tables is not None:
         return journal.reused(tables)
@@ -170,7 +175,7 @@ def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
         if field in now and now[field] != recorded.get(field, now[field]):
             raise CheckpointMismatch(
                 f"task {task.task_id}: {field} of the {phase.name} checkpoint is {recorded[field]!r}, "
-                f"now it is {now[field]!r}; use another task id, or --reset to start again"
+                f"now it is {now[field]!r}; use another task id, or {START_AGAIN}"
             )
     if state is None and run.record.get_phase_status(phase.name) == "completed":
         logger.warning("%s is done again: its checkpoint is gone from %s", phase.name, task.folder.path)

@@ -2,7 +2,7 @@
 
 Part 0 holds the media members and side files; every further part a run of conversations and messages, the last one
 also the header. Each object keeps its exact bytes, its position and its SHA-256, so that an auditor can go from a row
-back to the bytes, and the later phases do not need the export any more.
+back to the bytes, and the later phases do without the export. Of media files it records what they are, not their bytes.
 """
 
 import hashlib
@@ -46,7 +46,8 @@ class Extract:
         self._task = task
 
     @cached_property
-    def _source(self) -> Source:
+    def source(self) -> Source:
+        """The export; if it is not at hand, as the complete checkpoint names it."""
         if self._task.source is not None:
             return self._task.fingerprint or fingerprint(self._task.source)
         state = read(self._task.folder.folder(self.asset))
@@ -60,7 +61,7 @@ class Extract:
     @property
     def source_name(self) -> str:
         """File name of the export, for people."""
-        return self._source.name
+        return self.source.name
 
     @property
     def parts_total(self) -> None:
@@ -69,7 +70,7 @@ class Extract:
 
     def inputs(self) -> dict[str, str]:
         """The source: its size and SHA-256."""
-        source = self._source
+        source = self.source
         return {"source_size": str(source.size), "source_sha256": source.sha256}
 
     def bytes_needed(self, done: int) -> int:

@@ -17,7 +17,7 @@ from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
-from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch, UsageError
+from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMismatch, UsageError
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import KINDS
@@ -245,7 +245,7 @@ class TaskRecord(History):
             if known != given:
                 raise CheckpointMismatch(
                     f"task {self.task_id}: source_{field} of its export is {known!r}, "
-                    f"now it is {given!r} ({source.name}); use another task id, or --reset to start again"
+                    f"now it is {given!r} ({source.name}); use another task id, or {START_AGAIN}"
                 )
 
     def manifest(self) -> Manifest:

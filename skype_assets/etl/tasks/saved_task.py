@@ -1,20 +1,24 @@
 """A task as its manifest has it: which manifest is meant, and what there is to go on with.
 
-For those who come back to a task from outside: ``skype-assets resume`` and ``verify``.
+For those who come back to a task from outside: ``skype-assets resume`` and ``verify``, and scripts.
 """
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from skype_assets.etl.errors import CheckpointError, UsageError
+from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.postgres.url import is_configured
 from skype_assets.etl.tasks import manifest as manifests
-from skype_assets.etl.tasks.manifest import Manifest
+from skype_assets.etl.tasks.manifest import Manifest, SourceReport
 from skype_assets.etl.tasks.record import TaskRecord
 
 logger = logging.getLogger(__name__)
+
+_LISTED: Final = 10
 
 
 def matching(checkpoints: Iterable[str]) -> list[Path]:
@@ -32,11 +36,17 @@ def matching(checkpoints: Iterable[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def newest(paths: Iterable[Path]) -> tuple[Path, Manifest]:
-    """The manifest that was written last; of several, those that cannot be read are left out with a warning.
+def meant(paths: Sequence[Path], export: Path | None = None) -> tuple[Path, Manifest]:
+    """The manifest that is meant: the only one, or of several that of the export. Nothing is guessed.
+
+    Whether it is the export's, its fingerprint says or, if the export is gone, its name. The only manifest is not
+    compared with the bytes of an export: the run does it. Of several, those that cannot be read are left out with a
+    warning.
 
     Raises:
         CheckpointDamaged, CheckpointMismatch: none can be read.
+        UsageError: none is the export's, or more than one; it says which there are.
+        InvalidExport: the export is there and cannot be read.
     """
     read: list[tuple[Path, Manifest]] = []
     unreadable: list[CheckpointError] = []
@@ -49,20 +59,31 @@ def newest(paths: Iterable[Path]) -> tuple[Path, Manifest]:
         raise unreadable[0]
     for error in unreadable:
         logger.warning("left out: %s", error)
-    return max(read, key=lambda found: (found[1].serialized_at, found[0]))
+    is_of = _is_of(export, compare_bytes=len(paths) > 1)
+    candidates = [found for found in read if is_of(found[1].source)]
+    if len(candidates) == 1:
+        return candidates[0]
+    if export is None:
+        raise UsageError(f"{len(read)} checkpoints match, name one of them, or its export with -f: {_listed(read)}")
+    if not candidates:
+        raise UsageError(f"no checkpoint of the export {export} among the {len(read)} that match: {_listed(read)}")
+    raise UsageError(
+        f"{len(candidates)} checkpoints are of the export {export}, name one of them: {_listed(candidates)}"
+    )
 
 
-def source_at_hand(state: TaskRecord) -> Path | None:
-    """The export, if it is where it was.
+def source_at_hand(state: TaskRecord, given: Path | None = None) -> Path | None:
+    """The export, if it is where it is said to be, or was.
 
     Raises:
         UsageError: it is not, and it is needed.
     """
-    if state.file_source is not None and state.file_source.exists():
-        return state.file_source
+    path = given if given is not None else state.file_source
+    if path is not None and path.exists():
+        return path
     if not state.can_resume_from_phase("transform"):
         raise UsageError(
-            f"the export {state.file_source} is not there, and extract is not complete; put it there, or go on with: "
+            f"the export {path} is not there, and extract is not complete; put it there, or go on with: "
             f"skype-assets run FILE --task-id {state.task_id} --output-dir {state.output_dir}"
         )
     return None
@@ -81,3 +102,21 @@ def _matches(checkpoint: str) -> list[Path]:
         return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
     except ValueError as error:  # such as `**` within a name
         raise UsageError(f"{checkpoint}: {error}") from None
+
+
+def _is_of(export: Path | None, *, compare_bytes: bool) -> Callable[[SourceReport | None], bool]:
+    """Whether a manifest's source is this export; anything is if there is none."""
+    if export is None or (export.exists() and not compare_bytes):  # the run compares them, and tells both values
+        return lambda _: True
+    if not export.exists():
+        return lambda source: source is not None and source.name == export.name
+    found = fingerprint(export)
+    return lambda source: source is not None and (source.size, source.sha256) == (found.size, found.sha256)
+
+
+def _listed(found: Sequence[tuple[Path, Manifest]]) -> str:
+    told = [
+        f"{path} (of {manifest.source.name if manifest.source else 'an unknown export'})" for path, manifest in found
+    ]
+    more = [f"and {len(told) - _LISTED} more"] if len(told) > _LISTED else []
+    return ", ".join(told[:_LISTED] + more)
