@@ -4,9 +4,11 @@ Content is HTML-like and not always well-formed: raw ``&`` in addresses, unclose
 case, people who type ``a<b && c>d``. So there is no tree and no XML parser here: one regular expression finds what is
 surely a tag, everything else is text, and whoever reads the tags decides which belong together.
 
-The expression never backtracks (every repetition is possessive), and a failed attempt ends at the next ``<`` outside a
-quoted value; that bounds the attempts that can pass over one character to three (outside, in ``"``, in ``'``), so any
-string is scanned in linear time.
+The expression never looks twice for a way through: every repeat of a character is possessive, and behind an attribute
+that is given up nothing else can match, so that giving up all of them passes over each character once more (repeats of
+a group cannot be possessive: before 3.11.5, CPython may match too much then, gh-106052). A failed attempt ends at the
+next ``<`` outside a quoted value; that bounds the attempts that can pass over one character to three (outside, in
+``"``, in ``'``), so any string is scanned in linear time.
 
 Nearly all content is spelled in the one way of Skype's own clients, and its elements have no others within. Such tags
 are found several times faster, and an element in one go (``usual_tags``); readers that can do with them take this path
@@ -24,13 +26,13 @@ _ATTRIBUTE_NAME: Final = r"[A-Za-z_:][-A-Za-z0-9_:.]*+"
 _NAME: Final = r"[A-Za-z][-A-Za-z0-9_:.]*+"
 _TAG: Final = re.compile(
     rf"""<(/?)({_NAME})"""
-    rf"""((?:\s*+{_ATTRIBUTE_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++))?+)*+)\s*+(/?)>"""
+    rf"""((?:\s*+{_ATTRIBUTE_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++))?)*)\s*+(/?)>"""
 )
 _ATTRIBUTE: Final = re.compile(rf"""({_ATTRIBUTE_NAME})(?:\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+)))?""")
 # As Skype's clients spell them: one blank before an attribute, its value in double quotes.
 _USUAL_ATTRIBUTE: Final = re.compile(rf''' ({_ATTRIBUTE_NAME})="([^"<>]*+)"''')
 _USUAL_TAG: Final = re.compile(
-    rf"""<(?:/({_NAME})|({_NAME})((?: {_ATTRIBUTE_NAME}="[^"<>]*+")*+) ?(/?))>([^<]*+)(?:(</\2>)([^<]*+))?"""
+    rf"""<(?:/({_NAME})|({_NAME})((?: {_ATTRIBUTE_NAME}="[^"<>]*+")*) ?(/?))>([^<]*+)(?:(</\2>)([^<]*+))?"""
 )
 # int() refuses so many digits; no such number is a character.
 _ENDLESS_REFERENCE: Final = re.compile(r"&#[0-9]{4000,}+;?")
