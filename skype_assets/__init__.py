@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 # pip refuses these; whoever runs a checkout by hand is told as plainly. Nothing above may need a newer Python.
 if sys.version_info < (3, 11) or sys.implementation.name != "cpython":
-    sys.exit(  # not ImportError: what everybody reads is the line, not the traceback above it
-        "skype-assets needs CPython 3.11 or newer; this is %s %d.%d, %s"
-        % (sys.implementation.name, sys.version_info[0], sys.version_info[1], sys.executable)
-    )
+    found = (sys.implementation.name, *sys.version_info[:2], sys.executable)
+    # Not ImportError: what everybody reads is the line, not the traceback above it.
+    sys.exit("skype-assets needs CPython 3.11 or newer; this is {} {}.{}, {}".format(*found))
 
 if TYPE_CHECKING:
     from skype_assets.etl.context import ETLContext

@@ -23,7 +23,7 @@ from resources.exports import Exports
 from skype_assets import metadata
 from skype_assets.etl import engine
 from skype_assets.etl.errors import EtlError, UsageError
-from skype_assets.etl.export.source import fingerprint, is_folder
+from skype_assets.etl.export.source import export_path, fingerprint, is_folder, size_of
 from skype_assets.etl.journal import PhaseResult
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
 from skype_assets.partitions import EXPORTS
@@ -44,8 +44,9 @@ def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstanc
 
     Raises:
         UsageError: the task id is none, or has another export already; or no instance is configured.
-        InvalidExport: the file cannot be read.
+        InvalidExport: it is no export, or cannot be read.
     """
+    size_of(path)  # what is no export gets no partition
     task_id = check_task_id(task_id) if task_id is not None else task_id_for(fingerprint(path))
     with nullcontext(instance) if instance else configured_instance() as where:
         if where is None:
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m skype_assets.registration", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser("add", help="register an export")
-    add.add_argument("file", type=Path)
+    add.add_argument("file")
     add.add_argument("--task-id")
     done = commands.add_parser("report", help="report what is complete of a task")
     done.add_argument("--task-id", required=True)
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.command == "add":
-            print(register(given.file, given.task_id))
+            print(register(export_path(given.file), given.task_id))
         else:
             print(*report_task(Task(given.task_id, given.output_dir.absolute(), given.source)), sep="\n")
     except EtlError as error:

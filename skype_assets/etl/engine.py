@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
-from skype_assets.etl import crash_points, space
+from skype_assets.etl import crash_points, retention, space
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
@@ -22,6 +22,7 @@ from skype_assets.etl.errors import (
     CheckpointDamaged,
     CheckpointMismatch,
     DatabaseError,
+    InvalidExport,
     PoisonPart,
     UsageError,
     WorkerLost,
@@ -78,12 +79,15 @@ def run_phase(
             parts are made again.
         NotEnoughSpace: see ``space``.
         WorkerLost, PoisonPart: a worker process died; how often, decides what the next attempt does.
-        InvalidExport, DatabaseError, NotConserved: see ``errors``.
+        InvalidExport, DatabaseError, NotConserved: see ``errors``. An export of which no message could be read leaves
+            no task behind.
     """
     attempt = Attempt.take(task.folder)
+    is_refused = is_begun = False
     try:
         for phase in PHASES[: PHASES.index(name) + 1]:
             recover(attempt, task.folder.folder(KINDS[phase].asset))
+        is_begun = _has_messages(task)
         run = _Run(task, attempt, context or ETLContext.for_task(task), observer, executor)
         try:
             return _run_phase(run, name)
@@ -92,14 +96,25 @@ def run_phase(
     except (OSError, DatabaseError):
         attempt.check()  # a file that is gone, a session that was ended: the work of the attempt that took over
         raise
+    except InvalidExport:
+        is_refused = not is_begun and not _has_messages(task)
+        raise
     finally:
         attempt.release()
+        if is_refused:
+            retention.withdraw(task.output_dir, task.task_id)
 
 
 def open_phase(task: Task, name: str) -> PhaseTables | None:
     """The tables of a phase as they are on disk; None unless it is complete. Needs no attempt and changes nothing."""
     kind = KINDS[name]
     return open_complete(task.folder.folder(kind.asset), kind.schemas)
+
+
+def _has_messages(task: Task) -> bool:
+    """Whether messages of the export are recorded."""
+    state = states.read(task.folder.folder(Extract.asset))
+    return state is not None and state.counts().get("messages", 0) > 0
 
 
 @dataclass(frozen=True)

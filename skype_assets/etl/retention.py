@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -132,6 +133,18 @@ def remove(output_dir: Path, entry: Entry) -> None:
     else:
         _put_away(folder.path)
     _empty(output_dir / f"{REMOVING}{entry.name}")
+
+
+def withdraw(output_dir: Path, task_id: str) -> None:
+    """Remove a task that has just been begun, for an export of which no message could be read.
+
+    Nothing happens if more than such a beginning lies in its folder, or another attempt has taken it over.
+    """
+    folder = Directory(output_dir / task_id)
+    beginning = {"raw_export", _ATTEMPT, "lock", "received"}
+    if {path.name for path in folder.path.iterdir()} <= beginning:
+        with suppress(TaskBusy):
+            remove(output_dir, Entry(task_id, "task", False, datetime.now(UTC), 0))
 
 
 def _put_away(folder: Path) -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from skype_assets.etl.command_line import terminal
+from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
 from skype_assets.etl.registration import registration
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=options.Export())
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @debug
 def add(file: Path, task_id: str | None) -> None:

@@ -35,6 +35,13 @@ class _Account:
     loaded: dict[str, int]
     in_database: dict[str, int]
 
+    @property
+    def warnings(self) -> list[str]:
+        """What somebody should know who thinks that all is well."""
+        if self.conservation["seen"]:
+            return []
+        return ["this export holds no message; nothing but what is counted above was loaded (--media-only)"]
+
 
 def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
     """The account for programs."""
@@ -55,6 +62,7 @@ def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
         "conversations": account.conversations,
         "rows": account.loaded,
         "rows_in_database": account.in_database,
+        "warnings": account.warnings,
         "checkpoint_dir": str(task.folder.path),
     }
 
@@ -68,6 +76,8 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(_times(account, phases), "")
         console.print(_rows(account), "")
     console.print(_conservation(account), "")
+    for warning in account.warnings:
+        console.print(f"[bold]warning:[/bold] {warning}", "")
     _show_next(console, task)
 
 
