@@ -167,9 +167,9 @@ def test_what_is_no_export_is_refused_before_anything_is_made(content: bytes, pr
 
 def test_an_export_of_which_nothing_can_be_read_leaves_nothing_to_resume(place: Place) -> None:
     place.export.write_bytes(b"{")
-    for given in ({"file_path": place.export}, {"file_obj": io.BytesIO(b"{")}):
+    for path, stream in ((place.export, None), (None, io.BytesIO(b"{"))):
         with pytest.raises(PhaseFailed, match="extract failed: ") as failed:
-            place.pipeline().run_pipeline(**given)
+            place.pipeline().run_pipeline(path, stream)
         assert isinstance(failed.value.__cause__, InvalidExport)
         assert (failed.value.exit_code, failed.value.checkpoint_file) == (3, "")
         assert "resume" not in str(failed.value)

@@ -77,7 +77,7 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(_rows(account), "")
     console.print(_conservation(account), "")
     for warning in account.warnings:
-        console.print(f"[bold]warning:[/bold] {warning}", "")
+        console.print(f"warning: {warning}", "")
     _show_next(console, task)
 
 

@@ -141,7 +141,7 @@ class _OpenExtract:
 
     def summary(self, done: Sequence[PartRecord]) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """Nothing: the last part has the header. An export without a message is refused, unless it is welcome."""
-        if not any(part.counts.get("messages") or part.files["rejects"].rows for part in done[1:]):
+        if not any(part.counts.get("messages") or "rejects" in part.files for part in done):
             self._refuse_without_message("no message")
         return {}, {}
 
