@@ -83,11 +83,11 @@ def run_phase(
             no task behind.
     """
     attempt = Attempt.take(task.folder)
-    is_refused = is_begun = False
+    is_refused, is_begun = False, True
     try:
         for phase in PHASES[: PHASES.index(name) + 1]:
             recover(attempt, task.folder.folder(KINDS[phase].asset))
-        is_begun = _has_messages(task)
+        is_begun = name != Extract.name or _has_messages(task)
         run = _Run(task, attempt, context or ETLContext.for_task(task), observer, executor)
         try:
             return _run_phase(run, name)
@@ -112,8 +112,11 @@ def open_phase(task: Task, name: str) -> PhaseTables | None:
 
 
 def _has_messages(task: Task) -> bool:
-    """Whether messages of the export are recorded."""
-    state = states.read(task.folder.folder(Extract.asset))
+    """Whether messages of the export are recorded, or may be."""
+    try:
+        state = states.read(task.folder.folder(Extract.asset))
+    except CheckpointDamaged:
+        return True
     return state is not None and state.counts().get("messages", 0) > 0
 
 

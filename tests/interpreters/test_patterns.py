@@ -65,7 +65,29 @@ def patterns_of(module: ModuleType) -> Iterator[tuple[str, str | bytes]]:
             yield f"{module.__name__}.{name}", value.pattern
     if module.__file__ and module.__file__.endswith(".py"):
         for call in calls(ast.parse(Path(module.__file__).read_bytes())):
-            yield f"{module.__name__}, line {call.lineno}", evaluated(call.args[0], vars(module))
+            where = f"{module.__name__}, line {call.lineno}"
+            try:
+                yield where, evaluated(call.args[0], vars(module))
+            except NameError:  # a pattern from a table of the module
+                yield from ((f"{where}: {text!r}", text) for text in strings(vars(module)) if is_pattern(text))
+
+
+def strings(value: Any) -> Iterator[str]:
+    """The strings in the tables of a module."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (tuple, list, frozenset)):
+        yield from (text for item in value for text in strings(item))
+    elif isinstance(value, dict):
+        yield from (text for name, item in value.items() if not str(name).startswith("__") for text in strings(item))
+
+
+def is_pattern(text: str) -> bool:
+    try:
+        _parser.parse(text)
+    except re.error:
+        return False
+    return True
 
 
 def patterns_of_file(path: Path) -> Iterator[tuple[str, str | bytes]]:

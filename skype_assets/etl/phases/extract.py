@@ -119,7 +119,7 @@ class _OpenExtract:
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Media first, then messages.json from the last part's cursor on."""
-        if not self._export.messages:
+        if self._export.messages is None:
             self._refuse_without_message("media, but no messages.json")
         if not done:
             contents = {member.name: data for member, data in self._export.side_files()}
