@@ -8,52 +8,71 @@
 # make bench               set up, then measure what things cost beside what they must cost; some minutes
 # make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; an hour, and 100 GB of disk
 #
-# Only Python 3.11 or newer is needed. The set-up downloads packages once, into .venv; after that nothing does.
+# Only CPython 3.11 or newer is needed. The set-up downloads packages once, into .venv; after that nothing does.
+# Another interpreter is named by PYTHON=/path/to/python. If .venv is another's already, that one stays as it is, and
+# what is asked for gets an environment of its own, .venv-<version>. TESTS=tests/export runs these tests only.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 EXPORT ?= examples/sample_export.tar
+TESTS ?=
+
+VENV := .venv
+WHICH := -c 'import sys; print(sys.version, sys.base_prefix)'
+ifneq ($(filter environment command,$(firstword $(origin PYTHON))),)
+ifneq ($(wildcard .venv/bin/python),)
+ifneq ($(shell .venv/bin/python $(WHICH) 2>&1),$(shell "$(PYTHON)" $(WHICH) 2>&1))
+VENV := .venv-$(shell "$(PYTHON)" -c 'import platform; print(platform.python_version())' 2>/dev/null || echo none)
+endif
+endif
+endif
+
+# Read by Python 2, too.
+USABLE := 'import platform, sys; name = platform.python_implementation(); \
+	sys.exit(name + " " + platform.python_version() + ": CPython 3.11 or newer is needed." \
+	if name != "CPython" or sys.version_info < (3, 11) else None)' && \
+	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null
+REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
 .PHONY: run test test-browser test-frames faults dev lint bench bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
-run: .venv/.installed-test
-	.venv/bin/skype-assets run "$(EXPORT)"
+run: $(VENV)/.installed-test
+	$(VENV)/bin/skype-assets run "$(EXPORT)"
 
-test: .venv/.installed-test
-	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+test: $(VENV)/.installed-test
+	$(VENV)/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(TESTS)
 
-test-browser: .venv/.installed-browser
-	.venv/bin/python -m pytest tests/browser
+test-browser: $(VENV)/.installed-browser
+	$(VENV)/bin/python -m pytest tests/browser
 
-test-frames: .venv/.installed-frames
-	.venv/bin/python -m pytest tests/frames
+test-frames: $(VENV)/.installed-frames
+	$(VENV)/bin/python -m pytest tests/frames
 
-faults: .venv/.installed-test
-	.venv/bin/python -m tests.faults --long
+faults: $(VENV)/.installed-test
+	$(VENV)/bin/python -m tests.faults --long
 
-dev: .venv/.installed-test
-	.venv/bin/skype-assets dev
+dev: $(VENV)/.installed-test
+	$(VENV)/bin/skype-assets dev
 
-lint: .venv/.installed-lint
-	.venv/bin/ruff check
-	.venv/bin/ruff format --check
-	.venv/bin/pyright --pythonpath .venv/bin/python
+lint: $(VENV)/.installed-lint
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 
-bench: .venv/.installed-bench
-	.venv/bin/python -m benchmarks
+bench: $(VENV)/.installed-bench
+	$(VENV)/bin/python -m benchmarks
 
-bench-large: .venv/.installed-bench
-	.venv/bin/python -m benchmarks.large
+bench-large: $(VENV)/.installed-bench
+	$(VENV)/bin/python -m benchmarks.large
 
 # The stamp says which extra of pyproject.toml is installed. `run` and `test` share one, so that after either of them
-# the other needs no network; `lint` needs a larger one, which brings Node.js for pyright, and `bench`, `test-browser` and
-# `test-frames` have ones of their own.
-.venv/.installed-%: pyproject.toml setup.py constraints.txt $(wildcard skype_assets/etl/compiled/*.?pp)
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11'; exit 1; }
-	@echo "Installing skype-assets[$*] and what it needs into .venv (once; a minute or two) ..."
-	@[ -x .venv/bin/pip ] || "$(PYTHON)" -m venv --clear .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+# the other needs no network; `lint` needs a larger one, which brings Node.js for pyright, and `bench`, `test-browser`
+# and `test-frames` have ones of their own.
+$(VENV)/.installed-%: pyproject.toml setup.py constraints.txt $(wildcard skype_assets/etl/compiled/*.?pp)
+	@"$(PYTHON)" -c $(USABLE) || { echo '$(PYTHON): cannot be used. $(REMEDY)' >&2; exit 1; }
+	@echo "Installing skype-assets[$*] and what it needs into $(VENV) (once; a minute or two) ..."
+	@"$(VENV)/bin/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(VENV)"
+	@"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[$*]'
 	@touch $@

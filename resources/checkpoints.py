@@ -22,6 +22,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
     """The folder of all checkpoints: ``SKYPE_OUTPUT_DIR`` of the process that runs the step, else ``output/``.
 
     ``SKYPE_MAX_WORKERS`` limits the processes of one step where several runs share a machine; else it is one per core.
+    ``SKYPE_MEDIA_ONLY=on`` lets exports in that hold no message, which are refused else.
     It has no fields, for the reason given at ``Database``.
 
     Example::
@@ -42,7 +43,11 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
         task = Task(task_id, self.folder(), source, database)
         recorded = states.read(task.folder.folder(Transform.asset))
         name = recorded.inputs.get("user_display_name") if recorded else None
-        settings = Settings(user_display_name=name or None, max_workers=_max_workers())
+        settings = Settings(
+            user_display_name=name or None,
+            max_workers=_max_workers(),
+            media_only=os.environ.get("SKYPE_MEDIA_ONLY") == "on",
+        )
         return Task(task_id, self.folder(), source, database, settings)
 
     def open(self, task_id: str, asset: str) -> PhaseTables | None:

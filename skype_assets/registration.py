@@ -22,7 +22,7 @@ from skype_assets import checks
 from skype_assets.etl import engine
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import EtlError, UsageError
-from skype_assets.etl.export.source import fingerprint, is_folder
+from skype_assets.etl.export.source import export_path, fingerprint, is_folder, size_of
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
 from skype_assets.io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
@@ -52,8 +52,9 @@ def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstanc
 
     Raises:
         UsageError: the task id is none, or has another export already; or no instance is configured.
-        InvalidExport: the file cannot be read.
+        InvalidExport: it is no export, or cannot be read.
     """
+    size_of(path)  # what is no export gets no partition
     task_id = check_task_id(task_id) if task_id is not None else task_id_for(fingerprint(path))
     with nullcontext(instance) if instance else configured_instance() as where:
         if where is None:
@@ -172,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m skype_assets.registration", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser("add", help="register an export")
-    add.add_argument("file", type=Path)
+    add.add_argument("file")
     add.add_argument("--task-id")
     for command, does in (("report", "report what is complete of a task"), ("unloaded", "report that it was unloaded")):
         about = commands.add_parser(command, help=does)
@@ -182,9 +183,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.command == "add":
-            print(register(given.file, given.task_id))
+            print(register(export_path(given.file), given.task_id))
         elif given.command == "unloaded":
-            print(*report_unload(check_task_id(given.task_id)), sep="\n")
+            print(
+                *report_unload(check_task_id(given.task_id)),
+                sep="\
+",
+            )
         else:
             print(*report_task(Task(given.task_id, given.output_dir.absolute(), given.source)), sep="\n")
     except EtlError as error:

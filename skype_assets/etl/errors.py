@@ -133,11 +133,11 @@ class PhaseFailed(EtlError):
     Attributes:
         phase: the phase.
         results: what ``run_pipeline`` would have returned, with ``success`` False.
-        checkpoint_file: the manifest to resume from.
+        checkpoint_file: the manifest to resume from; empty if there is nothing to resume, as of what is no export.
     """
 
     def __init__(self, phase: str, cause: BaseException, results: dict[str, Any], checkpoint_file: str) -> None:
         self.phase, self.results, self.checkpoint_file = phase, results, checkpoint_file
         self.exit_code = cause.exit_code if isinstance(cause, EtlError) else EtlError.exit_code
         what = str(cause) if isinstance(cause, (EtlError, OSError)) else type(cause).__name__
-        super().__init__(f"{phase} failed: {what}\nresume from {checkpoint_file}")
+        super().__init__(f"{phase} failed: {what}" + (f"\nresume from {checkpoint_file}" if checkpoint_file else ""))

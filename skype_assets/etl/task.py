@@ -33,6 +33,7 @@ class Settings:
         parallel_processing: whether parts may be worked on side by side, in further processes.
         max_workers: such processes, at most; None = one per core, once there is work for them.
         user_display_name: name of the export's owner; None = as the export tells.
+        media_only: whether an export is welcome that holds no message; else it is refused.
     """
 
     chunk_size: int = 100_000
@@ -41,6 +42,7 @@ class Settings:
     parallel_processing: bool = True
     max_workers: int | None = None
     user_display_name: str | None = None
+    media_only: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("chunk_size", 1), ("batch_size", 1), ("memory_limit_mb", _LEAST_MB), ("max_workers", 1)):

@@ -1,5 +1,6 @@
 """What does not match is refused before anything is done, with the field, both values, and what to do."""
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -152,13 +153,44 @@ def test_a_damaged_state_is_never_taken_for_none(copied: Place) -> None:
     assert row_versions(copied.url) == rows
 
 
-@pytest.mark.parametrize("content", [b"", b"no export", b"{"])
-def test_what_is_no_export_is_refused_and_says_what_it_is(content: bytes, place: Place) -> None:
+@pytest.mark.parametrize(
+    ("content", "problem"), [(b"", "is empty"), (b"no export", "neither a tar"), (b"%PDF-1.7", "a PDF document")]
+)
+def test_what_is_no_export_is_refused_before_anything_is_made(content: bytes, problem: str, place: Place) -> None:
     place.export.write_bytes(content)
-    with pytest.raises(PhaseFailed, match="extract failed: ") as failed:
+    with pytest.raises(InvalidExport, match=problem):
         place.pipeline().run_pipeline(place.export)
-    assert isinstance(failed.value.__cause__, InvalidExport)
-    assert failed.value.exit_code == 3
+    with place.export.open("rb") as stream, pytest.raises(InvalidExport, match=problem):
+        place.pipeline().run_pipeline(file_obj=stream)
+    assert files_of(place.output_dir) == {}
+
+
+def test_an_export_of_which_nothing_can_be_read_leaves_nothing_to_resume(place: Place) -> None:
+    place.export.write_bytes(b"{")
+    for path, stream in ((place.export, None), (None, io.BytesIO(b"{"))):
+        with pytest.raises(PhaseFailed, match="extract failed: ") as failed:
+            place.pipeline().run_pipeline(path, stream)
+        assert isinstance(failed.value.__cause__, InvalidExport)
+        assert (failed.value.exit_code, failed.value.checkpoint_file) == (3, "")
+        assert "resume" not in str(failed.value)
+    assert files_of(place.output_dir) == {}
+    assert not [path for path in place.output_dir.iterdir() if path.is_dir()]
+
+
+def test_an_empty_path_is_not_the_current_folder(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place.export.parent)
+    with pytest.raises(UsageError, match="no export is named"):
+        place.pipeline().run_pipeline("")
+    assert not place.output_dir.exists()
+
+
+def test_an_export_without_a_message_is_loaded_if_that_was_asked_for(place: Place) -> None:
+    place.export.write_bytes(b'{"userId":"8:live:mara.ostrow","conversations":[{"id":"8:a","MessageList":[]}]}')
+    with pytest.raises(PhaseFailed, match=r"the export holds no message.*media_only=True"):
+        place.pipeline().run_pipeline(place.export)
+    assert ETLPipeline(place.url, place.output_dir, media_only=True).run_pipeline(place.export)["success"]
+    assert query(place.url, "SELECT conversation_id FROM skype.conversations") == [("8:a",)]
+    assert place.pipeline().run_pipeline(place.export)["success"]  # what was asked for once is there
 
 
 def test_a_database_url_that_is_none_is_not_quoted(place: Place) -> None:

@@ -106,6 +106,50 @@ def test_a_missing_file_is_one_line_and_code_3(invoke: Invoke, database: str) ->
     assert ran.stderr == "error: nowhere.tar: cannot be read: No such file or directory. Check the path\n"
 
 
+@pytest.mark.parametrize("command", ["run", "add"])
+def test_an_empty_path_is_not_the_current_folder(command: str, invoke: Invoke, workplace: Path) -> None:
+    refused = invoke(command, "")
+    assert refused.exit_code == 2
+    assert refused.stderr == "error: no export is named: its path is empty. For the current folder, write .\n"
+    assert not (workplace / "output").exists()
+
+
+def test_a_folder_that_is_no_export_is_refused_before_anything_is_done(
+    invoke: Invoke, database: str, workplace: Path
+) -> None:
+    icon = workplace / ".venv" / "site-packages" / "media" / "icon.png"
+    icon.parent.mkdir(parents=True)
+    icon.touch()
+    refused = invoke("run", ".")
+    assert refused.exit_code == 3
+    assert "is no export: neither messages.json nor media of Skype are in it" in refused.stderr
+    assert not (workplace / "output").exists()
+
+
+def test_a_foreign_file_is_named_and_leaves_no_task(invoke: Invoke, database: str, workplace: Path) -> None:
+    (workplace / "thesis.tar").write_bytes(b"%PDF-1.7")
+    refused = invoke("run", "thesis.tar")
+    assert refused.exit_code == 3
+    assert refused.stderr.startswith("error: thesis.tar: this is a PDF document, not a Skype export. Give the .tar")
+    assert not (workplace / "output").exists()
+
+
+def test_an_export_with_media_only_is_loaded_if_that_was_asked_for_and_the_account_says_so(
+    invoke: Invoke, database: str, workplace: Path
+) -> None:
+    export = workplace / "unpacked"
+    (export / "media").mkdir(parents=True)
+    (export / "media" / "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174.1.jpeg").touch()
+    refused = invoke("run", export)
+    assert refused.exit_code == 3
+    assert "the export holds media, but no messages.json. If that is meant, say so: --media-only" in refused.stderr
+    assert list((workplace / "output").iterdir()) == []
+    loaded = invoke("run", export, "--media-only")
+    assert loaded.exit_code == 0
+    assert "warning: this export holds no message" in " ".join(loaded.stdout.split())
+    assert json.loads(invoke("run", export, "--media-only", "--json").stdout)["warnings"]
+
+
 def test_an_unreachable_database_is_found_before_anything_is_done(
     invoke: Invoke, workplace: Path, sample_tar: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

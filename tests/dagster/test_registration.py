@@ -61,6 +61,7 @@ def test_the_link_is_called_so_that_the_assets_find_it(
     path = tmp_path / name
     if name.endswith("/"):
         path.mkdir()
+        (path / "messages.json").touch()
     else:
         path.write_bytes(b"{}")
     register(path, "ann-1", instance)
@@ -84,7 +85,7 @@ def test_a_task_that_has_another_export_is_refused_and_keeps_it(
 ) -> None:
     register(sample_tar, "ann-1", instance)
     other = tmp_path / "other.zip"
-    other.write_bytes(b"PK")
+    other.write_bytes(b"{}")
     with pytest.raises(UsageError, match=f"task ann-1 has another export already: {sample_tar}"):
         register(other, "ann-1", instance)
     assert Exports().find("ann-1") == sample_tar
@@ -100,6 +101,19 @@ def test_a_link_to_an_export_that_was_moved_is_renewed(
     assert Exports().find("ann-1") is None
     register(moved, "ann-1", instance)
     assert Exports().find("ann-1") == moved
+
+
+def test_what_is_no_export_gets_neither_a_link_nor_a_partition(
+    workspace: Path, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    (tmp_path / "thesis.pdf").write_bytes(b"%PDF-1.7\n")
+    (tmp_path / "folder").mkdir()
+    for name, what in (("thesis.pdf", "a PDF document"), ("folder", "is no export")):
+        for task_id in (None, "ann-1"):
+            with pytest.raises(InvalidExport, match=what):
+                register(tmp_path / name, task_id, instance)
+    assert not (workspace / "exports").exists()
+    assert instance.get_dynamic_partitions("skype_exports") == []
 
 
 def test_two_exports_of_one_name_are_refused(workspace: Path) -> None:

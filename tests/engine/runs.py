@@ -26,9 +26,17 @@ _processes.set_forkserver_preload(["tests.engine.runs"])
 
 
 def task(
-    task_id: str, output_dir: Path, source: Path | None, database: str | None, chunk_size: int = 150, workers: int = 1
+    task_id: str,
+    output_dir: Path,
+    source: Path | None,
+    database: str | None,
+    chunk_size: int = 150,
+    workers: int = 1,
+    *,
+    media_only: bool = False,
 ) -> Task:
-    return Task(task_id, output_dir, source, database, Settings(chunk_size=chunk_size, max_workers=workers))
+    settings = Settings(chunk_size=chunk_size, max_workers=workers, media_only=media_only)
+    return Task(task_id, output_dir, source, database, settings)
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, int]]:

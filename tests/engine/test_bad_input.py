@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,60 @@ def test_invalid_json_in_the_middle_is_named_by_member_and_byte_and_the_parts_be
     parts = {name for name in files if name.endswith(".parquet")}
     assert {name: files_of(broken.output_dir)[name] for name in parts} == {name: files[name] for name in parts}
     assert engine.open_phase(broken, "extract") is None
+
+
+@pytest.mark.parametrize("make", [_truncated, _two_messages, _no_messages, _no_archive])
+def test_a_refused_file_leaves_no_task(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(InvalidExport):
+            engine.run_phase(task("t", tmp_path / "out", make(tmp_path / "bad.tar"), None), "extract")
+        assert files_of(tmp_path / "out") == {}
+        assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_lies_in_a_folder_that_a_task_was_to_have_stays(tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "t" / "thesis.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(InvalidExport):
+        engine.run_phase(task("t", tmp_path / "out", _no_archive(tmp_path / "bad.tar"), None), "extract")
+    assert mine.read_text() == "mine"
+
+
+def test_a_checkpoint_outlives_the_file_it_was_made_from(tmp_path: Path) -> None:
+    export = write_sample(tmp_path / "a.tar", messages=300).path
+    mine = task("t", tmp_path / "out", export, None)
+    engine.run_phase(mine, "extract")
+    files = files_of(mine.output_dir)
+    export.write_bytes(b"")
+    with pytest.raises(InvalidExport, match="empty"):
+        engine.run_phase(mine, "extract")
+    assert {name: data for name, data in files_of(mine.output_dir).items() if name.endswith(".parquet")} == {
+        name: data for name, data in files.items() if name.endswith(".parquet")
+    }
+
+
+MEDIA = ("media/0-weu-d4-f08fdde142b15a71193dfd6abe4c0174.1.jpeg", b"picture")
+EMPTY = ("messages.json", b'{"userId":"8:a","conversations":[{"id":"8:b","MessageList":[]}]}')
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"), [((MEDIA,), "media, but no messages.json"), ((MEDIA, EMPTY), "no message")]
+)
+def test_an_export_without_a_message_is_refused_unless_that_was_asked_for(
+    members: tuple[tuple[str, bytes], ...], problem: str, tmp_path: Path
+) -> None:
+    export = _archive(tmp_path / "files.tar", *members)
+    refusing = task("t", tmp_path / "out", export, None)
+    with pytest.raises(InvalidExport, match=f"files.tar: the export holds {problem}. .*--media-only"):
+        engine.run_phase(refusing, "extract")
+    assert not list((tmp_path / "out").iterdir())
+    asked = replace(refusing, settings=replace(refusing.settings, media_only=True))
+    assert engine.run_phase(asked, "extract").tables["media"].num_rows == 1
+    assert engine.run_phase(refusing, "extract").from_checkpoint  # of what is done, nobody is asked again
+
+
+def test_objects_that_are_no_messages_are_accounted_for_and_not_taken_for_none(tmp_path: Path) -> None:
+    document = b'{"userId":"8:a","conversations":[{"id":"8:b","MessageList":7}, 8]}'
+    export = _archive(tmp_path / "a.tar", ("messages.json", document))
+    assert engine.run_phase(task("t", tmp_path / "out", export, None), "extract").tables["rejects"].num_rows == 2

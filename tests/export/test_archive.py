@@ -220,14 +220,15 @@ def test_media_of_the_same_name_are_all_kept(tmp_path: Path) -> None:
 def test_names_that_are_no_text_are_made_text(tmp_path: Path) -> None:
     (tmp_path / "folder" / "media").mkdir(parents=True)
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/folder/media/a\xff.jpeg")).touch()
+    (tmp_path / "folder" / "media" / DOCUMENT).touch()
     with open_export(tmp_path / "folder", tmp_path) as export:
-        assert [one.name for one in export.media] == ["media/a\ufffd.jpeg"]
-    named = tar_bytes({"media/abc.jpeg": b""}, form=tarfile.USTAR_FORMAT)
+        assert [one.name for one in export.media] == [f"media/{DOCUMENT}", "media/a\ufffd.jpeg"]
+    named = tar_bytes({"media/abc.jpeg": b"", DOCUMENT: b""}, form=tarfile.USTAR_FORMAT)
     raw = bytearray(named)
     raw[7:8] = b"\xff"
     raw[148:156] = b"%06o\0 " % (sum(raw[:148]) + 8 * 32 + sum(raw[156:512]))
     with opened(tmp_path, bytes(raw)) as export:
-        assert [one.name for one in export.media] == ["media/a\ufffdc.jpeg"]
+        assert [one.name for one in export.media] == ["media/a\ufffdc.jpeg", DOCUMENT]
 
 
 def open_files() -> list[Path]:
@@ -242,7 +243,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "zeros": (b"\0" * 5000, "neither messages.json nor media"),
     "an empty zip": (zip_bytes({}, 0), "neither messages.json nor media"),
     "another tar": (tar_bytes({"thesis.doc": b"x", "endpoints.json": b"[]"}), "neither messages.json nor media"),
-    "a compressed text": (gzip.compress(b"Dear reader" * 100), "damaged"),
+    "a compressed text": (gzip.compress(b"Dear reader" * 100), "a compressed file, not an archive"),
     "two exports": (
         tar_bytes({"a/messages.json": b"{}", "b\x1b[2J/messages.json": b"{}"}),
         r"twice: a/messages.json and b\\x1b\[2J/messages.json",
@@ -280,10 +281,10 @@ def test_a_zip_with_links_or_a_password_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_without_an_export_or_with_two_or_with_a_link_is_refused(tmp_path: Path) -> None:
     folder = as_folder(tmp_path, {"notes.txt": b""})
-    with pytest.raises(InvalidExport, match="neither messages.json nor media"):
+    with pytest.raises(InvalidExport, match="is no export: neither messages.json nor media of Skype"):
         open_export(folder, tmp_path)
     as_folder(tmp_path, {"a/messages.json": b"{}", "b/messages.json": b"{}"})
-    with pytest.raises(InvalidExport, match="twice: a/messages.json and b/messages.json"):
+    with pytest.raises(InvalidExport, match="is no export, but holds folders that are: a, b. Give one at a time"):
         open_export(folder, tmp_path)
     with pytest.raises(InvalidExport, match="cannot be read: No such file"):
         open_export(tmp_path / "missing.tar", tmp_path)

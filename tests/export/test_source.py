@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from skype_assets.etl.errors import InvalidExport
+from skype_assets.etl.errors import InvalidExport, UsageError
 from skype_assets.etl.export import fingerprint
+from skype_assets.etl.export.source import export_path, folder_files, size_of
+
+DOCUMENT = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174.1.jpeg"
 
 
 def test_a_file_is_its_size_and_sha256_and_progress_is_told(tmp_path: Path) -> None:
-    content = b"some bytes " * 300_000
+    content = b"{" + b"some bytes " * 300_000
     path = tmp_path / "8_live_mara.ostrow_export.tar"
     path.write_bytes(content)
     seen: list[int] = []
@@ -69,3 +72,75 @@ def test_a_link_in_place_of_the_messages_is_refused(tmp_path: Path) -> None:
     (export / "messages.json").symlink_to("/etc/hostname")
     with pytest.raises(InvalidExport, match="messages.json: is a link"):
         fingerprint(export)
+
+
+def files(at: Path, *names: str) -> Path:
+    for name in names:
+        (at / name).parent.mkdir(parents=True, exist_ok=True)
+        (at / name).write_bytes(b"{}")
+    at.mkdir(exist_ok=True)
+    return at
+
+
+EXPORTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "messages": (("messages.json",), ()),
+    "messages in the one folder": (("x/messages.json", "x/media/a.jpeg"), ("photo.png", "media.txt")),
+    "media": ((f"media/{DOCUMENT}", "media/b.jpeg"), ("c.jpeg",)),
+    "media in the one folder": ((f"x/Media/{DOCUMENT}",), ()),
+    "objects without a folder": ((DOCUMENT, "x/" + DOCUMENT), ()),
+    "beside what computers leave": (
+        ("x/messages.json",),
+        ("__MACOSX/x/messages.json", ".git/messages.json", ".cache/media/a", "x/.venv/media/icon.png"),
+    ),
+    "beside a checkout": (
+        ("messages.json", "y/media/a"),
+        ("x/.git/HEAD", "x/media/icon.png", "x/y/messages.json", "env/pyvenv.cfg", "env/media/icon.png"),
+    ),
+    "in a checkout": (("messages.json", f"media/{DOCUMENT}"), (".git/HEAD", "src/media/icon.png")),
+}
+
+
+@pytest.mark.parametrize(("mine", "others"), EXPORTS.values(), ids=EXPORTS.keys())
+def test_a_folder_is_an_export_by_what_stands_in_it_and_nothing_else_is_read(
+    mine: tuple[str, ...], others: tuple[str, ...], tmp_path: Path
+) -> None:
+    plain = files(tmp_path / "a", *mine)
+    mixed = files(tmp_path / "b", *mine, *others)
+    read = {name for name, _ in folder_files(mixed)}
+    assert set(mine) <= read <= {*mine, *(name for name in others if "/" not in name)}
+    assert fingerprint(mixed).sha256 == fingerprint(plain).sha256
+    assert size_of(mixed) == fingerprint(mixed).size
+
+
+NO_EXPORTS: dict[str, tuple[str, ...]] = {
+    "nothing": (),
+    "an environment": (".venv/lib/media/icon.png", "src/media/icon.png"),
+    "pictures in a media folder": ("media/holiday.jpeg", "media/b.png"),
+    "messages too deep": ("a/b/messages.json",),
+    "two folders": ("a/messages.json", "b/notes.txt"),
+    "two exports": ("a/messages.json", "b/messages.json"),
+    "messages in a hidden folder": (".trash/messages.json",),
+    "devices only": ("endpoints.json",),
+}
+
+
+@pytest.mark.parametrize("names", NO_EXPORTS.values(), ids=NO_EXPORTS.keys())
+def test_any_other_folder_is_refused_before_a_file_in_it_is_opened(
+    names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = files(tmp_path / "a", *names)
+
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("a file was opened")
+
+    monkeypatch.setattr(Path, "open", opened)
+    for ask in (fingerprint, size_of):
+        with pytest.raises(InvalidExport, match="^a: is no export"):
+            ask(folder)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+def test_an_empty_path_is_no_export_and_not_the_current_folder(text: str) -> None:
+    with pytest.raises(UsageError, match="no export is named"):
+        export_path(text)
+    assert export_path(".") == Path()

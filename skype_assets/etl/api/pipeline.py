@@ -15,7 +15,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import Observer, PhaseResult
 from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
-from skype_assets.etl.export.source import fingerprint
+from skype_assets.etl.export.source import export_path, fingerprint
 from skype_assets.etl.phases import PHASES
 from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.task import Settings, Task, task_id_for
@@ -43,6 +43,7 @@ class ETLPipeline:
         context: the state to go on from, with its settings; of the above only ``db_config`` and ``output_dir`` are
             taken, if they are given.
         observer: told of the progress (``engine.journal.Progress``); what it raises ends the run, resumably.
+        media_only: whether an export is welcome that holds no message; else it is refused.
     """
 
     def __init__(
@@ -57,9 +58,18 @@ class ETLPipeline:
         task_id: str | None = None,
         context: ETLContext | None = None,
         observer: Observer | None = None,
+        media_only: bool = Settings.media_only,
     ) -> None:
         self._make_context: Callable[[], ETLContext] = lambda: ETLContext(
-            db_config, output_dir, memory_limit_mb, parallel_processing, chunk_size, batch_size, max_workers, task_id
+            db_config,
+            output_dir,
+            memory_limit_mb,
+            parallel_processing,
+            chunk_size,
+            batch_size,
+            max_workers,
+            task_id,
+            media_only,
         )
         self._context = context if context is not None else self._make_context()
         if context is not None:
@@ -118,16 +128,18 @@ class ETLPipeline:
 
         Raises:
             PhaseFailed: a phase failed; it carries this dict and the manifest to resume from.
+            InvalidExport: the export is not there, or is none as far as its beginning or its names tell.
             UsageError, DatabaseError, TaskBusy, CheckpointMismatch, NotEnoughSpace: the run, or its next phase, was
                 not begun.
         """
         if file_path is not None and file_obj is not None:
             raise UsageError("file_path and file_obj are both given; give the export once")
+        given = export_path(file_path) if file_path is not None else None
         context = self._prepared(user_display_name)
         with Session(database_url(context.database)):
             pass  # wrong credentials are found before any work, not after hours of it
         if file_obj is None:
-            _find_source(context, Path(file_path) if file_path is not None else None)
+            _find_source(context, given)
         else:
             _receive_source(context, file_obj)
         is_begun = context.is_begun
@@ -171,7 +183,8 @@ class ETLPipeline:
             except (UsageError, TaskBusy, CheckpointMismatch, NotEnoughSpace):
                 raise
             except Exception as error:
-                raise PhaseFailed(phase, error, results("failed"), context.checkpoint_file) from error
+                manifest = context.checkpoint_file if Path(context.checkpoint_file).exists() else ""
+                raise PhaseFailed(phase, error, results("failed"), manifest) from error
         return results("completed")
 
 

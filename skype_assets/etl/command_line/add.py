@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from skype_assets.etl.api.reporting import registration
-from skype_assets.etl.command_line import terminal
+from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=options.Export())
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @debug
 def add(file: Path, task_id: str | None) -> None:

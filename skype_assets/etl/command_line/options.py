@@ -4,6 +4,19 @@ from pathlib import Path
 
 import click
 
+
+class Export(click.ParamType[Path]):
+    """The path of an export; an empty one is refused."""
+
+    name = "file"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take it as ``export_path`` does."""
+        from skype_assets.etl.export.source import export_path
+
+        return export_path(value)
+
+
 output_dir = click.option(
     "--output-dir",
     type=click.Path(path_type=Path, file_okay=False),

@@ -10,13 +10,14 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=options.Export())
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @options.output_dir
 @click.option("--reset", "is_reset", is_flag=True, help="Start again; what is there is moved aside, not removed.")
 @click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: one per core]")
 @click.option("--chunk-size", type=int, help="Messages in a part, at most.  [default: 100000]")
 @click.option("--user-display-name", help="Name of the export's owner, where the export does not tell.")
+@click.option("--media-only", is_flag=True, help="Load it although it holds no message.")
 @options.as_json
 @options.no_report
 @debug
@@ -30,6 +31,7 @@ def run(
     max_workers: int | None,
     chunk_size: int | None,
     user_display_name: str | None,
+    media_only: bool,
     as_json: bool,
     no_report: bool,
 ) -> None:
@@ -52,7 +54,7 @@ def run(
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
 
-    settings = Settings(max_workers=max_workers, user_display_name=user_display_name)
+    settings = Settings(max_workers=max_workers, user_display_name=user_display_name, media_only=media_only)
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
     with display(terminal.err()) as shown:

@@ -22,9 +22,9 @@ HASHING_SHOWN: Final = 200_000_000
 
 def fingerprint_shown(file: Path, shown: "Display") -> "Source":
     """The fingerprint of an export, with a progress display if it is large."""
-    from skype_assets.etl.export.source import fingerprint
+    from skype_assets.etl.export.source import fingerprint, size_of
 
-    total = _bytes_to_hash(file)
+    total = size_of(file)
     if total < HASHING_SHOWN:
         return fingerprint(file)
     shown.begin("fingerprint")
@@ -65,12 +65,6 @@ def conclude(task: "Task", phases: "list[PhaseRun]", *, as_json: bool, no_report
         summary.show(terminal.out(), task, phases)
     if not no_report:
         report("report", task, "the load is complete")
-
-
-def _bytes_to_hash(file: Path) -> int:
-    """Bytes of an export; of a folder at most so many, of what is not there none."""
-    files = file.rglob("*") if file.is_dir() else [file]
-    return sum(path.lstat().st_size for path in files if path.is_file())
 
 
 def report(command: str, task: "Task", done: str) -> None:

@@ -41,6 +41,13 @@ class _Account:
     in_database: dict[str, int]
     edit_copies: int
 
+    @property
+    def warnings(self) -> list[str]:
+        """What somebody should know who thinks that all is well."""
+        if self.conservation["seen"]:
+            return []
+        return ["this export holds no message; nothing but what is counted above was loaded (--media-only)"]
+
 
 def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
     """The account for programs."""
@@ -62,6 +69,7 @@ def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
         "rows": account.loaded,
         "rows_in_database": account.in_database,
         "edit_copies": account.edit_copies,
+        "warnings": account.warnings,
         "checkpoint_dir": str(task.folder.path),
     }
 
@@ -76,8 +84,13 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(_rows(account))
         console.print(*_meaning(account), "", sep="\n")
     console.print(_conservation(account), "")
+    for warning in account.warnings:
+        console.print(f"warning: {warning}", "")
     gone = "" if task.source is not None else " It is not where it was."
-    console.print(f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.{gone}\n")
+    console.print(
+        f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.{gone}\
+"
+    )
     _show_next(console, task)
 
 

@@ -14,7 +14,7 @@ from skype_assets.etl.content.names import mri
 from skype_assets.etl.content.times import milliseconds
 from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED
 
-_ONLY_EDIT_MARKERS: Final = re.compile(r"(?:\s*+<e_m(?:\s[^<>]*+)?/?>\s*+(?:</e_m\s*+>\s*+)?)++", re.IGNORECASE)
+_ONLY_EDIT_MARKERS: Final = re.compile(r"\s*+(?:<e_m(?:\s[^<>]*+)?/?>\s*+(?:</e_m\s*+>\s*+)?)+", re.IGNORECASE)
 
 
 class EditMarker(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

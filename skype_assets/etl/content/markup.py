@@ -4,9 +4,11 @@ Content is HTML-like and not always well-formed: raw ``&`` in addresses, unclose
 case, people who type ``a<b && c>d``. So there is no tree and no XML parser here: one regular expression finds what is
 surely a tag, everything else is text, and whoever reads the tags decides which belong together.
 
-The expression never backtracks (every repetition is possessive), and a failed attempt ends at the next ``<`` outside a
-quoted value; that bounds the attempts that can pass over one character to three (outside, in ``"``, in ``'``), so any
-string is scanned in linear time.
+The expression never looks twice for a way through: every repeat of a character is possessive, and behind an attribute
+that is given up nothing else can match, so that giving up all of them passes over each character once more (repeats of
+a group cannot be possessive: before 3.11.5, CPython may match too much then, gh-106052). A failed attempt ends at the
+next ``<`` outside a quoted value; that bounds the attempts that can pass over one character to three (outside, in
+``"``, in ``'``), so any string is scanned in linear time.
 """
 
 import html
@@ -20,7 +22,7 @@ _ATTRIBUTE_NAME: Final = r"[A-Za-z_:][-A-Za-z0-9_:.]*+"
 _NAME: Final = r"[A-Za-z][-A-Za-z0-9_:.]*+"
 _TAG: Final = re.compile(
     rf"""<(/?)({_NAME})"""
-    rf"""((?:\s*+{_ATTRIBUTE_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++))?+)*+)\s*+(/?)>"""
+    rf"""((?:\s*+{_ATTRIBUTE_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++))?)*)\s*+(/?)>"""
 )
 _ATTRIBUTE: Final = re.compile(rf"""({_ATTRIBUTE_NAME})(?:\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+)))?""")
 # int() refuses so many digits; no such number is a character.

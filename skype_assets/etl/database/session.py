@@ -16,7 +16,7 @@ import adbc_driver_manager
 import pyarrow as pa
 
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.postgres.url import redact
+from skype_assets.etl.postgres.url import chosen_by, redact
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +82,12 @@ class Session:
         # It brings pandas along: a third of a second that is for those only who connect.
         from adbc_driver_postgresql import dbapi
 
-        with self._translated():
-            self._connection = dbapi.connect(url, conn_kwargs={})
+        try:
+            with self._translated():
+                self._connection = dbapi.connect(url, conn_kwargs={})
+        except Rejected as refused:
+            message = f"{refused} (this database was chosen by {chosen_by(url)})"
+            raise Rejected(message, refused.sqlstate, is_transient=refused.is_transient) from None
         self._cursor = self._connection.cursor()
         self._thread = ThreadPoolExecutor(1, "session")
         with self.transaction():

@@ -25,14 +25,16 @@ from skype_assets.etl.errors import (
     CheckpointDamaged,
     CheckpointMismatch,
     DatabaseError,
+    InvalidExport,
     PoisonPart,
     WorkerLost,
 )
 from skype_assets.etl.export.source import Source
-from skype_assets.etl.phases import PHASES
+from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase
 from skype_assets.etl.task import Task
+from skype_assets.etl.tasks import retention
 from skype_assets.etl.tasks.pace import after_parts
 from skype_assets.etl.tasks.record import TaskRecord
 
@@ -81,12 +83,15 @@ def run_phase(
             parts are made again.
         NotEnoughSpace: see ``space``.
         WorkerLost, PoisonPart: a worker process died; how often, decides what the next attempt does.
-        InvalidExport, DatabaseError, NotConserved: see ``errors``.
+        InvalidExport, DatabaseError, NotConserved: see ``errors``. An export of which no message could be read leaves
+            no task behind.
     """
     attempt = Attempt.take(task.folder)
+    is_refused, is_begun = False, True
     try:
         for phase in PHASES[: PHASES.index(name) + 1]:
             recover(attempt, task.folder.folder(KINDS[phase].asset))
+        is_begun = name != PHASES[0] or _has_messages(task)
         run = _Run(task, attempt, record or TaskRecord.for_task(task), observer, executor)
         try:
             return _run_phase(run, name)
@@ -95,14 +100,28 @@ def run_phase(
     except (OSError, DatabaseError):
         attempt.check()  # a file that is gone, a session that was ended: the work of the attempt that took over
         raise
+    except InvalidExport:
+        is_refused = not is_begun and not _has_messages(task)
+        raise
     finally:
         attempt.release()
+        if is_refused:
+            retention.withdraw(task.output_dir, task.task_id)
 
 
 def open_phase(task: Task, name: str) -> PhaseTables | None:
     """The tables of a phase as they are on disk; None unless it is complete. Needs no attempt and changes nothing."""
     kind = KINDS[name]
     return open_complete(task.folder.folder(kind.asset), kind.schemas)
+
+
+def _has_messages(task: Task) -> bool:
+    """Whether messages of the export are recorded, or may be."""
+    try:
+        state = states.read(task.folder.folder(FOLDERS[PHASES[0]]))
+    except CheckpointDamaged:
+        return True
+    return state is not None and state.counts().get("messages", 0) > 0
 
 
 @dataclass(frozen=True)

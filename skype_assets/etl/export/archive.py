@@ -1,30 +1,35 @@
 """An open export: where its ``messages.json`` is and which media it holds (format reference, 1.2 to 1.5).
 
-What a file is, its content says, not its name: tar (plain or compressed), zip, a bare ``messages.json``, or a folder
-into which one was unpacked. Nothing is ever extracted to a path: ``messages.json`` is mapped into memory where it lies,
-or from a private file if it is compressed. Links, devices and sparse members are not read.
+What a file is, its content says, not its name (``form``): tar (plain or compressed), zip, a bare ``messages.json``; or
+it is a folder into which one was unpacked (``source``). Nothing is ever extracted to a path: ``messages.json`` is
+mapped into memory where it lies, or from a private file if it is compressed. Links, devices and sparse members are not
+read.
 """
 
 import mmap
 import os
 import stat
 import struct
-import tarfile
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, cast
 
 from skype_assets.etl.errors import InvalidExport
+from skype_assets.etl.export import foreign
+from skype_assets.etl.export.foreign import GIVE_EXPORT, MAX_NAMES
+from skype_assets.etl.export.form import form_of
 from skype_assets.etl.export.json_syntax import CUT_SHORT, DAMAGED
 from skype_assets.etl.export.members import (
     MediaMember,
     clean_name,
+    is_document,
     is_messages,
     is_side_file,
     media_member,
@@ -44,8 +49,6 @@ from skype_assets.etl.export.unpacking import (
 MAX_MEDIA: Final = 1_000_000
 """Media members of one export; each costs some 300 bytes of memory."""
 
-_GIVE_EXPORT: Final = "Give the .tar that Skype's export page gave, or the folder or messages.json unpacked from it"
-_JSON_BEGINS: Final = (b"{", b"[", b"\xff\xfe", b"\xfe\xff", b"\0{")  # JSON, also as UTF-16, which is refused later
 _ENCRYPTED: Final = 1
 _LOCAL_HEADER: Final = struct.Struct("<26xHH")
 
@@ -118,8 +121,8 @@ def open_export(path: Path, scratch: Path) -> Export:
             _open_folder(opening, path)
         else:
             _open_file(opening, path)
-        if not opening.messages and not opening.media:
-            raise InvalidExport("holds neither messages.json nor media", member=opening.name, remedy=_GIVE_EXPORT)
+        if not opening.messages and not any(is_document(member.name) for member in opening.media):
+            raise opening.nothing_found()
         return Export(opening)
 
 
@@ -131,6 +134,7 @@ class _Opening:
     scratch: Path
     format: str = ""
     members: int = 0
+    names: list[str] = field(default_factory=list)
     messages: MessagesMember | None = None
     media: list[MediaMember] = field(default_factory=list)
     read: Callable[[MediaMember], bytes] = field(default=lambda member: b"")
@@ -139,6 +143,8 @@ class _Opening:
     def add(self, name: str, size: int, position: int) -> MediaMember | None:
         """Note a file; returns what it is if it is media."""
         self.members += 1
+        if len(self.names) < MAX_NAMES:
+            self.names.append(name)
         media = media_member(name, size, position)
         if media:
             if len(self.media) == MAX_MEDIA:
@@ -164,7 +170,13 @@ class _Opening:
         self.messages = MessagesMember(name, size, buffer, mapping, before)
         return buffer
 
-    def open(self, path: Path) -> BinaryIO:
+    def nothing_found(self) -> InvalidExport:
+        """What to raise if there are neither messages nor media with a document id."""
+        if known := foreign.by_names(self.names):
+            return known.refusal(self.name)
+        return InvalidExport("holds neither messages.json nor media of Skype", member=self.name, remedy=GIVE_EXPORT)
+
+    def open(self, path: Path) -> BufferedReader:
         """Open a file for as long as the export is open."""
         try:
             return self.resources.enter_context(path.open("rb"))
@@ -190,28 +202,18 @@ def _open_folder(opening: _Opening, folder: Path) -> None:
 
 
 def _open_file(opening: _Opening, path: Path) -> None:
-    """Tell by its first bytes what a file is."""
     file = opening.open(path)
-    start = file.read(tarfile.BLOCKSIZE)
-    file.seek(0)
-    if not start:
-        raise InvalidExport("the file is empty", member=opening.name, offset=0, remedy=_GIVE_EXPORT)
+    opening.format = form_of(file, path)
     with readable(opening.name):
-        if start.startswith((b"PK\3\4", b"PK\5\6")):
+        if opening.format == "zip":
             _open_zip(opening, file)
-        elif stream := decompressor(file, start):
+        elif opening.format == "tar":
+            _open_tar(opening, TarInput(file, None, opening.name), None)
+        elif opening.format == "json":
+            opening.add_messages(clean_name(path.name), file, 0, os.fstat(file.fileno()).st_size)
+        elif stream := decompressor(file, file.peek(8)):
             opening.resources.callback(stream.close)
             _open_tar(opening, TarInput(file, stream, opening.name), opening.private_file())
-            opening.format = "tar.gz"
-        elif _begins_tar(start):
-            _open_tar(opening, TarInput(file, None, opening.name), None)
-            opening.format = "tar"
-        elif start.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").startswith(_JSON_BEGINS):
-            opening.add_messages(clean_name(path.name), file, 0, os.fstat(file.fileno()).st_size)
-            opening.format = "json"
-        else:
-            problem = "this is neither a tar or zip archive nor JSON"
-            raise InvalidExport(problem, member=opening.name, offset=0, remedy=_GIVE_EXPORT)
 
 
 def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> None:
@@ -234,7 +236,6 @@ def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> No
 
 
 def _open_zip(opening: _Opening, file: BinaryIO) -> None:
-    opening.format = "zip"
     archive = opening.resources.enter_context(zipfile.ZipFile(file))
     entries = archive.infolist()
     for position, entry in enumerate(entries):
@@ -279,17 +280,6 @@ def _unpack_zipped(opening: _Opening, name: str, archive: zipfile.ZipFile, entry
         spool(stream_blocks(stream, entry.file_size, advance), file)
         stream.read(1)  # at the end, the checksum is compared
     opening.add_messages(name, file, 0, entry.file_size)
-
-
-def _begins_tar(block: bytes) -> bool:
-    """Whether a file's first block is a tar header, or the end mark of an empty archive."""
-    if block[257:262] == b"ustar" or not block.strip(b"\0"):
-        return True
-    try:
-        tarfile.TarInfo.frombuf(block, "utf-8", "replace")
-    except tarfile.HeaderError:
-        return False
-    return True
 
 
 def _start_of(path: Path, size: int) -> bytes:

@@ -17,11 +17,14 @@ MAX_DEPTH: Final = 512
 CUT_SHORT: Final = "The file was cut short or damaged: take it again from the place it was downloaded to"
 DAMAGED: Final = "The file was damaged or edited: take it again from the place it was downloaded to"
 
-# Possessive repeats keep no way back, so that a gigabyte of anything costs no memory and linear time.
+# A gigabyte of anything costs little memory and linear time: possessive repeats keep no way back, and those of a group
+# are short. They cannot be possessive, too: before 3.11.5, CPython may match too much then (gh-106052). None of them
+# could end in two places, so that the longest match is the only one.
+_FEW: Final = rb"{0,1000}"
 _BLANKS: Final = rb"[ \t\n\r]*+"
-_INSIDE: Final = rb'[^"\\]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\]*+)*+'
+_INSIDE: Final = rb'[^"\\]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\]*+)' + _FEW
 _STRING: Final = rb'"' + _INSIDE + rb'"'
-_NUMBER: Final = rb"-?(?:Infinity|(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+)"
+_NUMBER: Final = rb"-?(?:Infinity|(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?)"
 _SCALAR: Final = rb"(?:" + _STRING + rb"|" + _NUMBER + rb"|true|false|null|NaN)"
 _COLON: Final = _BLANKS + rb":" + _BLANKS
 
@@ -29,12 +32,12 @@ _blanks = re.compile(_BLANKS)
 _padding = re.compile(rb"[ \t\n\r\0]*+")
 _value = re.compile(_BLANKS + rb"(?:" + _SCALAR + rb"|([\[{])" + _BLANKS + rb")")
 _name = re.compile(_BLANKS + rb"(" + _STRING + rb")" + _COLON)
+_colon = re.compile(_COLON)
 _after = re.compile(_BLANKS + rb"[,\]}]")
-_members = re.compile(rb"(?:" + _BLANKS + _STRING + _COLON + _SCALAR + _BLANKS + rb",)*+")
-_scalars = re.compile(rb"(?:" + _BLANKS + _SCALAR + _BLANKS + rb",)*+")
+_members = re.compile(rb"(?:" + _BLANKS + _STRING + _COLON + _SCALAR + _BLANKS + rb",)" + _FEW)
+_scalars = re.compile(rb"(?:" + _BLANKS + _SCALAR + _BLANKS + rb",)" + _FEW)
 
-_string = re.compile(_STRING)
-_string_start = re.compile(rb'"' + _INSIDE)
+_inside = re.compile(_INSIDE)
 _escape_start = re.compile(rb"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 _word = re.compile(rb"[-+.0-9A-Za-z]*+")
 
@@ -67,14 +70,16 @@ class JsonText:
         """Skip blanks and NUL bytes, which careless unpackers leave at the end of a file."""
         return _end(_padding.match(self.buffer, position))
 
-    def name(self, position: int, end: int, too_large: str = "") -> re.Match[bytes]:
-        """Match the name of a member of an object (group 1, with its quotes), the colon and the blanks around both."""
+    def name(self, position: int, end: int, too_large: str = "") -> tuple[bytes, int]:
+        """Read the name of a member of an object, with its quotes; skip the colon and the blanks around both."""
         if found := _name.match(self.buffer, position, end):
-            return found
-        position = self.blanks(position)
-        if not (string := _string.match(self.buffer, position, end)):
-            raise self._wrong(position, end, "a name in double quotes is missing", too_large)
-        raise self._wrong(self.blanks(string.end()), end, "a colon is missing", too_large)
+            return found[1], found.end()
+        begin = self.blanks(position)
+        if not (string_end := self._string(begin, end)):
+            raise self._wrong(begin, end, "a name in double quotes is missing", too_large)
+        if not (colon := _colon.match(self.buffer, string_end, end)):
+            raise self._wrong(self.blanks(string_end), end, "a colon is missing", too_large)
+        return bytes(self.buffer[begin:string_end]), colon.end()
 
     def after(self, position: int, end: int, too_large: str = "") -> int:
         """Skip the ``,``, ``]`` or ``}`` that follows a value, with the blanks before it."""
@@ -89,9 +94,12 @@ class JsonText:
         while True:
             token = _value.match(buffer, position, end)
             if token is None:
-                raise self._wrong(self.blanks(position), end, "a value is missing or misspelled", too_large)
-            position = token.end()
-            if token.lastindex:
+                begin = self.blanks(position)
+                if not (position := self._string(begin, end)):
+                    raise self._wrong(begin, end, "a value is missing or misspelled", too_large)
+            else:
+                position = token.end()
+            if token and token.lastindex:
                 if len(closing) == MAX_DEPTH:
                     raise self.error(f"nested deeper than {MAX_DEPTH} levels", token.start(1))
                 closing.append(_CLOSING[buffer[token.start(1)]])
@@ -115,14 +123,28 @@ class JsonText:
     def _to_next_value(self, position: int, end: int, closing: int, too_large: str = "") -> int:
         """Within a container, skip values that hold no others, and the name of the one after them."""
         if closing == _BRACE:
-            return self.name(_end(_members.match(self.buffer, position, end)), end, too_large).end()
-        return _end(_scalars.match(self.buffer, position, end))
+            return self.name(self._repeatedly(_members, position, end), end, too_large)[1]
+        return self._repeatedly(_scalars, position, end)
+
+    def _string(self, position: int, end: int) -> int:
+        """Skip a string, however many escapes are in it; 0 if there is none."""
+        if position < end and self.buffer[position] == _QUOTE:
+            position = self._repeatedly(_inside, position + 1, end)
+            if position < end and self.buffer[position] == _QUOTE:
+                return position + 1
+        return 0
+
+    def _repeatedly(self, few: re.Pattern[bytes], position: int, end: int) -> int:
+        """Skip what a pattern matches as often as it does."""
+        while (after := _end(few.match(self.buffer, position, end))) > position:
+            position = after
+        return position
 
     def _wrong(self, position: int, end: int, problem: str, too_large: str) -> InvalidExport:
         """Find the exact byte at which the token at ``position`` goes wrong."""
         if position < end:
-            if self.buffer[position] == _QUOTE and not _string.match(self.buffer, position, end):
-                position = _end(_string_start.match(self.buffer, position, end))
+            if self.buffer[position] == _QUOTE and not self._string(position, end):
+                position = self._repeatedly(_inside, position + 1, end)
                 problem = "invalid escape in a string"
                 if _escape_start.match(self.buffer, position, end):
                     position = end

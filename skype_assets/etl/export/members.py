@@ -55,6 +55,11 @@ def is_endpoints(name: str) -> bool:
     return PurePosixPath(name).name == ENDPOINTS
 
 
+def is_document(name: str) -> bool:
+    """Whether the member is called by a document id, as media of exports are and hardly anything else is."""
+    return _document_id.match(PurePosixPath(name).name) is not None
+
+
 def media_member(name: str, size: int, position: int) -> MediaMember | None:
     """What a member is, if it is media. Names that begin with a dot are those of file systems it went through."""
     path = PurePosixPath(name)

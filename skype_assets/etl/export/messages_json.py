@@ -351,8 +351,8 @@ class _Reader:
         while (mark := text.byte(position - 1)) != b"}":
             if mark == b"]":
                 raise text.error("invalid JSON: a closing bracket of the wrong kind", position - 1)
-            found = text.name(position, end, too_large)
-            name, position = _text(found[1]), found.end()
+            quoted, position = text.name(position, end, too_large)
+            name = _text(quoted)
             if name == frame.list_name and text.byte(position) == b"[":
                 self._position = text.blanks(position + 1)
                 self._open_list(frame, position)

@@ -1,4 +1,8 @@
-"""Which file an export is: its size and SHA-256, so that a checkpoint is never used with another one."""
+"""Which file an export is: its size and SHA-256, so that a checkpoint is never used with another one.
+
+Nothing is hashed, and no folder is walked, before it is known to be an export: in a folder, ``messages.json`` or media
+with document ids stand in it, or in the one folder in it. Hidden folders and checkouts of programs are not walked.
+"""
 
 import hashlib
 import os
@@ -8,12 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export.members import is_endpoints, is_messages, media_member, printable
+from skype_assets.etl.errors import InvalidExport, UsageError
+from skype_assets.etl.export.foreign import GIVE_EXPORT
+from skype_assets.etl.export.form import form_of
+from skype_assets.etl.export.members import MESSAGES, is_document, is_endpoints, is_messages, media_member, printable
 
 NOT_A_FILE: Final = "is a link or a device, not a file"
 
 _BLOCK: Final = 1 << 20
+_MEDIA: Final = "media"
+_OF_CHECKOUTS: Final = frozenset({".git", ".hg", ".svn", ".bzr", "pyvenv.cfg"})
+_NEVER_WALKED: Final = frozenset({"__macosx", "__pycache__", "node_modules"})
 
 
 @dataclass(frozen=True)
@@ -25,8 +34,24 @@ class Source:
     sha256: str
 
 
+def export_path(text: str | os.PathLike[str]) -> Path:
+    """The path of an export as somebody gave it.
+
+    Raises:
+        UsageError: it is empty, as an unset variable is; the path of that would be the current folder.
+    """
+    if not str(text).strip():
+        raise UsageError("no export is named: its path is empty. For the current folder, write .")
+    return Path(text)
+
+
 def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Source:
-    """Read a file, or the files of a folder that belong to the export; ``progress`` gets the bytes read so far."""
+    """Read a file, or the files of a folder that belong to the export; ``progress`` gets the bytes read so far.
+
+    Raises:
+        InvalidExport: it is no export, as far as the beginning of the file or the names in the folder tell; or it
+            cannot be read.
+    """
     done = 0
 
     def advance(count: int) -> None:
@@ -36,15 +61,23 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> So
             progress(done)
 
     if not is_folder(path):
+        _check_form(path)
         size, digest = _read(path, advance)
         return Source(path.name, size, digest)
     total, over_all = 0, hashlib.sha256()
-    for name, file in folder_files(path):
-        if is_messages(name) or is_endpoints(name) or media_member(name, 0, 0):
-            size, digest = _read(file, advance)
-            total += size
-            over_all.update(b"%b\0%d\0%b\n" % (os.fsencode(name), size, digest.encode()))
+    for name, file in _fingerprinted(path):
+        size, digest = _read(file, advance)
+        total += size
+        over_all.update(b"%b\0%d\0%b\n" % (os.fsencode(name), size, digest.encode()))
     return Source(path.resolve().name, total, over_all.hexdigest())
+
+
+def size_of(path: Path) -> int:
+    """Bytes that ``fingerprint`` will read; raises what it would raise before it reads."""
+    if is_folder(path):
+        return sum(file.lstat().st_size for _, file in _fingerprinted(path))
+    _check_form(path)
+    return path.stat().st_size
 
 
 def is_folder(path: Path) -> bool:
@@ -59,13 +92,23 @@ def is_folder(path: Path) -> bool:
 
 
 def folder_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The regular files below a folder by relative name, sorted; symbolic links are not followed."""
+    """The regular files of an export that is a folder, by their names in it, sorted; links are not followed.
+
+    Raises:
+        InvalidExport: the folder is no export.
+    """
     found: list[tuple[str, Path]] = []
 
     def refuse(error: OSError) -> None:
         raise unreadable(folder, error) from error
 
-    for root, _, names in os.walk(folder, onerror=refuse):
+    top = _top(folder)
+    for root, folders, names in os.walk(top, onerror=refuse):
+        is_checkout = not _OF_CHECKOUTS.isdisjoint([*folders, *names])
+        folders[:] = [name for name in folders if _is_visible(name) and (_is_media(name) or not is_checkout)]
+        if is_checkout and Path(root) != top:
+            folders.clear()
+            continue
         for name in names:
             file = Path(root, name)
             relative = file.relative_to(folder).as_posix()
@@ -80,6 +123,74 @@ def unreadable(path: Path, error: OSError) -> InvalidExport:
     """What to raise if the export is not there or may not be read."""
     reason = error.strerror or type(error).__name__
     return InvalidExport(f"cannot be read: {reason}", member=printable(path.name), remedy="Check the path")
+
+
+def _check_form(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            form_of(file, path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _fingerprinted(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a folder that make the export what it is."""
+    for name, file in folder_files(folder):
+        if is_messages(name) or is_endpoints(name) or media_member(name, 0, 0):
+            yield name, file
+
+
+def _top(folder: Path) -> Path:
+    """The folder in which an export stands: the one given, or the one in it."""
+    if _stands_in(folder):
+        return folder
+    inside = [
+        Path(entry) for entry in _entries(folder) if entry.is_dir(follow_symlinks=False) and _is_visible(entry.name)
+    ]
+    exports = [path for path in inside if _stands_in(path)]
+    if len(inside) == len(exports) == 1:
+        return exports[0]
+    if exports:
+        names = ", ".join(sorted(printable(path.name) for path in exports[:5]))
+        raise InvalidExport(
+            f"is no export, but holds folders that are: {names}", member=_name(folder), remedy="Give one at a time"
+        )
+    raise InvalidExport(
+        "is no export: neither messages.json nor media of Skype are in it, or in the one folder in it",
+        member=_name(folder),
+        remedy=GIVE_EXPORT,
+    )
+
+
+def _stands_in(folder: Path) -> bool:
+    """Whether an export stands in a folder: its messages, or objects with a document id, also in ``media``."""
+    media: list[Path] = []
+    for entry in _entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            media += [Path(entry)] if _is_media(entry.name) else []
+        elif entry.name == MESSAGES or is_document(entry.name):
+            return True
+    return any(is_document(entry.name) for path in media for entry in _entries(path))
+
+
+def _is_media(name: str) -> bool:
+    return name.lower() == _MEDIA
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in _NEVER_WALKED
+
+
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def _name(folder: Path) -> str:
+    return printable(folder.name or folder.resolve().name)
 
 
 def _read(path: Path, advance: Callable[[int], None]) -> tuple[int, str]:

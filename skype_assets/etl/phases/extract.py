@@ -20,9 +20,9 @@ import pyarrow as pa
 
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.state import PartRecord, read
-from skype_assets.etl.errors import UsageError
+from skype_assets.etl.errors import InvalidExport, UsageError
 from skype_assets.etl.export.archive import Export, open_export
-from skype_assets.etl.export.members import MediaMember
+from skype_assets.etl.export.members import MediaMember, printable
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
 from skype_assets.etl.export.size import messages_size
 from skype_assets.etl.export.source import Source, fingerprint
@@ -30,6 +30,11 @@ from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Told, Work
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
+
+_WELCOME: Final = (
+    "If that is meant, say so: --media-only (ETLPipeline(media_only=True); in Dagster SKYPE_MEDIA_ONLY=on). "
+    "Else give the archive that has the messages"
+)
 
 
 class Extract:
@@ -87,7 +92,7 @@ class Extract:
             yield _Extracted()
             return
         with open_export(self._task.source, task_folder.path) as export:
-            yield _OpenExtract(self._task, export)
+            yield _OpenExtract(self._task, self.source_name, export)
 
 
 class _Extracted:
@@ -112,8 +117,9 @@ class _Extracted:
 
 
 class _OpenExtract:
-    def __init__(self, task: Task, export: Export) -> None:
+    def __init__(self, task: Task, source_name: str, export: Export) -> None:
         self._settings = task.settings
+        self._name = printable(source_name)
         self._export = export
 
     @property
@@ -130,6 +136,8 @@ class _OpenExtract:
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Media first, then messages.json from the last part's cursor on."""
+        if self._export.messages is None:
+            self._refuse_without_message("media, but no messages.json")
         if not done:
             contents = {member.name: data for member, data in self._export.side_files()}
             alone = None if self._export.messages else self._export.format
@@ -149,8 +157,14 @@ class _OpenExtract:
             yield _MessagesPart(number, part, messages.buffer, messages.name, self._export.format, files)
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
-        """Nothing: the last part has the header."""
+        """Nothing: the last part has the header. An export without a message is refused, unless it is welcome."""
+        if not any(part.counts.get("messages") or "rejects" in part.files for part in done):
+            self._refuse_without_message("no message")
         return {}, {}
+
+    def _refuse_without_message(self, held: str) -> None:
+        if not self._settings.media_only:
+            raise InvalidExport(f"the export holds {held}", member=self._name, remedy=_WELCOME)
 
 
 @dataclass(frozen=True)

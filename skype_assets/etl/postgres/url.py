@@ -60,6 +60,17 @@ def is_configured() -> bool:
     return any(os.environ.get(name) for name in ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS))
 
 
+def chosen_by(url: str) -> str:
+    """What chose the database of a URL from `database_url`, for whoever has to change it."""
+    if url == "postgresql://":
+        return ", ".join(name for name in LIBPQ_TARGETS if os.environ.get(name))
+    if variable := _variable(url):
+        return variable
+    if quote(str(EmbeddedServer().directory), safe="") in quote(unquote(url), safe=""):
+        return "nobody: it is the embedded server"
+    return "db_config or the manifest"
+
+
 def from_config(db_config: Mapping[str, object]) -> str:
     """The URL for a `db_config`: dbname, user, password, host, port (or their aliases), and libpq's other keywords."""
     values: dict[str, str] = {}
@@ -124,11 +135,22 @@ def redact(text: str, url: str) -> str:
 def _parse(url: str) -> re.Match[str]:
     match = _URL.fullmatch(url)
     if match is None:
+        variable = _variable(url)
         raise UsageError(
-            "the database URL is not of the form postgresql://user:password@host:port/database. "
+            f"the database URL{f' in {variable}' if variable else ''} is not of the form "
+            "postgresql://user:password@host:port/database. "
             "Special characters in a password must be percent-encoded (@ as %40, / as %2F)"
         )
     return match
+
+
+def _variable(url: str) -> str:
+    """The variable that has this URL, however its scheme is spelled; empty if none has."""
+    for name in ("SKYPE_DATABASE_URL", "DAGSTER_POSTGRES_URL"):
+        chosen = os.environ.get(name, "")
+        if chosen and url in (chosen, "postgresql://" + chosen.partition("://")[2]):
+            return name
+    return ""
 
 
 def _query(match: re.Match[str]) -> list[tuple[str, str]]:

@@ -46,6 +46,7 @@ class TaskRecord(History):
         batch_size: messages that are transformed at a time.
         max_workers: processes, at most; None = one per core, once there is work for them.
         task_id: name of the task; None = made from the export's name and content.
+        media_only: whether an export is welcome that holds no message; else it is refused.
 
     Attributes:
         task_id: see above; None until the export is known.
@@ -65,6 +66,7 @@ class TaskRecord(History):
         batch_size: int = Settings.batch_size,
         max_workers: int | None = None,
         task_id: str | None = None,
+        media_only: bool = Settings.media_only,
     ) -> None:
         super().__init__(
             Settings(
@@ -73,6 +75,7 @@ class TaskRecord(History):
                 memory_limit_mb=memory_limit_mb,
                 parallel_processing=parallel_processing,
                 max_workers=max_workers,
+                media_only=media_only,
             )
         )
         self.db_config = db_config

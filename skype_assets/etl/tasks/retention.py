@@ -8,6 +8,7 @@ can begin meanwhile. Then that folder is emptied, by whoever comes first.
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +16,12 @@ from types import TracebackType
 from typing import Any, Final
 
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints.attempt import LOCK_FILE, Owner, is_alive, read_owner
+from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, LOCK_FILE, Owner, is_alive, read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.errors import CheckpointError, TaskBusy
-from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.layout import REMOVING, FolderKind
@@ -128,6 +129,18 @@ def remove(output_dir: Path, entry: Entry) -> None:
     else:
         _put_away(folder.path)
     _empty(output_dir / f"{REMOVING}{entry.name}")
+
+
+def withdraw(output_dir: Path, task_id: str) -> None:
+    """Remove a task that has just been begun, for an export of which no message could be read.
+
+    Nothing happens if more than such a beginning lies in its folder, or another attempt has taken it over.
+    """
+    folder = Directory(output_dir / task_id)
+    beginning = {FOLDERS[PHASES[0]], ATTEMPT_FILE, LOCK_FILE, layout.RECEIVED}
+    if {path.name for path in folder.path.iterdir()} <= beginning:
+        with suppress(TaskBusy):
+            remove(output_dir, Entry(task_id, "task", False, datetime.now(UTC), 0))
 
 
 def _put_away(folder: Path) -> None:

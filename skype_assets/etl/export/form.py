@@ -1,0 +1,71 @@
+"""What form an export is kept in, told by the first bytes of the file: its name says nothing.
+
+What is in no form that is read is refused here, before anything of it is hashed or copied.
+"""
+
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+from skype_assets.etl.errors import InvalidExport
+from skype_assets.etl.export import foreign
+from skype_assets.etl.export.foreign import GIVE_EXPORT, LOOKED_AT, UNPACK, Foreign
+from skype_assets.etl.export.members import is_messages, printable
+from skype_assets.etl.export.unpacking import decompressor, readable
+
+Form = Literal["tar", "tar.gz", "zip", "json"]
+"""``tar.gz`` whatever the compression."""
+
+_JSON_BEGINS: Final = (b"{", b"[", b"\xff\xfe{", b"\xff\xfe[", b"\xfe\xff\0", b"\0{")  # UTF-16 is refused later
+_BLANKS: Final = b" \t\r\n"
+
+
+def form_of(file: BinaryIO, path: Path) -> Form:
+    """What form a file has; it is left at its beginning.
+
+    Raises:
+        InvalidExport: none of these; it says what the file is instead, if that can be told.
+    """
+    name = printable(path.name)
+    start = file.read(LOOKED_AT)
+    file.seek(0)
+    if not start:
+        raise InvalidExport("the file is empty", member=name, offset=0, remedy=GIVE_EXPORT)
+    with readable(name):
+        form, known = _form(file, start)
+    known = known or (foreign.by_beginning(start, path) if form is None else None)
+    if known:
+        raise known.refusal(name)
+    if form is None:
+        raise InvalidExport("this is neither a tar or zip archive nor JSON", member=name, offset=0, remedy=GIVE_EXPORT)
+    return form
+
+
+def _form(file: BinaryIO, start: bytes) -> tuple[Form | None, Foreign | None]:
+    if start.startswith((b"PK\3\4", b"PK\5\6")):
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+        file.seek(0)
+        return "zip", foreign.by_names(names) if sum(map(is_messages, names)) != 1 else None
+    if stream := decompressor(file, start):
+        with stream:
+            block = stream.read(tarfile.BLOCKSIZE)
+        file.seek(0)
+        return "tar.gz", None if _begins_tar(block) else Foreign("a compressed file, not an archive", UNPACK)
+    if _begins_tar(start[: tarfile.BLOCKSIZE]):
+        return "tar", None
+    if start.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANKS).startswith(_JSON_BEGINS) and not start.startswith(b"{\\rtf"):
+        return "json", foreign.by_json(start)
+    return None, None
+
+
+def _begins_tar(block: bytes) -> bool:
+    """Whether a file's first block is a tar header, or the end mark of an empty archive."""
+    if block[257:262] == b"ustar" or not block.strip(b"\0"):
+        return True
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+    except tarfile.HeaderError:
+        return False
+    return True
