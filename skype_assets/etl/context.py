@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from skype_assets.etl import manifest as manifests
 from skype_assets.etl.checkpoints import state as states
@@ -15,7 +15,19 @@ from skype_assets.etl.checkpoints.copying import copy_phase
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase import open_complete
-from skype_assets.etl.database.url import ALIASES, SECRETS, from_config, normalize, password, without_password
+from skype_assets.etl.database.embedded import EmbeddedServer
+from skype_assets.etl.database.url import (
+    ALIASES,
+    SECRETS,
+    embedded_name,
+    embedded_server,
+    from_config,
+    is_configured,
+    is_stale_socket,
+    normalize,
+    password,
+    without_password,
+)
 from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch, UsageError
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.history import History
@@ -27,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 DbConfig = Mapping[str, object] | str | None
 """Connection parameters as libpq names them, or a URL; None = by environment, else the embedded server."""
+
+_EMBEDDED: Final = "embedded"
+"""In a manifest's ``db_config``: the folder of the embedded server, relative to the manifest."""
 
 
 class ETLContext(History):
@@ -88,13 +103,21 @@ class ETLContext(History):
 
     @property
     def database(self) -> str | None:
-        """libpq URL of the database; None if it is left to the environment.
+        """URL of the database, or the embedded server's name; None if it is left to the environment.
 
-        A manifest has no password: SKYPE_DATABASE_URL provides it, if it names the same database.
+        A manifest has no password: SKYPE_DATABASE_URL provides it, if it names the same database. The embedded server
+        of a manifest is the default that it was: the environment may name another database. If it is not there any
+        more, as when the checkpoints alone were moved, it is that of the place where the run goes on.
         """
         if not self.db_config:
             return None
-        url = normalize(self.db_config) if isinstance(self.db_config, str) else from_config(self.db_config)
+        if not isinstance(self.db_config, str) and _EMBEDDED in self.db_config:
+            server = EmbeddedServer(self._folder.joinpath(str(self.db_config[_EMBEDDED])).resolve())
+            return embedded_name(server) if server.exists and not is_configured() else None
+        url = self.db_config if isinstance(self.db_config, str) else from_config(self.db_config)
+        if (server := embedded_server(url)) is not None:
+            return embedded_name(server)
+        url = normalize(url)
         environment = os.environ.get("SKYPE_DATABASE_URL", "")
         if not environment or password(url) is not None or without_password(environment) != without_password(url):
             return url
@@ -203,9 +226,9 @@ class ETLContext(History):
         """The manifest as a JSON-serialisable dict: no password, paths relative to ``output_dir``."""
         return manifests.to_document(self._manifest())
 
-    def encoded(self) -> bytes:
-        """The bytes of the manifest file."""
-        return manifests.encode(self._manifest())
+    def encoded(self, folder: Path | None = None) -> bytes:
+        """The bytes of the manifest file, for the folder of checkpoints or for another."""
+        return manifests.encode(self._manifest(folder))
 
     @classmethod
     def restore_from_checkpoint(cls, checkpoint_data: Mapping[str, Any]) -> Self:
@@ -225,7 +248,7 @@ class ETLContext(History):
         if folder.resolve() != task.output_dir.resolve() and task.folder.path.is_dir():
             for kind in KINDS.values():
                 copy_phase(task.folder.folder(kind.asset), Directory(folder / task.task_id / kind.asset))
-        Directory(folder).put(manifests.file_name(task.task_id), self.encoded())
+        Directory(folder).put(manifests.file_name(task.task_id), self.encoded(folder))
         return str(folder / manifests.file_name(task.task_id))
 
     @classmethod
@@ -263,7 +286,7 @@ class ETLContext(History):
     @classmethod
     def _restored(cls, manifest: Manifest) -> Self:
         report = manifest.context
-        context = cls(report.db_config.get("url") or report.db_config, task_id=report.task_id)
+        context = cls(_remembered(report.db_config), task_id=report.task_id)
         context.settings = report.settings
         context._take_over(manifest)
         return context
@@ -284,7 +307,11 @@ class ETLContext(History):
                     f"now it is {given!r} ({source.name}); use another task id, or --reset to start again"
                 )
 
-    def _manifest(self) -> Manifest:
+    @property
+    def _folder(self) -> Path:
+        return (self.output_dir or Path()).resolve()
+
+    def _manifest(self, folder: Path | None = None) -> Manifest:
         task = self.task
         checkpoints = self.checkpoints
         return Manifest(
@@ -307,16 +334,37 @@ class ETLContext(History):
                 export_id=self.export_id,
                 file_source=str(self.file_source) if self.file_source is not None else None,
                 settings=self.settings,
-                db_config=_without_secrets(self.db_config),
+                db_config=self._database_to_remember((folder or self._folder).resolve()),
             ),
             source=SourceReport(**vars(self.source)) if self.source else None,
         )
+
+    def _database_to_remember(self, folder: Path) -> dict[str, Any]:
+        """What the manifest in a folder has of the database; nothing if that is the environment's."""
+        database = self.database
+        if database is None and is_configured():
+            return {}
+        server = EmbeddedServer() if database is None else embedded_server(database)
+        if server is not None:
+            # Not its URL: that is of a socket, which is there while the server runs.
+            return {_EMBEDDED: os.path.relpath(server.directory, folder)}
+        return _without_secrets(self.db_config)
 
     def _tables(self, phase: str) -> PhaseTables | None:
         if self.output_dir is None or self.task_id is None:
             return None
         kind = KINDS[phase]
         return open_complete(Directory(self.output_dir / self.task_id / kind.asset), kind.schemas)
+
+
+def _remembered(db_config: dict[str, Any]) -> DbConfig:
+    """The database that a manifest has. Dagster's runs once wrote the URL of the embedded server's socket."""
+    url: str | None = db_config.get("url")
+    if url is None:
+        return db_config
+    if (server := embedded_server(url)) is not None:
+        return {_EMBEDDED: str(server.directory)}
+    return None if is_stale_socket(url) else url
 
 
 def _without_secrets(db_config: DbConfig) -> dict[str, Any]:

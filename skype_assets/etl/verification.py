@@ -30,10 +30,9 @@ from skype_assets.etl.checkpoints.state import FileRecord, PhaseState
 from skype_assets.etl.database import comparison
 from skype_assets.etl.database.comparison import Copies, LoadedExport
 from skype_assets.etl.database.digests import DIGESTED, TableDigest, digests_of_load
-from skype_assets.etl.database.embedded import EmbeddedServer
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.url import database_url, is_configured, without_password
+from skype_assets.etl.database.url import database_url, without_password
 from skype_assets.etl.errors import CheckpointError, EtlError, UsageError, VerificationFailed
 from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.source import fingerprint
@@ -254,10 +253,7 @@ class _Verification:
 
     def _database(self) -> str:
         self._complete("load")
-        embedded = EmbeddedServer().directory
-        if self._task.database is None and not is_configured() and not embedded.is_dir():
-            raise VerificationFailed(f"no database is configured, and there is no embedded server in {embedded}")
-        url = database_url(self._task.database)
+        url = database_url(self._task.database, create=False)
         session = self._resources.enter_context(Session(url))
         comparison.make_read_only(session)
         version = comparison.server_version(session)
