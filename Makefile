@@ -48,8 +48,9 @@ bench-large: .venv/.installed-bench
 .venv/.installed-%: pyproject.toml constraints.txt $(wildcard skype_assets/etl/usual/*.?pp)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11'; exit 1; }
-	@echo "Installing skype-assets[$*] and what it needs into .venv (once; a minute or two) ..."
-	@[ -x .venv/bin/pip ] || "$(PYTHON)" -m venv --clear .venv
+	@echo "Installing skype-assets[$*] and what it needs into .venv (once; a minute or two):"
+	@[ -x .venv/bin/pip ] || { echo "  making .venv ..."; "$(PYTHON)" -m venv --clear .venv; }
+	@echo "  downloading packages, some 250 MB (Arrow, pandas, Dagster, PostgreSQL), and compiling the reader ..."
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[$*]'
 	@touch $@

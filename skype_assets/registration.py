@@ -21,7 +21,7 @@ from io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
 from resources.checkpoints import PHASES
 from resources.exports import Exports
 from skype_assets import metadata
-from skype_assets.etl import engine
+from skype_assets.etl import engine, retention
 from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import fingerprint, is_folder
 from skype_assets.etl.journal import PhaseResult
@@ -50,7 +50,8 @@ def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstanc
     with nullcontext(instance) if instance else configured_instance() as where:
         if where is None:
             raise UsageError(
-                "Dagster is not configured here; set DAGSTER_HOME, or go to the folder that has dagster.yaml"
+                "Dagster is not configured here; set DAGSTER_HOME, go to the folder that has dagster.yaml, or make one "
+                "with `skype-assets init`"
             )
         link(path.absolute(), task_id)
         _add_partition(where, task_id)
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.add_argument("file", type=Path)
     add.add_argument("--task-id")
     done = commands.add_parser("report", help="report what is complete of a task")
-    done.add_argument("--task-id", required=True)
+    done.add_argument("--task-id", help="by default all tasks")
     done.add_argument("--output-dir", type=Path, required=True)
     done.add_argument("--source", type=Path)
     given = parser.parse_args(arguments)
@@ -126,7 +127,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "add":
             print(register(given.file, given.task_id))
         else:
-            print(*report_task(Task(given.task_id, given.output_dir.absolute(), given.source)), sep="\n")
+            folder = given.output_dir.absolute()
+            tasks = [entry.name for entry in retention.entries(folder) if entry.kind == "task"]
+            for task_id in tasks if given.task_id is None else [given.task_id]:
+                print(*report_task(Task(task_id, folder, given.source)), sep="\n")
     except EtlError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -11,7 +11,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
-from skype_assets.etl import crash_points, space
+from skype_assets.etl import crash_points, retention, space
+from skype_assets.etl import manifest as manifests
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
@@ -22,6 +23,7 @@ from skype_assets.etl.errors import (
     CheckpointDamaged,
     CheckpointMismatch,
     DatabaseError,
+    InvalidExport,
     PoisonPart,
     UsageError,
     WorkerLost,
@@ -80,7 +82,9 @@ def run_phase(
         WorkerLost, PoisonPart: a worker process died; how often, decides what the next attempt does.
         InvalidExport, DatabaseError, NotConserved: see ``errors``.
     """
+    was_known = task.folder.path.exists() or (task.output_dir / manifests.file_name(task.task_id)).exists()
     attempt = Attempt.take(task.folder)
+    is_refused = False
     try:
         for phase in PHASES[: PHASES.index(name) + 1]:
             recover(attempt, task.folder.folder(KINDS[phase].asset))
@@ -92,8 +96,18 @@ def run_phase(
     except (OSError, DatabaseError):
         attempt.check()  # a file that is gone, a session that was ended: the work of the attempt that took over
         raise
+    except InvalidExport:
+        is_refused = not was_known and not _has_messages(task)
+        raise
     finally:
         attempt.release()
+        if is_refused:  # what cannot be read at all is no task, and nothing to resume
+            retention.forget(task.output_dir, task.task_id)
+
+
+def _has_messages(task: Task) -> bool:
+    state = states.read(task.folder.folder(Extract.asset))
+    return state is not None and state.counts().get("messages", 0) > 0
 
 
 def open_phase(task: Task, name: str) -> PhaseTables | None:

@@ -26,6 +26,9 @@ DAGSTER_YAML: Final = "dagster.yaml"
 OURS: Final = "skype_assets"
 """What a ``dagster.yaml`` has in it that is meant for this package: the module of its storage, or of its launcher."""
 
+VARIABLES: Final = ("SKYPE_OUTPUT_DIR", "SKYPE_EXPORTS_DIR", "SKYPE_POSTGRES_DIR", "DAGSTER_HOME")
+"""Each says of one of the four that it is elsewhere."""
+
 _SERVER: Final = ".postgres"
 
 
@@ -67,10 +70,10 @@ class Places:
         return bool(os.environ.get("DAGSTER_HOME")) or (self.home / DAGSTER_YAML).is_file()
 
     @property
-    def elsewhere(self) -> dict[str, str]:
-        """The variables that say of one of the four that it is elsewhere."""
-        names = ("SKYPE_OUTPUT_DIR", "SKYPE_EXPORTS_DIR", "SKYPE_POSTGRES_DIR", "DAGSTER_HOME")
-        return {name: os.environ[name] for name in names if os.environ.get(name)}
+    def environment(self) -> dict[str, str]:
+        """This process's environment, in which another one finds the same places from any folder."""
+        named = {name: str(path) for name in VARIABLES if (path := self._named(name)) is not None}
+        return {**os.environ, **named, "SKYPE_HOME": str(self.home)}
 
     def _named(self, variable: str) -> Path | None:
         value = os.environ.get(variable)

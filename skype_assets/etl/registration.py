@@ -7,6 +7,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from skype_assets.etl import places
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -18,13 +20,17 @@ class Answer:
 
 
 def registration(*arguments: str) -> Answer:
-    """Run ``python -m skype_assets.registration`` with these arguments."""
+    """Run ``python -m skype_assets.registration`` with these arguments, paths absolute, where Dagster's files are."""
+    place = places.find()
     done = subprocess.run(
         [sys.executable, "-m", "skype_assets.registration", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="backslashreplace",
+        # What dagster.yaml says of folders is meant from there; and nobody asked for Dagster's telemetry.
+        cwd=place.home if place.home.is_dir() else None,
+        env={**place.environment, "DAGSTER_DISABLE_TELEMETRY": "1"},
         check=False,
     )
     complaints = [line for line in done.stderr.splitlines() if line.strip()]

@@ -5,6 +5,7 @@ moves into its folder, and the folder becomes ``.removing-<task id>``, both unde
 can begin meanwhile. Then that folder is emptied, by whoever comes first.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -119,19 +120,30 @@ def remove(output_dir: Path, entry: Entry) -> None:
         _empty(output_dir / entry.name)
         return
     _empty(output_dir / f"{REMOVING}{entry.name}")
-    folder = Directory(output_dir / entry.name)
     if entry.kind == "task":
-        with folder.lock("lock"):
-            owner = read_owner(folder)
-            if owner is not None and is_alive(owner):
-                raise TaskBusy(f"task {entry.name} is {_in_use(owner)}")
-            manifest = output_dir / manifests.file_name(entry.name)
-            if manifest.exists():
-                manifest.rename(folder.file(manifest.name))
-            _put_away(folder.path)
+        _put_task_away(output_dir, entry.name)
     else:
-        _put_away(folder.path)
+        _put_away(output_dir / entry.name)
     _empty(output_dir / f"{REMOVING}{entry.name}")
+
+
+def forget(output_dir: Path, task_id: str) -> None:
+    """Remove a task of which nothing was kept; if another attempt has begun it meanwhile, it is that one's."""
+    with contextlib.suppress(TaskBusy):
+        _put_task_away(output_dir, task_id)
+        _empty(output_dir / f"{REMOVING}{task_id}")
+
+
+def _put_task_away(output_dir: Path, task_id: str) -> None:
+    folder = Directory(output_dir / task_id)
+    with folder.lock("lock"):
+        owner = read_owner(folder)
+        if owner is not None and is_alive(owner):
+            raise TaskBusy(f"task {task_id} is {_in_use(owner)}")
+        manifest = output_dir / manifests.file_name(task_id)
+        if manifest.exists():
+            manifest.rename(folder.file(manifest.name))
+        _put_away(folder.path)
 
 
 def _put_away(folder: Path) -> None:

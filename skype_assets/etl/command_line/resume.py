@@ -15,6 +15,7 @@ from skype_assets.etl.command_line.exit_codes import debug, resumable, resumable
 @options.no_report
 @debug
 @click.pass_context
+@options.placed
 def resume(
     context: click.Context, checkpoints: tuple[str, ...], max_workers: int | None, as_json: bool, no_report: bool
 ) -> None:
@@ -31,10 +32,9 @@ def resume(
 
     from skype_assets.etl import saved_task
     from skype_assets.etl.command_line.progress import display
-    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
+    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
     from skype_assets.etl.context import ETLContext
     from skype_assets.etl.database.session import Session
-    from skype_assets.etl.database.url import database_url
 
     paths = saved_task.matching(checkpoints)
     path, manifest = saved_task.newest(paths)
@@ -48,7 +48,7 @@ def resume(
         if source is not None:
             state.set_file_source(source, fingerprint_shown(source, shown))
         task = replace(state.task, source=source, database=saved_task.database(state))
-        Session(database_url(task.database)).close()  # one that refuses should do so now
+        Session(open_database(task.database)).close()  # one that refuses should do so now
         resumable_from(context, path)
         phases = run_phases(task, shown, state)
     conclude(task, phases, as_json=as_json, no_report=no_report)

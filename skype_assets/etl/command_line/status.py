@@ -25,6 +25,7 @@ FOLDERS: Final[Mapping[str, str]] = {
 
 _SET_ASIDE: Final = ".reset-"
 _REMOVING: Final = ".removing-"
+_INDENT: Final = " " * 13
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class PhaseStatus:
     """Where a phase stands.
 
     ``status`` is ``complete``, ``running`` (a living process works on it), ``interrupted`` (none does any more),
-    ``outdated`` (made from what the phase before it no longer is; done anew by the next run), ``not started``,
-    ``damaged`` (``problem`` says how), or ``being removed`` (``clean`` was interrupted; the next one finishes).
+    ``failed`` (likewise, and the manifest knows why: ``problem``), ``outdated`` (made from what the phase before it no
+    longer is; done anew by the next run), ``not started``, ``damaged`` (``problem`` says how), or ``being removed``
+    (``clean`` was interrupted; the next one finishes).
     """
 
     status: str
@@ -53,6 +55,7 @@ class PhaseStatus:
 @options.output_dir
 @options.as_json
 @debug
+@options.placed
 def status(task: str | None, output_dir: Path, as_json: bool) -> None:
     """Show how far every task is, or one TASK in detail.
 
@@ -67,7 +70,7 @@ def status(task: str | None, output_dir: Path, as_json: bool) -> None:
         print(f"no tasks in {terminal.printable(output_dir)}; begin with: {terminal.command('run', 'FILE')}")
     for name, phases in found.items():
         if not as_json:
-            _show(name, phases, in_detail=task is not None)
+            _show(name, output_dir, phases, in_detail=task is not None)
 
 
 def phases_of(folder: Path) -> dict[str, PhaseStatus]:
@@ -88,7 +91,25 @@ def phases_of(folder: Path) -> dict[str, PhaseStatus]:
     for name, asset in FOLDERS.items():
         phases[name] = _phase(task.folder(asset), before, is_running=is_running)
         before = phases[name].state
-    return phases
+    return {name: _with_failure(folder, name, phase) for name, phase in phases.items()}
+
+
+def _with_failure(folder: Path, name: str, phase: PhaseStatus) -> PhaseStatus:
+    """The phase, with why it ended if it failed: states do not tell that, the manifest does."""
+    from skype_assets.etl import manifest as manifests
+
+    path = folder.parent / manifests.file_name(folder.name)
+    if phase.status not in ("interrupted", "not started") or not path.is_file():
+        return phase
+    try:
+        known = manifests.load(path).context
+    except CheckpointError:  # what it knows is for people only
+        return phase
+    report = known.phase_results.get(name)
+    errors = [error for error in known.errors if error.phase == name and error.fatal]
+    if report is None or report.status != "failed" or not errors:
+        return phase
+    return PhaseStatus("failed", phase.state, errors[-1].message.partition("\n")[0] or errors[-1].type)
 
 
 def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool) -> PhaseStatus:
@@ -136,14 +157,20 @@ def _check(task: str, output_dir: Path, phases: dict[str, PhaseStatus]) -> None:
 
 def _as_json(phases: dict[str, PhaseStatus]) -> dict[str, Any]:
     return {
-        name: {"status": phase.status, "percent": phase.percent, **_details(phase)} for name, phase in phases.items()
+        name: {
+            "status": phase.status,
+            "percent": phase.percent,
+            **({"problem": phase.problem} if phase.problem else {}),
+            **_details(phase),
+        }
+        for name, phase in phases.items()
     }
 
 
 def _details(phase: PhaseStatus) -> dict[str, Any]:
     state = phase.state
     if state is None:
-        return {"problem": phase.problem} if phase.problem else {}
+        return {}
     return {
         "messages": state.counts().get("messages", 0),
         "started_at": state.started_at.isoformat(),
@@ -158,7 +185,7 @@ def _details(phase: PhaseStatus) -> dict[str, Any]:
     }
 
 
-def _show(task: str, phases: dict[str, PhaseStatus], *, in_detail: bool) -> None:
+def _show(task: str, output_dir: Path, phases: dict[str, PhaseStatus], *, in_detail: bool) -> None:
     details = {name: _details(phase) for name, phase in phases.items()}
     source = next((d for d in details.values() if "source_name" in d), None)
     print(task + (f"  ({terminal.printable(source['source_name'])})" if source else ""))
@@ -167,15 +194,34 @@ def _show(task: str, phases: dict[str, PhaseStatus], *, in_detail: bool) -> None
     for name, phase in phases.items():
         print(_line(name, phase, details[name]).rstrip())
         if in_detail and phase.state:
-            print(f"{_more(details[name])}\n             fingerprint {details[name]['fingerprint']}")
+            print(f"{_more(details[name])}\n{_INDENT}fingerprint {details[name]['fingerprint']}")
+        if phase.status == "failed" and phase.problem:
+            print(f"{_INDENT}{terminal.printable(phase.problem)}")
+    if to_do := _to_do(output_dir / task, phases):
+        print(f"{_INDENT}{to_do}")
+
+
+def _to_do(folder: Path, phases: dict[str, PhaseStatus]) -> str:
+    """How a task that nobody works on goes on, as a command to type; empty if it is complete or under way."""
+    from skype_assets.etl.manifest import file_name
+
+    found = {phase.status for phase in phases.values()}
+    if found & {"running", "damaged", "being removed"}:
+        return ""
+    manifest = folder.parent / file_name(folder.name)
+    if found == {"complete"} or not manifest.is_file():
+        return ""
+    return f"go on with: {terminal.command('resume', str(manifest))}"
 
 
 def _line(name: str, phase: PhaseStatus, details: dict[str, Any]) -> str:
     if phase.state is None:
-        return f"  {name:<10} {phase.status:<12} {terminal.printable(phase.problem)}"
+        return (
+            f"  {name:<10} {phase.status:<12} {terminal.printable('' if phase.status == 'failed' else phase.problem)}"
+        )
     updated = terminal.when(phase.state.updated_at)
     return f"  {name:<10} {phase.status:<12} {phase.percent:>3} %  {details['messages']:>12,} messages  {updated}"
 
 
 def _more(details: dict[str, Any]) -> str:
-    return f"             {details['parts']} parts, {terminal.size(details['bytes'])}, {details['attempts']} attempts"
+    return f"{_INDENT}{details['parts']} parts, {terminal.size(details['bytes'])}, {details['attempts']} attempts"

@@ -19,6 +19,8 @@ from skype_assets.etl.database.embedded import DATABASES, ROLE, EmbeddedServer
 from skype_assets.etl.errors import UsageError
 
 LIBPQ_TARGETS = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE")
+DATABASE_VARIABLES = ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS)
+"""Each names a database, the first before the others."""
 
 EMBEDDED: Final = "embedded:"
 """How the name of an embedded server begins; its folder follows."""
@@ -46,16 +48,17 @@ def database_url(explicit: str | None = None, *, create: bool = True) -> str:
         explicit: a URL, or the name of an embedded server.
         create: whether an embedded server may be created that is not there.
     """
-    if chosen := explicit or os.environ.get("SKYPE_DATABASE_URL"):
-        server = embedded_server(chosen)
-        if server is None:
-            return normalize(chosen)
-    elif any(os.environ.get(name) for name in LIBPQ_TARGETS):
-        return "postgresql://"
-    else:
-        server = EmbeddedServer()
+    if (server := server_of(explicit)) is None:
+        return normalize(explicit or os.environ.get("SKYPE_DATABASE_URL") or "postgresql://")
     server.start(create=create)
     return server.url()
+
+
+def server_of(explicit: str | None = None) -> EmbeddedServer | None:
+    """The embedded server, if that is where `database_url` finds the tables."""
+    if chosen := explicit or os.environ.get("SKYPE_DATABASE_URL"):
+        return embedded_server(chosen)
+    return None if is_configured() else EmbeddedServer()
 
 
 def embedded_server(url: str) -> EmbeddedServer | None:
@@ -91,7 +94,7 @@ def _socket_dir(url: str) -> Path | None:
 
 def is_configured() -> bool:
     """Whether the environment names a database."""
-    return any(os.environ.get(name) for name in ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS))
+    return any(os.environ.get(name) for name in DATABASE_VARIABLES)
 
 
 def from_config(db_config: Mapping[str, object]) -> str:
