@@ -9,7 +9,7 @@ import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
-from skype_assets.etl.errors import CheckpointError, UsageError
+from skype_assets.etl.errors import CheckpointError, InvalidExport, UsageError
 from skype_assets.etl.pace import percent
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class PhaseStatus:
     status: str
     state: "PhaseState | None" = None
     problem: str = ""
+    is_final: bool = False
+    """Whether another try would fail the same way."""
 
     @property
     def percent(self) -> int:
@@ -109,7 +111,8 @@ def _with_failure(folder: Path, name: str, phase: PhaseStatus) -> PhaseStatus:
     errors = [error for error in known.errors if error.phase == name and error.fatal]
     if report is None or report.status != "failed" or not errors:
         return phase
-    return PhaseStatus("failed", phase.state, errors[-1].message.partition("\n")[0] or errors[-1].type)
+    problem = errors[-1].message.partition("\n")[0] or errors[-1].type
+    return PhaseStatus("failed", phase.state, problem, is_final=errors[-1].type == InvalidExport.__name__)
 
 
 def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool) -> PhaseStatus:
@@ -208,6 +211,8 @@ def _to_do(folder: Path, phases: dict[str, PhaseStatus]) -> str:
     found = {phase.status for phase in phases.values()}
     if found & {"running", "damaged", "being removed"}:
         return ""
+    if any(phase.is_final for phase in phases.values()):
+        return "run a whole copy of the export; this task can go (skype-assets clean)"
     manifest = folder.parent / file_name(folder.name)
     if found == {"complete"} or not manifest.is_file():
         return ""
