@@ -8,6 +8,7 @@ import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
+from skype_assets.etl.errors import InvalidExport
 
 if TYPE_CHECKING:
     from skype_assets.etl.places import Places
@@ -28,6 +29,8 @@ def add(file: Path, task_id: str | None, as_json: bool) -> None:
     from skype_assets.etl.command_line.running import lay_out_here
     from skype_assets.etl.registration import registration
 
+    if not file.exists():  # or a place would be laid out for nothing
+        raise InvalidExport("cannot be read: No such file or directory", member=str(file), remedy="Check the path")
     lay_out_here()
     with terminal.err().status("registering"):
         arguments = ["--task-id", task_id] if task_id is not None else []

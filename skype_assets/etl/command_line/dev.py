@@ -9,7 +9,7 @@ import click
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.exit_codes import debug
 
-# Dagster advises `dg dev`, a program of another package, which needs a project of its own kind (docs/decisions.md).
+# Dagster advises `dg dev`, a program of another package; why not, is in docs/decisions.md.
 _ADVICE: Final = "ignore:Function `dev_command` is superseded"
 
 
