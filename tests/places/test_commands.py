@@ -42,6 +42,11 @@ def test_a_question_creates_nothing_and_says_which_place_it_was_about(
         assert "skype-assets run FILE" in said.stderr
 
 
+def test_a_file_that_is_not_there_lays_out_nothing(call: Call, nowhere: Path) -> None:
+    assert "error: nowhere.tar: cannot be read" in call("add", "nowhere.tar", code=3).stderr
+    assert not (nowhere.parent / "data").exists()
+
+
 def test_the_place_is_not_said_to_programs(call: Call) -> None:
     said = call("status", "--json")
     assert (said.stdout, said.stderr) == ("{}\n", "")
