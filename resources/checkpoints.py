@@ -6,7 +6,7 @@ from typing import Final
 
 import dagster as dg
 
-from skype_assets.etl import engine
+from skype_assets.etl import engine, places
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
@@ -19,7 +19,7 @@ PHASES: Final = {asset: name for name, asset in FOLDERS.items()}
 
 
 class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
-    """The folder of all checkpoints: ``SKYPE_OUTPUT_DIR`` of the process that runs the step, else ``output/``.
+    """The folder of all checkpoints, by the rule of ``skype_assets.etl.places`` for the process that runs the step.
 
     ``SKYPE_MAX_WORKERS`` limits the processes of one step where several runs share a machine; else it is one per core.
     ``SKYPE_MEDIA_ONLY=on`` lets exports in that hold no message, which are refused else.
@@ -32,7 +32,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
 
     def folder(self) -> Path:
         """The folder, absolute; it need not exist."""
-        return Path(os.environ.get("SKYPE_OUTPUT_DIR") or "output").absolute()
+        return places.find().output_dir
 
     def task(self, task_id: str, source: Path | None = None, database: str | None = None) -> Task:
         """A task with its checkpoints here.

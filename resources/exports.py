@@ -1,16 +1,16 @@
 """Where the exports are: one folder, in which a task's export has the task's name."""
 
-import os
 from pathlib import Path
 
 import dagster as dg
 
+from skype_assets.etl import places
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.task import ENDINGS, check_task_id
 
 
 class Exports(dg.ConfigurableResource["Exports"]):
-    """The folder of exports: ``SKYPE_EXPORTS_DIR`` of the process that runs the step, else ``exports/`` where it runs.
+    """The folder of exports, by the rule of ``skype_assets.etl.places`` for the process that runs the step.
 
     It has no fields, for the reason given at ``Database``: a path in run configuration would let
     whoever can start a run read any file.
@@ -22,7 +22,7 @@ class Exports(dg.ConfigurableResource["Exports"]):
 
     def folder(self) -> Path:
         """The folder, absolute; it need not exist."""
-        return Path(os.environ.get("SKYPE_EXPORTS_DIR") or "exports").absolute()
+        return places.find().exports_dir
 
     def find(self, task_id: str) -> Path | None:
         """The export of a task: ``<task id><ending>`` or a folder ``<task id>``; None if there is none.

@@ -25,6 +25,7 @@ from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import export_path, fingerprint, is_folder, size_of
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
+from skype_assets.etl.tasks import retention
 from skype_assets.io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
 from skype_assets.partitions import EXPORTS, asset_key
 from skype_assets.resources.checkpoints import PHASES
@@ -59,7 +60,8 @@ def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstanc
     with nullcontext(instance) if instance else configured_instance() as where:
         if where is None:
             raise UsageError(
-                "Dagster is not configured here; set DAGSTER_HOME, or go to the folder that has dagster.yaml"
+                "Dagster is not configured here; set DAGSTER_HOME, go to the folder that has dagster.yaml, or make one "
+                "with `skype-assets init`"
             )
         link(path.absolute(), task_id)
         _add_partition(where, task_id)
@@ -177,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add.add_argument("--task-id")
     for command, does in (("report", "report what is complete of a task"), ("unloaded", "report that it was unloaded")):
         about = commands.add_parser(command, help=does)
-        about.add_argument("--task-id", required=True)
+        about.add_argument("--task-id", required=command == "unloaded", help="by default all tasks")
         about.add_argument("--output-dir", type=Path, required=True)
         about.add_argument("--source", type=Path)
     given = parser.parse_args(arguments)
@@ -191,7 +193,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 ",
             )
         else:
-            print(*report_task(Task(given.task_id, given.output_dir.absolute(), given.source)), sep="\n")
+            folder = given.output_dir.absolute()
+            tasks = [entry.name for entry in retention.entries(folder) if entry.kind == "task"]
+            for task_id in tasks if given.task_id is None else [given.task_id]:
+                print(*report_task(Task(task_id, folder, given.source)), sep="\n")
     except EtlError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -21,6 +21,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from skype_assets.etl import places
 from skype_assets.etl.postgres.account import make_reachable, server_account
 from skype_assets.etl.postgres.embedded import EmbeddedServer, binaries
 from skype_assets.etl.postgres.url import from_config
@@ -33,6 +34,14 @@ _numbers = count(1)
 # The same examples every time, on machines of any speed.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_place_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a test forgets to place must not end up in the data folder of whoever runs it, nor be found there."""
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+    for name in ("SKYPE_HOME", *places.VARIABLES):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture

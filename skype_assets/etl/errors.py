@@ -22,6 +22,7 @@
 Messages are one or two lines: what is wrong, where, what to do. They never hold message text or credentials.
 """
 
+import os
 from typing import Any, Final
 
 START_AGAIN: Final = "start again with `skype-assets run FILE --task-id TASK --reset`"
@@ -140,4 +141,6 @@ class PhaseFailed(EtlError):
         self.phase, self.results, self.checkpoint_file = phase, results, checkpoint_file
         self.exit_code = cause.exit_code if isinstance(cause, EtlError) else EtlError.exit_code
         what = str(cause) if isinstance(cause, (EtlError, OSError)) else type(cause).__name__
-        super().__init__(f"{phase} failed: {what}" + (f"\nresume from {checkpoint_file}" if checkpoint_file else ""))
+        # Of an export that cannot be read at all nothing is kept.
+        resume = f"\nresume from {checkpoint_file}" if os.path.lexists(checkpoint_file) else ""
+        super().__init__(f"{phase} failed: {what}{resume}")

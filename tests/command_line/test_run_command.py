@@ -95,9 +95,17 @@ def test_a_damaged_export_ends_with_code_3_and_one_line_that_names_the_byte(
     out, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert out == ""
-    [line] = [line for line in err.splitlines() if not line.startswith("extract: ")]
+    [line] = [line for line in err.splitlines() if not line.startswith(("extract: ", "place: "))]
     assert line.startswith("error: ")
     assert "at byte " in line
+
+
+def test_a_file_that_is_refused_leaves_no_task(invoke: Invoke, database: str, workplace: Path) -> None:
+    (workplace / "diary.txt").write_bytes(b"Dear diary, " * 100)
+    assert invoke("run", "diary.txt").exit_code == 3
+    assert invoke("run", "diary.txt", "--task-id", "mine").exit_code == 3
+    assert invoke("status").stdout.startswith("no tasks in output")
+    assert [path.name for path in workplace.glob("output/*")] == []
 
 
 def test_a_missing_file_is_one_line_and_code_3(invoke: Invoke, database: str) -> None:

@@ -1,14 +1,17 @@
 """``skype-assets status``: honest, from files alone."""
 
 import json
+import tarfile
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.command_line.status import FOLDERS
+from skype_assets.etl.errors import DatabaseError, InvalidExport
 from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.task import Settings, Task
 from tests.command_line.conftest import MESSAGES, Invoke
@@ -37,7 +40,7 @@ def test_every_task_is_listed_and_one_is_shown_in_detail(invoke: Invoke, workpla
     _extracted(workplace, sample_tar, "first")
     (workplace / "output" / "not-a-task").mkdir()
     said = invoke("status")
-    assert [line.split()[0] for line in said.stdout.splitlines()] == ["first", "extract", "transform", "load"]
+    assert [line.split()[0] for line in said.stdout.splitlines()] == ["first", "extract", "transform", "load", "go"]
     assert f"complete     100 %         {MESSAGES:,} messages" in said.stdout
     assert "load       not started" in said.stdout
     detail = invoke("status", "first").stdout
@@ -69,6 +72,35 @@ def test_a_damaged_state_is_said_in_the_list_and_is_an_error_in_detail(
     shown = invoke("status", "first")
     assert shown.exit_code == 4
     assert shown.stderr.startswith("error: ")
+
+
+def test_a_task_that_failed_says_why_and_how_it_goes_on(invoke: Invoke, workplace: Path, sample_tar: Path) -> None:
+    folder = _extracted(workplace, sample_tar, "first")
+    task = Task("first", folder.path.parent, None, "postgresql://127.0.0.1:1/nowhere", Settings(max_workers=1))
+    with pytest.raises(DatabaseError) as failed:
+        engine.run_phase(task, "load")
+    said = invoke("status").stdout
+    assert "load       failed" in said
+    assert str(failed.value).splitlines()[0] in said
+    assert said.endswith("go on with: skype-assets resume output/etl_checkpoint_first.json\n")
+    load = json.loads(invoke("status", "--json").stdout)["first"]["load"]
+    assert (load["status"], load["problem"]) == ("failed", str(failed.value).splitlines()[0])
+
+
+def test_of_an_export_that_is_damaged_further_on_a_whole_copy_is_wanted(
+    invoke: Invoke, workplace: Path, sample_tar: Path
+) -> None:
+    with tarfile.open(sample_tar) as archive:
+        member = archive.extractfile("messages.json")
+        assert member
+        (workplace / "cut.json").write_bytes(member.read()[:-2_000])
+    task = Task("cut", workplace / "output", workplace / "cut.json", settings=Settings(chunk_size=100, max_workers=1))
+    with pytest.raises(InvalidExport):
+        engine.run_phase(task, "extract")
+    said = invoke("status").stdout
+    assert "extract    failed" in said
+    assert "resume" not in said
+    assert "run a whole copy of the export" in said
 
 
 def test_an_unknown_task_is_code_2(invoke: Invoke) -> None:

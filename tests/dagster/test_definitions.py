@@ -120,6 +120,7 @@ def test_folders_come_from_the_environment_when_they_are_asked_for(
     monkeypatch.chdir(tmp_path)
     for name in ("SKYPE_EXPORTS_DIR", "SKYPE_OUTPUT_DIR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SKYPE_HOME", str(tmp_path))
     assert (exports.folder(), checkpoints.folder()) == (tmp_path / "exports", tmp_path / "output")
     monkeypatch.setenv("SKYPE_EXPORTS_DIR", "in")
     monkeypatch.setenv("SKYPE_OUTPUT_DIR", "/srv/out")

@@ -146,7 +146,7 @@ def test_where_dagster_is_not_configured_nothing_is_registered_and_nothing_repor
     workspace: Path, sample_tar: Path
 ) -> None:
     (workspace / "dagster.yaml").unlink()
-    with pytest.raises(UsageError, match=r"set DAGSTER_HOME, or go to the folder that has dagster\.yaml"):
+    with pytest.raises(UsageError, match=r"set DAGSTER_HOME, go to the folder that has dagster\.yaml, or make one"):
         register(sample_tar)
     assert not (workspace / "exports").exists()
     task = Task("ann-1", workspace / "output", sample_tar, settings=Settings(max_workers=1))

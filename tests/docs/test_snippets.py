@@ -88,4 +88,5 @@ def prepare(folder: Path, database: str) -> dict[str, str]:
         program.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME" and not name.startswith("PG")}
     path = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {**kept, "PATH": path, "PYTHONPATH": str(ROOT), "SKYPE_DATABASE_URL": database}
+    place = {"SKYPE_HOME": str(folder), "SKYPE_DATABASE_URL": database}
+    return {**kept, **place, "PATH": path, "PYTHONPATH": str(ROOT)}

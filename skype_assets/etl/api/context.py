@@ -65,7 +65,7 @@ class ETLContext(TaskRecord):
         if folder.resolve() != task.output_dir.resolve() and task.folder.path.is_dir():
             for name in FOLDERS.values():
                 copy_phase(task.folder.folder(name), Directory(folder / task.task_id / name))
-        Directory(folder).put(layout.manifest_name(task.task_id), self.encoded())
+        Directory(folder).put(layout.manifest_name(task.task_id), self.encoded(folder))
         return str(folder / layout.manifest_name(task.task_id))
 
     @classmethod

@@ -225,8 +225,8 @@ def _receive_source(context: ETLContext, file_obj: BinaryIO) -> None:
 def _report(task: Task) -> None:
     """Tell the Dagster instance, where one is configured, what is complete. The load has succeeded by then."""
     if os.environ.get("DAGSTER_HOME"):
-        places = ("--task-id", task.task_id, "--output-dir", str(task.output_dir))
-        answer = registration("report", *places, database=task.database)
+        named = ("--task-id", task.task_id, "--output-dir", str(task.output_dir.absolute()))
+        answer = registration("report", *named, database=task.database)
         if answer.returncode:
             logger.warning("the load is complete, but was not reported to Dagster: %s", answer.reason)
 

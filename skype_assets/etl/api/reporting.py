@@ -3,10 +3,11 @@
 Importing Dagster takes seconds, and the plain library must neither need it nor be broken by it.
 """
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
+
+from skype_assets.etl import places
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,21 @@ class Answer:
 
 
 def registration(*arguments: str, database: str | None = None) -> Answer:
-    """Run ``python -m skype_assets.registration`` with these arguments; None = the environment names the database."""
+    """Run ``python -m skype_assets.registration`` with these arguments, paths absolute, where Dagster's files are.
+
+    ``database`` is the one of the task; None = the environment names it.
+    """
+    place = places.find()
+    chosen = {"SKYPE_DATABASE_URL": database} if database else {}  # its password is nothing for argv
     done = subprocess.run(
         [sys.executable, "-m", "skype_assets.registration", *arguments],
         stdin=subprocess.DEVNULL,
-        env=os.environ | ({"SKYPE_DATABASE_URL": database} if database else {}),  # its password is nothing for argv
         capture_output=True,
         text=True,
         errors="backslashreplace",
+        # What dagster.yaml says of folders is meant from there; and nobody asked for Dagster's telemetry.
+        cwd=place.home if place.home.is_dir() else None,
+        env={**place.environment, "DAGSTER_DISABLE_TELEMETRY": "1", **chosen},
         check=False,
     )
     complaints = [line for line in done.stderr.splitlines() if line.strip()]

@@ -15,6 +15,7 @@ from skype_assets.etl.command_line.clean import clean
 from skype_assets.etl.command_line.db import db
 from skype_assets.etl.command_line.dev import dev
 from skype_assets.etl.command_line.group import Commands, terminate
+from skype_assets.etl.command_line.init import init
 from skype_assets.etl.command_line.resume import resume
 from skype_assets.etl.command_line.run import run
 from skype_assets.etl.command_line.sample import sample
@@ -35,6 +36,9 @@ def skype_assets() -> None:
 
     A run can be interrupted at any instant, by anything; the same command goes on where it stopped.
 
+    Checkpoints, database and Dagster's files are in one place: the folder that SKYPE_HOME names, else the project
+    (skype-assets init) that the current folder is in, else your data folder. Every command says which.
+
     \b
     First steps:
       skype-assets sample sample.tar     an invented export, to try things with
@@ -44,7 +48,7 @@ def skype_assets() -> None:
     """
 
 
-for command in (run, resume, status, verify, unload, clean, add, sample, db, dev):
+for command in (run, resume, status, verify, unload, clean, add, sample, init, db, dev):
     skype_assets.add_command(command)
 
 

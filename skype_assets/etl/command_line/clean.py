@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @options.as_json
 @debug
+@options.placed
 def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run: bool, as_json: bool) -> None:
     """Remove checkpoints and their manifests. Rows in the database are never touched.
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from skype_assets.etl.command_line import terminal
+from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import DatabaseError
 
@@ -23,21 +23,25 @@ def db() -> None:
 @db.command()
 @click.option("--with-password", is_flag=True, help="Show the password, if there is one.")
 @debug
+@options.placed
 def url(with_password: bool) -> None:
     """Print the connection URL; starts the embedded server if that is the database."""
-    from skype_assets.etl.postgres.url import database_url, without_password
+    from skype_assets.etl.command_line.running import open_database
+    from skype_assets.etl.postgres.url import without_password
 
-    chosen = database_url()
+    chosen = open_database(create=False)
     print(terminal.printable(chosen if with_password else without_password(chosen)))
 
 
 @db.command(context_settings={"ignore_unknown_options": True})
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@options.placed
 def psql(args: tuple[str, ...]) -> None:
     """Open psql on the database, with ARGS (such as -c 'SELECT ...')."""
-    from skype_assets.etl.postgres.url import database_url, password, without_password
+    from skype_assets.etl.command_line.running import open_database
+    from skype_assets.etl.postgres.url import password, without_password
 
-    chosen = database_url()
+    chosen = open_database(create=False)
     program = _psql()
     secret = password(chosen)
     # By the environment: arguments can be read by everybody on the machine.
@@ -48,6 +52,7 @@ def psql(args: tuple[str, ...]) -> None:
 
 @db.command()
 @debug
+@options.placed
 def stop() -> None:
     """Stop the embedded server, whoever uses it. What it was asked to keep, it has."""
     from skype_assets.etl.postgres.embedded import EmbeddedServer
@@ -58,17 +63,20 @@ def stop() -> None:
 
 @db.command()
 @debug
+@options.placed
 def status() -> None:
     """Show which database it is, and whether the embedded server runs. Starts nothing."""
     from skype_assets.etl.postgres.embedded import EmbeddedServer
-    from skype_assets.etl.postgres.url import LIBPQ_TARGETS, database_url, without_password
+    from skype_assets.etl.postgres.url import DATABASE_VARIABLES, without_password
 
-    given = [name for name in ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS) if os.environ.get(name)]
+    given = [name for name in DATABASE_VARIABLES if os.environ.get(name)]
     if given:
-        print(f"database: {terminal.printable(without_password(database_url()))} (from {given[0]})")
+        url = os.environ.get("SKYPE_DATABASE_URL") or "postgresql://"
+        print(f"database: {terminal.printable(without_password(url))} (from {given[0]})")
     server = EmbeddedServer()
     running = server.status()
     state = f"running, process {running.pid}" if running else "not running"
+    state += "" if server.exists else ", there is none yet"
     print(f"embedded server: {state}, in {terminal.printable(server.directory)}{' (not used)' if given else ''}")
     if running and not given:
         print(f"database: {terminal.printable(server.url())}")

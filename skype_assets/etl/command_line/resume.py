@@ -17,6 +17,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 @options.no_report
 @debug
 @click.pass_context
+@options.placed
 def resume(
     context: click.Context,
     checkpoints: tuple[str, ...],
@@ -38,9 +39,8 @@ def resume(
     resumable(context)
 
     from skype_assets.etl.command_line.display import display
-    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
+    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
     from skype_assets.etl.database.session import Session
-    from skype_assets.etl.postgres.url import database_url
     from skype_assets.etl.tasks import saved_task
     from skype_assets.etl.tasks.record import TaskRecord
 
@@ -56,7 +56,7 @@ def resume(
         if source is not None:
             state.set_file_source(source, fingerprint_shown(source, shown))
         task = replace(state.task, source=source, database=saved_task.database(state))
-        Session(database_url(task.database)).close()  # one that refuses should do so now
+        Session(open_database(task.database)).close()  # one that refuses should do so now
         resumable_from(context, path)
         phases = run_phases(task, shown, state)
     conclude(task, phases, as_json=as_json, no_report=no_report)

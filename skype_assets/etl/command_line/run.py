@@ -22,6 +22,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 @options.no_report
 @debug
 @click.pass_context
+@options.placed
 def run(
     context: click.Context,
     file: Path,
@@ -47,9 +48,8 @@ def run(
     resumable(context, "--reset")
 
     from skype_assets.etl.command_line.display import display
-    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, run_phases
+    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
     from skype_assets.etl.database.session import Session
-    from skype_assets.etl.postgres.url import database_url
     from skype_assets.etl.task import Settings, Task, task_id_for
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
@@ -61,7 +61,7 @@ def run(
         source = fingerprint_shown(file, shown)
         name = task_id_for(source) if task_id is None else task_id
         task = Task(name, output_dir, file, settings=settings, fingerprint=source)
-        Session(database_url()).close()  # a database that refuses should do so now, not after extract
+        Session(open_database()).close()  # a database that refuses should do so now, not after extract
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")
         resumable_from(context, output_dir / manifest_name(name))

@@ -1,10 +1,10 @@
 """What ``run`` and ``resume`` have in common: the phases with their progress, and what follows them."""
 
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from skype_assets.etl import places
 from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.command_line import terminal
 
@@ -31,6 +31,17 @@ def fingerprint_shown(file: Path, shown: "Display") -> "Source":
     source = fingerprint(file, lambda done: shown.advance("fingerprint", done, total, "bytes"))
     shown.end("fingerprint", f"SHA-256 {source.sha256[:12]}...")
     return source
+
+
+def open_database(explicit: str | None = None, *, create: bool = True) -> str:
+    """The URL of the database, as ``database_url`` gives it; says so if its server has to be waited for."""
+    from skype_assets.etl.postgres.url import database_url, server_of
+
+    server = server_of(explicit)
+    if server is not None and (create or server.exists) and server.status() is None:
+        what = "starting the embedded PostgreSQL" if server.exists else "creating an embedded PostgreSQL, once,"
+        terminal.say(f"{what} in {server.directory} ...")
+    return database_url(explicit, create=create)
 
 
 def run_phases(task: "Task", shown: "Display", state: "TaskRecord | None" = None) -> "list[PhaseRun]":
@@ -67,14 +78,28 @@ def conclude(task: "Task", phases: "list[PhaseRun]", *, as_json: bool, no_report
         report("report", task, "the load is complete")
 
 
+def lay_out_here() -> None:
+    """Make the place one that Dagster works in, and tell it what was loaded before; nothing if it is one already."""
+    from skype_assets.etl.project import lay_out
+
+    place = places.find()
+    if place.has_dagster:
+        return
+    terminal.say(f"laid out: {place.home} ({', '.join(lay_out(place.home))})")
+    if place.output_dir.is_dir():
+        told = registration("report", "--output-dir", str(place.output_dir))
+        if told.returncode:
+            terminal.say(f"warning: what is loaded already was not reported to Dagster: {told.reason}")
+
+
 def report(command: str, task: "Task", done: str) -> None:
     """Tell Dagster, if there is one here. It is ``done`` by now: nothing that goes wrong there undoes it."""
-    if not os.environ.get("DAGSTER_HOME") and not Path("dagster.yaml").is_file():
+    if not places.find().has_dagster:
         return
-    places = {"--task-id": task.task_id, "--output-dir": str(task.output_dir)}
+    named = {"--task-id": task.task_id, "--output-dir": str(task.output_dir.absolute())}
     if task.source is not None:
-        places["--source"] = str(task.source)
-    arguments = [command, *(text for pair in places.items() for text in pair)]
+        named["--source"] = str(task.source.absolute())
+    arguments = [command, *(text for pair in named.items() for text in pair)]
     with terminal.err().status("checking what was done, and reporting to Dagster"):
         reported = registration(*arguments, database=task.database)
     if reported.returncode:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from skype_assets.etl import compiled
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
-from skype_assets.etl.errors import CheckpointError, UsageError
+from skype_assets.etl.errors import CheckpointError, InvalidExport, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.tasks.pace import percent, work
 
@@ -17,20 +17,25 @@ if TYPE_CHECKING:
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.checkpoints.state import PhaseState
 
+_INDENT: Final = " " * 13
+
 
 @dataclass(frozen=True)
 class PhaseStatus:
     """Where a phase stands.
 
     ``status`` is ``complete``, ``running`` (a living process works on it), ``interrupted`` (none does any more),
-    ``outdated`` (made from what the phase before it no longer is; done anew by the next run), ``not started``,
-    ``unloading`` or ``unloaded`` (of a load: its rows are being taken out of the database, or were), ``damaged``
-    (``problem`` says how), or ``being removed`` (``clean`` was interrupted; the next one finishes).
+    ``failed`` (likewise, and the manifest knows why: ``problem``), ``outdated`` (made from what the phase before it no
+    longer is; done anew by the next run), ``not started``, ``unloading`` or ``unloaded`` (of a load: its rows are being
+    taken out of the database, or were), ``damaged`` (``problem`` says how), or ``being removed`` (``clean`` was
+    interrupted; the next one finishes).
     """
 
     status: str
     state: "PhaseState | None" = None
     problem: str = ""
+    is_final: bool = False
+    """Whether another try would fail the same way."""
 
     @property
     def percent(self) -> int:
@@ -45,6 +50,7 @@ class PhaseStatus:
 @options.output_dir
 @options.as_json
 @debug
+@options.placed
 def status(task: str | None, output_dir: Path, as_json: bool) -> None:
     """Show how far every task is, or one TASK in detail.
 
@@ -59,7 +65,7 @@ def status(task: str | None, output_dir: Path, as_json: bool) -> None:
         print(f"no tasks in {terminal.printable(output_dir)}; begin with: {terminal.command('run', 'FILE')}")
     for name, phases in found.items():
         if not as_json:
-            _show(name, phases, in_detail=task is not None)
+            _show(name, output_dir, phases, in_detail=task is not None)
     if compiled.reader is None:
         terminal.say(f"note: {compiled.ABSENCE}")
 
@@ -83,7 +89,27 @@ def phases_of(folder: Path) -> dict[str, PhaseStatus]:
     for name, asset in FOLDERS.items():
         phases[name] = _phase(task.folder(asset), before, is_running=is_running)
         before = phases[name].state
-    return phases
+    return {name: _with_failure(folder, name, phase) for name, phase in phases.items()}
+
+
+def _with_failure(folder: Path, name: str, phase: PhaseStatus) -> PhaseStatus:
+    """The phase, with why it ended if it failed: states do not tell that, the manifest does."""
+    from skype_assets.etl.tasks import manifest as manifests
+    from skype_assets.etl.tasks.layout import manifest_name
+
+    path = folder.parent / manifest_name(folder.name)
+    if phase.status not in ("interrupted", "not started") or not path.is_file():
+        return phase
+    try:
+        known = manifests.load(path).context
+    except CheckpointError:  # what it knows is for people only
+        return phase
+    report = known.phase_results.get(name)
+    errors = [error for error in known.errors if error.phase == name and error.fatal]
+    if report is None or report.status != "failed" or not errors:
+        return phase
+    problem = errors[-1].message.partition("\n")[0] or errors[-1].type
+    return PhaseStatus("failed", phase.state, problem, is_final=errors[-1].type == InvalidExport.__name__)
 
 
 def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool) -> PhaseStatus:
@@ -124,14 +150,20 @@ def _check(task: str, output_dir: Path, phases: dict[str, PhaseStatus]) -> None:
 
 def _as_json(phases: dict[str, PhaseStatus]) -> dict[str, Any]:
     return {
-        name: {"status": phase.status, "percent": phase.percent, **_details(phase)} for name, phase in phases.items()
+        name: {
+            "status": phase.status,
+            "percent": phase.percent,
+            **({"problem": phase.problem} if phase.problem else {}),
+            **_details(phase),
+        }
+        for name, phase in phases.items()
     }
 
 
 def _details(phase: PhaseStatus) -> dict[str, Any]:
     state = phase.state
     if state is None:
-        return {"problem": phase.problem} if phase.problem else {}
+        return {}
     return {
         "messages": state.counts().get("messages", 0),
         "started_at": state.started_at.isoformat(),
@@ -146,7 +178,7 @@ def _details(phase: PhaseStatus) -> dict[str, Any]:
     }
 
 
-def _show(task: str, phases: dict[str, PhaseStatus], *, in_detail: bool) -> None:
+def _show(task: str, output_dir: Path, phases: dict[str, PhaseStatus], *, in_detail: bool) -> None:
     details = {name: _details(phase) for name, phase in phases.items()}
     source = next((d for d in details.values() if "source_name" in d), None)
     print(task + (f"  ({terminal.printable(source['source_name'])})" if source else ""))
@@ -155,15 +187,36 @@ def _show(task: str, phases: dict[str, PhaseStatus], *, in_detail: bool) -> None
     for name, phase in phases.items():
         print(_line(name, phase, details[name]).rstrip())
         if in_detail and phase.state:
-            print(f"{_more(details[name])}\n             fingerprint {details[name]['fingerprint']}")
+            print(f"{_more(details[name])}\n{_INDENT}fingerprint {details[name]['fingerprint']}")
+        if phase.status == "failed" and phase.problem:
+            print(f"{_INDENT}{terminal.printable(phase.problem)}")
+    if to_do := _to_do(output_dir / task, phases):
+        print(f"{_INDENT}{to_do}")
+
+
+def _to_do(folder: Path, phases: dict[str, PhaseStatus]) -> str:
+    """How a task that nobody works on goes on, as a command to type; empty if it is complete or under way."""
+    from skype_assets.etl.tasks.layout import manifest_name
+
+    found = {phase.status for phase in phases.values()}
+    if found & {"running", "damaged", "being removed"}:
+        return ""
+    if any(phase.is_final for phase in phases.values()):
+        return "run a whole copy of the export; this task can go (skype-assets clean)"
+    manifest = folder.parent / manifest_name(folder.name)
+    if found == {"complete"} or not manifest.is_file():
+        return ""
+    return f"go on with: {terminal.command('resume', str(manifest))}"
 
 
 def _line(name: str, phase: PhaseStatus, details: dict[str, Any]) -> str:
     if phase.state is None:
-        return f"  {name:<10} {phase.status:<12} {terminal.printable(phase.problem)}"
+        return (
+            f"  {name:<10} {phase.status:<12} {terminal.printable('' if phase.status == 'failed' else phase.problem)}"
+        )
     updated = terminal.when(phase.state.updated_at)
     return f"  {name:<10} {phase.status:<12} {phase.percent:>3} %  {details['messages']:>12,} messages  {updated}"
 
 
 def _more(details: dict[str, Any]) -> str:
-    return f"             {details['parts']} parts, {terminal.size(details['bytes'])}, {details['attempts']} attempts"
+    return f"{_INDENT}{details['parts']} parts, {terminal.size(details['bytes'])}, {details['attempts']} attempts"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skype_assets.etl import places
 from skype_assets.etl.command_line.terminal import command, duration, printable
 from skype_assets.etl.rows import edits
 from skype_assets.etl.task import Task, export_id_for
@@ -150,12 +150,12 @@ def _conservation(account: _Account) -> Table:
 
 
 def _show_next(console: Console, task: Task) -> None:
-    web = "make dev" if Path("Makefile").is_file() else command("dev")
-    elsewhere = [] if task.output_dir == Path("output") else ["--output-dir", str(task.output_dir)]
+    is_elsewhere = task.output_dir.absolute() != places.find().output_dir
+    elsewhere = ["--output-dir", str(task.output_dir)] if is_elsewhere else []
     steps = {
         command("db", "psql"): "look at the tables, in the schema skype",
         command("status", task.task_id, *elsewhere): "the task in detail",
-        web: "the web UI",
+        command("dev"): "the web UI",
     }
     width = max(map(len, steps))
     console.print("Next:")

@@ -58,7 +58,25 @@ def command(*arguments: str) -> str:
     """A command line of ours to type, with the name by which the shell finds this program."""
     called = Path(sys.argv[0])
     name = str(called) if called.name == "skype-assets" and not shutil.which("skype-assets") else "skype-assets"
-    return printable(shlex.join([name, *arguments]))
+    return shell(name, *arguments)
+
+
+def program(name: str) -> str:
+    """How the shell finds a program that is installed beside this one: by its name, if the path leads to it."""
+    beside = Path(sys.executable).parent / name
+    found = shutil.which(name)
+    return name if not beside.exists() or (found is not None and beside.samefile(found)) else str(near(beside))
+
+
+def shell(*arguments: str) -> str:
+    """A command line to type."""
+    return printable(shlex.join(arguments))
+
+
+def near(path: Path) -> Path:
+    """A path as seen from the current directory, if it is within that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def size(count: float) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @options.no_report
 @debug
 @click.pass_context
+@options.placed
 def unload(
     context: click.Context,
     task_id: str,

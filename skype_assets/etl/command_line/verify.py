@@ -39,6 +39,7 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @options.as_json
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file, too.")
 @debug
+@options.placed
 def verify(
     task_id: str,
     output_dir: Path,

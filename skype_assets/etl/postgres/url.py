@@ -3,17 +3,27 @@
 A URL is what libpq takes (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS), with
 three spellings of the scheme that people have in their settings; inside the platform it is always ``postgresql://``.
 What a URL leaves open, libpq fills in: PGUSER, PGPASSWORD, the password file, the service file.
+
+The embedded server is named by its folder, ``embedded:/path/.postgres``: where its socket is, is known only while it
+runs. So it is that name which is kept, in manifests above all.
 """
 
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 from urllib.parse import quote, unquote
 
-from skype_assets.etl.errors import DatabaseError, UsageError
-from skype_assets.etl.postgres.embedded import EmbeddedServer
+from skype_assets.etl.errors import UsageError
+from skype_assets.etl.postgres.embedded import DATABASES, ROLE, EmbeddedServer
 
 LIBPQ_TARGETS = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE")
+DATABASE_VARIABLES = ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS)
+"""Each names a database, the first before the others."""
+
+EMBEDDED: Final = "embedded:"
+"""How the name of an embedded server begins; its folder follows."""
 
 # The documented names of `db_config` that differ from libpq's.
 ALIASES = {"database": "dbname", "username": "user", "hostname": "host"}
@@ -29,35 +39,62 @@ _URL = re.compile(
 )
 
 
-def database_url(explicit: str | None = None) -> str:
+def database_url(explicit: str | None = None, *, create: bool = True) -> str:
     """Where the tables are: `explicit`, else SKYPE_DATABASE_URL, else libpq's variables, else the embedded server.
 
     The embedded server is started if it does not run, and stays up for the lifetime of this process at least.
+
+    Args:
+        explicit: a URL, or the name of an embedded server.
+        create: whether an embedded server may be created that is not there.
     """
-    if chosen := explicit or os.environ.get("SKYPE_DATABASE_URL"):
-        return normalize(chosen)
-    if any(os.environ.get(name) for name in LIBPQ_TARGETS):
-        return "postgresql://"
-    server = EmbeddedServer()
-    server.start()
+    if (server := server_of(explicit)) is None:
+        return normalize(explicit or os.environ.get("SKYPE_DATABASE_URL") or "postgresql://")
+    server.start(create=create)
     return server.url()
 
 
-def existing_database_url(explicit: str | None = None) -> str:
-    """The same, for those who only want what is there already.
+def server_of(explicit: str | None = None) -> EmbeddedServer | None:
+    """The embedded server, if that is where `database_url` finds the tables."""
+    if chosen := explicit or os.environ.get("SKYPE_DATABASE_URL"):
+        return embedded_server(chosen)
+    return None if is_configured() else EmbeddedServer()
 
-    Raises:
-        DatabaseError: it would be an embedded server that nobody has made.
+
+def embedded_server(url: str) -> EmbeddedServer | None:
+    """The embedded server that `url` means: by its folder, or by the socket that it has or had; None if it is another.
+
+    Only the tables' own database counts: one that somebody made beside it is named by its URL.
     """
-    directory = EmbeddedServer().directory
-    if not explicit and not is_configured() and not directory.is_dir():
-        raise DatabaseError(f"no database is configured, and there is no embedded server in {directory}")
-    return database_url(explicit)
+    if url.startswith(EMBEDDED):
+        return EmbeddedServer(Path(url.removeprefix(EMBEDDED)).resolve())
+    socket_dir = _socket_dir(url)
+    return EmbeddedServer.behind(socket_dir) if socket_dir is not None else None
+
+
+def embedded_name(server: EmbeddedServer) -> str:
+    """The name of an embedded server, to be given for a URL."""
+    return f"{EMBEDDED}{server.directory}"
+
+
+def is_stale_socket(url: str) -> bool:
+    """Whether `url` is that of a socket as the embedded server has one, in a folder that is gone: nobody answers."""
+    socket_dir = _socket_dir(url)
+    return socket_dir is not None and not socket_dir.exists() and _parse(url)["user"] == ROLE
+
+
+def _socket_dir(url: str) -> Path | None:
+    """The folder of the socket by which `url` reaches a database of the tables' name."""
+    match = _parse(url)
+    values = {keyword: unquote(value) for keyword, value in _query(match)}
+    host = values.get("host", unquote(match["hosts"]))
+    name = values.get("dbname", unquote(match["dbname"] or ""))
+    return Path(host) if host.startswith("/") and name == DATABASES[0] else None
 
 
 def is_configured() -> bool:
     """Whether the environment names a database."""
-    return any(os.environ.get(name) for name in ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS))
+    return any(os.environ.get(name) for name in DATABASE_VARIABLES)
 
 
 def chosen_by(url: str) -> str:

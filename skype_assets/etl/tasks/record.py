@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
@@ -21,7 +21,19 @@ from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMi
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import KINDS
-from skype_assets.etl.postgres.url import ALIASES, SECRETS, from_config, normalize, password, without_password
+from skype_assets.etl.postgres.embedded import EmbeddedServer
+from skype_assets.etl.postgres.url import (
+    ALIASES,
+    SECRETS,
+    embedded_name,
+    embedded_server,
+    from_config,
+    is_configured,
+    is_stale_socket,
+    normalize,
+    password,
+    without_password,
+)
 from skype_assets.etl.task import Settings, Task, check_task_id, export_id_for
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
@@ -32,6 +44,9 @@ logger = logging.getLogger(__name__)
 
 DbConfig = Mapping[str, object] | str | None
 """Connection parameters as libpq names them, or a URL; None = by environment, else the embedded server."""
+
+_EMBEDDED: Final = "embedded"
+"""In a manifest's ``db_config``: the folder of the embedded server, relative to the manifest."""
 
 
 class TaskRecord(History):
@@ -96,13 +111,21 @@ class TaskRecord(History):
 
     @property
     def database(self) -> str | None:
-        """libpq URL of the database; None if it is left to the environment.
+        """URL of the database, or the embedded server's name; None if it is left to the environment.
 
-        A manifest has no password: SKYPE_DATABASE_URL provides it, if it names the same database.
+        A manifest has no password: SKYPE_DATABASE_URL provides it, if it names the same database. The embedded server
+        of a manifest is the default that it was: the environment may name another database. If it is not there any
+        more, as when the checkpoints alone were moved, it is that of the place where the run goes on.
         """
         if not self.db_config:
             return None
-        url = normalize(self.db_config) if isinstance(self.db_config, str) else from_config(self.db_config)
+        if not isinstance(self.db_config, str) and _EMBEDDED in self.db_config:
+            server = EmbeddedServer(self._folder.joinpath(str(self.db_config[_EMBEDDED])).resolve())
+            return embedded_name(server) if server.exists and not is_configured() else None
+        url = self.db_config if isinstance(self.db_config, str) else from_config(self.db_config)
+        if (server := embedded_server(url)) is not None:
+            return embedded_name(server)
+        url = normalize(url)
         environment = os.environ.get("SKYPE_DATABASE_URL", "")
         if not environment or password(url) is not None or without_password(environment) != without_password(url):
             return url
@@ -191,9 +214,9 @@ class TaskRecord(History):
         """Whether the phases before this one are complete, so that a run can begin with it."""
         return phase_name in PHASES and set(PHASES[: PHASES.index(phase_name)]) <= self.checkpoints.keys()
 
-    def encoded(self) -> bytes:
-        """The bytes of the manifest file."""
-        return manifests.encode(self.manifest())
+    def encoded(self, folder: Path | None = None) -> bytes:
+        """The bytes of the manifest file, for the folder of checkpoints or for another."""
+        return manifests.encode(self.manifest(folder))
 
     def recall(self) -> None:
         """Take over what the task's manifest tells of earlier runs, if there is one.
@@ -230,7 +253,7 @@ class TaskRecord(History):
     @classmethod
     def _restored(cls, manifest: Manifest) -> Self:
         report = manifest.context
-        record = cls(report.db_config.get("url") or report.db_config, task_id=report.task_id)
+        record = cls(_remembered(report.db_config), task_id=report.task_id)
         record.settings = report.settings
         record._take_over(manifest)
         return record
@@ -251,8 +274,12 @@ class TaskRecord(History):
                     f"now it is {given!r} ({source.name}); use another task id, or {START_AGAIN}"
                 )
 
-    def manifest(self) -> Manifest:
-        """What the manifest file says now."""
+    @property
+    def _folder(self) -> Path:
+        return (self.output_dir or Path()).resolve()
+
+    def manifest(self, folder: Path | None = None) -> Manifest:
+        """What the manifest file says now, in the folder of checkpoints or in another."""
         task = self.task
         checkpoints = self.checkpoints
         return Manifest(
@@ -275,10 +302,31 @@ class TaskRecord(History):
                 export_id=self.export_id,
                 file_source=str(self.file_source) if self.file_source is not None else None,
                 settings=self.settings,
-                db_config=_without_secrets(self.db_config),
+                db_config=self._database_to_remember((folder or self._folder).resolve()),
             ),
             source=SourceReport(**vars(self.source)) if self.source else None,
         )
+
+    def _database_to_remember(self, folder: Path) -> dict[str, Any]:
+        """What the manifest in a folder has of the database; nothing if that is the environment's."""
+        database = self.database
+        if database is None and is_configured():
+            return {}
+        server = EmbeddedServer() if database is None else embedded_server(database)
+        if server is not None:
+            # Not its URL: that is of a socket, which is there while the server runs.
+            return {_EMBEDDED: os.path.relpath(server.directory, folder)}
+        return _without_secrets(self.db_config)
+
+
+def _remembered(db_config: dict[str, Any]) -> DbConfig:
+    """The database that a manifest has. Dagster's runs once wrote the URL of the embedded server's socket."""
+    url: str | None = db_config.get("url")
+    if url is None:
+        return db_config
+    if (server := embedded_server(url)) is not None:
+        return {_EMBEDDED: str(server.directory)}
+    return None if is_stale_socket(url) else url
 
 
 def _without_secrets(db_config: DbConfig) -> dict[str, Any]:

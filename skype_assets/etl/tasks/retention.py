@@ -115,19 +115,10 @@ def remove(output_dir: Path, entry: Entry) -> None:
         _empty(output_dir / entry.name)
         return
     _empty(output_dir / f"{REMOVING}{entry.name}")
-    folder = Directory(output_dir / entry.name)
     if entry.kind == "task":
-        with folder.lock(LOCK_FILE):
-            owner = read_owner(folder)
-            if owner is not None and is_alive(owner):
-                raise TaskBusy(f"task {entry.name} is {_in_use(owner)}")
-            refuse_if_held(folder)
-            manifest = output_dir / layout.manifest_name(entry.name)
-            if manifest.exists():
-                manifest.rename(folder.file(manifest.name))
-            _put_away(folder.path)
+        _put_task_away(output_dir, entry.name)
     else:
-        _put_away(folder.path)
+        _put_away(output_dir / entry.name)
     _empty(output_dir / f"{REMOVING}{entry.name}")
 
 
@@ -136,11 +127,24 @@ def withdraw(output_dir: Path, task_id: str) -> None:
 
     Nothing happens if more than such a beginning lies in its folder, or another attempt has taken it over.
     """
-    folder = Directory(output_dir / task_id)
     beginning = {FOLDERS[PHASES[0]], ATTEMPT_FILE, LOCK_FILE, layout.RECEIVED}
-    if {path.name for path in folder.path.iterdir()} <= beginning:
+    if {path.name for path in (output_dir / task_id).iterdir()} <= beginning:
         with suppress(TaskBusy):
-            remove(output_dir, Entry(task_id, "task", False, datetime.now(UTC), 0))
+            _put_task_away(output_dir, task_id)
+            _empty(output_dir / f"{REMOVING}{task_id}")
+
+
+def _put_task_away(output_dir: Path, task_id: str) -> None:
+    folder = Directory(output_dir / task_id)
+    with folder.lock(LOCK_FILE):
+        owner = read_owner(folder)
+        if owner is not None and is_alive(owner):
+            raise TaskBusy(f"task {task_id} is {_in_use(owner)}")
+        refuse_if_held(folder)
+        manifest = output_dir / layout.manifest_name(task_id)
+        if manifest.exists():
+            manifest.rename(folder.file(manifest.name))
+        _put_away(folder.path)
 
 
 def _put_away(folder: Path) -> None:

@@ -36,7 +36,7 @@ from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import KINDS
-from skype_assets.etl.postgres.url import existing_database_url, without_password
+from skype_assets.etl.postgres.url import database_url, without_password
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
@@ -261,7 +261,7 @@ class _Verification:
 
     def _database(self) -> str:
         self._complete("load")
-        url = existing_database_url(self._task.database)
+        url = database_url(self._task.database, create=False)
         session = self._resources.enter_context(Session(url))
         comparison.make_read_only(session)
         version = comparison.server_version(session)

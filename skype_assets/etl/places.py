@@ -1,0 +1,130 @@
+"""Where things are: the one rule by which every door finds its folders.
+
+The *place* is a folder that holds everything of one collection of exports::
+
+    output/         checkpoints                             SKYPE_OUTPUT_DIR
+    exports/        exports for the web UI                  SKYPE_EXPORTS_DIR
+    .postgres/      the embedded server                     SKYPE_POSTGRES_DIR
+    dagster.yaml    Dagster's instance, with its .dagster/  DAGSTER_HOME
+
+It is ``SKYPE_HOME``; else the project that the current directory is in: the nearest folder, upwards, with a
+``dagster.yaml`` that names this package or with an embedded server; else the data folder that the platform has for its
+user's programs. Each of the four is elsewhere if its own variable says so. Finding them creates nothing.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from platformdirs import user_data_path, user_state_path
+
+NAME: Final = "skype-assets"
+DAGSTER_YAML: Final = "dagster.yaml"
+OURS: Final = "skype_assets"
+"""What a ``dagster.yaml`` has in it that is meant for this package: the module of its storage, or of its launcher."""
+
+VARIABLES: Final = ("SKYPE_OUTPUT_DIR", "SKYPE_EXPORTS_DIR", "SKYPE_POSTGRES_DIR", "DAGSTER_HOME")
+"""Each says of one of the four that it is elsewhere."""
+
+_SERVER: Final = ".postgres"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are, absolute; none of it need exist.
+
+    Attributes:
+        home: the place.
+        because: why it is this one, for people.
+    """
+
+    home: Path
+    because: str
+
+    @property
+    def output_dir(self) -> Path:
+        """The folder of all checkpoints."""
+        return self._named("SKYPE_OUTPUT_DIR") or self.home / "output"
+
+    @property
+    def exports_dir(self) -> Path:
+        """The folder of exports for the web UI."""
+        return self._named("SKYPE_EXPORTS_DIR") or self.home / "exports"
+
+    @property
+    def postgres_dir(self) -> Path:
+        """The folder of the embedded server."""
+        return self._named("SKYPE_POSTGRES_DIR") or self.home / _SERVER
+
+    @property
+    def dagster_home(self) -> Path:
+        """The folder of Dagster's instance; without a ``dagster.yaml`` in it there is none yet."""
+        return self._named("DAGSTER_HOME") or self.home
+
+    @property
+    def has_dagster(self) -> bool:
+        """Whether there is an instance that remembers what it is told."""
+        return bool(os.environ.get("DAGSTER_HOME")) or (self.home / DAGSTER_YAML).is_file()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment, in which another one finds the same places from any folder."""
+        named = {name: str(path) for name in VARIABLES if (path := self._named(name)) is not None}
+        return {**os.environ, **named, "SKYPE_HOME": str(self.home)}
+
+    def _named(self, variable: str) -> Path | None:
+        value = os.environ.get(variable)
+        return Path(value).expanduser().absolute() if value else None
+
+
+def find() -> Places:
+    """Where things are for a process with this environment and this current directory."""
+    if named := os.environ.get("SKYPE_HOME"):
+        return Places(Path(named).expanduser().absolute(), "SKYPE_HOME")
+    for folder in _upwards():
+        if is_project(folder):
+            return Places(folder, "this project")
+    return Places(user_folder(), "your data folder; another by SKYPE_HOME, or a project by: skype-assets init")
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder is a place: of this package's ``dagster.yaml``, or where an embedded server was begun."""
+    try:
+        if OURS in (folder / DAGSTER_YAML).read_text(encoding="utf-8", errors="replace"):
+            return True
+    except OSError:  # there is none, or it is not for this user
+        pass
+    try:
+        (folder / _SERVER / "users.lock").lstat()
+    except PermissionError:  # of another account, as root's server is
+        return os.path.lexists(folder / _SERVER)
+    except OSError:
+        return False
+    return True
+
+
+def user_folder() -> Path:
+    """The data folder of this user, by the platform's convention; for root, what the system keeps for its services.
+
+    Root's own home is closed to the account that the embedded server runs as (``database.account``).
+    """
+    if os.geteuid() == 0 and "XDG_DATA_HOME" not in os.environ:
+        return user_state_path(NAME, appauthor=False, use_site_for_root=True)
+    return user_data_path(NAME, appauthor=False)
+
+
+def _upwards() -> Iterator[Path]:
+    """The current directory and those that it is in, as far as nobody else can have put a project there."""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it was removed
+        return
+    yield here
+    for folder in here.parents:
+        # What a dagster.yaml names is run: /tmp, where everybody may put one, is nobody's project.
+        if folder.stat().st_mode & stat.S_IWOTH:
+            return
+        yield folder
