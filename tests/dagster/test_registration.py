@@ -10,7 +10,8 @@ from skype_assets.etl import engine
 from skype_assets.etl.errors import InvalidExport, UsageError
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.task import Settings, Task, task_id_for
-from skype_assets.registration import configured_instance, main, register, report, report_task
+from skype_assets.instance.configured import configured_instance
+from skype_assets.registration import main, register, report, report_task
 from skype_assets.resources.exports import Exports
 
 ASSETS = ("raw_export", "transformed_tables", "loaded_database")
