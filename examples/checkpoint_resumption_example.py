@@ -17,11 +17,17 @@ import shlex
 import sys
 from pathlib import Path
 
-from skype_assets import ETLContext, ETLPipeline
-from skype_assets.etl.engine.journal import Observer, Progress
-from skype_assets.etl.errors import EtlError, PhaseFailed, UsageError
-from skype_assets.etl.phases import PHASES
-from skype_assets.etl.task import Settings
+from skype_assets import (
+    PHASES,
+    ETLContext,
+    EtlError,
+    ETLPipeline,
+    Observer,
+    PhaseFailed,
+    Progress,
+    Settings,
+    UsageError,
+)
 
 
 class SimulatedFailure(Exception):

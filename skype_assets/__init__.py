@@ -1,22 +1,108 @@
-"""Skype exports into PostgreSQL: the documented API. The Dagster code location is ``skype_assets.definitions``."""
+"""Skype exports into PostgreSQL: the documented API, ``docs/api.md``. All that ``__all__`` does not name is private.
 
-from typing import TYPE_CHECKING, Any
+The Dagster code location is ``skype_assets.definitions``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from skype_assets.etl.api.context import ETLContext
+    from skype_assets.etl.api.context import DbConfig, ETLContext
     from skype_assets.etl.api.pipeline import ETLPipeline
+    from skype_assets.etl.checkpoints.parts import PhaseTables, TableHandle
+    from skype_assets.etl.engine.journal import Observer, PhaseResult, Progress
+    from skype_assets.etl.engine.loop import open_phase, run, run_phase
+    from skype_assets.etl.errors import (
+        CheckpointDamaged,
+        CheckpointError,
+        CheckpointMismatch,
+        DatabaseError,
+        EtlError,
+        Fenced,
+        InvalidExport,
+        NotConserved,
+        NotEnoughSpace,
+        PhaseFailed,
+        PoisonPart,
+        TaskBusy,
+        UsageError,
+        VerificationFailed,
+        WorkerLost,
+    )
+    from skype_assets.etl.phases import PHASES
+    from skype_assets.etl.task import Settings, Task
+    from skype_assets.etl.tasks.verification import Check, Findings, Sample, verify
 
-__all__ = ["ETLContext", "ETLPipeline"]
+__all__ = [
+    "PHASES",
+    "Check",
+    "CheckpointDamaged",
+    "CheckpointError",
+    "CheckpointMismatch",
+    "DatabaseError",
+    "DbConfig",
+    "ETLContext",
+    "ETLPipeline",
+    "EtlError",
+    "Fenced",
+    "Findings",
+    "InvalidExport",
+    "NotConserved",
+    "NotEnoughSpace",
+    "Observer",
+    "PhaseFailed",
+    "PhaseResult",
+    "PhaseTables",
+    "PoisonPart",
+    "Progress",
+    "Sample",
+    "Settings",
+    "TableHandle",
+    "Task",
+    "TaskBusy",
+    "UsageError",
+    "VerificationFailed",
+    "WorkerLost",
+    "open_phase",
+    "run",
+    "run_phase",
+    "verify",
+]
+
+_HOMES: Final = {
+    "DbConfig": "api.context",
+    "ETLContext": "api.context",
+    "ETLPipeline": "api.pipeline",
+    "PhaseTables": "checkpoints.parts",
+    "TableHandle": "checkpoints.parts",
+    "open_phase": "engine.loop",
+    "run": "engine.loop",
+    "run_phase": "engine.loop",
+    "Observer": "engine.journal",
+    "PhaseResult": "engine.journal",
+    "Progress": "engine.journal",
+    "PHASES": "phases",
+    "Settings": "task",
+    "Task": "task",
+    "Check": "tasks.verification",
+    "Findings": "tasks.verification",
+    "Sample": "tasks.verification",
+    "verify": "tasks.verification",
+}
+"""Modules of ``skype_assets.etl`` that define what is public; all other names are errors."""
+
+
+def home(name: str) -> str:
+    """The module that defines a public name."""
+    return f"skype_assets.etl.{_HOMES.get(name, 'errors')}"
 
 
 def __getattr__(name: str) -> Any:
     # Not at import: every module below this package would pay for Arrow, `skype-assets --help` first.
-    if name == "ETLContext":
-        from skype_assets.etl.api.context import ETLContext
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home(name)), name)
 
-        return ETLContext
-    if name == "ETLPipeline":
-        from skype_assets.etl.api.pipeline import ETLPipeline
 
-        return ETLPipeline
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return __all__

@@ -63,12 +63,6 @@ def test_the_embedded_server_starts_on_demand_and_stops_when_told(
     assert said("stop").startswith("not running")
 
 
-def test_dev_needs_the_project_folder(invoke: Invoke) -> None:
-    ran = invoke("dev")
-    assert ran.exit_code == 2
-    assert ran.stderr == "error: there is no workspace.yaml here; go to the project's folder first\n"
-
-
 def test_add_registers_an_export_and_says_what_to_type(
     start: Start, workplace: Path, sample_tar: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

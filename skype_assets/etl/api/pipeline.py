@@ -42,7 +42,7 @@ class ETLPipeline:
         task_id: name of the task; None = made from the export's name and content.
         context: the state to go on from, with its settings; of the above only ``db_config`` and ``output_dir`` are
             taken, if they are given.
-        observer: told of the progress (``engine.journal.Progress``); what it raises ends the run, resumably.
+        observer: told of the progress (``Progress``); what it raises ends the run, resumably.
     """
 
     def __init__(
