@@ -3,7 +3,8 @@
 # make test-browser        set up, then test the web UI in Chromium, which must be installed
 # make faults              set up, then run the whole campaign of faults: half an hour or more (docs/reliability.md)
 # make dev                 set up, then serve the web UI
-# make lint                set up, then check style, formatting and types
+# make lint                set up, then check style, formatting, types and the order of imports
+# make test-newest         the same with the newest versions of everything that pyproject.toml allows, in .venv-newest
 # make bench               set up, then measure what things cost beside what they must cost; some minutes
 # make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; an hour, and 100 GB of disk
 #
@@ -12,7 +13,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 EXPORT ?= examples/sample_export.tar
 
-.PHONY: run test test-browser faults dev lint bench bench-large
+.PHONY: run test test-browser test-newest faults dev lint bench bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -35,6 +36,7 @@ lint: .venv/.installed-lint
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/pyright --pythonpath .venv/bin/python
+	.venv/bin/lint-imports
 
 bench: .venv/.installed-bench
 	.venv/bin/python -m benchmarks
@@ -53,3 +55,13 @@ bench-large: .venv/.installed-bench
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[$*]'
 	@touch $@
+
+# What it shows at the end is for constraints.txt, when the tests have passed.
+test-newest:
+	@[ -x .venv-newest/bin/pip ] || "$(PYTHON)" -m venv --clear .venv-newest
+	@.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager \
+		--editable '.[lint]'
+	.venv-newest/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(TESTS)
+	@grep -v '^#' constraints.txt >.venv-newest/constraints.txt
+	@.venv-newest/bin/python -m pip freeze --all --exclude pip --exclude-editable | \
+		diff --unified=0 --ignore-case .venv-newest/constraints.txt - || true
