@@ -49,26 +49,27 @@ def _entry(name: str, module: str) -> Iterator[str]:
 def _class(node: ast.ClassDef, module: str) -> Iterator[str]:
     methods = _methods(node, module)
     made = methods.pop("__init__", None)
-    fields = [member for member in node.body if isinstance(member, ast.AnnAssign)]
+    fields = [ast.unparse(member) for member in node.body if isinstance(member, ast.AnnAssign)]
     if made is not None:
         yield _code(_call(node.name, made, skipped=1))
     elif _decorators(node):
-        yield _code(_wrapped(node.name, [ast.unparse(field) for field in fields]))
+        yield _code(_wrapped(node.name, [field for field in fields if not field.startswith("_")]))
     else:
         yield _code(f"class {node.name}({', '.join(ast.unparse(base) for base in node.bases)})")
     yield markdown(ast.get_docstring(node))
     for name, method in methods.items():
         if not name.startswith("_"):
             yield f"#### {node.name}.{name}"
-            is_of_class = "classmethod" in _decorators(method)
-            yield from _function(f"{node.name}.{name}" if is_of_class else name, method, skipped=1)
+            called_on_class = _decorators(method) & {"classmethod", "staticmethod"}
+            skipped = 0 if "staticmethod" in called_on_class else 1
+            yield from _function(f"{node.name}.{name}" if called_on_class else name, method, skipped)
 
 
 def _methods(node: ast.ClassDef, module: str) -> dict[str, ast.FunctionDef]:
     """What a class has, the methods of its bases in this package first."""
     found: dict[str, ast.FunctionDef] = {}
     for base in getattr(import_module(module), node.name).__bases__:
-        if base.__module__.startswith("skype_assets."):
+        if base.__module__.partition(".")[0] == module.partition(".")[0]:
             source = ast.parse(inspect.getsource(import_module(base.__module__))).body
             [inherited] = [one for one in source if isinstance(one, ast.ClassDef) and one.name == base.__name__]
             found |= _methods(inherited, base.__module__)

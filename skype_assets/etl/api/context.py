@@ -233,7 +233,8 @@ class ETLContext(History):
         """The context of a manifest file; its folder is the ``output_dir``, wherever it was moved to.
 
         Raises:
-            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``.
+            CheckpointMismatch: another version wrote it.
+            CheckpointDamaged: its checksum does not fit, a field is wrong, or a path leads out of its folder.
         """
         path = Path(checkpoint_file)
         context = cls._restored(manifests.load(path))
@@ -247,7 +248,7 @@ class ETLContext(History):
         """Take over what the task's manifest tells of earlier runs, if there is one.
 
         Raises:
-            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``; or it is another task's or export's.
+            CheckpointDamaged, CheckpointMismatch: see ``load_from_checkpoint_file``; or another task's or export's.
         """
         path = Path(self.checkpoint_file)
         if not os.path.lexists(path):

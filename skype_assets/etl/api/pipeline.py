@@ -74,7 +74,7 @@ class ETLPipeline:
         """A pipeline that goes on where a manifest says; ``db_config`` replaces the manifest's, which has no password.
 
         Raises:
-            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``.
+            CheckpointDamaged, CheckpointMismatch: see ``ETLContext.load_from_checkpoint_file``.
         """
         return cls(db_config, context=ETLContext.load_from_checkpoint_file(checkpoint_file))
 
