@@ -62,6 +62,6 @@ test-newest:
 	@.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager \
 		--editable '.[lint]'
 	.venv-newest/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(TESTS)
-	@grep -v '^#' constraints.txt >.venv-newest/constraints.txt
-	@.venv-newest/bin/python -m pip freeze --all --exclude pip --exclude-editable | \
-		diff --unified=0 --ignore-case .venv-newest/constraints.txt - || true
+	@grep -v '^#' constraints.txt | LC_ALL=C sort --ignore-case >.venv-newest/tested
+	@.venv-newest/bin/python -m pip freeze --all --exclude pip --exclude-editable | LC_ALL=C sort --ignore-case | \
+		diff --unified=0 --label constraints.txt --label newest .venv-newest/tested - || true
