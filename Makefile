@@ -4,7 +4,8 @@
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make faults              set up, then run the whole campaign of faults: half an hour or more (docs/reliability.md)
 # make dev                 set up, then serve the web UI
-# make lint                set up, then check style, formatting and types
+# make lint                set up, then check style, formatting, types and the order of imports
+# make test-newest         run the tests with the newest versions of everything that pyproject.toml allows, in .venv-newest
 # make bench               set up, then measure what things cost beside what they must cost; some minutes
 # make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; an hour, and 100 GB of disk
 #
@@ -33,7 +34,7 @@ USABLE := 'import platform, sys; name = platform.python_implementation(); \
 	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null
 REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
-.PHONY: run test test-browser test-frames faults dev lint bench bench-large
+.PHONY: run test test-browser test-frames test-newest faults dev lint bench bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -59,6 +60,7 @@ lint: $(VENV)/.installed-lint
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	$(VENV)/bin/lint-imports
 
 bench: $(VENV)/.installed-bench
 	$(VENV)/bin/python -m benchmarks
@@ -78,3 +80,13 @@ $(VENV)/.installed-%: pyproject.toml setup.py constraints.txt $(wildcard skype_a
 	@"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[$*]'
 	@touch $@
+
+# What it shows at the end is for constraints.txt, when the tests have passed.
+test-newest:
+	@[ -x .venv-newest/bin/pip ] || "$(PYTHON)" -m venv --clear .venv-newest
+	@.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager \
+		--editable '.[lint]'
+	.venv-newest/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(TESTS)
+	@grep -v '^#' constraints.txt | LC_ALL=C sort --ignore-case >.venv-newest/tested
+	@.venv-newest/bin/python -m pip freeze --all --exclude pip --exclude-editable | LC_ALL=C sort --ignore-case | \
+		diff --unified=0 --label constraints.txt --label newest .venv-newest/tested - || true

@@ -17,13 +17,21 @@ import shlex
 import sys
 from pathlib import Path
 
-from skype_assets import ETLContext, ETLPipeline
-from skype_assets.etl.engine.journal import Observer, Progress
-from skype_assets.etl.errors import EtlError, PhaseFailed, UsageError
-from skype_assets.etl.export.source import fingerprint
-from skype_assets.etl.phases import PHASES
-from skype_assets.etl.task import Settings, task_id_for
-from skype_assets.etl.tasks import saved_task
+from skype_assets import (
+    PHASES,
+    ETLContext,
+    EtlError,
+    ETLPipeline,
+    Observer,
+    PhaseFailed,
+    Progress,
+    Settings,
+    UsageError,
+    choose_manifest,
+    find_manifests,
+    fingerprint,
+    task_id_for,
+)
 
 
 class SimulatedFailure(Exception):
@@ -63,8 +71,8 @@ def new_pipeline(options: argparse.Namespace) -> ETLPipeline:
 
 def resumed_pipeline(options: argparse.Namespace) -> ETLPipeline:
     """The pipeline that a checkpoint file describes. It has no password in it: that comes from the environment."""
-    found = saved_task.matching(options.checkpoint_file)
-    checkpoint_file, _ = saved_task.meant(found, options.file)
+    found = find_manifests(options.checkpoint_file)
+    checkpoint_file, _ = choose_manifest(found, options.file)
     if len(found) > 1:
         print(f"{len(found)} checkpoint files; {checkpoint_file} is of {options.file}")
     context = ETLContext.load_from_checkpoint_file(checkpoint_file)

@@ -16,11 +16,6 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Public in what it is a parameter of (`dg.AssetCheckEvaluation`), and not exported itself.
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
-
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
@@ -36,6 +31,7 @@ from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.task import Task
+from skype_assets.instance.materialization import about
 from skype_assets.shown.statistics import Statistics
 
 CHECKPOINT: Final = "checkpoint_intact"
@@ -95,11 +91,7 @@ def evaluation(
         check_name=found.check_name,
         passed=found.passed,
         metadata=found.metadata,
-        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-            storage_id=materialization.storage_id,
-            run_id=materialization.run_id,
-            timestamp=materialization.timestamp,
-        ),
+        target_materialization_data=about(materialization),
         severity=found.severity,
         description=found.description,
         blocking=found.check_name in _BLOCKING,

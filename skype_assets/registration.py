@@ -5,18 +5,13 @@ of its own, ``python -m skype_assets.registration``.
 """
 
 import argparse
-import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
-
-# Private, but the very function by which `dagster asset materialize` gets its instance: .env, DAGSTER_HOME, and without
-# that the dagster.yaml of the working directory. What is registered in any other could not be found by it.
-from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 
 from skype_assets import checks
 from skype_assets.etl import engine
@@ -26,6 +21,7 @@ from skype_assets.etl.export.source import export_path, fingerprint, is_folder, 
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
 from skype_assets.etl.tasks import retention
+from skype_assets.instance.configured import configured_instance
 from skype_assets.io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
 from skype_assets.partitions import EXPORTS, asset_key
 from skype_assets.resources.checkpoints import PHASES
@@ -201,14 +197,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
-
-
-@contextmanager
-def configured_instance() -> Generator[dg.DagsterInstance | None, None, None]:
-    """The instance that Dagster's commands use here; None if it would be gone with the command."""
-    with get_possibly_temporary_instance_for_cli("skype-assets") as instance:
-        lasting = os.environ.get("DAGSTER_HOME") or Path("dagster.yaml").is_file()
-        yield instance if lasting else None
 
 
 def _ending(path: Path) -> str:

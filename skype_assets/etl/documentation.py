@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import skype_assets
+from skype_assets.etl import docstrings, errors
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, UNKNOWN
 from skype_assets.etl.database.ddl import POSTGRES_TYPES, SCHEMA
 from skype_assets.etl.schema.flags import FLAGS
@@ -42,6 +44,30 @@ _FLAGS: Final = """
 bytes as they were exported stay in the checkpoint `raw_export`, at `source_offset`.
 """
 
+_API_INTRODUCTION: Final = """
+All that `skype_assets` exports. Whatever else the package has is private and may change at any time; what changes of
+this is in the [changelog](../CHANGELOG.md). A name is imported when it is used: `import skype_assets` costs nothing.
+"""
+
+_API: Final = {
+    "A pipeline": ("ETLPipeline", "ETLContext", "DbConfig"),
+    "A task, phase by phase": (
+        "Task",
+        "Settings",
+        "PHASES",
+        "run",
+        "run_phase",
+        "Observer",
+        "Progress",
+        "PhaseResult",
+        "open_phase",
+        "PhaseTables",
+        "TableHandle",
+    ),
+    "Verification": ("verify", "Sample", "Findings", "Check"),
+}
+"""The headings of the API's page; the errors come last."""
+
 
 def tables() -> str:
     """The page of the tables."""
@@ -70,7 +96,20 @@ def flags() -> str:
     return "\n".join([_GENERATED, "# Flags", _FLAGS, _table(("flag", "meaning"), rows)])
 
 
+def api() -> str:
+    """The page of the Python API."""
+    known = {name for names in _API.values() for name in names}
+    tree = [name for name in vars(errors) if name in set(skype_assets.__all__) - known]
+    page = [f"{_GENERATED}\n# Python API\n{_API_INTRODUCTION.rstrip()}"]
+    for heading, names in _API.items():
+        page += [f"## {heading}", *(docstrings.entry(name, skype_assets.home(name)) for name in names)]
+    page += ["## Errors", docstrings.markdown(errors.__doc__)]
+    page += [docstrings.entry(name, skype_assets.home(name)) for name in tree]
+    return "\n\n".join(page) + "\n"
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "api.md": api,
     "tables.md": tables,
     "message-types.md": message_types,
     "flags.md": flags,

@@ -69,7 +69,7 @@ class Task:
     """One export on its way into the database.
 
     Attributes:
-        task_id: name of the task; see ``check_task_id``.
+        task_id: name of the task: 1 to 100 letters, digits, '.', '_' or '-'.
         output_dir: folder of all checkpoints.
         source: the export; None if only its checkpoints are left.
         database: libpq URL of the database; None = by environment, else the embedded server.

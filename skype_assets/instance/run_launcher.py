@@ -20,11 +20,17 @@ from typing import Any, Final, Self
 
 import msgspec
 import psutil
-from dagster import DagsterRun
+from dagster import DagsterRun, DefaultRunLauncher, serialize_value
+
+# What a run launcher raises, is given and gives. Public is `DefaultRunLauncher`, but not the types of its methods.
 from dagster._core.errors import DagsterLaunchFailedError
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+
+# The argument of `dagster api execute_run`: nothing public makes one.
 from dagster._grpc.types import ExecuteRunArgs
-from dagster._serdes import ConfigurableClassData, serialize_value
+
+# What a class that dagster.yaml names is built from: Dagster's guide to such classes has no other place for it either.
+from dagster._serdes import ConfigurableClassData
 
 WORKER_TAG: Final = ".dagster/run_worker"
 """Tag of a run that names its worker; the prefix hides it in the UI."""

@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import Final, NoReturn
 
 import psutil
+
+# `dagster api execute_run`. Public is the command line alone: another Python, and its imports are what forking saves.
 from dagster._cli.api import execute_run_command
 
 LIBRARIES: Final = (

@@ -16,11 +16,11 @@ from typing import Any, Final, Self
 
 import psycopg2
 from dagster import Field, StringSource
-from dagster._config.config_schema import UserConfigSchema
+
+# What a class that dagster.yaml names is built from: Dagster's guide to such classes has no other place for it either.
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
-from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -45,7 +45,7 @@ class PostgresStorage(DagsterPostgresStorage):
     """
 
     @classmethod
-    def config_type(cls) -> UserConfigSchema:
+    def config_type(cls) -> dict[str, Field]:
         """`postgres_url`, of any scheme that libpq or SQLAlchemy knows; the environment fills in when it is absent."""
         return {
             "postgres_url": Field(StringSource, is_required=False),
@@ -65,6 +65,8 @@ class PostgresStorage(DagsterPostgresStorage):
         return storage
 
     def _keep_connections(self) -> None:
+        # Public is `optimize_for_webserver`: a pool for each part of each instance, which add up, and which nobody can
+        # give up after a fork. A `connect` of our own in subclasses is not enough: the parts go past it in places.
         for part in (self.run_storage, self.event_log_storage, self.schedule_storage):
             part._engine = _engine(self.postgres_url)  # pyright: ignore[reportAttributeAccessIssue] - of the PostgreSQL classes
 
@@ -79,7 +81,7 @@ def _engine(url: str) -> Engine:
     time. Kept by an instance they would add up, for a code server makes one for every tick of a sensor.
     """
     if url not in _engines:
-        engine = create_pg_engine(url, isolation_level="AUTOCOMMIT", pool_size=3, max_overflow=20)
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=3, max_overflow=20)
         event.listen(engine, "checkin", _note_time)
         event.listen(engine, "checkout", _replace_if_dead)
         _engines[url] = engine

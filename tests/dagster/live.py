@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 PATIENCE = 180.0
+SKYPE_ASSETS_DEV = (sys.executable, "-m", "skype_assets.etl.command_line", "dev")
 
 _LAUNCH = """
 mutation($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) {
@@ -100,13 +101,14 @@ class Dev:
 
 
 @contextmanager
-def dev(folder: Path, environment: Mapping[str, str]) -> Generator[Dev]:
-    """`skype-assets dev` in a project folder, until the block ends."""
+def dev(
+    folder: Path, environment: Mapping[str, str], command: Sequence[str | Path] = SKYPE_ASSETS_DEV
+) -> Generator[Dev]:
+    """`skype-assets dev`, or another command that serves the web UI, in a project folder, until the block ends."""
     port, log = _free_port(), folder / "dev.log"
-    command = [sys.executable, "-m", "skype_assets.etl.command_line", "dev", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            [*command, "--port", str(port)],
             cwd=folder,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,

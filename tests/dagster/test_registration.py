@@ -12,15 +12,8 @@ from skype_assets.etl.errors import InvalidExport, UsageError
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.task import Settings, Task, task_id_for
 from skype_assets.etl.tasks.unloading import unload
-from skype_assets.registration import (
-    configured_instance,
-    is_unloaded,
-    main,
-    register,
-    report,
-    report_task,
-    report_unload,
-)
+from skype_assets.instance.configured import configured_instance
+from skype_assets.registration import is_unloaded, main, register, report, report_task, report_unload
 from skype_assets.resources.exports import Exports
 
 ASSETS = ("raw_export", "transformed_tables", "loaded_database")

@@ -62,7 +62,7 @@ def test_a_process_that_has_ended_and_waits_to_be_removed_is_gone() -> None:
 
 def test_what_is_forked_has_no_threads_and_none_of_this_projects_code() -> None:
     done = subprocess.run([sys.executable, "-c", AFTER_IMPORTS], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "skype_assets", "skype_assets.instance.run_worker"]
+    assert done.stdout.split() == ["1", "skype_assets", "skype_assets.instance", "skype_assets.instance.run_worker"]
 
 
 def test_the_instance_of_dagster_yaml_forks(workspace: Path) -> None:

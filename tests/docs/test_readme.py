@@ -15,7 +15,7 @@ from skype_assets.etl.task import Task
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_queries_give_what_is_shown_and_all_but_the_named_tables_are_filled(
@@ -49,11 +49,11 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
         assert not anchor or anchor in headings[file], target
 
 
-def test_every_file_and_folder_that_the_architecture_names_is_there() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:\w+/)*\w+\.py|(?:\w+/)+)`", text))
+@pytest.mark.parametrize(("page", "at_least"), [("docs/architecture.md", 40), ("CONTRIBUTING.md", 15)])
+def test_every_file_and_folder_that_a_page_for_developers_names_is_there(page: str, at_least: int) -> None:
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py|(?:\w+/)+)`", (ROOT / page).read_text(encoding="utf-8")))
     roots = (ROOT, ROOT / "skype_assets", ROOT / "skype_assets" / "etl")
-    assert len(named) > 40
+    assert len(named) > at_least
     assert [name for name in sorted(named) if not any((root / name).exists() for root in roots)] == []
 
 

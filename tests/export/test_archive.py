@@ -367,7 +367,7 @@ except InvalidExport as error:
     print(error)
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (run.stdout.strip(), run.stderr) == (f"export.tar: a header of {8 << 30} bytes at byte 512", "")
+    assert (run.stdout.strip(), run.stderr) == ("export.tar: a header of more than 1048576 bytes at byte 512", "")
 
 
 def test_what_is_unpacked_is_private_and_gone_afterwards(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ class ETLContext(TaskRecord):
         """The context of a manifest file; its folder is the ``output_dir``, wherever it was moved to.
 
         Raises:
-            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``.
+            CheckpointMismatch: another version wrote it.
+            CheckpointDamaged: its checksum does not fit, a field is wrong, or a path leads out of its folder.
         """
         return cls.load(checkpoint_file)

@@ -42,7 +42,7 @@ class ETLPipeline:
         task_id: name of the task; None = made from the export's name and content.
         context: the state to go on from, with its settings; of the above only ``db_config`` and ``output_dir`` are
             taken, if they are given.
-        observer: told of the progress (``engine.journal.Progress``); what it raises ends the run, resumably.
+        observer: told of the progress (``Progress``); what it raises ends the run, resumably.
         media_only: whether an export is welcome that holds no message; else it is refused.
     """
 
@@ -84,7 +84,7 @@ class ETLPipeline:
         """A pipeline that goes on where a manifest says; ``db_config`` replaces the manifest's, which has no password.
 
         Raises:
-            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``.
+            CheckpointDamaged, CheckpointMismatch: see ``ETLContext.load_from_checkpoint_file``.
         """
         return cls(db_config, context=ETLContext.load_from_checkpoint_file(checkpoint_file))
 

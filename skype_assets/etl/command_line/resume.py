@@ -41,21 +41,21 @@ def resume(
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
     from skype_assets.etl.database.session import Session
-    from skype_assets.etl.tasks import saved_task
+    from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.record import TaskRecord
 
-    paths = saved_task.matching(checkpoints)
-    path, manifest = saved_task.meant(paths, file)
+    paths = resuming.find_manifests(checkpoints)
+    path, manifest = resuming.choose_manifest(paths, file)
     if len(paths) > 1:
         terminal.say(f"taken of {len(paths)}: {path}, written {terminal.when(manifest.serialized_at)}")
     state = TaskRecord.load(path)
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:
-        source = saved_task.source_at_hand(state, file)
+        source = resuming.source_at_hand(state, file)
         if source is not None:
             state.set_file_source(source, fingerprint_shown(source, shown))
-        task = replace(state.task, source=source, database=saved_task.database(state))
+        task = replace(state.task, source=source, database=resuming.database(state))
         Session(open_database(task.database)).close()  # one that refuses should do so now
         resumable_from(context, path)
         phases = run_phases(task, shown, state)

@@ -82,7 +82,7 @@ def verify(
 def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
     """The task, with what its manifest tells of export and database, if it can be read."""
     from skype_assets.etl.task import Task
-    from skype_assets.etl.tasks import saved_task
+    from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.record import TaskRecord
 
@@ -95,7 +95,7 @@ def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
         return Task(task_id, output_dir, source)
     if source is None and state.file_source is not None and state.file_source.exists():
         source = state.file_source
-    return Task(task_id, output_dir, source, saved_task.database(state))
+    return Task(task_id, output_dir, source, resuming.database(state))
 
 
 def _document(task: "Task", sample: "Sample | None", findings: "Findings", began: datetime) -> dict[str, Any]:

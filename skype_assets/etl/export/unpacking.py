@@ -110,6 +110,7 @@ class TarInput:
         self._stream, self._name = stream, name
         self._size = os.fstat(file.fileno()).st_size
         self._position = 0
+        self._behind_header = 0
         self.last_block = b""
 
     def tell(self) -> int:
@@ -117,9 +118,13 @@ class TarInput:
         return self._position
 
     def read(self, size: int) -> bytes:
-        """A header, or a part of one."""
-        if not 0 <= size <= MAX_HEADER:
-            raise InvalidExport(f"a header of {size} bytes", member=self._name, offset=self._position)
+        """A header's block, or of what belongs to it a piece: ``tarfile`` of newer Pythons reads that in several."""
+        begin = self._position - self._behind_header
+        self._behind_header = self._behind_header + size if size > tarfile.BLOCKSIZE else 0
+        if size < 0:
+            raise InvalidExport(f"a header of {size} bytes", member=self._name, offset=begin)
+        if self._behind_header > MAX_HEADER:
+            raise InvalidExport(f"a header of more than {MAX_HEADER} bytes", member=self._name, offset=begin)
         self.last_block = (self._stream or self.file).read(size)
         self._advance(len(self.last_block))
         return self.last_block

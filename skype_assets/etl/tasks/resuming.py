@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _LISTED: Final = 10
 
 
-def matching(checkpoints: Iterable[str]) -> list[Path]:
+def find_manifests(checkpoints: Iterable[str]) -> list[Path]:
     """Manifests by path or, where there is no such file, by glob.
 
     Raises:
@@ -36,7 +36,7 @@ def matching(checkpoints: Iterable[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def meant(paths: Sequence[Path], export: Path | None = None) -> tuple[Path, Manifest]:
+def choose_manifest(paths: Sequence[Path], export: Path | None = None) -> tuple[Path, Manifest]:
     """The manifest that is meant: the only one, or of several that of the export. Nothing is guessed.
 
     Whether it is the export's, its fingerprint says or, if the export is gone, its name. The only manifest is not
