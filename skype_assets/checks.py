@@ -13,24 +13,19 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from skype_assets.etl import engine
-from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.database import comparison
-from skype_assets.etl.database.comparison import Copies
-from skype_assets.etl.database.digests import digests_of_load
-from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.postgres.url import database_url
-from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.task import Task
+from skype_assets.etl.tasks import findings
+from skype_assets.etl.tasks.findings import Found
 from skype_assets.instance.materialization import about
 from skype_assets.shown.statistics import Statistics
 
@@ -116,34 +111,31 @@ def of_loaded_database(task: Task, tables: PhaseTables, *, loaded_before: bool) 
     yield _intact(tables)
     transformed = engine.open_phase(task, "transform")
     assert transformed is not None, "what was loaded is complete"
-    export = transformed.summary("exports").to_pylist()[0]
+    export_id = transformed.summary("exports")["export_id"][0].as_py()
     with Session(database_url(task.database)) as session:
         comparison.make_read_only(session)
-        missing = dangling(session, export["owner_id"], export["export_id"])
-        yield _required(
-            tables, REFERENCES, not missing, {"dangling": "; ".join(f"{n} {what}" for what, n in missing.items())}
-        )
-        yield _equal(session, export, transformed, tables if loaded_before else None)
+        export = comparison.loaded_export(session, export_id)
+        if export is None or export.status != "complete":
+            status = "not there" if export is None else export.status
+            yield _required(tables, REFERENCES, False, {"export_in_the_database": status})
+            yield _required(tables, DATABASE, False, {"export_in_the_database": status})
+            return
+        yield _of_finding(tables, REFERENCES, findings.references(session, export))
+        found = [findings.messages_in_database(session, export, transformed)]
+        if loaded_before:
+            compared = findings.digests(session, export, transformed, tables)
+            found.append(findings.unchanged(compared, export, task.task_id))
+        figures = {name: value for each in found for name, value in each.figures.items()}
+        yield _required(tables, DATABASE, all(each.passed is not False for each in found), figures)
 
 
 def _intact(tables: PhaseTables) -> dg.AssetCheckResult:
-    folder, records = Directory(tables.folder), tables.state.records
-    damaged = [path.name for record in records if (path := damaged_file(folder, record)) is not None]
-    files = sum(len(record.files) for record in records)
-    return _required(tables, CHECKPOINT, not damaged, {"files": files, "damaged": ", ".join(damaged[:10])})
+    recorded = [file for record in tables.state.records for file in record.files.values()]
+    return _of_finding(tables, CHECKPOINT, findings.files(Directory(tables.folder), recorded, len(recorded)))
 
 
 def _conserved(task: Task, tables: PhaseTables) -> dg.AssetCheckResult:
-    account = tables.summary("conservation")
-    seen, loaded, duplicate, rejected = (account[name] for name in ("seen", "loaded", "duplicate", "rejected"))
-    differing = (
-        pc.sum(pc.cast(pc.not_equal(seen, pc.add(pc.add(loaded, duplicate), rejected)), pa.int64())).as_py() or 0
-    )
-    total = pc.sum(seen).as_py() or 0
-    raw = engine.open_phase(task, "extract")
-    extracted = raw["messages"].num_rows if raw is not None else None
-    figures = {"seen": total, "extracted": extracted, "conversations_that_do_not_balance": differing}
-    return _required(tables, CONSERVATION, not differing and extracted in (None, total), figures)
+    return _of_finding(tables, CONSERVATION, findings.conservation(tables, engine.open_phase(task, "extract"), None))
 
 
 def _known(tables: PhaseTables, figures: Statistics) -> dg.AssetCheckResult:
@@ -183,44 +175,8 @@ def _present(tables: PhaseTables) -> dg.AssetCheckResult:
     )
 
 
-def _equal(
-    session: Session, export: dict[str, Any], transformed: PhaseTables, loaded: PhaseTables | None
-) -> dg.AssetCheckResult:
-    found = comparison.loaded_export(session, export["export_id"])
-    copies = _copies(session, export, transformed)
-    changed = _changed(session, export, transformed, loaded) if loaded is not None else []
-    # Whoever loads or unloads another export of the account changes tables rightly: then only messages can be compared.
-    is_alone = found is not None and not found.since and not found.since_elsewhere
-    is_there = found is not None and found.status == "complete" and not copies.missing and not copies.lesser
-    figures = {
-        "messages_in_this_copy": copies.this,
-        "messages_in_a_better_copy": copies.better,
-        "messages_in_a_lesser_copy": copies.lesser,
-        "messages_missing": copies.missing,
-        "tables_that_changed_since_the_load": ", ".join(changed),
-    }
-    return _required(transformed, DATABASE, is_there and not (changed and is_alone), figures)
-
-
-def _changed(session: Session, export: dict[str, Any], transformed: PhaseTables, loaded: PhaseTables) -> list[str]:
-    """The tables whose rows or digest are not those that the load recorded."""
-    recorded = {row["table"]: (row["rows"], row["sha256"]) for row in loaded.summary("database_state").to_pylist()}
-    conversations = transformed.summary("conversations")["conversation_id"].to_pylist()
-    digests = digests_of_load(session, export["owner_id"], export["export_id"], conversations)
-    return [digest.table for digest in digests if recorded.get(digest.table) != (digest.rows, digest.sha256)]
-
-
-def _copies(session: Session, export: dict[str, Any], transformed: PhaseTables) -> Copies:
-    total, duplicates = Copies(), transformed.summary("duplicates")
-    for part in transformed.state.parts:
-        if "messages" not in part.files:
-            continue
-        dropped = duplicates.filter(pc.equal(duplicates["part"], part.number))
-        file = parts.read(transformed.folder, part.files["messages"])
-        for batch in file.iter_batches(parts.BATCH_ROWS, columns=comparison.COPY_COLUMNS, use_threads=False):
-            messages = without(pa.Table.from_batches([batch]), dropped)
-            total += comparison.copies(session, export["export_id"], export["owner_id"], messages)
-    return total
+def _of_finding(tables: PhaseTables, name: str, found: Found) -> dg.AssetCheckResult:
+    return _required(tables, name, found.passed is not False, dict(found.figures))
 
 
 def _required(tables: PhaseTables, name: str, passed: bool, figures: dict[str, Any]) -> dg.AssetCheckResult:

@@ -29,7 +29,7 @@ from tests.command_line.conftest import MESSAGES, Invoke
 
 PASSED = [
     *("manifest", "extract files", "transform files", "load files", "phases", "source"),
-    *("raw messages", "verbatim", "conservation", "database", "ledger", "digests"),
+    *("raw messages", "verbatim", "conservation", "database", "ledger", "references", "digests"),
 ]
 SETTINGS = Settings(chunk_size=500, max_workers=1)
 

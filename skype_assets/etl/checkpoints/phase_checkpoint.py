@@ -18,7 +18,7 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory, sha256_of
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.state import PartRecord, PhaseState, UnreadableState
+from skype_assets.etl.checkpoints.state import FileRecord, PartRecord, PhaseState, UnreadableState
 from skype_assets.etl.errors import CheckpointDamaged
 
 logger = logging.getLogger(__name__)
@@ -195,11 +195,13 @@ def open_complete(folder: Directory, schemas: Mapping[str, pa.Schema]) -> PhaseT
 
 def damaged_file(folder: Directory, part: PartRecord) -> Path | None:
     """The first file of a part that is not what was written; None if all are."""
-    for file in part.files.values():
-        path = folder.file(file.name)
-        if not path.is_file() or sha256_of(path) != file.sha256:
-            return path
-    return None
+    return next((folder.file(file.name) for file in part.files.values() if is_damaged(folder, file)), None)
+
+
+def is_damaged(folder: Directory, file: FileRecord) -> bool:
+    """Whether a recorded file is missing, or its bytes are not those that were written."""
+    path = folder.file(file.name)
+    return not path.is_file() or path.stat().st_size != file.bytes or sha256_of(path) != file.sha256
 
 
 def _sweep(folder: Directory, state: PhaseState) -> None:

@@ -26,6 +26,7 @@ class LoadedExport:
     attachments; ``unloaded_since`` are how many of all these are not loaded any more.
     """
 
+    export_id: str
     owner_id: str
     task_id: str
     status: str
@@ -96,7 +97,7 @@ WITH ours AS (SELECT * FROM {SCHEMA}.exports WHERE export_id = $1), since AS (
            OR EXISTS (SELECT FROM {SCHEMA}.load_parts p
                       WHERE p.export_id = e.export_id AND p.committed_at > ours.loaded_at)){{}}
 )
-SELECT owner_id, task_id, status, (SELECT count(*) FROM since WHERE same_owner),
+SELECT export_id, owner_id, task_id, status, (SELECT count(*) FROM since WHERE same_owner),
        (SELECT count(*) FROM since WHERE NOT same_owner), (SELECT count(*) FROM since WHERE is_unloaded) FROM ours"""
 
 _UNLOADED_SINCE: Final = f"""

@@ -11,24 +11,22 @@ import hashlib
 import math
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints.directory import sha256_of
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import FileRecord, PhaseState
 from skype_assets.etl.database import comparison
-from skype_assets.etl.database.comparison import Copies, LoadedExport
-from skype_assets.etl.database.digests import DIGESTED, TableDigest, digests_of_load
+from skype_assets.etl.database.comparison import LoadedExport
+from skype_assets.etl.database.digests import TableDigest
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import CheckpointError, EtlError, UsageError, VerificationFailed
@@ -37,11 +35,10 @@ from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.postgres.url import database_url, without_password
-from skype_assets.etl.rows.duplicates import without
-from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
-from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks import findings, layout
 from skype_assets.etl.tasks import manifest as manifests
+from skype_assets.etl.tasks.findings import Found
 
 T = TypeVar("T")
 
@@ -50,8 +47,6 @@ _NOT_COMPLETE: Final = {
     "unloading": "is being unloaded, or that was interrupted: unload it again, or run it again",
     "unloaded": "was unloaded",
 }
-
-_CONSERVED: Final = ("seen", "loaded", "duplicate", "rejected")
 
 
 @dataclass(frozen=True)
@@ -111,39 +106,52 @@ def verify(task: Task, sample: Sample | None = None, begun: Callable[[str], None
     """
     if not task.folder.path.is_dir():
         raise UsageError(f"there is no task {task.task_id} in {task.output_dir}")
-    findings = Findings()
+    result = Findings()
     with ExitStack() as resources:
-        for name, check in _Verification(task, sample, findings, resources).checks():
+        for name, check in _Verification(task, sample, result, resources).checks():
             if begun:
                 begun(name)
-            findings.checks.append(_outcome(name, check))
-    return findings
+            result.checks.append(_outcome(name, check))
+    return result
 
 
 class _NotPossible(Exception):
     """Why something cannot be checked."""
 
 
-def _outcome(name: str, check: Callable[[], str]) -> Check:
+def _outcome(name: str, check: Callable[[], Found | str]) -> Check:
     try:
-        return Check(name, "ok", check())
+        found = check()
     except _NotPossible as reason:
         return Check(name, "not checked", str(reason))
     except EtlError as error:
         return Check(name, "FAILED", " ".join(str(error).split()))
+    if isinstance(found, str):
+        return Check(name, "ok", found)
+    return Check(name, _STATUSES[found.passed], found.detail)
+
+
+_STATUSES: Final[Mapping[bool | None, Literal["ok", "FAILED", "not checked"]]] = {
+    True: "ok",
+    False: "FAILED",
+    None: "not checked",
+}
 
 
 class _Verification:
-    """The checks. Each gives what it found, or raises: ``_NotPossible``, or any error of ours, which is a failure."""
+    """The checks, in their order. Each gives what it found; ``_NotPossible``, or any error of ours, ends it, a failure.
 
-    def __init__(self, task: Task, sample: Sample | None, findings: Findings, resources: ExitStack) -> None:
+    What Dagster's checks compare as well is in ``findings``.
+    """
+
+    def __init__(self, task: Task, sample: Sample | None, result: Findings, resources: ExitStack) -> None:
         self._task = task
         self._sample = sample
-        self._findings = findings
+        self._result = result
         self._resources = resources
         self._opened: tuple[Session, LoadedExport] | None = None
 
-    def checks(self) -> Iterator[tuple[str, Callable[[], str]]]:
+    def checks(self) -> Iterator[tuple[str, Callable[[], Found | str]]]:
         """Names and functions, in order; what comes last depends on what was found."""
         yield "manifest", self._manifest
         for phase in PHASES:
@@ -155,8 +163,9 @@ class _Verification:
         yield "conservation", self._conservation
         yield "database", self._database
         yield "ledger", self._ledger
+        yield "references", self._references
         yield "digests", self._digests
-        if self._findings.found and self._findings.found != self._findings.recorded:
+        if self._result.found and self._result.found != self._result.recorded:
             yield "messages in the database", self._messages_in_database
 
     def _manifest(self) -> str:
@@ -171,21 +180,16 @@ class _Verification:
             )
         return f"its checksum fits; complete: {', '.join(manifest.available_checkpoints) or 'nothing'}"
 
-    def _files(self, phase: str) -> str:
+    def _files(self, phase: str) -> Found:
         folder = self._task.folder.folder(FOLDERS[phase])
         state = states.read(folder)
         if state is None:
             raise _NotPossible(f"{phase} was not begun")
-        files = [file for record in state.records for file in record.files.values()]
-        chosen = self._drawn(files)
-        damaged = [file.name for file in chosen if _is_damaged(folder.file(file.name), file)]
-        if damaged:
-            raise VerificationFailed(
-                f"{len(damaged)} of {len(chosen)} files are missing or not what was written: {folder.file(damaged[0])}"
-                + (", ..." if len(damaged) > 1 else "")
-            )
-        incomplete = "" if state.status == "complete" else f"; {phase} {_NOT_COMPLETE[state.status]}"
-        return f"{_drawn(len(chosen), len(files))} files, {sum(file.bytes for file in chosen):,} bytes{incomplete}"
+        recorded = [file for record in state.records for file in record.files.values()]
+        found = findings.files(folder, self._drawn(recorded), len(recorded))
+        if found.passed and state.status != "complete":
+            return replace(found, detail=f"{found.detail}; {phase} {_NOT_COMPLETE[state.status]}")
+        return found
 
     def _phases(self) -> str:
         """Each phase was made from the one before it, as that is now."""
@@ -235,29 +239,9 @@ class _Verification:
                 count += batch.num_rows
         return f"{count:,} messages are, byte for byte, what is in the export"
 
-    def _conservation(self) -> str:
-        transform = self._complete("transform")
-        export, table = transform.summary("exports").to_pylist()[0], transform.summary("conservation")
-        totals = {name: pc.sum(table[name], min_count=0).as_py() for name in _CONSERVED}
-        for row in table.to_pylist():
-            if row["seen"] != row["loaded"] + row["duplicate"] + row["rejected"]:
-                raise VerificationFailed(f"a conversation does not balance: {[row[name] for name in _CONSERVED]}")
-        counted = {
-            "seen": [export["messages_seen"], self._complete("extract")["messages"].num_rows],
-            "loaded": [export["messages_loaded"], transform["messages"].num_rows - transform["duplicates"].num_rows],
-            "duplicate": [export["messages_duplicate"]],
-            "rejected": [export["messages_rejected"]],
-        }
-        if self._is_complete("load"):
-            counted["loaded"].append(_loaded(self._complete("load"), "messages"))
-        for name, counts in counted.items():
-            if set(counts) != {totals[name]}:
-                raise VerificationFailed(f"{name}: {totals[name]} by conversation, but {counts} elsewhere")
-        seen, loaded, duplicate, rejected = totals.values()
-        return (
-            f"{seen:,} seen = {loaded:,} loaded + {duplicate:,} duplicate + {rejected:,} rejected, "
-            f"in {table.num_rows:,} conversations"
-        )
+    def _conservation(self) -> Found:
+        load = self._complete("load") if self._is_complete("load") else None
+        return findings.conservation(self._complete("transform"), self._complete("extract"), load)
 
     def _database(self) -> str:
         self._complete("load")
@@ -265,7 +249,7 @@ class _Verification:
         session = self._resources.enter_context(Session(url))
         comparison.make_read_only(session)
         version = comparison.server_version(session)
-        self._findings.server = {"version": version, "url": without_password(url)}
+        self._result.server = {"version": version, "url": without_password(url)}
         export = comparison.loaded_export(session, self._export_id)
         if export is None:
             raise VerificationFailed(f"export {self._export_id} is not in this database; run the task again")
@@ -287,47 +271,18 @@ class _Verification:
             raise VerificationFailed(f"{len(wrong)} of {len(recorded)} parts are not in the ledger as they were loaded")
         return f"{len(recorded)} parts, each with its checksum"
 
-    def _digests(self) -> str:
-        session, export = self._in_database()
-        conversations = self._complete("transform").summary("conversations")["conversation_id"].to_pylist()
-        recorded = self._complete("load").summary("database_state").to_pylist()
-        self._findings.recorded = [TableDigest(row["table"], row["rows"], row["sha256"]) for row in recorded]
-        self._findings.found = digests_of_load(session, export.owner_id, self._export_id, conversations)
-        found = {digest.table: digest for digest in self._findings.found}
-        different = [digest.table for digest in self._findings.recorded if found.get(digest.table) != digest]
-        unexplained = [table for table in different if not self._may_differ(table, export)]
-        if unexplained:
-            raise VerificationFailed(f"not what was loaded any more: {', '.join(unexplained)}")
-        if different:
-            raise _NotPossible(
-                f"{_others(export, self._task)} since, so that these may rightly differ: {', '.join(different)}"
-            )
-        rows = sum(digest.rows for digest in found.values())
-        return f"{len(DIGESTED)} tables, {rows:,} rows, are what was loaded"
+    def _references(self) -> Found:
+        return findings.references(*self._in_database())
 
-    def _may_differ(self, table: str, export: LoadedExport) -> bool:
-        """Whether other exports may have changed an export's rows of a table since; its own record they may not."""
-        if export.task_id != self._task.task_id:
-            return True
-        if TABLES[table].key[0] == "export_id":
-            return False
-        return export.since > 0 or (table == "attachments" and export.since_elsewhere > 0)
-
-    def _messages_in_database(self) -> str:
-        """Where digests cannot tell: every message is in the database in this copy, or in a better one."""
+    def _digests(self) -> Found:
         session, export = self._in_database()
-        transform, total = self._complete("transform"), Copies()
-        duplicates = transform.summary("duplicates")
-        for part in transform.state.parts:
-            dropped = duplicates.filter(pc.equal(duplicates["part"], part.number))
-            if "messages" in part.files:
-                file = parts.read(transform.folder, part.files["messages"])
-                for batch in file.iter_batches(parts.BATCH_ROWS, columns=comparison.COPY_COLUMNS, use_threads=False):
-                    messages = without(pa.Table.from_batches([batch]), dropped)
-                    total += comparison.copies(session, self._export_id, export.owner_id, messages)
-        if total.missing or total.lesser:
-            raise VerificationFailed(f"{total.missing:,} messages are missing, {total.lesser:,} are in a lesser copy")
-        return f"{total.this:,} messages are there in this copy, {total.better:,} in a better one"
+        compared = findings.digests(session, export, self._complete("transform"), self._complete("load"))
+        self._result.recorded, self._result.found = compared.recorded, compared.now
+        return findings.unchanged(compared, export, self._task.task_id)
+
+    def _messages_in_database(self) -> Found:
+        """Where digests cannot tell."""
+        return findings.messages_in_database(*self._in_database(), self._complete("transform"))
 
     @cached_property
     def _export_id(self) -> str:
@@ -376,24 +331,3 @@ class _Verification:
         folder = self._task.folder.folder(FOLDERS["extract"]).path
         for file in files:
             yield from parts.read(folder, file).iter_batches(parts.BATCH_ROWS, columns=columns, use_threads=False)
-
-
-def _is_damaged(path: Path, record: FileRecord) -> bool:
-    return not path.is_file() or path.stat().st_size != record.bytes or sha256_of(path) != record.sha256
-
-
-def _drawn(count: int, total: int) -> str:
-    return f"{count:,}" if count == total else f"{count:,} of {total:,}"
-
-
-def _loaded(load: PhaseTables, table: str) -> int:
-    return sum(row["rows"] for row in load["loaded_parts"].to_table().to_pylist() if row["table"] == table)
-
-
-def _others(export: LoadedExport, task: Task) -> str:
-    """What happened to the account, or to archives that hold its objects."""
-    if export.task_id != task.task_id:
-        return f"the same export was loaded by task {export.task_id}"
-    all_of_them = export.since + export.since_elsewhere
-    happened = {"loaded": all_of_them - export.unloaded_since, "unloaded": export.unloaded_since}
-    return " and ".join(f"{number} other exports were {what}" for what, number in happened.items() if number)
