@@ -50,10 +50,13 @@ this is in the [changelog](../CHANGELOG.md). A name is imported when it is used:
 """
 
 _API: Final = {
-    "A pipeline": ("ETLPipeline", "ETLContext", "DbConfig"),
+    "A pipeline": ("ETLPipeline", "ETLContext", "DbConfig", "find_manifests", "choose_manifest"),
     "A task, phase by phase": (
         "Task",
         "Settings",
+        "fingerprint",
+        "Source",
+        "task_id_for",
         "PHASES",
         "run",
         "run_phase",
@@ -65,6 +68,7 @@ _API: Final = {
         "TableHandle",
     ),
     "Verification": ("verify", "Sample", "Findings", "Check"),
+    "Taking an export out of the database": ("unload", "Unloaded"),
 }
 """The headings of the API's page; the errors come last."""
 

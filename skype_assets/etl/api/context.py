@@ -17,7 +17,26 @@ from skype_assets.etl.tasks.record import TaskRecord
 class ETLContext(TaskRecord):
     """The state of one task: where its checkpoints are, how far it is, what happened.
 
-    Arguments and attributes are those of ``TaskRecord``.
+    Args:
+        db_config: the database, as parameters (dbname, user, password, host, port, ...) or as a URL.
+        output_dir: folder of all checkpoints.
+        memory_limit_mb: what all processes of the run may use together, in MB.
+        parallel_processing: whether parts may be worked on side by side.
+        chunk_size: messages in a part.
+        batch_size: messages that are transformed at a time.
+        max_workers: processes, at most; None = one per core, once there is work for them.
+        task_id: name of the task; None = made from the export's name and content.
+        media_only: whether an export is welcome that holds no message; else it is refused.
+
+    Attributes:
+        task_id: see above; None until the export is known.
+        start_time: when the task was begun, UTC.
+        current_phase: the phase under way, or None.
+        phase_results: what is known of each phase that was begun.
+        errors: each error that was met.
+        metrics: figures over all runs: ``peak_memory_mb``, ``total_duration_seconds`` (of the phases).
+        file_source: path of the export, or None.
+        source: name, size and SHA-256 of the export, or None.
     """
 
     @property

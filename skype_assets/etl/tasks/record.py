@@ -50,26 +50,7 @@ _EMBEDDED: Final = "embedded"
 
 
 class TaskRecord(History):
-    """What is told of one task.
-
-    Args:
-        db_config: the database, as parameters (dbname, user, password, host, port, ...) or as a URL.
-        output_dir: folder of all checkpoints.
-        memory_limit_mb: what all processes of the run may use together, in MB.
-        parallel_processing: whether parts may be worked on side by side.
-        chunk_size: messages in a part.
-        batch_size: messages that are transformed at a time.
-        max_workers: processes, at most; None = one per core, once there is work for them.
-        task_id: name of the task; None = made from the export's name and content.
-        media_only: whether an export is welcome that holds no message; else it is refused.
-
-    Attributes:
-        task_id: see above; None until the export is known.
-        start_time: when the task was begun, UTC.
-        current_phase, phase_results, errors, metrics: see ``History``.
-        file_source: path of the export, or None.
-        source: name, size and SHA-256 of the export, or None.
-    """
+    """What is told of one task; ``ETLContext``, its public form, describes arguments and attributes."""
 
     def __init__(
         self,
@@ -222,7 +203,7 @@ class TaskRecord(History):
         """Take over what the task's manifest tells of earlier runs, if there is one.
 
         Raises:
-            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``; or it is another task's or export's.
+            CheckpointDamaged, CheckpointMismatch: see ``load``; or it is another task's or export's.
         """
         path = Path(self.checkpoint_file)
         if not os.path.lexists(path):
@@ -240,7 +221,8 @@ class TaskRecord(History):
         """The record in a manifest file; its folder is the ``output_dir``, wherever it was moved to.
 
         Raises:
-            CheckpointDamaged, CheckpointMismatch: see ``manifest.from_document``.
+            CheckpointMismatch: another version wrote it.
+            CheckpointDamaged: its checksum does not fit, a field is wrong, or a path leads out of its folder.
         """
         path = Path(checkpoint_file)
         record = cls._restored(manifests.load(path))
