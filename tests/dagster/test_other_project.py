@@ -92,6 +92,7 @@ def project(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (workspace / "home").mkdir()
     (workspace / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     monkeypatch.setenv("DAGSTER_HOME", str(workspace / "home"))
+    monkeypatch.setenv("SKYPE_HOME", str(workspace))  # as docs/code-location.md says
     (workspace / "their_project.py").write_text(THEIRS)
     return workspace
 
