@@ -6,7 +6,7 @@ import dagster as dg
 
 from skype_assets.etl import places
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.task import ENDINGS, check_task_id
+from skype_assets.etl.task import ENDINGS, TASK_ID, check_task_id
 
 
 class Exports(dg.ConfigurableResource["Exports"]):
@@ -41,3 +41,18 @@ class Exports(dg.ConfigurableResource["Exports"]):
         if not found:
             return None
         return self.folder() / found[0].readlink() if found[0].is_symlink() else found[0]
+
+    def links_to_nothing(self) -> dict[str, Path]:
+        """Links of tasks to files of this very folder that are there no more, by task id.
+
+        What `skype-assets add` linked lies elsewhere, and may only be away for a while.
+        """
+        folder = self.folder()
+        links = [path for path in folder.iterdir() if path.is_symlink()] if folder.is_dir() else []
+        found: dict[str, Path] = {}
+        for path in links:
+            endings = (ending for ending in sorted(ENDINGS, key=len, reverse=True) if path.name.endswith(ending))
+            task_id = path.name.removesuffix(next(endings, ""))
+            if not path.exists() and len(path.readlink().parts) == 1 and TASK_ID.fullmatch(task_id):
+                found[task_id] = path
+        return found

@@ -5,6 +5,7 @@ of its own, ``python -m skype_assets.registration``.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -59,7 +60,7 @@ def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstanc
                 "Dagster is not configured here; set DAGSTER_HOME, go to the folder that has dagster.yaml, or make one "
                 "with `skype-assets init`"
             )
-        link(path.absolute(), task_id)
+        link(Path(os.path.abspath(path)), task_id)  # noqa: PTH100 - a link that is given may lead elsewhere tomorrow
         _add_partition(where, task_id)
     return task_id
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 import msgspec
 
+from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.tasks.inbox import Arrival, Look, look
 from skype_assets.partitions import EXPORTS
 from skype_assets.registration import link
@@ -42,25 +43,42 @@ def inbox(job: "UnresolvedAssetJobDefinition", loaded: dg.AssetKey, prefix: str 
 
 
 def _tick(context: dg.SensorEvaluationContext, exports: Exports, job: str, loaded: dg.AssetKey) -> dg.SensorResult:
-    """Register what is new and request a run for what has none; the cursor is what may still be growing."""
+    """Register what is new and request a run for what has none; what cannot be read is said once."""
     instance, folder = context.instance, exports.folder()
     registered = frozenset(instance.get_dynamic_partitions(str(EXPORTS.name)))
-    waiting = msgspec.json.decode(context.cursor or "{}", type=dict[str, str])
-    found = look(folder, waiting, registered, _READING_SECONDS)
-    for name, reason in found.unreadable.items():
-        context.log.warning(f"{name} is left alone: {reason}")
+    seen = _seen(context.cursor)
+    found = look(folder, seen.waiting, registered, _READING_SECONDS, seen.refused)
+    for name in sorted(found.unreadable.keys() - seen.told):
+        context.log.warning(f"{name} is left alone: {found.unreadable[name]}")
     requested = _without_run(found, instance, job, loaded)
     for arrival in requested:
         link(arrival.path, arrival.task_id)
         if len(arrival.names) > 1:
             context.log.info(f"one export, loaded once: {', '.join(arrival.names)}")
     new = [arrival.task_id for arrival in requested if arrival.task_id not in registered]
+    gone = _without_trace(found, exports, instance, loaded, registered)
+    changes = [EXPORTS.build_add_request(new)] if new else []
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=arrival.sha256, partition_key=arrival.task_id) for arrival in requested],
         skip_reason=None if requested else dg.SkipReason(_nothing(found)),
-        dynamic_partitions_requests=[EXPORTS.build_add_request(new)] if new else [],
-        cursor=msgspec.json.encode(dict(found.waiting)).decode(),
+        dynamic_partitions_requests=[*changes, *([EXPORTS.build_delete_request(gone)] if gone else [])],
+        cursor=msgspec.json.encode(_Seen(dict(found.waiting), dict(found.refused), set(found.unreadable))).decode(),
     )
+
+
+class _Seen(msgspec.Struct):
+    """The cursor: what may still be growing, what cannot be read (by identity), and of what that was said."""
+
+    waiting: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    told: set[str] = set()
+
+
+def _seen(cursor: str | None) -> _Seen:
+    try:
+        return msgspec.json.decode(cursor or "{}", type=_Seen)
+    except msgspec.ValidationError:  # of an earlier version, which only had what may still be growing
+        return _Seen()
 
 
 def _without_run(found: Look, instance: dg.DagsterInstance, job: str, loaded: dg.AssetKey) -> list[Arrival]:
@@ -78,6 +96,24 @@ def _without_run(found: Look, instance: dg.DagsterInstance, job: str, loaded: dg
         if len(chosen) >= room:
             break
     return chosen[: max(0, room)]
+
+
+def _without_trace(
+    found: Look, exports: Exports, instance: dg.DagsterInstance, loaded: dg.AssetKey, registered: frozenset[str]
+) -> list[str]:
+    """Partitions of exports that were taken away again before anything was read of them; their links go, too.
+
+    A file that was refused makes the assets red. Somebody who removes it, to put a better copy there, is done with it.
+    """
+    here = {arrival.task_id for arrival in found.arrivals}
+    links = {name: link for name, link in exports.links_to_nothing().items() if name in registered - here}
+    if not links or found.waiting:  # what waits may be the same export under another name
+        return []
+    read = instance.get_materialized_partitions(dg.AssetKey([*loaded.path[:-1], Extract.asset]))
+    gone = sorted(links.keys() - read)
+    for task_id in gone:
+        links[task_id].unlink()
+    return gone
 
 
 def _nothing(found: Look) -> str:

@@ -210,7 +210,7 @@ def test_after_later_exports_of_the_account_every_message_must_be_there_in_this_
     assert first.exit_code == 0, first.output
     assert {name for name, status in outcomes(first).items() if status != "ok"} == {"digests"}
     details = {check["check"]: check["detail"] for check in json.loads(first.stdout)["checks"]}
-    assert details["digests"].startswith("1 other exports were loaded since, so that these may rightly differ: ")
+    assert details["digests"].startswith("1 other export was loaded since, so that these may rightly differ: ")
     this, better = (int(words.split()[0]) for words in details["messages in the database"].split(", "))
     assert this > 0
     assert better > 0

@@ -47,7 +47,11 @@ class Ticks:
         self._cursor = result.cursor
         self.reasons.append(result.skip_reason.skip_message if result.skip_reason else "")
         for request in result.dynamic_partitions_requests or []:
-            self._instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
+            if isinstance(request, dg.DeleteDynamicPartitionsRequest):
+                for key in request.partition_keys:
+                    self._instance.delete_dynamic_partition(request.partitions_def_name, key)
+            else:
+                self._instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
         requested = [request.partition_key for request in result.run_requests or []]
         for key in requested:
             self._instance.create_run_for_job(
@@ -224,3 +228,37 @@ def test_the_sensor_is_off_unless_somebody_wants_it() -> None:
 
 def _must_not_be_called(path: Path) -> Source:
     raise AssertionError(path)
+
+
+def test_what_cannot_be_read_is_said_once_and_looked_at_again_when_it_changes(
+    exports: Path, sample_tar: Path, ticks: Ticks
+) -> None:
+    (exports / "fake.tar").write_bytes(b"%PDF-1.7 and so on")
+    (exports / "empty").mkdir()
+    for _ in range(5):
+        assert ticks.tick() == []
+    assert ticks.reasons[2:] == ["0 exports, each loaded or tried; 2 cannot be read"] * 3
+    shutil.copy(sample_tar, exports / "fake.tar")
+    assert [ticks.tick(), ticks.tick()] == [[], [task_id_for(fingerprint(exports / "fake.tar"))]]
+
+
+def test_a_refused_export_that_is_taken_away_again_leaves_no_partition_and_no_link(
+    exports: Path, sample_tar: Path, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    (exports / "cut.tar").write_bytes(sample_tar.read_bytes()[:90_000])
+    [], [task_id] = ticks.tick(), ticks.tick()
+    (exports / "cut.tar").unlink()
+    ticks.tick()
+    assert instance.get_dynamic_partitions("skype_exports") == []
+    assert not (exports / f"{task_id}.tar").is_symlink()
+
+
+def test_an_export_that_lies_elsewhere_and_is_away_for_a_while_stays_registered(
+    exports: Path, sample_tar: Path, tmp_path: Path, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    elsewhere = tmp_path / "elsewhere.tar"
+    shutil.copy(sample_tar, elsewhere)
+    task_id = register(elsewhere, instance=instance)
+    elsewhere.unlink()
+    ticks.tick()
+    assert instance.get_dynamic_partitions("skype_exports") == [task_id]

@@ -258,7 +258,7 @@ def test_the_others_verify_afterwards(order: tuple[int, int], own: Account) -> N
     if order == (0, 1):
         assert checks["digests"].status == "ok"
     else:  # what was recorded is what both made
-        assert checks["digests"].detail.startswith("1 other exports were unloaded since, so that these may rightly")
+        assert checks["digests"].detail.startswith("1 other export was unloaded since, so that these may rightly")
         assert checks["messages in the database"].status == "ok"
 
 

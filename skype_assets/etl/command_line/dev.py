@@ -1,6 +1,7 @@
 """``skype-assets dev``: Dagster's web UI with its daemon, on this machine only."""
 
 import os
+import signal
 import sys
 from typing import Final
 
@@ -38,6 +39,8 @@ def dev(port: int) -> None:
     environment = {"SKYPE_INBOX": "on", **place.environment, "DAGSTER_HOME": str(place.dagster_home)}
     terminal.say(f"starting the web UI: http://127.0.0.1:{port}, in some seconds")
     sys.stdout.flush()
+    # A shell that starts it in the background of a script has it ignore Ctrl-C, and Dagster then ignores SIGTERM, too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if place.home.is_dir():
         os.chdir(place.home)  # what dagster.yaml and workspace.yaml say of folders is meant from here
     os.execve(sys.executable, command, {**environment, "DAGSTER_DISABLE_TELEMETRY": "1"})

@@ -182,4 +182,8 @@ def _others(export: LoadedExport, task_id: str) -> str:
         return f"the same export was loaded by task {export.task_id}"
     all_of_them = export.since + export.since_elsewhere
     happened = {"loaded": all_of_them - export.unloaded_since, "unloaded": export.unloaded_since}
-    return " and ".join(f"{number} other exports were {what}" for what, number in happened.items() if number)
+    return " and ".join(
+        f"{number} other {'export was' if number == 1 else 'exports were'} {what}"
+        for what, number in happened.items()
+        if number
+    )

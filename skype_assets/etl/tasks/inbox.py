@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -49,15 +50,23 @@ class Look:
         waiting: names of what may still be growing or is being read, with the identity that it had at this look.
         reading: names of what is being read in the background.
         unreadable: what cannot be read, and why.
+        refused: the same by identity, for the next look: what cannot be read is not read again until it changes.
     """
 
     arrivals: tuple[Arrival, ...]
     waiting: Mapping[str, Identity]
     reading: tuple[str, ...]
     unreadable: Mapping[str, str]
+    refused: Mapping[Identity, str]
 
 
-def look(folder: Path, waiting: Mapping[str, Identity], registered: frozenset[str], seconds: float) -> Look:
+def look(
+    folder: Path,
+    waiting: Mapping[str, Identity],
+    registered: frozenset[str],
+    seconds: float,
+    refused: Mapping[Identity, str] = MappingProxyType({}),
+) -> Look:
     """Look into the inbox.
 
     Args:
@@ -65,19 +74,24 @@ def look(folder: Path, waiting: Mapping[str, Identity], registered: frozenset[st
         waiting: what the look before this one found growing.
         registered: the task ids that are known already; a file that has one as its name is that task's export.
         seconds: how long to wait for what has to be read.
+        refused: what earlier looks could not read.
     """
     known = _known(folder)
     found, unreadable = _found(folder)
-    new = {name: identity for name, identity in found.items() if identity not in known}
+    unreadable |= {name: refused[identity] for name, identity in found.items() if identity in refused}
+    new = {name: identity for name, identity in found.items() if identity not in known and identity not in refused}
     growing = {name: identity for name, identity in new.items() if waiting.get(name) != identity}
     readings = {name: _reading(folder / name, identity) for name, identity in new.items() if name not in growing}
     wait(readings.values(), timeout=seconds)
     done = {name: reading for name, reading in readings.items() if reading.done()}
     afterwards = _found(folder)[0] if done else {}
+    passing: set[str] = set()
     for name, reading in done.items():
         _readings.pop(found[name], None)
         if reading.exception() is not None:
             unreadable[name] = str(reading.exception())
+            if not isinstance(reading.exception(), InvalidExport):
+                passing.add(name)  # such as a missing right: another look may find it given
         elif afterwards.get(name) == found[name]:
             known[found[name]] = reading.result().sha256
         else:
@@ -87,7 +101,8 @@ def look(folder: Path, waiting: Mapping[str, Identity], registered: frozenset[st
     contents = {name: known[identity] for name, identity in found.items() if identity in known}
     reading_on = tuple(name for name in readings if name not in done)
     waiting_on = growing | {name: found[name] for name in reading_on}
-    return Look(tuple(_arrivals(folder, contents, registered)), waiting_on, reading_on, unreadable)
+    refused = {found[name]: reason for name, reason in unreadable.items() if name in found and name not in passing}
+    return Look(tuple(_arrivals(folder, contents, registered)), waiting_on, reading_on, unreadable, refused)
 
 
 def _found(folder: Path) -> tuple[dict[str, Identity], dict[str, str]]:
