@@ -114,7 +114,11 @@ class Journal:
         except Fenced:
             raise  # the manifest belongs to the attempt that took over
         except BaseException as error:
-            self._record.record_error(self._phase.name, error, fatal=True)
+            # Ctrl-C, SIGTERM or Dagster's termination is no failure: nobody has to mend anything.
+            is_failure = isinstance(error, Exception)
+            self._record.record_error(self._phase.name, error, fatal=is_failure)
+            if not is_failure:
+                self._record.note_interruption()
             try:
                 self._save()
             except OSError as full:  # the disk may be what ended the phase; the manifest of its begin is still there
