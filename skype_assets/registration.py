@@ -185,8 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given.command == "unloaded":
             print(
                 *report_unload(check_task_id(given.task_id)),
-                sep="\
-",
+                sep="\n",
             )
         else:
             folder = given.output_dir.absolute()

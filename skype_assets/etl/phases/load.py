@@ -25,7 +25,7 @@ from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.part_tables import HEAD, OfOtherParts, head_tables, ledger_checksum, message_tables
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.transform import Transform
-from skype_assets.etl.postgres.url import database_url
+from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
@@ -88,7 +88,7 @@ class Load:
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:
         """Find the database."""
-        with Database(database_url(self._task.database)) as database:
+        with Database(reachable_url(self._task.database)) as database:
             yield _OpenLoad(self._tables, database, self._task.settings.workers)
 
 

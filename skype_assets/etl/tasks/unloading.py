@@ -32,7 +32,7 @@ from skype_assets.etl.database.unloading import Changes, Needed, Registered, reg
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases.kinds import KINDS
 from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
-from skype_assets.etl.postgres.url import database_url, without_password
+from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.rows.duplicates import KEY, without
 from skype_assets.etl.task import TASK_ID, Task, export_id_for
 from skype_assets.etl.tasks import layout
@@ -79,7 +79,7 @@ def unload(
     state = _load_state(task)
     wanted = export_id or (_export_id(state) if state is not None else None)
     folders = _Folders([task.output_dir, *checkpoints])
-    url = database_url(task.database, create=False)
+    url = reachable_url(task.database, create=False)
     with Database(url) as database:
         record = database.repeatedly(lambda session: _record(session, task, wanted))
         if record is None:

@@ -34,7 +34,7 @@ from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import KINDS
-from skype_assets.etl.postgres.url import database_url, without_password
+from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Task, export_id_for
 from skype_assets.etl.tasks import findings, layout
 from skype_assets.etl.tasks import manifest as manifests
@@ -245,7 +245,7 @@ class _Verification:
 
     def _database(self) -> str:
         self._complete("load")
-        url = database_url(self._task.database, create=False)
+        url = reachable_url(self._task.database, create=False)
         session = self._resources.enter_context(Session(url))
         comparison.make_read_only(session)
         version = comparison.server_version(session)
