@@ -21,7 +21,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.database import comparison
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import PhaseResult
-from skype_assets.etl.phases.extract import Extract
+from skype_assets.etl.phases import EXTRACT
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import findings
@@ -68,7 +68,7 @@ def specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 def of_result(task: Task, result: PhaseResult, figures: Statistics | None) -> Iterator[dg.AssetCheckResult]:
     """All checks of a phase; the ``figures`` are those of ``figures_of``."""
-    if result.phase == Extract.name:
+    if result.phase == EXTRACT.name:
         yield from of_raw_export(result.tables)
     elif figures is not None:
         yield from of_transformed_tables(task, result.tables, figures)
