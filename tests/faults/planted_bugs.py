@@ -126,12 +126,12 @@ def _ledger_first() -> None:
 
 def _lost_commit_taken_for_done() -> None:
     def once(self: session.Database, action: Callable[[session.Session], Any]) -> Any:
-        with self.session() as opened:
-            try:
+        try:
+            with self.session() as opened:
                 return action(opened)
-            except session.Rejected as error:
-                if "commit" not in str(error):
-                    raise
+        except session.Rejected as error:
+            if "Failed to commit" not in str(error):
+                raise
 
     _replace(session.Database, repeatedly=once)
 
