@@ -10,11 +10,10 @@ from skype_assets.etl import engine, places
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases import FOLDERS
-from skype_assets.etl.phases.transform import Transform
+from skype_assets.etl.phases import FOLDERS, TRANSFORM
 from skype_assets.etl.task import Settings, Task
 
-PHASES: Final = {asset: name for name, asset in FOLDERS.items()}
+PHASE_OF_ASSET: Final = {asset: name for name, asset in FOLDERS.items()}
 """The phase that makes each asset."""
 
 
@@ -41,7 +40,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
         task was begun elsewhere (``skype-assets run``) holds, and the checkpoint fits.
         """
         task = Task(task_id, self.folder(), source, database)
-        recorded = states.read(task.folder.folder(Transform.asset))
+        recorded = states.read(task.folder.folder(TRANSFORM.asset))
         name = recorded.inputs.get("user_display_name") if recorded else None
         settings = Settings(
             user_display_name=name or None,
@@ -52,7 +51,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
 
     def open(self, task_id: str, asset: str) -> PhaseTables | None:
         """The tables of an asset of a task, read-only; None unless they are complete."""
-        return engine.open_phase(Task(task_id, self.folder()), PHASES[asset])
+        return engine.open_phase(Task(task_id, self.folder()), PHASE_OF_ASSET[asset])
 
 
 def _max_workers() -> int | None:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from skype_assets.etl.postgres.url import database_url
+from skype_assets.etl.postgres.url import reachable_url
 
 
 class Database(dg.ConfigurableResource["Database"]):
@@ -21,4 +21,4 @@ class Database(dg.ConfigurableResource["Database"]):
 
     def url(self) -> str:
         """The connection URL; starts the embedded server if that is the database and it does not run."""
-        return database_url()
+        return reachable_url()

@@ -27,10 +27,10 @@ class Exports(dg.ConfigurableResource["Exports"]):
     def find(self, task_id: str) -> Path | None:
         """The export of a task: ``<task id><ending>`` or a folder ``<task id>``; None if there is none.
 
-        Of a link it is the target: its name is the one that people know.
+        A link is followed: people know the name of its target.
 
         Raises:
-            UsageError: the task id is none, or there is more than one export of that name.
+            UsageError: the task id is not allowed, or there is more than one export of that name.
         """
         inside = self.folder() / check_task_id(task_id)
         files = [inside.with_name(inside.name + ending) for ending in ENDINGS]

@@ -1,6 +1,7 @@
-"""Skype exports into PostgreSQL: the documented API, ``docs/api.md``. All that ``__all__`` does not name is private.
+"""Skype exports into PostgreSQL: the documented API, ``docs/api.md``.
 
-The Dagster code location is ``skype_assets.definitions``.
+All that neither ``__all__`` nor ``CODE_LOCATION`` names is private. The Dagster code location is
+``skype_assets.definitions``.
 """
 
 import sys
@@ -117,6 +118,9 @@ _HOMES: Final = {
     "verify": "tasks.verification",
 }
 """Modules of ``skype_assets.etl`` that define what is public; all other names are errors."""
+
+CODE_LOCATION: Final = {"build_defs": "skype_assets.definitions", "EXPORTS": "skype_assets.partitions"}
+"""What is public for code locations of other projects, and the modules that it is imported from: they load Dagster."""
 
 
 def home(name: str) -> str:

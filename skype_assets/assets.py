@@ -16,6 +16,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.database.ddl import POSTGRES_TYPES
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import UsageError
+from skype_assets.etl.phases import EXTRACT, LOAD, TRANSFORM
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import Transform
@@ -23,7 +24,7 @@ from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import ENDINGS, Task
 from skype_assets.io_managers.parquet import recorded_version
 from skype_assets.partitions import EXPORTS, asset_key, taken_back, task_id_of
-from skype_assets.resources.checkpoints import PHASES, Checkpoints
+from skype_assets.resources.checkpoints import PHASE_OF_ASSET, Checkpoints
 from skype_assets.resources.database import Database
 from skype_assets.resources.exports import Exports
 from skype_assets.resources.failures import as_failures
@@ -45,7 +46,7 @@ def raw_export(context: dg.AssetExecutionContext, skype_exports: Exports, skype_
         task_id = task_id_of(context)
         source = skype_exports.find(task_id)
         task = skype_checkpoints.task(task_id, source)
-        if source is None and skype_checkpoints.open(task_id, Extract.asset) is None:
+        if source is None and skype_checkpoints.open(task_id, EXTRACT.asset) is None:
             raise UsageError(
                 f"no export {task_id} in {skype_exports.folder()}; put it there as {task_id}{ENDINGS[0]} "
                 f"(or {', '.join(ENDINGS[1:])}, or a folder), or link it with `skype-assets add FILE`"
@@ -96,24 +97,24 @@ def build_assets(key_prefix: Sequence[str], group_name: str) -> list[dg.AssetsDe
         asset(
             kinds={"parquet"},
             code_version=Extract.version,
-            check_specs=checks.specs(asset_key(Extract.asset, key_prefix)),
+            check_specs=checks.specs(asset_key(EXTRACT.asset, key_prefix)),
             metadata=metadata.definition(Extract.schemas),
         )(raw_export),
         asset(
             kinds={"parquet"},
             code_version=Transform.version,
-            check_specs=checks.specs(asset_key(Transform.asset, key_prefix)),
+            check_specs=checks.specs(asset_key(TRANSFORM.asset, key_prefix)),
             metadata=metadata.definition(
                 {name: schema for name, schema in tables.items() if name in Transform.schemas}
             ),
-            ins={Extract.asset: before},
+            ins={EXTRACT.asset: before},
         )(transformed_tables),
         asset(
             kinds={"postgres"},
             code_version=Load.version,
-            check_specs=checks.specs(asset_key(Load.asset, key_prefix)),
+            check_specs=checks.specs(asset_key(LOAD.asset, key_prefix)),
             metadata=metadata.definition(tables, POSTGRES_TYPES.__getitem__),
-            ins={Transform.asset: before},
+            ins={TRANSFORM.asset: before},
         )(loaded_database),
     ]
 
@@ -126,7 +127,7 @@ def _is_known(context: dg.AssetExecutionContext, task: Task) -> bool:
 def _run(context: dg.AssetExecutionContext, task: Task) -> PhaseResult:
     # The engine opens the phase before by itself: the upstream value is a parameter of the assets for the lineage,
     # and because the IO manager looks at the checkpoint before it hands it on.
-    result = engine.run_phase(task, PHASES[context.asset_key.path[-1]], Observations(context))
+    result = engine.run_phase(task, PHASE_OF_ASSET[context.asset_key.path[-1]], Observations(context))
     if result.from_checkpoint:
         context.log.info(f"{result.phase}: nothing to do, its checkpoint is complete")
     return result

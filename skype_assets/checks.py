@@ -21,8 +21,8 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.database import comparison
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import PhaseResult
-from skype_assets.etl.phases.extract import Extract
-from skype_assets.etl.postgres.url import database_url
+from skype_assets.etl.phases import EXTRACT
+from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import findings
 from skype_assets.etl.tasks.findings import Found
@@ -68,7 +68,7 @@ def specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 def of_result(task: Task, result: PhaseResult, figures: Statistics | None) -> Iterator[dg.AssetCheckResult]:
     """All checks of a phase; the ``figures`` are those of ``figures_of``."""
-    if result.phase == Extract.name:
+    if result.phase == EXTRACT.name:
         yield from of_raw_export(result.tables)
     elif figures is not None:
         yield from of_transformed_tables(task, result.tables, figures)
@@ -112,7 +112,7 @@ def of_loaded_database(task: Task, tables: PhaseTables, *, loaded_before: bool) 
     transformed = engine.open_phase(task, "transform")
     assert transformed is not None, "what was loaded is complete"
     export_id = transformed.summary("exports")["export_id"][0].as_py()
-    with Session(database_url(task.database)) as session:
+    with Session(reachable_url(task.database)) as session:
         comparison.make_read_only(session)
         export = comparison.loaded_export(session, export_id)
         if export is None or export.status != "complete":

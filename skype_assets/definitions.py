@@ -7,7 +7,7 @@ import dagster as dg
 
 from skype_assets.assets import IO_MANAGER, build_assets
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.io_managers.parquet import ParquetCheckpointIOManager
 from skype_assets.jobs import EXECUTOR, load_export
 from skype_assets.partitions import asset_key, key_prefix_by_environment
@@ -39,7 +39,7 @@ def build_defs(
     prefix = key_prefix_by_environment() if key_prefix is None else key_prefix
     prefix = [prefix] if isinstance(prefix, str) else list(prefix)
     name_prefix = "".join(f"{part}_" for part in prefix)
-    keys = [asset_key(kind.asset, prefix) for kind in KINDS.values()]
+    keys = [asset_key(kind.facts.asset, prefix) for kind in PHASE_CLASSES.values()]
     job = load_export(keys, name_prefix)
     return dg.Definitions(
         assets=build_assets(prefix, group_name),

@@ -1,19 +1,16 @@
 """The job: everything for one export."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
-if TYPE_CHECKING:
-    # Private, but what `define_asset_job` says that it returns.
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from skype_assets.instance.asset_job import AssetJob
 
 EXECUTOR = dg.in_process_executor
 """Parts are worked on by processes already; a process per step would cost seconds and gain nothing."""
 
 
-def load_export(assets: Sequence[dg.AssetKey], prefix: str = "") -> "UnresolvedAssetJobDefinition":
+def load_export(assets: Sequence[dg.AssetKey], prefix: str = "") -> AssetJob:
     """The job of the three assets, ``load_export``, with a prefix to its name."""
     return dg.define_asset_job(
         f"{prefix}load_export",

@@ -31,7 +31,7 @@ def task_id_of(context: dg.AssetExecutionContext) -> str:
     """The run's partition key, if it is a task id and registered: Dagster itself starts runs for any text.
 
     Raises:
-        UsageError: it is not; if it is no task id, it is not registered any more.
+        UsageError: it is not a task id, and its registration was removed; or it is not registered.
     """
     try:
         task_id = check_task_id(context.partition_key)
@@ -43,9 +43,9 @@ def task_id_of(context: dg.AssetExecutionContext) -> str:
 
 
 def taken_back(context: dg.AssetExecutionContext) -> str:
-    """Remove the run's partition, which is that of no export; gives the sentence that says so.
+    """Remove the run's partition, which belongs to no export; gives the sentence that says so.
 
     The web UI lets people type any key. What fails would make the assets red for ever, as nothing can put it right.
     """
     context.instance.delete_dynamic_partition(str(EXPORTS.name), context.partition_key)
-    return f". The partition {context.partition_key[:120]!r} was removed again: it is that of no export"
+    return f". The partition {context.partition_key[:120]!r} was removed again: it belongs to no export"

@@ -19,20 +19,20 @@ from skype_assets.etl import engine
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import export_path, fingerprint, is_folder, size_of
-from skype_assets.etl.phases.load import Load
+from skype_assets.etl.phases import LOAD
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
 from skype_assets.etl.tasks import retention
 from skype_assets.instance.configured import configured_instance
 from skype_assets.io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
 from skype_assets.partitions import EXPORTS, asset_key
-from skype_assets.resources.checkpoints import PHASES
+from skype_assets.resources.checkpoints import PHASE_OF_ASSET
 from skype_assets.resources.exports import Exports
 from skype_assets.shown import metadata
 from skype_assets.shown.statistics import figures_of
 
 UNLOADED_TAG: Final = "skype_assets/unloaded"
 
-_ASSETS = {phase: asset for asset, phase in PHASES.items()}
+_ASSETS = {phase: asset for asset, phase in PHASE_OF_ASSET.items()}
 _OBSERVATIONS: Final = 1_000
 """How many are looked through; those of a load's progress come before its materialization."""
 
@@ -49,8 +49,8 @@ def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstanc
         The task id.
 
     Raises:
-        UsageError: the task id is none, or has another export already; or no instance is configured.
-        InvalidExport: it is no export, or cannot be read.
+        UsageError: the task id is not allowed, or has another export already; or no instance is configured.
+        InvalidExport: the path is not that of an export, or cannot be read.
     """
     size_of(path)  # what is no export gets no partition
     task_id = check_task_id(task_id) if task_id is not None else task_id_for(fingerprint(path))
@@ -107,7 +107,7 @@ def report(task: Task, result: PhaseResult, instance: dg.DagsterInstance) -> boo
     asset, state = _ASSETS[result.phase], result.state
     key = asset_key(asset)
     is_recorded = recorded_version(instance, key, task.task_id) == state.fingerprint
-    if is_recorded and not (asset == Load.asset and is_unloaded(instance, task.task_id)):
+    if is_recorded and not (asset == LOAD.asset and is_unloaded(instance, task.task_id)):
         return False
     figures = figures_of(result)
     found = list(checks.of_result(task, result, figures))
@@ -136,7 +136,7 @@ def report_unload(task_id: str) -> list[str]:
     the asset's page shows for the partition, until the export is loaded again.
     """
     with configured_instance() as instance:
-        key = asset_key(Load.asset)
+        key = asset_key(LOAD.asset)
         if instance is None or recorded_version(instance, key, task_id) is None or is_unloaded(instance, task_id):
             return []
         instance.report_runless_asset_event(
@@ -147,12 +147,12 @@ def report_unload(task_id: str) -> list[str]:
                 tags={UNLOADED_TAG: "true"},
             )
         )
-        return [Load.asset]
+        return [LOAD.asset]
 
 
 def is_unloaded(instance: dg.DagsterInstance, task_id: str) -> bool:
     """Whether what was reported last of a task's load is that it was unloaded."""
-    key = asset_key(Load.asset)
+    key = asset_key(LOAD.asset)
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[task_id])
     loaded = instance.fetch_materializations(wanted, limit=1).records
     after = loaded[0].storage_id if loaded else None
@@ -186,8 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given.command == "unloaded":
             print(
                 *report_unload(check_task_id(given.task_id)),
-                sep="\
-",
+                sep="\n",
             )
         else:
             folder = given.output_dir.absolute()

@@ -1,19 +1,17 @@
 """The sensor: whatever lies in the folder of exports is registered and loaded, once per content."""
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import dagster as dg
 import msgspec
 
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.tasks.inbox import Arrival, Look, look
+from skype_assets.instance.asset_job import AssetJob
 from skype_assets.partitions import EXPORTS
 from skype_assets.registration import link
 from skype_assets.resources.exports import Exports
-
-if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 SWITCH: Final = "SKYPE_INBOX"
 """Environment variable that turns the sensor on unless somebody turned it off in the UI: ``on``."""
@@ -26,7 +24,7 @@ _READING_SECONDS: Final = 10.0
 _PAGE: Final = 200
 
 
-def inbox(job: "UnresolvedAssetJobDefinition", loaded: dg.AssetKey, prefix: str = "") -> dg.SensorDefinition:
+def inbox(job: AssetJob, loaded: dg.AssetKey, prefix: str = "") -> dg.SensorDefinition:
     """The sensor, ``inbox`` with a prefix to its name: it starts the job, and asks which exports are loaded already."""
 
     @dg.sensor(

@@ -27,7 +27,8 @@ def entry(name: str, module: str) -> str:
 
 
 def _entry(name: str, module: str) -> Iterator[str]:
-    body = ast.parse(inspect.getsource(import_module(module))).body
+    source = inspect.getsource(import_module(module))
+    body = ast.parse(source).body
     for node, following in zip(body, [*body[1:], None], strict=True):
         match node:
             case ast.ClassDef(name=found) if found == name:
@@ -37,7 +38,7 @@ def _entry(name: str, module: str) -> Iterator[str]:
                 yield from _function(name, node)
                 return
             case ast.Assign(targets=[ast.Name(id=found)]) | ast.AnnAssign(target=ast.Name(id=found)) if found == name:
-                yield _code(ast.unparse(node))
+                yield _code(ast.get_source_segment(source, node) or "")
                 if isinstance(following, ast.Expr):
                     yield markdown(ast.literal_eval(following.value))
                 return

@@ -70,7 +70,13 @@ _API: Final = {
     "Verification": ("verify", "Sample", "Findings", "Check"),
     "Taking an export out of the database": ("unload", "Unloaded"),
 }
-"""The headings of the API's page; the errors come last."""
+"""The headings of the API's page; what is for code locations and the errors come last."""
+
+_CODE_LOCATION: Final = f"""
+For the code location of another project, as [code-location.md](code-location.md) shows. These are imported from the
+modules that define them, as they need Dagster, which the rest does without:
+{", ".join(f"`from {module} import {name}`" for name, module in skype_assets.CODE_LOCATION.items())}.
+"""
 
 
 def tables() -> str:
@@ -107,6 +113,8 @@ def api() -> str:
     page = [f"{_GENERATED}\n# Python API\n{_API_INTRODUCTION.rstrip()}"]
     for heading, names in _API.items():
         page += [f"## {heading}", *(docstrings.entry(name, skype_assets.home(name)) for name in names)]
+    page += ["## In a Dagster project", _CODE_LOCATION.strip()]
+    page += [docstrings.entry(name, module) for name, module in skype_assets.CODE_LOCATION.items()]
     page += ["## Errors", docstrings.markdown(errors.__doc__)]
     page += [docstrings.entry(name, skype_assets.home(name)) for name in tree]
     return "\n\n".join(page) + "\n"

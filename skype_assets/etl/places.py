@@ -109,7 +109,7 @@ def is_project(folder: Path) -> bool:
 def user_folder() -> Path:
     """The data folder of this user, by the platform's convention; for root, what the system keeps for its services.
 
-    Root's own home is closed to the account that the embedded server runs as (``database.account``).
+    Root's own home is closed to the account that the embedded server runs as (``postgres.account``).
     """
     if os.geteuid() == 0 and "XDG_DATA_HOME" not in os.environ:
         return user_state_path(NAME, appauthor=False, use_site_for_root=True)

@@ -1,1 +1,1 @@
-"""What Dagster shows of a task: metadata, a picture, progress."""
+"""What Dagster shows of a task: metadata, a picture, statistics, progress."""

@@ -15,9 +15,8 @@ import pyarrow as pa
 from skype_assets.etl import compiled
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.engine.journal import PhaseResult
-from skype_assets.etl.phases.extract import Extract
-from skype_assets.etl.phases.load import Load
-from skype_assets.etl.phases.transform import CONSERVATION, Transform
+from skype_assets.etl.phases import EXTRACT, LOAD, TRANSFORM
+from skype_assets.etl.phases.transform import CONSERVATION
 from skype_assets.etl.rows import edits
 from skype_assets.etl.schema.tables import MESSAGES, TABLES
 from skype_assets.shown import picture
@@ -148,11 +147,11 @@ def _transformed_rows(tables: PhaseTables) -> dict[str, int]:
 
 
 _ROWS = {
-    Extract.name: PhaseTables.rows,
-    Transform.name: _transformed_rows,
-    Load.name: lambda tables: tables.state.counts(),
+    EXTRACT.name: PhaseTables.rows,
+    TRANSFORM.name: _transformed_rows,
+    LOAD.name: lambda tables: tables.state.counts(),
 }
-_SPECIFIC = {Extract.name: _extracted, Transform.name: _transformed, Load.name: _loaded}
+_SPECIFIC = {EXTRACT.name: _extracted, TRANSFORM.name: _transformed, LOAD.name: _loaded}
 
 
 def _table(names: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> dg.TableMetadataValue:

@@ -1,7 +1,8 @@
 """The engine's progress as events of Dagster, which a person finds at the asset while it is being made.
 
-An observation of the asset has parts, amounts, rate and remaining time, as the command line shows them (``etl.pace``).
-Each is kept for ever, so they are few: when an earlier attempt had done something, and then as the minutes pass.
+An observation of the asset has parts, amounts, rate and remaining time, as the command line shows them
+(``tasks.pace``). Each is kept for ever, so they are few: when an earlier attempt had done something, and then as the
+minutes pass.
 """
 
 import time

@@ -20,7 +20,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.content.message_types import UNKNOWN
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.export.members import printable
-from skype_assets.etl.phases.transform import Transform
+from skype_assets.etl.phases import TRANSFORM
 
 NAMES_SWITCH: Final = "SKYPE_PICTURE_NAMES"
 """Environment variable of the process that runs the step, which names the largest conversations in the picture: ``on``.
@@ -52,7 +52,7 @@ class Statistics:
 
 def figures_of(result: PhaseResult) -> Statistics | None:
     """The figures of a phase; None of all but transform."""
-    return statistics(result.tables) if result.phase == Transform.name else None
+    return statistics(result.tables) if result.phase == TRANSFORM.name else None
 
 
 def statistics(tables: PhaseTables, conversations: int = 10) -> Statistics:

@@ -16,8 +16,7 @@ from skype_assets import ETLPipeline
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import CheckpointMismatch, InvalidExport, NotConserved, PhaseFailed, UsageError
-from skype_assets.etl.phases import PHASES, transform
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import FOLDERS, PHASES, transform
 from skype_assets.etl.rows.message_tables import MessageRows
 from skype_assets.etl.sample import write_sample
 from tests.api.conftest import MESSAGES, Place
@@ -129,7 +128,7 @@ def test_a_complete_checkpoint_resumed_against_an_empty_database_said_success_wi
 def test_a_missing_or_moved_data_file_caused_a_silent_full_rerun_of_whatever_file_was_passed(
     phase: str, copied: Place, finished: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    data = copied.output_dir / "t" / KINDS[phase].asset
+    data = copied.output_dir / "t" / FOLDERS[phase]
     shutil.move(data, tmp_path / "moved")
     other = write_sample(tmp_path / "other.tar", messages=50, seed=9).path
     with pytest.raises(CheckpointMismatch, match="source_size"):

@@ -12,8 +12,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.engine.journal import Progress
 from skype_assets.etl.errors import CheckpointDamaged, PhaseFailed, UsageError
 from skype_assets.etl.export.source import fingerprint
-from skype_assets.etl.phases import PHASES
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.task import Settings, Task
 from tests.api.conftest import CHUNK_SIZE, Place
 from tests.api.scripts import kill_in
@@ -40,7 +39,7 @@ def flip(path: Path) -> None:
 
 
 def part(place: Place, phase: str, table: str, number: int) -> Path:
-    [found] = (place.output_dir / "t" / KINDS[phase].asset).glob(f"{table}-{number:05d}-*.parquet")
+    [found] = (place.output_dir / "t" / FOLDERS[phase]).glob(f"{table}-{number:05d}-*.parquet")
     return found
 
 
@@ -244,7 +243,7 @@ def test_damage_in_two_phases_is_made_again_in_their_order(place: Place, finishe
 def test_a_phase_whose_folder_is_gone_is_done_again_with_a_warning(
     phase: str, copied: Place, finished: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shutil.rmtree(copied.output_dir / "t" / KINDS[phase].asset)
+    shutil.rmtree(copied.output_dir / "t" / FOLDERS[phase])
     results = ETLPipeline.load_from_checkpoint(copied.manifest, copied.url).run_pipeline(copied.export)
     assert results["success"]
     assert not results["phases"][phase]["from_checkpoint"]

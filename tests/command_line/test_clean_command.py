@@ -19,7 +19,7 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import TaskBusy
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.task import Settings, Task
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks import retention
@@ -49,8 +49,8 @@ def copy(name: str, *, days: float, sha256: str = "", phases: int = 3) -> None:
     """The same task under another name, some days old, about another export, perhaps not complete."""
     shutil.copytree(OUTPUT / "first", OUTPUT / name)
     shutil.copy(OUTPUT / manifest_name("first"), OUTPUT / manifest_name(name))
-    for number, kind in enumerate(KINDS.values()):
-        folder = Directory(OUTPUT / name / kind.asset)
+    for number, kind in enumerate(PHASE_CLASSES.values()):
+        folder = Directory(OUTPUT / name / kind.facts.asset)
         state = states.read(folder)
         assert state
         inputs = {**state.inputs, "source_sha256": sha256 or state.inputs["source_sha256"]}

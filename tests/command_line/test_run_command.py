@@ -36,7 +36,8 @@ def test_a_run_accounts_for_every_message_and_says_what_to_do_next(
     assert seen == MESSAGES == loaded + duplicate + rejected
     assert messages_in(database) == loaded
     assert "skype-assets db psql" in ran.stdout.split("Next:")[1]
-    assert "Keep sample.tar: its media files are in no checkpoint and no table." in ran.stdout
+    assert "Keep sample.tar: its media files are in no checkpoint and no table.\n\nNext:" in ran.stdout
+    assert "\\" not in ran.stdout
     for phase in ("extract", "transform", "load"):
         assert f"{phase}: starts at 0 %" in ran.stderr
         assert f"{phase}: complete, " in ran.stderr

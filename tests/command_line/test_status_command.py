@@ -12,7 +12,7 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.command_line.status import FOLDERS
 from skype_assets.etl.errors import DatabaseError, InvalidExport
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.task import Settings, Task
 from tests.command_line.conftest import MESSAGES, Invoke
 
@@ -25,7 +25,7 @@ def _extracted(workplace: Path, source: Path, task_id: str) -> Directory:
 
 
 def test_the_folders_are_those_of_the_phases() -> None:
-    assert {name: kind.asset for name, kind in KINDS.items()} == FOLDERS
+    assert {name: kind.facts.asset for name, kind in PHASE_CLASSES.items()} == FOLDERS
     assert tuple(FOLDERS) == engine.PHASES
 
 

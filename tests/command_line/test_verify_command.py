@@ -21,7 +21,8 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import VerificationFailed
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.postgres.url import without_password
 from skype_assets.etl.sample.overlapping import write_overlapping
 from skype_assets.etl.task import Settings, Task
@@ -69,7 +70,7 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def rewrite(task: Task, phase: str, table: str, change: Callable[[list[dict[str, Any]]], None]) -> None:
     """Change rows of a table's last file so that its checksum fits all the same."""
-    folder, schema = task.folder.folder(KINDS[phase].asset), KINDS[phase].schemas[table]
+    folder, schema = task.folder.folder(FOLDERS[phase]), PHASE_CLASSES[phase].schemas[table]
     state = states.read(folder)
     assert state
     records = list(state.records)
@@ -129,7 +130,7 @@ def test_whatever_file_is_damaged_its_check_fails(invoke: Invoke, loaded: Task, 
         path.write_bytes(data)
 
     def file(phase: str, pattern: str) -> Path:
-        return sorted((loaded.folder.path / KINDS[phase].asset).glob(pattern))[0]
+        return sorted((loaded.folder.path / FOLDERS[phase]).glob(pattern))[0]
 
     export = Path("mine.tar").read_bytes()
     in_a_message = export.index(b'"MessageList":[{') + 40
@@ -169,7 +170,7 @@ def test_what_was_recorded_wrongly_with_a_fitting_checksum_is_found(invoke: Invo
         assert failed(invoke("verify", "mine", "--json")) == expected
         shutil.rmtree("output")
         shutil.copytree("whole", "output")
-    folder = loaded.folder.folder(KINDS["extract"].asset)
+    folder = loaded.folder.folder(FOLDERS["extract"])
     state = states.read(folder)
     assert state
     folder.put(

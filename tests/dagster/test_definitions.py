@@ -10,7 +10,7 @@ import pytest
 
 from skype_assets.definitions import build_defs, defs
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.partitions import EXPORTS
 from skype_assets.resources.checkpoints import Checkpoints
 from skype_assets.resources.exports import Exports
@@ -52,11 +52,11 @@ def test_the_three_assets_are_chained_and_each_is_of_its_phase() -> None:
         "transformed_tables": ["raw_export"],
         "loaded_database": ["transformed_tables"],
     }
-    for kind in KINDS.values():
-        spec = specs[kind.asset]
+    for kind in PHASE_CLASSES.values():
+        spec = specs[kind.facts.asset]
         assert spec.code_version is kind.version
         assert spec.group_name == "skype"
-        assert spec.kinds == {"postgres" if kind.asset == "loaded_database" else "parquet"}
+        assert spec.kinds == {"postgres" if kind.facts.asset == "loaded_database" else "parquet"}
         assert isinstance(spec.metadata["dagster/column_schema"], dg.TableSchemaMetadataValue | dg.TableSchema)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from skype_assets.definitions import build_defs
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
 from skype_assets.partitions import EXPORTS, asset_key
@@ -104,19 +104,19 @@ def test_both_are_materialized_through_dagster_and_neither_gets_the_others(
     assert "All code locations passed validation" in validated
     task_id = register(sample_tar)
     loaded = dagster("asset", "materialize", "-m", "their_project", "--select", "group:chats", "--partition", task_id)
-    assert len(re.findall("STEP_SUCCESS", loaded)) == len(KINDS)
+    assert len(re.findall("STEP_SUCCESS", loaded)) == len(PHASE_CLASSES)
     assert not list(project.glob("theirs-*"))
     theirs = dagster("asset", "materialize", "-m", "their_project", "--select", "group:skype")
-    assert len(re.findall("STEP_SUCCESS", theirs)) == len(KINDS) + 1  # and their check
+    assert len(re.findall("STEP_SUCCESS", theirs)) == len(PHASE_CLASSES) + 1  # and their check
     assert (project / "theirs-loaded_database.txt").read_text() == "THEIR EXPORTS THEIR CHECKPOINTS their database"
 
     with Session(postgres_url) as session:
         [(messages,)] = session.rows("SELECT count(*) FROM skype.messages")
     assert messages > 0
     with dg.DagsterInstance.get() as instance:
-        for kind in KINDS.values():
-            assert instance.get_materialized_partitions(asset_key(kind.asset, ["comms", "chats"])) == {task_id}
-            assert instance.get_materialized_partitions(asset_key(kind.asset, [])) == set()
+        for kind in PHASE_CLASSES.values():
+            assert instance.get_materialized_partitions(asset_key(kind.facts.asset, ["comms", "chats"])) == {task_id}
+            assert instance.get_materialized_partitions(asset_key(kind.facts.asset, [])) == set()
 
 
 def test_what_the_library_finished_is_reported_to_the_assets_of_the_prefix(
@@ -128,7 +128,7 @@ def test_what_the_library_finished_is_reported_to_the_assets_of_the_prefix(
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert report_task(Task("ann", project / "output")) == [kind.asset for kind in KINDS.values()]
+    assert report_task(Task("ann", project / "output")) == [kind.facts.asset for kind in PHASE_CLASSES.values()]
     with dg.DagsterInstance.get() as instance:
         assert instance.get_materialized_partitions(dg.AssetKey(["comms", "chats", "loaded_database"])) == {"ann"}
     assert {key.path[0] for key in build_defs().resolve_asset_graph().get_all_asset_keys()} == {"comms"}
@@ -167,7 +167,7 @@ def test_the_documented_definitions_load_and_their_schedule_asks_for_what_is_not
     task_id = sorted(registered)[0]
     assert requested() == registered
     run = dagster("asset", "materialize", "-m", "documented", "--select", "*", "--partition", task_id)
-    assert len(re.findall("STEP_SUCCESS", run)) == len(KINDS) + 1
+    assert len(re.findall("STEP_SUCCESS", run)) == len(PHASE_CLASSES) + 1
     assert requested() == registered - {task_id}
 
 

@@ -18,6 +18,7 @@ from skype_assets.etl.phases import PHASES
 from skype_assets.etl.task import Settings, Task
 from tests.engine.database_content import digests
 
+ROOT = Path(__file__).parents[2]
 RUN = """
 import sys
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_hash_seed_time_zone_and_locale_do_not_show_in_the_database(
     subprocess.run(
         [sys.executable, "-c", RUN, fresh.source, fresh.output_dir, fresh.database],
         env={**os.environ, **surroundings},
-        cwd=Path(engine.__file__).parents[2],
+        cwd=ROOT,
         check=True,
     )
     assert digests(fresh.database) == digests(finished.database)

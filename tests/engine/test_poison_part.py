@@ -13,6 +13,7 @@ from skype_assets.etl.task import Task
 from tests.engine.database_content import digests
 from tests.engine.runs import ASSETS
 
+ROOT = Path(__file__).parents[2]
 RUN = """
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def _run(task: Task, phase: str, fault: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [sys.executable, "-c", RUN, str(task.source), task.output_dir, str(task.database), phase],
         env={**os.environ, VARIABLE: fault},
-        cwd=Path(engine.__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -10,6 +10,7 @@ import pytest
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.engine import loop
 from skype_assets.etl.engine.journal import Progress
 from skype_assets.etl.task import Task
 from tests.engine.conftest import NewDatabase
@@ -86,7 +87,7 @@ def test_progress_never_goes_back_and_keeps_its_total_over_a_resume(fresh: Task)
 def test_what_follows_the_last_part_is_counted_and_said_and_no_later_attempt_says_less(
     fresh: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_BETWEEN_WORDS", 0.0)
+    monkeypatch.setattr(loop, "_BETWEEN_WORDS", 0.0)
     told: list[Progress] = []
     interrupted: set[str] = set()
 

@@ -6,7 +6,8 @@ from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.errors import CheckpointError
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.layout import manifest_name
 from skype_assets.etl.tasks.manifest import load
@@ -33,8 +34,8 @@ def after_a_fault(place: Place, outcome: Outcome) -> list[str]:
     wrong = [] if outcome.is_expected else [f"unexpected end: {outcome.how}: {outcome.message}"]
     task = place.task()
     wrong += _unreadable(task)
-    for phase, kind in KINDS.items():
-        folder = task.folder.folder(kind.asset)
+    for phase, kind in PHASE_CLASSES.items():
+        folder = task.folder.folder(kind.facts.asset)
         state = _state(folder)
         if state is None:
             continue
@@ -56,7 +57,7 @@ def after_success(place: Place, outcome: Outcome, phase: str = "load") -> list[s
         found, expected = digests(place.url), place.world.expected
         wrong += [f"{name}: {found[name]}, not {rows}" for name, rows in expected.items() if found[name] != rows]
     for done in engine.PHASES[: engine.PHASES.index(phase) + 1]:
-        folder = task.folder.folder(KINDS[done].asset)
+        folder = task.folder.folder(FOLDERS[done])
         state = _state(folder)
         if state is None or state.status != "complete":
             wrong.append(f"{done} is not complete")
@@ -93,7 +94,7 @@ def unloaded(place: Place, bugs: tuple[str, ...] = ()) -> list[str]:
     if outcome.how != "done":
         return [f"the unload ended with {outcome.how}: {outcome.message}"]
     left = [name for name, (rows, _) in digests(place.url).items() if rows]
-    state = _state(place.task().folder.folder(KINDS["load"].asset))
+    state = _state(place.task().folder.folder(FOLDERS["load"]))
     wrong = [f"rows are left in {', '.join(left)}"] if left else []
     if state is None or state.status != "unloaded":
         wrong.append("the load checkpoint does not say that it was unloaded")
@@ -109,9 +110,9 @@ def _state(folder: Directory) -> states.PhaseState | None:
 
 def _unreadable(task: Task) -> list[str]:
     wrong: list[str] = []
-    for kind in KINDS.values():
+    for kind in PHASE_CLASSES.values():
         try:
-            states.read(task.folder.folder(kind.asset))
+            states.read(task.folder.folder(kind.facts.asset))
         except CheckpointError as error:
             wrong.append(str(error))
     manifest = task.output_dir / manifest_name(task.task_id)

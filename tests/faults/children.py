@@ -27,6 +27,9 @@ import_module("adbc_driver_postgresql.dbapi")
 
 DEADLINE_SECONDS = 120
 
+NOT_PREPARED = "not prepared"
+"""How a child ends that a bug could not be planted in."""
+
 UNLOAD = "unload"
 """No phase, but done in a child like one."""
 
@@ -125,7 +128,10 @@ class Child:
             how = "hung"
         os.close(self._pipe)
         os.waitpid(self.pid, 0)
-        return Outcome(**json.loads(data)) if data else Outcome(how, is_expected=how == "killed")
+        outcome = Outcome(**json.loads(data)) if data else Outcome(how, is_expected=how == "killed")
+        if outcome.how == NOT_PREPARED:
+            raise RuntimeError(f"the child could not be prepared: {outcome.message}")
+        return outcome
 
 
 def run(
@@ -149,11 +155,15 @@ def _work(task: Task | None, phases: Sequence[str], armed: Armed, pipe: int) -> 
     crash_points.listener = _listener(points, armed.point)
     outcome: dict[str, Any] = {"how": "done"}
     try:
+        _prepare(armed)
+    except Exception as error:  # noqa: BLE001 - no find of the campaign but an error of its own: the parent raises it
+        os.write(pipe, json.dumps({"how": NOT_PREPARED, "message": repr(error)}).encode())
+        return
+    try:
         if task is None:
             _, path, messages = phases
             write_sample(Path(path), messages=int(messages))
         else:
-            _prepare(armed)
             with _system(armed.system):
                 outcome["from_checkpoint"] = [_run(task, phase) for phase in phases]
     except BaseException as error:  # noqa: BLE001 - the parent judges it

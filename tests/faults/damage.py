@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.tasks.layout import manifest_name
 from tests.engine.database_content import query
 from tests.faults.cases import Case, Report, Size, Test
@@ -101,7 +101,7 @@ def _damaged(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
     rng = random.Random(seed)
     if target == "tampered":
         _half_done(place)
-        files = [place.folder / TASK / KINDS[phase].asset / states.STATE_FILE]
+        files = [place.folder / TASK / FOLDERS[phase] / states.STATE_FILE]
         files[0].write_bytes(files[0].read_bytes().replace(b'"running"', b'"complete"'))
         files[0].with_name(states.PREVIOUS_FILE).unlink()
     else:
@@ -131,7 +131,7 @@ def _half_done(place: Place) -> None:
 
 
 def _files(place: Place, target: str, phase: str, rng: random.Random) -> list[Path]:
-    folder = place.folder / TASK / KINDS[phase].asset
+    folder = place.folder / TASK / FOLDERS[phase]
     if target == "part":
         return [rng.choice(sorted(folder.glob("*.parquet")))]
     if target == "manifest":
@@ -239,7 +239,7 @@ def _unbalanced(place: Place, *, loaded: bool) -> list[str]:
     counts = {
         phase: state.counts()
         for phase in engine.PHASES
-        if (state := states.read(place.task().folder.folder(KINDS[phase].asset)))
+        if (state := states.read(place.task().folder.folder(FOLDERS[phase])))
     }
     seen = counts["extract"].get("messages", 0)
     kept, duplicate, rejected = (counts["transform"].get(name, 0) for name in ("messages", "duplicate", "rejected"))

@@ -1,17 +1,18 @@
 """T17, test the tester: bugs as others have made them. Every one of them must be caught by a case of the campaign."""
 
 # Private names are replaced here: that is what planting a bug is.
-# pyright: reportPrivateUsage=false, reportAttributeAccessIssue=false
+# pyright: reportPrivateUsage=false
 
 import contextlib
 import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
-from skype_assets.etl import crash_points, engine
+from skype_assets.etl import crash_points
 from skype_assets.etl.checkpoints import attempt, directory, parts, state
 from skype_assets.etl.checkpoints import phase_checkpoint as phase
 from skype_assets.etl.checkpoints.attempt import Attempt
@@ -19,7 +20,9 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.database import session
 from skype_assets.etl.database.loading import Loader
+from skype_assets.etl.engine import loop
 from skype_assets.etl.phases import transform
+from skype_assets.etl.tasks.record import TaskRecord
 from tests.faults.cases import Case
 
 
@@ -39,15 +42,15 @@ def _naive_save() -> None:
         with self.file(name).open("wb") as stream:
             yield stream
 
-    Directory.create = create
+    _replace(Directory, create=create)
 
 
 def _no_fsync() -> None:
-    directory.os = _With(os, fsync=lambda descriptor: None)
+    _replace(directory, os=_with(os, fsync=lambda descriptor: None))
 
 
 def _no_folder_fsync() -> None:
-    directory._sync_folder = lambda folder: None
+    _replace(directory, _sync_folder=lambda folder: None)
 
 
 def _fsync_error_ignored() -> None:
@@ -55,7 +58,7 @@ def _fsync_error_ignored() -> None:
         with contextlib.suppress(OSError):
             os.fsync(descriptor)
 
-    directory.os = _With(os, fsync=fsync)
+    _replace(directory, os=_with(os, fsync=fsync))
 
 
 def _full_disk_swallowed() -> None:
@@ -65,7 +68,7 @@ def _full_disk_swallowed() -> None:
         with contextlib.suppress(OSError):
             put(self, name, data)
 
-    Directory.put = swallow
+    _replace(Directory, put=swallow)
 
 
 def _marker_first() -> None:
@@ -78,7 +81,7 @@ def _marker_first() -> None:
         self._save(now)
         complete(self, summary)
 
-    PhaseCheckpoint.complete = marked
+    _replace(PhaseCheckpoint, complete=marked)
 
 
 def _recorded_before_written() -> None:
@@ -89,7 +92,8 @@ def _recorded_before_written() -> None:
                 stream.truncate(file.bytes // 2)
         return files
 
-    real, parts.write = parts.write, write
+    real = parts.write
+    _replace(parts, write=write)
 
 
 def _ledger_in_another_transaction() -> None:
@@ -103,7 +107,7 @@ def _ledger_in_another_transaction() -> None:
             self._enter(number, checksum, tables)
         crash_points.reached("part committed")
 
-    Loader._part = part
+    _replace(Loader, _part=part)
 
 
 def _ledger_first() -> None:
@@ -117,60 +121,66 @@ def _ledger_first() -> None:
             yield
         crash_points.reached("part committed")
 
-    Loader._part = part
+    _replace(Loader, _part=part)
 
 
 def _lost_commit_taken_for_done() -> None:
     def once(self: session.Database, action: Callable[[session.Session], Any]) -> Any:
-        with self.session() as opened:
-            try:
+        try:
+            with self.session() as opened:
                 return action(opened)
-            except session.Rejected as error:
-                if "commit" not in str(error):
-                    raise
+        except session.Rejected as error:
+            if "Failed to commit" not in str(error):
+                raise
 
-    session.Database.repeatedly = once
+    _replace(session.Database, repeatedly=once)
 
 
 def _no_epoch_check() -> None:
-    Attempt._check = lambda self: None
+    _replace(Attempt, _check=lambda self: None)
 
 
 def _no_epoch_in_the_database() -> None:
-    Loader.check = lambda self: None
+    _replace(Loader, check=lambda self: None)
 
 
 def _no_epoch_in_names() -> None:
     real = parts.write
-    parts.write = lambda folder, number, epoch, tables: real(folder, number, 1, tables)
+    _replace(parts, write=lambda folder, number, epoch, tables: real(folder, number, 1, tables))
 
 
 def _nobody_is_alive() -> None:
-    attempt.is_alive = lambda owner: False
+    _replace(attempt, is_alive=lambda owner: False)
 
 
 def _checksums_of_parts_skipped() -> None:
     def read(folder: Any, record: state.FileRecord) -> Any:
         return parts.pq.ParquetFile(folder / record.name)
 
-    parts.read = read
-    phase.damaged_file = engine.damaged_file = lambda folder, part: None
+    _replace(parts, read=read)
+    for module in (phase, loop):
+        _replace(module, damaged_file=lambda folder, part: None)
 
 
 def _checksum_of_the_state_skipped() -> None:
-    state.decode = lambda data, where: msgspec.json.decode(
-        msgspec.json.decode(data, type=state._Sealed).state, type=state.PhaseState
-    )
+    def decode(data: bytes, where: object) -> state.PhaseState:
+        return msgspec.json.decode(msgspec.json.decode(data, type=state._Sealed).state, type=state.PhaseState)
+
+    _replace(state, decode=decode)
 
 
 def _source_hash_ignored() -> None:
-    engine._IDENTITY = ("task_id",)
-    engine._inputs = lambda of: {"code_version": of.version, **dict.fromkeys(of.inputs(), "")}
-    engine.ETLContext._refuse_other_than = lambda self, source: None
+    real = loop._inputs
+
+    def inputs(of: Any) -> dict[str, str]:
+        return {**real(of), "source_sha256": "0" * 64, "source_size": "0"}
+
+    _replace(loop, _IDENTITY=("task_id",), _inputs=inputs)
+    _replace(TaskRecord, _refuse_other_than=lambda self, source: None)
 
 
 def _identity_from_hash() -> None:
-    transform.export_id_for = lambda sha256: f"{hash(sha256) & (2**64 - 1):016x}"
+    _replace(transform, export_id_for=lambda sha256: f"{hash(sha256) & (2**64 - 1):016x}")
 
 
 def _message_lost() -> None:
@@ -180,23 +190,26 @@ def _message_lost() -> None:
         rows = real(made, name)
         return rows.slice(1) if name == "messages" else rows
 
-    transform._joined = joined
-    transform._balance = lambda *account: None
+    _replace(transform, _joined=joined, _balance=lambda *account: None)
 
 
 def _short_pauses() -> None:
-    session.PAUSES = (0.05, 0.1)
+    _replace(session, PAUSES=(0.05, 0.1))
 
 
-class _With:
-    """A module with some other functions."""
+def _replace(owner: Any, **others: Any) -> None:
+    """Put others in the place of what a module or a class has under these names: a name that is gone is no bug."""
+    for name, other in others.items():
+        assert hasattr(owner, name), f"{owner.__name__} has no {name}"
+        setattr(owner, name, other)
 
-    def __init__(self, module: Any, **others: Any) -> None:
-        self._module = module
-        self.__dict__.update(others)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
+def _with(module: ModuleType, **others: Any) -> ModuleType:
+    """A copy of a module with some other functions."""
+    copy = ModuleType(module.__name__)
+    copy.__dict__.update(module.__dict__)
+    _replace(copy, **others)
+    return copy
 
 
 _COUNT = ("transform", 0)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from skype_assets.etl import engine
 from tests.engine.conftest import NewDatabase, new_database
 from tests.engine.database_content import query
 
 __all__ = ["new_database"]
 
+ROOT = Path(__file__).parents[2]
 LIMIT_MB = 2_500
 """Of address space; most of it goes to libraries and the stacks of threads."""
 MOST_SECONDS = 60
@@ -123,7 +123,7 @@ def _message(name: str, content: str, number: int) -> dict[str, str]:
 def _run(export: Path, output_dir: Path, url: str, limit_mb: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", RUN, export, output_dir, url, str(limit_mb * 1_000_000)],
-        cwd=Path(engine.__file__).parents[2],
+        cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
         check=False,

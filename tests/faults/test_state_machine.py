@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from skype_assets.etl import engine
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.reset import reset
@@ -156,7 +156,7 @@ class Exports(RuleBasedStateMachine):
 
     def _is_complete(self, of: Task) -> bool:
         try:
-            return all(engine.open_phase(of, phase) is not None for phase in KINDS)
+            return all(engine.open_phase(of, phase) is not None for phase in PHASE_CLASSES)
         except UsageError:
             return False
 

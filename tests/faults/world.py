@@ -18,7 +18,7 @@ from typing import Final
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.task import Settings, Task
 from tests.engine.database_content import Digests, digests, query
@@ -57,7 +57,7 @@ class World:
         """The checksums of the parts of every phase, after an uninterrupted run; those of a load tell nothing."""
         found: dict[str, list[str]] = {}
         for phase in engine.PHASES[:-1]:
-            state = states.read(Directory(self.after(phase) / TASK / KINDS[phase].asset))
+            state = states.read(Directory(self.after(phase) / TASK / FOLDERS[phase]))
             found[phase] = [record.checksum for record in state.records] if state else []
         return found
 

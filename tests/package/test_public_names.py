@@ -18,8 +18,7 @@ SHOWN = [
     *(block for page in PAGES for block in BLOCK.findall(page)),
 ]
 
-CODE_LOCATION = {"skype_assets.definitions.build_defs", "skype_assets.partitions.EXPORTS"}
-"""What another project's code location imports, beside the library (docs/code-location.md)."""
+CODE_LOCATION = {f"{module}.{name}" for name, module in skype_assets.CODE_LOCATION.items()}
 
 
 def imported(source: str) -> set[str]:
@@ -37,6 +36,7 @@ def test_what_documentation_and_examples_import_is_public() -> None:
     assert len(SHOWN) > 5
     shown = set[str]().union(*map(imported, SHOWN))
     assert {"skype_assets.ETLPipeline", "skype_assets.run"} <= shown
+    assert shown >= CODE_LOCATION
     assert sorted(shown - {f"skype_assets.{name}" for name in skype_assets.__all__} - CODE_LOCATION) == []
 
 
@@ -59,7 +59,9 @@ def test_every_error_is_public() -> None:
 
 
 def test_the_page_of_the_api_has_every_public_name_once() -> None:
-    assert sorted(re.findall(r"^### (\w+)$", api(), re.MULTILINE)) == sorted(skype_assets.__all__)
+    assert sorted(re.findall(r"^### (\w+)$", api(), re.MULTILINE)) == sorted(
+        [*skype_assets.__all__, *skype_assets.CODE_LOCATION]
+    )
 
 
 def test_no_other_name_can_be_imported() -> None:

@@ -22,7 +22,7 @@ from tests.dagster.live import Dev, dev
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("resources", "io_managers")
-SOURCES = ("skype_assets", *ROOMS, "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
+SOURCES = ("skype_assets", *ROOMS, "pyproject.toml", "setup.py", "README.md", "LICENSE")
 
 BUILD = """
 import sys

@@ -13,10 +13,10 @@ from skype_assets.etl.errors import UsageError
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import (
     LIBPQ_TARGETS,
-    database_url,
     from_config,
     normalize,
     password,
+    reachable_url,
     redact,
     sqlalchemy_url,
     without_password,
@@ -35,10 +35,10 @@ def test_an_explicit_url_comes_before_the_variable_and_the_variable_before_those
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PGHOST", "third.example")
-    assert database_url() == "postgresql://"
+    assert reachable_url() == "postgresql://"
     monkeypatch.setenv("SKYPE_DATABASE_URL", "postgres://second.example/chats")
-    assert database_url() == "postgresql://second.example/chats"
-    assert database_url("postgresql+psycopg2://first.example/chats") == "postgresql://first.example/chats"
+    assert reachable_url() == "postgresql://second.example/chats"
+    assert reachable_url("postgresql+psycopg2://first.example/chats") == "postgresql://first.example/chats"
 
 
 def test_libpq_fills_in_what_its_variables_say(tcp_postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,9 +47,9 @@ def test_libpq_fills_in_what_its_variables_say(tcp_postgres_url: str, monkeypatc
         if keyword in parts:
             monkeypatch.setenv(f"PG{keyword.upper()}", str(parts[keyword]))
     monkeypatch.setenv("PGDATABASE", parts["dbname"])
-    assert _database_by_psycopg2(database_url()) == parts["dbname"]
-    assert _database_by_adbc(database_url()) == parts["dbname"]
-    assert _database_by_sqlalchemy(database_url()) == parts["dbname"]
+    assert _database_by_psycopg2(reachable_url()) == parts["dbname"]
+    assert _database_by_adbc(reachable_url()) == parts["dbname"]
+    assert _database_by_sqlalchemy(reachable_url()) == parts["dbname"]
 
 
 def test_without_any_setting_the_embedded_server_is_started_in_the_chosen_folder(
@@ -57,7 +57,7 @@ def test_without_any_setting_the_embedded_server_is_started_in_the_chosen_folder
 ) -> None:
     monkeypatch.setenv("SKYPE_POSTGRES_DIR", str(server_folder))
     monkeypatch.setenv("PGUSER", "somebody")  # says who, not where
-    url = database_url()
+    url = reachable_url()
     assert EmbeddedServer(server_folder).status()
     assert _database_by_psycopg2(url) == _database_by_adbc(url) == _database_by_sqlalchemy(url) == "skype"
 
@@ -120,7 +120,7 @@ def test_a_keyword_under_two_names_is_refused() -> None:
     ],
 )
 def test_a_url_that_libpq_would_misread_is_refused_without_being_quoted(url: str) -> None:
-    for function in (normalize, sqlalchemy_url, without_password, password, database_url):
+    for function in (normalize, sqlalchemy_url, without_password, password, reachable_url):
         with pytest.raises(UsageError) as caught:
             function(url)
         assert "hun" not in str(caught.value)

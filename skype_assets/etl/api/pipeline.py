@@ -17,7 +17,7 @@ from skype_assets.etl.engine.journal import Observer, PhaseResult
 from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
 from skype_assets.etl.export.source import export_path, fingerprint
 from skype_assets.etl.phases import PHASES
-from skype_assets.etl.postgres.url import database_url
+from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.task import Settings, Task, task_id_for
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.record import DbConfig
@@ -136,7 +136,7 @@ class ETLPipeline:
             raise UsageError("file_path and file_obj are both given; give the export once")
         given = export_path(file_path) if file_path is not None else None
         context = self._prepared(user_display_name)
-        with Session(database_url(context.database)):
+        with Session(reachable_url(context.database)):
             pass  # wrong credentials are found before any work, not after hours of it
         if file_obj is None:
             _find_source(context, given)

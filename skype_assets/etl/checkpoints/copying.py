@@ -9,7 +9,10 @@ from skype_assets.etl.checkpoints.directory import Directory
 
 
 def copy_phase(phase: Directory, to: Directory) -> None:
-    """Copy what the phase's state names, and the state last: a copy that was cut short is none."""
+    """Copy what the phase's state names, and the state last: nobody takes a copy that was cut short for a checkpoint.
+
+    A phase without a state is not copied.
+    """
     state = states.read(phase)
     if state is None:
         return

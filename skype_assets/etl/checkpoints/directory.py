@@ -95,7 +95,9 @@ class Directory:
         return path.read_bytes()
 
     def keep(self, name: str, as_: str) -> None:
-        """Let what a file holds now stay under a second name when the file itself is replaced; none is kept of none.
+        """Let what a file holds now stay under a second name when the file itself is replaced.
+
+        Nothing happens if there is no such file.
 
         A second name for the same bytes is free, and there is no instant at which the first one is missing.
         """

@@ -1,4 +1,4 @@
-"""Options that several commands have; ``--debug``, which all of them have, is in ``exit_codes``."""
+"""Options that several commands have; ``--debug``, which all of them have, is in ``group``."""
 
 import functools
 import os

@@ -34,14 +34,14 @@ def fingerprint_shown(file: Path, shown: "Display") -> "Source":
 
 
 def open_database(explicit: str | None = None, *, create: bool = True) -> str:
-    """The URL of the database, as ``database_url`` gives it; says so if its server has to be waited for."""
-    from skype_assets.etl.postgres.url import database_url, server_of
+    """The URL of the database, as ``reachable_url`` gives it; says so if its server has to be waited for."""
+    from skype_assets.etl.postgres.url import reachable_url, server_of
 
     server = server_of(explicit)
     if server is not None and (create or server.exists) and server.status() is None:
         what = "starting the embedded PostgreSQL" if server.exists else "creating an embedded PostgreSQL, once,"
         terminal.say(f"{what} in {server.directory} ...")
-    return database_url(explicit, create=create)
+    return reachable_url(explicit, create=create)
 
 
 def run_phases(task: "Task", shown: "Display", state: "TaskRecord | None" = None) -> "list[PhaseRun]":

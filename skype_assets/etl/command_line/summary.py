@@ -87,10 +87,7 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
     for warning in account.warnings:
         console.print(f"warning: {warning}", "")
     gone = "" if task.source is not None else " It is not where it was."
-    console.print(
-        f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.{gone}\
-"
-    )
+    console.print(f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.{gone}\n")
     _show_next(console, task)
 
 

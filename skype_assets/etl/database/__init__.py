@@ -1,1 +1,1 @@
-"""The PostgreSQL side: the embedded server, connection URLs, DDL and loading."""
+"""The tables in PostgreSQL: sessions, DDL, loading, merging, digests, unloading. All SQL of the library."""

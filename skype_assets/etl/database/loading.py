@@ -8,6 +8,7 @@ better copy of a message wins, with all its children. So the key decides, and a 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 
@@ -18,6 +19,9 @@ from skype_assets.etl.database.merging import REFRESH, REJOIN, merge_messages, s
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced
 from skype_assets.etl.schema.tables import TABLES
+
+HEAD: Final = 0
+"""The part that the others refer to: conversations, participants, media."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.loading import ledger, lock_owner
+from skype_assets.etl.database.loading import HEAD, ledger, lock_owner
 from skype_assets.etl.database.merging import (
     CHILDREN,
     REFRESH,
@@ -31,7 +31,6 @@ from skype_assets.etl.schema.tables import TABLES
 MESSAGES_AT_A_TIME: Final = 50_000
 """Messages that one statement deletes: the server keeps the foreign keys that it has to check in memory meanwhile."""
 
-_HEAD: Final = 0
 _UNIONS: Final = ("conversations", "participants", "media_files")
 """The tables of a head. Their rows are those of all exports together."""
 _KEYS: Final = pa.schema([pa.field(name, pa.string()) for name in KEY])
@@ -206,7 +205,7 @@ class _Unloading:
         for name in _UNIONS:
             self._execute(f"CREATE TEMPORARY TABLE kept_{name} (LIKE {SCHEMA}.{name} INCLUDING INDEXES) ON COMMIT DROP")
         for export_id in others:
-            if _HEAD in self._parts[export_id]:
+            if HEAD in self._parts[export_id]:
                 head = self._kept[export_id].head()
                 for name in _UNIONS:
                     stage(self._session, name, head[name])
@@ -254,7 +253,7 @@ class _Unloading:
             'message_id text COLLATE "C") ON COMMIT DROP'
         )
         for part in self._parts[export_id]:
-            if part == _HEAD:
+            if part == HEAD:
                 continue
             self._execute("TRUNCATE candidates")
             self._session.copy("candidates", kept.messages(part))
@@ -271,7 +270,7 @@ class _Unloading:
         if self._session.rows("SELECT EXISTS (SELECT FROM changed_media)")[0][0]:
             for export_id in exports:
                 for part in self._parts[export_id]:
-                    if part != _HEAD:
+                    if part != HEAD:
                         stage(self._session, "attachments", self._kept[export_id].attachments(part))
                         self._execute(_AS_EXPORTED, export_id)
         self._execute(REJOIN_AFTER_CHANGES, self._owner_id)

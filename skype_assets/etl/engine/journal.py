@@ -27,7 +27,7 @@ class Progress:
     """How far a phase is: ``done`` of ``total``, which are equal when it is complete and not before.
 
     Both are in the phase's unit, and monotonic, also over a resume (promise I12). ``after_parts`` of the total stand
-    for what follows the last part (``pace``), and ``doing`` says what of that is done just now; it is empty before.
+    for what follows the last part, and ``doing`` says what of that is done just now; it is empty before.
     ``parts`` are recorded; how many there will be, ``parts_total``, is not known while an export is cut into parts.
     """
 
@@ -107,7 +107,7 @@ class Journal:
     @contextmanager
     def running(self) -> Generator[None]:
         """The phase: its begin, and its failure if it fails, go into the manifest."""
-        self._record.start_phase(self._phase.name)
+        self._record.start_phase(self._phase.facts.name)
         self._save()
         try:
             yield
@@ -116,7 +116,7 @@ class Journal:
         except BaseException as error:
             # Ctrl-C, SIGTERM or Dagster's termination is no failure: nobody has to mend anything.
             is_failure = isinstance(error, Exception)
-            self._record.record_error(self._phase.name, error, fatal=is_failure)
+            self._record.record_error(self._phase.facts.name, error, fatal=is_failure)
             if not is_failure:
                 self._record.note_interruption()
             try:
@@ -127,7 +127,7 @@ class Journal:
 
     def progress(self, state: PhaseState, doing: str = "") -> None:
         """Tell how far the phase is, and after the last part what it does."""
-        report = self._record.phase_results[self._phase.name]
+        report = self._record.phase_results[self._phase.facts.name]
         counts = state.counts()
         if not self._is_told:
             self._is_told, report.messages_resumed = True, counts.get("messages", 0)
@@ -136,10 +136,10 @@ class Journal:
             messages=counts.get("messages", 0) - report.messages,
         )
         if self._observer is not None:
-            phase, (done, total) = self._phase, pace.work(state)
+            phase, (done, total) = self._phase.facts, pace.work(state)
             self._observer(
                 Progress(
-                    phase.name, done, total, phase.unit, len(state.parts), phase.parts_total,
+                    phase.name, done, total, phase.unit, len(state.parts), self._phase.parts_total,
                     after_parts=pace.after_parts(phase.name, state.total), doing=doing,
                 )
             )  # fmt: skip
@@ -153,9 +153,9 @@ class Journal:
     def reused(self, tables: PhaseTables) -> PhaseResult:
         """The phase was complete already; the manifest changes only if it did not know."""
         result = self._result(tables, from_checkpoint=True)
-        known = self._record.phase_results.get(self._phase.name)
+        known = self._record.phase_results.get(self._phase.facts.name)
         if known is None or known.status != "completed":
-            self._record.start_phase(self._phase.name)
+            self._record.start_phase(self._phase.facts.name)
             self._end(result, {"duration_seconds": result.seconds})
         return result
 
@@ -175,7 +175,7 @@ class Journal:
 
     def _result(self, tables: PhaseTables, *, from_checkpoint: bool) -> PhaseResult:
         seconds = sum(part.seconds for part in tables.state.records)
-        return PhaseResult(self._phase.name, tables, from_checkpoint, seconds)
+        return PhaseResult(self._phase.facts.name, tables, from_checkpoint, seconds)
 
     def _save(self) -> None:
         name = layout.manifest_name(self._task.task_id)

@@ -30,8 +30,8 @@ from skype_assets.etl.errors import (
     WorkerLost,
 )
 from skype_assets.etl.export.source import Source
-from skype_assets.etl.phases import FOLDERS, PHASES
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import FACTS, FOLDERS, PHASES
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import retention
@@ -77,21 +77,23 @@ def run_phase(
             started for the phase. Its processes must reach the task's folder; whoever gives one ends it.
 
     Raises:
-        TaskBusy, Fenced: see ``checkpoints.attempt``.
+        TaskBusy: another process is at the task, and lives.
+        Fenced: another process has taken the task over; this one changes nothing any more.
         CheckpointMismatch: what is recorded belongs to another source or configuration.
         CheckpointDamaged: a state is, with the one before it; or raw parts are, and the export is not at hand. Other
             parts are made again.
-        NotEnoughSpace: see ``space``.
+        NotEnoughSpace: the phase needs more than is free where the task's folder is; nothing was begun.
         WorkerLost, PoisonPart: a worker process died; how often, decides what the next attempt does.
-        InvalidExport, DatabaseError, NotConserved: see ``errors``. An export of which no message could be read leaves
-            no task behind.
+        InvalidExport: the export cannot be read, or not as one. If none of its messages was read, no task stays behind.
+        DatabaseError: the database cannot be reached, or refuses.
+        NotConserved: a conversation's messages are not all accounted for.
     """
     attempt = Attempt.take(task.folder)
     is_refused, is_begun = False, True
     try:
         for phase in PHASES[: PHASES.index(name) + 1]:
-            recover(attempt, task.folder.folder(KINDS[phase].asset))
-        is_begun = name != PHASES[0] or _has_messages(task)
+            recover(attempt, task.folder.folder(FOLDERS[phase]))
+        is_begun = not FACTS[name].reads_export or _has_messages(task, name)
         run = _Run(task, attempt, record or TaskRecord.for_task(task), observer, executor)
         try:
             return _run_phase(run, name)
@@ -101,7 +103,7 @@ def run_phase(
         attempt.check()  # a file that is gone, a session that was ended: the work of the attempt that took over
         raise
     except InvalidExport:
-        is_refused = not is_begun and not _has_messages(task)
+        is_refused = not is_begun and not _has_messages(task, name)
         raise
     finally:
         attempt.release()
@@ -111,14 +113,14 @@ def run_phase(
 
 def open_phase(task: Task, name: str) -> PhaseTables | None:
     """The tables of a phase as they are on disk; None unless it is complete. Needs no attempt and changes nothing."""
-    kind = KINDS[name]
-    return open_complete(task.folder.folder(kind.asset), kind.schemas)
+    kind = PHASE_CLASSES[name]
+    return open_complete(task.folder.folder(kind.facts.asset), kind.schemas)
 
 
-def _has_messages(task: Task) -> bool:
-    """Whether messages of the export are recorded, or may be."""
+def _has_messages(task: Task, name: str) -> bool:
+    """Whether a phase has recorded messages of the export, or may have."""
     try:
-        state = states.read(task.folder.folder(FOLDERS[PHASES[0]]))
+        state = states.read(task.folder.folder(FOLDERS[name]))
     except CheckpointDamaged:
         return True
     return state is not None and state.counts().get("messages", 0) > 0
@@ -138,9 +140,9 @@ class _Run:
 def _run_phase(run: _Run, name: str, *, is_damaged: bool = False) -> PhaseResult:
     """Run a phase; a damaged one goes on behind its last valid part, complete or not."""
     task = run.task
-    phase = KINDS[name](task)
+    phase = PHASE_CLASSES[name](task)
     journal = Journal(task, phase, run.attempt, run.record, run.observer)
-    folder = task.folder.folder(phase.asset)
+    folder = task.folder.folder(phase.facts.asset)
     state = states.read(folder)
     _refuse_another(run, phase, state)
     if run.record.source is None:  # whoever comes back with the export finds its task by it
@@ -166,7 +168,9 @@ def _repair(run: _Run, name: str, damage: CheckpointDamaged) -> PhaseResult:
     damaged = [phase for phase in PHASES[: PHASES.index(name) + 1] if _is_damaged(run.task, phase)]
     if not damaged:
         raise damage
-    if PHASES[0] in damaged and (run.task.source is None or not run.task.source.exists()):
+    if any(FACTS[phase].reads_export for phase in damaged) and (
+        run.task.source is None or not run.task.source.exists()
+    ):
         raise CheckpointDamaged(
             f"{damage}\nonly the export can replace it, and that is not at hand: name its file, or restore this one"
         ) from damage
@@ -178,7 +182,7 @@ def _repair(run: _Run, name: str, damage: CheckpointDamaged) -> PhaseResult:
 
 
 def _is_damaged(task: Task, name: str) -> bool:
-    folder = task.folder.folder(KINDS[name].asset)
+    folder = task.folder.folder(FOLDERS[name])
     state = states.read(folder)
     return state is not None and any(damaged_file(folder, record) for record in state.records)
 
@@ -193,11 +197,11 @@ def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
     for field in _IDENTITY:
         if field in now and now[field] != recorded.get(field, now[field]):
             raise CheckpointMismatch(
-                f"task {task.task_id}: {field} of the {phase.name} checkpoint is {recorded[field]!r}, "
+                f"task {task.task_id}: {field} of the {phase.facts.name} checkpoint is {recorded[field]!r}, "
                 f"now it is {now[field]!r}; use another task id, or {START_AGAIN}"
             )
-    if state is None and run.record.get_phase_status(phase.name) == "completed":
-        logger.warning("%s is done again: its checkpoint is gone from %s", phase.name, task.folder.path)
+    if state is None and run.record.get_phase_status(phase.facts.name) == "completed":
+        logger.warning("%s is done again: its checkpoint is gone from %s", phase.facts.name, task.folder.path)
 
 
 def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None:
@@ -205,9 +209,9 @@ def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None
     inputs = _inputs(phase)
     if state.inputs != inputs:
         changed = sorted(name for name in inputs if inputs[name] != state.inputs.get(name))
-        logger.warning("%s is done anew: changed since its checkpoint: %s", phase.name, ", ".join(changed))
+        logger.warning("%s is done anew: changed since its checkpoint: %s", phase.facts.name, ", ".join(changed))
         return None
-    folder = task.folder.folder(phase.asset)
+    folder = task.folder.folder(phase.facts.asset)
     tables = open_complete(folder, phase.schemas)
     if tables is None:
         return None
@@ -218,7 +222,7 @@ def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None
     with phase.open(task.folder) as opened:
         confirmed = len(opened.confirmed(state.parts))
     if confirmed < len(state.parts):
-        logger.warning("%s is done again from part %d on: %s", phase.name, confirmed, phase.outdated)
+        logger.warning("%s is done again from part %d on: %s", phase.facts.name, confirmed, phase.outdated)
         return None
     return tables
 
@@ -229,12 +233,12 @@ def _inputs(phase: Phase) -> dict[str, str]:
 
 def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> None:
     task, attempt = run.task, run.attempt
-    folder = task.folder.folder(phase.asset)
+    folder = task.folder.folder(phase.facts.asset)
     checkpoint = PhaseCheckpoint.begin(
         attempt,
         folder,
         task_id=task.task_id,
-        phase=phase.name,
+        phase=phase.facts.name,
         inputs=_inputs(phase),
         source_name=phase.source_name,
         total=opened.total,
@@ -289,6 +293,6 @@ class _AfterParts:
 def _poison(phase: Phase, state: PhaseState) -> PoisonPart:
     return PoisonPart(
         f"{state.phase}: part {len(state.parts)} has ended its process {state.deaths} times, now one that did nothing "
-        f"else; it begins after {state.progress:,} of {state.total:,} {phase.unit}. What came before is kept. "
+        f"else; it begins after {state.progress:,} of {state.total:,} {phase.facts.unit}. What came before is kept. "
         "Give it more memory, or report it with this line; every further run tries this part once"
     )

@@ -26,7 +26,7 @@ def check(task: Task, phase: Phase, begun: PhaseState | None) -> None:
     free = shutil.disk_usage(task.output_dir).free
     if free < needed:
         raise NotEnoughSpace(
-            f"{phase.name} needs about {_megabytes(needed)} in {task.output_dir}, {_megabytes(free)} are free; "
+            f"{phase.facts.name} needs about {_megabytes(needed)} in {task.output_dir}, {_megabytes(free)} are free; "
             "make room and run the same again. Nothing was begun"
         )
 

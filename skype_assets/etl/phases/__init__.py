@@ -1,20 +1,43 @@
-"""The three phases: extract, transform, load. Each says what its parts are; the engine runs them (``kinds.KINDS``).
+"""The three phases: extract, transform, load. Each says what its parts are; the engine runs them.
 
-Their names stand here alone, so that whoever only looks into folders need not import what does the work.
+What they are called and how they are counted stands here alone, so that whoever only looks into folders need not import
+what does the work: the classes in ``phases.kinds``.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-FOLDERS: Final[Mapping[str, str]] = {
-    "extract": "raw_export",
-    "transform": "transformed_tables",
-    "load": "loaded_database",
-}
-"""The phases by name, in their order, each with the name of its asset, which is that of its folder, too."""
 
-PHASES: Final = tuple(FOLDERS)
-"""Names of the phases, in their order."""
+@dataclass(frozen=True)
+class PhaseFacts:
+    """What is known of a phase without doing it.
 
-AFTER_PARTS: Final[Mapping[str, float]] = {"extract": 0.02, "transform": 0.15, "load": 0.5}
-"""How long what follows the last part takes, as a share of the parts' time: measured with 400,000 messages."""
+    Attributes:
+        name: the phase.
+        asset: name of its asset, and of the folder of its checkpoint.
+        unit: what its work is counted in.
+        after_parts: how long what follows the last part takes, as a share of the parts' time: measured with 400,000
+            messages.
+        reads_export: whether it is made from the export itself, not from the phase before it.
+    """
+
+    name: str
+    asset: str
+    unit: str
+    after_parts: float
+    reads_export: bool = False
+
+
+EXTRACT: Final = PhaseFacts("extract", "raw_export", "bytes", after_parts=0.02, reads_export=True)
+TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "messages", after_parts=0.15)
+LOAD: Final = PhaseFacts("load", "loaded_database", "messages", after_parts=0.5)
+
+FACTS: Final[Mapping[str, PhaseFacts]] = {facts.name: facts for facts in (EXTRACT, TRANSFORM, LOAD)}
+"""The phases by name, in their order."""
+
+PHASES: Final = tuple(FACTS)
+"""Names of the phases, in their order: ``extract``, ``transform``, ``load``."""
+
+FOLDERS: Final[Mapping[str, str]] = {facts.name: facts.asset for facts in FACTS.values()}
+"""Names of the phases' assets, which are those of their folders, by phase."""

@@ -26,7 +26,7 @@ from skype_assets.etl.export.members import MediaMember, printable
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
 from skype_assets.etl.export.size import messages_size
 from skype_assets.etl.export.source import Source, fingerprint
-from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases import EXTRACT, PhaseFacts
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Told, Work
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
@@ -40,9 +40,7 @@ _WELCOME: Final = (
 class Extract:
     """The first phase: export → raw checkpoint."""
 
-    name: ClassVar[str] = "extract"
-    asset: ClassVar[str] = FOLDERS[name]
-    unit: ClassVar[str] = "bytes"
+    facts: ClassVar[PhaseFacts] = EXTRACT
     version: ClassVar[str] = "1"
     schemas: ClassVar[Mapping[str, pa.Schema]] = raw_tables.RAW_TABLES
     outdated: ClassVar[str] = "what it was made from has changed"
@@ -55,7 +53,7 @@ class Extract:
         """The export; if it is not at hand, as the complete checkpoint names it."""
         if self._task.source is not None:
             return self._task.fingerprint or fingerprint(self._task.source)
-        state = read(self._task.folder.folder(self.asset))
+        state = read(self._task.folder.folder(self.facts.asset))
         if state is None or state.status != "complete":
             raise UsageError(
                 f"task {self._task.task_id}: the export is needed until extract is complete; name its file"

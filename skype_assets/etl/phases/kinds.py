@@ -1,4 +1,4 @@
-"""The phases by name."""
+"""The classes that do the phases."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,5 +8,5 @@ from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.phase import Phase
 from skype_assets.etl.phases.transform import Transform
 
-KINDS: Final[Mapping[str, type[Phase]]] = {kind.name: kind for kind in (Extract, Transform, Load)}
+PHASE_CLASSES: Final[Mapping[str, type[Phase]]] = {kind.facts.name: kind for kind in (Extract, Transform, Load)}
 """The phases by name, in their order."""

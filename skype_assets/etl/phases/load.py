@@ -19,13 +19,13 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
-from skype_assets.etl.database.loading import Claim, Loader, ledger
+from skype_assets.etl.database.loading import HEAD, Claim, Loader, ledger
 from skype_assets.etl.database.session import Database, Session
-from skype_assets.etl.phases import FOLDERS
-from skype_assets.etl.phases.part_tables import HEAD, OfOtherParts, head_tables, ledger_checksum, message_tables
+from skype_assets.etl.phases import LOAD, PhaseFacts
+from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.transform import Transform
-from skype_assets.etl.postgres.url import database_url
+from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
@@ -55,16 +55,14 @@ _RECORD_BYTES: Final = 16_000_000
 class Load:
     """The third phase: tables → database."""
 
-    name: ClassVar[str] = "load"
-    asset: ClassVar[str] = FOLDERS[name]
-    unit: ClassVar[str] = "messages"
+    facts: ClassVar[PhaseFacts] = LOAD
     version: ClassVar[str] = "1"
     schemas: ClassVar[Mapping[str, pa.Schema]] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
     outdated: ClassVar[str] = "the database no longer holds it"
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._tables = upstream(task, Transform, self.name)
+        self._tables = upstream(task, Transform, self.facts.name)
 
     @property
     def source_name(self) -> str:
@@ -79,7 +77,7 @@ class Load:
     def inputs(self) -> dict[str, str]:
         """The checkpoint of transform; not the database: what that one holds is asked of its ledger."""
         source = {name: value for name, value in self._tables.state.inputs.items() if name.startswith("source_")}
-        return {**source, Transform.asset: self._tables.state.fingerprint}
+        return {**source, Transform.facts.asset: self._tables.state.fingerprint}
 
     def bytes_needed(self, done: int) -> int:
         """A record of what was loaded is small, however much that is."""
@@ -88,7 +86,7 @@ class Load:
     @contextmanager
     def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:
         """Find the database."""
-        with Database(database_url(self._task.database)) as database:
+        with Database(reachable_url(self._task.database)) as database:
             yield _OpenLoad(self._tables, database, self._task.settings.workers)
 
 

@@ -11,14 +11,12 @@ import pyarrow as pa
 
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.phases.phase import of_part
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.rows.edits import with_edits
 from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
 from skype_assets.etl.rows.old_quotes import with_quoted
-
-HEAD: Final = 0
-"""The part that the others refer to: conversations, participants, media."""
 
 _OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
 _OF_HEAD: Final = ("conversations", "participants", "rejects")

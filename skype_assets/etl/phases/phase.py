@@ -19,6 +19,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import UsageError
+from skype_assets.etl.phases import PhaseFacts
 from skype_assets.etl.task import Task
 
 Told = Callable[[float, str], None]
@@ -65,17 +66,13 @@ class Phase(Protocol):
     """A phase of a task, made from the phase before it, if there is one.
 
     Attributes:
-        name: ``extract``, ``transform`` or ``load``.
-        asset: name of the asset, and of the folder of its checkpoint.
-        unit: what its work is counted in.
+        facts: its name, and what else is known without doing it.
         version: of the code that determines the result; another version makes the phase anew.
         schemas: of the tables in its checkpoint.
         outdated: what has happened if recorded parts do not hold any more.
     """
 
-    name: ClassVar[str]
-    asset: ClassVar[str]
-    unit: ClassVar[str]
+    facts: ClassVar[PhaseFacts]
     version: ClassVar[str]
     schemas: ClassVar[Mapping[str, pa.Schema]]
     outdated: ClassVar[str]
@@ -113,9 +110,9 @@ def upstream(task: Task, before: type[Phase], phase: str) -> PhaseTables:
     Raises:
         UsageError: that one is not complete.
     """
-    tables = open_complete(task.folder.folder(before.asset), before.schemas)
+    tables = open_complete(task.folder.folder(before.facts.asset), before.schemas)
     if tables is None:
-        raise UsageError(f"task {task.task_id}: {phase} needs a complete {before.name}; run that first")
+        raise UsageError(f"task {task.task_id}: {phase} needs a complete {before.facts.name}; run that first")
     return tables
 
 

@@ -30,7 +30,7 @@ from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import conversation_key, mri
 from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
-from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases import TRANSFORM, PhaseFacts
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.process_wide import ProcessWide
@@ -65,9 +65,7 @@ _PART_TABLES: Final = (*MESSAGE_TABLES, "edit_marks", "rejects")
 class Transform:
     """The second phase: raw checkpoint → tables."""
 
-    name: ClassVar[str] = "transform"
-    asset: ClassVar[str] = FOLDERS[name]
-    unit: ClassVar[str] = "messages"
+    facts: ClassVar[PhaseFacts] = TRANSFORM
     version: ClassVar[str] = "3"
     schemas: ClassVar[Mapping[str, pa.Schema]] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
@@ -82,7 +80,7 @@ class Transform:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._raw = upstream(task, Extract, self.name)
+        self._raw = upstream(task, Extract, self.facts.name)
 
     @property
     def source_name(self) -> str:
@@ -99,7 +97,7 @@ class Transform:
         source = {name: value for name, value in self._raw.state.inputs.items() if name.startswith("source_")}
         return {
             **source,
-            Extract.asset: self._raw.state.fingerprint,
+            Extract.facts.asset: self._raw.state.fingerprint,
             "user_display_name": self._task.settings.user_display_name or "",
         }
 
@@ -112,7 +110,7 @@ class Transform:
         """Read the header and the media: what every part needs."""
         warn_of_absence()
         with _FEW_COLLECTIONS:
-            yield _OpenTransform(self._task, self._raw, task_folder.folder(self.asset).path)
+            yield _OpenTransform(self._task, self._raw, task_folder.folder(self.facts.asset).path)
 
 
 def _collect_seldom() -> tuple[int, int, int]:

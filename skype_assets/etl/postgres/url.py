@@ -39,10 +39,11 @@ _URL = re.compile(
 )
 
 
-def database_url(explicit: str | None = None, *, create: bool = True) -> str:
+def reachable_url(explicit: str | None = None, *, create: bool = True) -> str:
     """Where the tables are: `explicit`, else SKYPE_DATABASE_URL, else libpq's variables, else the embedded server.
 
-    The embedded server is started if it does not run, and stays up for the lifetime of this process at least.
+    An embedded server is started if it does not run, and stays up for the lifetime of this process at least; of another
+    server nothing is asked.
 
     Args:
         explicit: a URL, or the name of an embedded server.
@@ -55,7 +56,7 @@ def database_url(explicit: str | None = None, *, create: bool = True) -> str:
 
 
 def server_of(explicit: str | None = None) -> EmbeddedServer | None:
-    """The embedded server, if that is where `database_url` finds the tables."""
+    """The embedded server, if that is where `reachable_url` finds the tables."""
     if chosen := explicit or os.environ.get("SKYPE_DATABASE_URL"):
         return embedded_server(chosen)
     return None if is_configured() else EmbeddedServer()
@@ -98,7 +99,7 @@ def is_configured() -> bool:
 
 
 def chosen_by(url: str) -> str:
-    """What chose the database of a URL from `database_url`, for whoever has to change it."""
+    """What chose the database of a URL from `reachable_url`, for whoever has to change it."""
     if url == "postgresql://":
         return ", ".join(name for name in LIBPQ_TARGETS if os.environ.get(name))
     if variable := _variable(url):

@@ -14,7 +14,7 @@ WORKSPACE_YAML: Final = "workspace.yaml"
 """Which code locations the web UI shows; for it to have others beside this one, add them there."""
 
 FILES: Final = (DAGSTER_YAML, WORKSPACE_YAML, "dg.toml")
-FOLDERS: Final = ("exports", "output")
+DATA_FOLDERS: Final = ("exports", "output")
 
 GITIGNORE: Final = """\
 # What a run leaves: private data, never to be committed
@@ -54,7 +54,7 @@ def lay_out(folder: Path) -> list[str]:
         )
     made: list[str] = []
     folder.mkdir(parents=True, exist_ok=True)
-    for name in FOLDERS:
+    for name in DATA_FOLDERS:
         if not (folder / name).exists():
             (folder / name).mkdir(mode=0o700)
             made.append(f"{name}/")

@@ -5,6 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from skype_assets.etl.schema.tables import TABLES
+
 
 def table_from_rows(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     """An Arrow table from tuples in the order of the schema; instants as microseconds or datetimes."""
@@ -16,8 +18,11 @@ def table_from_columns(schema: pa.Schema, columns: Mapping[str, Any], count: int
     """A table of so many rows from ``array`` of its columns by name, and perhaps of others, which it does not take.
 
     Raises:
-        KeyError: a column is missing: only one that is given as None is null.
+        KeyError: a column is missing: only one that is given as None is null. It names the table and the column.
     """
+    if missing := [name for name in schema.names if name not in columns]:
+        table = next((table.name for table in TABLES.values() if table.schema == schema), "a table")
+        raise KeyError(f"{table}: nothing was made for its column {', '.join(missing)}")
     return pa.table([array(columns[field.name], field.type, count) for field in schema], schema=schema)
 
 

@@ -1,1 +1,1 @@
-"""A task on disk: its record, its manifest, its end."""
+"""A task on disk: its folder, record and manifest; verifying, unloading and clearing it; the inbox of new ones."""

@@ -98,7 +98,7 @@ class History:
         return {**details, "phase": phase, **plain(report), **counts}
 
     def get_phase_status(self, phase: str) -> str:
-        """One of ``STATUSES``."""
+        """``pending``, ``running``, ``completed``, ``failed``, ``interrupted`` or ``unloaded``."""
         report = self.phase_results.get(_check_phase(phase))
         return report.status if report is not None else "pending"
 

@@ -5,6 +5,7 @@
     etl_checkpoint_<task id>.json      the manifest
     <task id>/                         a task
         attempt.json, lock             whose it is (``checkpoints.attempt``)
+        hold                           it is kept until that goes (``checkpoints.hold``)
         raw_export/ ...                a folder per phase (``phases.FOLDERS``, ``checkpoints.state``)
         received/                      a copy of the export, if it came as a stream
     <task id>.reset-<UTC time>/        what ``--reset`` moved aside
@@ -57,6 +58,11 @@ def folders(output_dir: Path) -> Iterator[tuple[Path, FolderKind]]:
         kind = _kind(folder)
         if kind is not None and folder.is_dir() and not folder.is_symlink():
             yield folder, kind
+
+
+def tasks(output_dir: Path) -> Iterator[Path]:
+    """The folders in an output folder that have checkpoints, by name: those of tasks, and those set aside."""
+    return (folder for folder, kind in folders(output_dir) if kind in ("task", "set aside"))
 
 
 def _kind(folder: Path) -> FolderKind | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from skype_assets.etl.checkpoints.state import PhaseState
-from skype_assets.etl.phases import AFTER_PARTS
+from skype_assets.etl.phases import FACTS
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Pacer:
 
 def after_parts(phase: str, total: int) -> int:
     """What follows the last part, in the unit of the phase whose parts are ``total`` in all; never nothing."""
-    return max(1, round(total * AFTER_PARTS[phase]))
+    return max(1, round(total * FACTS[phase].after_parts))
 
 
 def work(state: PhaseState) -> tuple[int, int]:

@@ -19,8 +19,8 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
 from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMismatch, UsageError
 from skype_assets.etl.export.source import Source
-from skype_assets.etl.phases import FOLDERS, PHASES
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import EXTRACT, FOLDERS, PHASES
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import (
     ALIASES,
@@ -83,7 +83,7 @@ class TaskRecord(History):
 
     @classmethod
     def for_task(cls, task: Task) -> Self:
-        """The context of a task that is about to run: its history is what its manifest has, if there is one."""
+        """The record of a task that is about to run: its history is what its manifest has, if there is one."""
         record = cls(task.database, task.output_dir, task_id=task.task_id)
         record.settings, record.source = task.settings, task.fingerprint
         record.file_source = task.source.absolute() if task.source is not None else None
@@ -158,8 +158,8 @@ class TaskRecord(History):
         """The tables of a phase, not loaded into memory; None until it is complete."""
         if self.output_dir is None or self.task_id is None:
             return None
-        kind = KINDS[phase]
-        return open_complete(Directory(self.output_dir / self.task_id / kind.asset), kind.schemas)
+        kind = PHASE_CLASSES[phase]
+        return open_complete(Directory(self.output_dir / self.task_id / kind.facts.asset), kind.schemas)
 
     def set_file_source(self, file_path: str | os.PathLike[str], source: Source | None = None) -> None:
         """Say which export the task is about; ``source`` if its fingerprint is known already.
@@ -189,7 +189,7 @@ class TaskRecord(History):
     @property
     def is_begun(self) -> bool:
         """Whether there is anything to resume."""
-        return self.task.folder.folder(FOLDERS[PHASES[0]]).file(states.STATE_FILE).is_file()
+        return self.task.folder.folder(EXTRACT.asset).file(states.STATE_FILE).is_file()
 
     def can_resume_from_phase(self, phase_name: str) -> bool:
         """Whether the phases before this one are complete, so that a run can begin with it."""

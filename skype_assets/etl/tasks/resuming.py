@@ -72,26 +72,26 @@ def choose_manifest(paths: Sequence[Path], export: Path | None = None) -> tuple[
     )
 
 
-def source_at_hand(state: TaskRecord, given: Path | None = None) -> Path | None:
+def source_at_hand(record: TaskRecord, given: Path | None = None) -> Path | None:
     """The export, if it is where it is said to be, or was.
 
     Raises:
         UsageError: it is not, and it is needed.
     """
-    path = given if given is not None else state.file_source
+    path = given if given is not None else record.file_source
     if path is not None and path.exists():
         return path
-    if not state.can_resume_from_phase("transform"):
+    if not record.can_resume_from_phase("transform"):
         raise UsageError(
             f"the export {path} is not there, and extract is not complete; put it there, or go on with: "
-            f"skype-assets run FILE --task-id {state.task_id} --output-dir {state.output_dir}"
+            f"skype-assets run FILE --task-id {record.task_id} --output-dir {record.output_dir}"
         )
     return None
 
 
-def database(state: TaskRecord) -> str | None:
+def database(record: TaskRecord) -> str | None:
     """The database for ``Task``: None = by environment where that names one, else the manifest's."""
-    return None if is_configured() else state.database
+    return None if is_configured() else record.database
 
 
 def _matches(checkpoint: str) -> list[Path]:
@@ -105,7 +105,7 @@ def _matches(checkpoint: str) -> list[Path]:
 
 
 def _is_of(export: Path | None, *, compare_bytes: bool) -> Callable[[SourceReport | None], bool]:
-    """Whether a manifest's source is this export; anything is if there is none."""
+    """Tells whether a manifest's source is this export; without an export every source is accepted."""
     if export is None or (export.exists() and not compare_bytes):  # the run compares them, and tells both values
         return lambda _: True
     if not export.exists():

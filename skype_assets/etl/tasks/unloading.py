@@ -30,11 +30,12 @@ from skype_assets.etl.database.loading import Claim, Loader
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
-from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
-from skype_assets.etl.postgres.url import database_url, without_password
+from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.rows.duplicates import KEY, without
-from skype_assets.etl.task import TASK_ID, Task, export_id_for
+from skype_assets.etl.task import Task, export_id_for
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.record import TaskRecord
 
@@ -73,13 +74,14 @@ def unload(
         UsageError: there is no such task, or it loaded nothing, or several exports.
         OnHold: the export is held.
         CheckpointError: the checkpoint of another export is needed, and is gone or damaged.
-        TaskBusy, Fenced: see ``checkpoints.attempt``.
+        TaskBusy: another process is at the task, and lives.
+        Fenced: another process has taken the task over; this one changes nothing any more.
         DatabaseError: the export is in another database; or this one refuses.
     """
     state = _load_state(task)
     wanted = export_id or (_export_id(state) if state is not None else None)
     folders = _Folders([task.output_dir, *checkpoints])
-    url = database_url(task.database, create=False)
+    url = reachable_url(task.database, create=False)
     with Database(url) as database:
         record = database.repeatedly(lambda session: _record(session, task, wanted))
         if record is None:
@@ -102,7 +104,7 @@ def unload(
 
 
 def _load_state(task: Task) -> PhaseState | None:
-    folder = task.folder.folder(KINDS["load"].asset)
+    folder = task.folder.folder(FOLDERS["load"])
     try:
         return states.read(folder)
     except UnreadableState:
@@ -259,16 +261,15 @@ class _Folders:
     def _transformed(self) -> list[tuple[Directory, PhaseState | None]]:
         found: list[tuple[Directory, PhaseState | None]] = []
         for folder in self._folders:
-            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-                if TASK_ID.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
-                    found.append((Directory(path), _known_state(Directory(path))))
+            for path in layout.tasks(folder):
+                found.append((Directory(path), _known_state(Directory(path))))
         return found
 
 
 def _known_state(task: Directory) -> PhaseState | None:
     """A state that tells which export a task is about."""
-    for kind in reversed(tuple(KINDS.values())):
-        folder = task.folder(kind.asset)
+    for kind in reversed(tuple(PHASE_CLASSES.values())):
+        folder = task.folder(kind.facts.asset)
         try:
             if state := states.read(folder):
                 return state
@@ -280,8 +281,8 @@ def _known_state(task: Directory) -> PhaseState | None:
 
 def _whole(task: Directory) -> PhaseTables:
     """The tables of transform, every file of which was read."""
-    kind = KINDS["transform"]
-    folder = task.folder(kind.asset)
+    kind = PHASE_CLASSES["transform"]
+    folder = task.folder(kind.facts.asset)
     tables = open_complete(folder, kind.schemas)
     if tables is None:
         raise CheckpointError(f"{folder.path} is not complete")
@@ -339,7 +340,7 @@ class _LoadCheckpoint:
     def __init__(self, task: Task, attempt: Attempt) -> None:
         self._task = task
         self._attempt = attempt
-        self._folder = task.folder.folder(KINDS["load"].asset)
+        self._folder = task.folder.folder(FOLDERS["load"])
 
     def begin(self, claim: Callable[[], None]) -> None:
         """Say that the rows are about to go; ``claim`` them while nobody can take over the task."""
@@ -375,7 +376,7 @@ class _LoadCheckpoint:
 def _checkpoint_of(task: Task) -> Generator[_LoadCheckpoint]:
     attempt = Attempt.take(task.folder)
     try:
-        recover(attempt, task.folder.folder(KINDS["load"].asset))
+        recover(attempt, task.folder.folder(FOLDERS["load"]))
         yield _LoadCheckpoint(task, attempt)
     finally:
         attempt.release()

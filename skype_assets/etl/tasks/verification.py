@@ -33,8 +33,8 @@ from skype_assets.etl.errors import CheckpointError, EtlError, UsageError, Verif
 from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import FOLDERS, PHASES
-from skype_assets.etl.phases.kinds import KINDS
-from skype_assets.etl.postgres.url import database_url, without_password
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
+from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Task, export_id_for
 from skype_assets.etl.tasks import findings, layout
 from skype_assets.etl.tasks import manifest as manifests
@@ -245,7 +245,7 @@ class _Verification:
 
     def _database(self) -> str:
         self._complete("load")
-        url = database_url(self._task.database, create=False)
+        url = reachable_url(self._task.database, create=False)
         session = self._resources.enter_context(Session(url))
         comparison.make_read_only(session)
         version = comparison.server_version(session)
@@ -305,10 +305,10 @@ class _Verification:
 
     def _complete(self, phase: str) -> PhaseTables:
         """The tables of a phase, without looking at all of its files; those that are read are verified."""
-        state, kind = self._state(phase), KINDS[phase]
+        state, kind = self._state(phase), PHASE_CLASSES[phase]
         if state.status != "complete":
             raise _NotPossible(f"{phase} {_NOT_COMPLETE[state.status]}")
-        return PhaseTables(self._task.folder.folder(kind.asset).path, state, kind.schemas)
+        return PhaseTables(self._task.folder.folder(kind.facts.asset).path, state, kind.schemas)
 
     def _source_at_hand(self) -> Path:
         if self._task.source is None:
