@@ -6,7 +6,7 @@ from typing import Final
 import dagster as dg
 import msgspec
 
-from skype_assets.etl.phases.extract import Extract
+from skype_assets.etl.phases import EXTRACT
 from skype_assets.etl.tasks.inbox import Arrival, Look, look
 from skype_assets.instance.asset_job import AssetJob
 from skype_assets.partitions import EXPORTS
@@ -107,7 +107,7 @@ def _without_trace(
     links = {name: link for name, link in exports.links_to_nothing().items() if name in registered - here}
     if not links or found.waiting:  # what waits may be the same export under another name
         return []
-    read = instance.get_materialized_partitions(dg.AssetKey([*loaded.path[:-1], Extract.asset]))
+    read = instance.get_materialized_partitions(dg.AssetKey([*loaded.path[:-1], EXTRACT.asset]))
     gone = sorted(links.keys() - read)
     for task_id in gone:
         links[task_id].unlink()
