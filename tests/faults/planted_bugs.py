@@ -232,7 +232,7 @@ BUGS: dict[str, Bug] = {
     "ledger first": Bug("the ledger, then rows", _ledger_first, "T2", [("load", "part in ledger", "kill", 2, False)]),
     "lost COMMIT": Bug(
         "a COMMIT without an answer is taken for done", _lost_commit_taken_for_done, "T6",
-        [("cut", "before", number) for number in range(4, 14)],
+        [("cut", "before", number) for number in range(21, 33)],
     ),
     "no epoch check": Bug("no comparison of epochs", _no_epoch_check, "T7", [("woken", "transform", "part done", 1)]),
     "no epoch in the database": Bug("none in the database", _no_epoch_in_the_database, "T7", [("raced",)]),

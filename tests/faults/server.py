@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from tests.engine.database_content import query
 from tests.faults.cases import Case, Report, Size, Test
-from tests.faults.checks import after_a_fault, resumed
+from tests.faults.checks import after_a_fault, after_success, resumed
 from tests.faults.children import Armed, Child, Outcome, run
 from tests.faults.world import Place, World
 
@@ -111,6 +111,8 @@ def _report(place: Place, bugs: tuple[str, ...], outcome: Outcome, point: str) -
     report = Report(1, {point}, after_a_fault(place, outcome))
     if outcome.how not in ("done", "Rejected"):
         report.wrong.append(f"the run ended with {outcome.how}: {outcome.message}")
+    if outcome.how == "done":  # before the resume, which would mend it
+        report.wrong += after_success(place, outcome)
     report.wrong += resumed(place, tuple(bug for bug in bugs if bug != "short pauses"))
     return report
 
