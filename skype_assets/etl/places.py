@@ -21,6 +21,8 @@ from typing import Final
 
 from platformdirs import user_data_path, user_state_path
 
+from skype_assets.etl.errors import UsageError
+
 NAME: Final = "skype-assets"
 DAGSTER_YAML: Final = "dagster.yaml"
 OURS: Final = "skype_assets"
@@ -78,6 +80,17 @@ class Places:
     def _named(self, variable: str) -> Path | None:
         value = os.environ.get(variable)
         return Path(value).expanduser().absolute() if value else None
+
+
+def named_path(text: str | os.PathLike[str], what: str) -> Path:
+    """The path of something as somebody gave it; ``what`` it is, for people.
+
+    Raises:
+        UsageError: it is empty, as an unset variable is; the path of that would be the current folder.
+    """
+    if not str(text).strip():
+        raise UsageError(f"no {what} is named: its path is empty. For the current folder, write .")
+    return Path(text)
 
 
 def find() -> Places:

@@ -114,14 +114,6 @@ def test_a_missing_file_is_one_line_and_code_3(invoke: Invoke, database: str) ->
     assert ran.stderr == "error: nowhere.tar: cannot be read: No such file or directory. Check the path\n"
 
 
-@pytest.mark.parametrize("command", ["run", "add"])
-def test_an_empty_path_is_not_the_current_folder(command: str, invoke: Invoke, workplace: Path) -> None:
-    refused = invoke(command, "")
-    assert refused.exit_code == 2
-    assert refused.stderr == "error: no export is named: its path is empty. For the current folder, write .\n"
-    assert not (workplace / "output").exists()
-
-
 def test_a_folder_that_is_no_export_is_refused_before_anything_is_done(
     invoke: Invoke, database: str, workplace: Path
 ) -> None:

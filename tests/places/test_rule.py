@@ -133,3 +133,10 @@ def test_the_dagster_project_of_somebody_else_is_left_alone(nowhere: Path) -> No
     with pytest.raises(UsageError, match=r"has a dagster\.yaml of another project"):
         lay_out(nowhere)
     assert [path.name for path in nowhere.iterdir()] == ["dagster.yaml"]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+def test_an_empty_path_is_not_the_current_folder(text: str) -> None:
+    with pytest.raises(UsageError, match="no export is named"):
+        places.named_path(text, "export")
+    assert places.named_path(".", "export") == Path()

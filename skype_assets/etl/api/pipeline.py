@@ -15,8 +15,9 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import Observer, PhaseResult
 from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
-from skype_assets.etl.export.source import export_path, fingerprint
+from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import PHASES
+from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import database_url
 from skype_assets.etl.task import Settings, Task, task_id_for
 from skype_assets.etl.tasks import layout
@@ -74,7 +75,7 @@ class ETLPipeline:
         self._context = context if context is not None else self._make_context()
         if context is not None:
             context.db_config = db_config if db_config is not None else context.db_config
-            context.output_dir = Path(output_dir) if output_dir is not None else context.output_dir
+            context.output_dir = named_path(output_dir, "output_dir") if output_dir is not None else context.output_dir
         # A context that came from outside, and a task id that was given, stay; else every run makes its own.
         self._is_fixed = context is not None or task_id is not None
         self._observer = observer
@@ -134,7 +135,7 @@ class ETLPipeline:
         """
         if file_path is not None and file_obj is not None:
             raise UsageError("file_path and file_obj are both given; give the export once")
-        given = export_path(file_path) if file_path is not None else None
+        given = named_path(file_path, "export") if file_path is not None else None
         context = self._prepared(user_display_name)
         with Session(database_url(context.database)):
             pass  # wrong credentials are found before any work, not after hours of it

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", type=options.Export())
+@click.argument("file", type=options.Named("export"))
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @options.as_json
 @debug

@@ -10,7 +10,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 
 @click.command()
-@click.argument("file", type=options.Export())
+@click.argument("file", type=options.Named("export"))
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @options.output_dir
 @click.option("--reset", "is_reset", is_flag=True, help="Start again; what is there is moved aside, not removed.")

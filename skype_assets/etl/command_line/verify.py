@@ -33,11 +33,11 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.command()
 @click.argument("task_id", metavar="TASK")
 @options.output_dir
-@click.option("--source", type=click.Path(path_type=Path, exists=True), help="The export.  [default: where it was]")
+@click.option("--source", type=options.Named("export", exists=True), help="The export.  [default: where it was]")
 @click.option("--sample", "percent", callback=_percent, metavar="N%", help="Read N percent of the files, not all.")
 @click.option("--seed", type=int, help="Draw the same sample again.  [default: another one every time]")
 @options.as_json
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file, too.")
+@click.option("--report", type=options.Named(dir_okay=False), help="Write the result to this file, too.")
 @debug
 @options.placed
 def verify(

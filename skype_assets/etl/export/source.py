@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from skype_assets.etl.errors import InvalidExport, UsageError
+from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.foreign import GIVE_EXPORT
 from skype_assets.etl.export.form import form_of
 from skype_assets.etl.export.members import MESSAGES, is_document, is_endpoints, is_messages, media_member, printable
@@ -32,17 +32,6 @@ class Source:
     name: str
     size: int
     sha256: str
-
-
-def export_path(text: str | os.PathLike[str]) -> Path:
-    """The path of an export as somebody gave it.
-
-    Raises:
-        UsageError: it is empty, as an unset variable is; the path of that would be the current folder.
-    """
-    if not str(text).strip():
-        raise UsageError("no export is named: its path is empty. For the current folder, write .")
-    return Path(text)
 
 
 def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Source:

@@ -21,6 +21,7 @@ from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMi
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import KINDS
+from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import (
     ALIASES,
@@ -75,7 +76,7 @@ class TaskRecord(History):
             )
         )
         self.db_config = db_config
-        self.output_dir = Path(output_dir) if output_dir is not None else None
+        self.output_dir = named_path(output_dir, "output_dir") if output_dir is not None else None
         self.task_id = check_task_id(task_id) if task_id is not None else None
         self.start_time = datetime.now(UTC)
         self.file_source: Path | None = None
@@ -224,7 +225,7 @@ class TaskRecord(History):
             CheckpointMismatch: another version wrote it.
             CheckpointDamaged: its checksum does not fit, a field is wrong, or a path leads out of its folder.
         """
-        path = Path(checkpoint_file)
+        path = named_path(checkpoint_file, "checkpoint")
         record = cls._restored(manifests.load(path))
         record.output_dir = path.parent
         owner = read_owner(record.task.folder)
