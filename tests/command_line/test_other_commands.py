@@ -45,6 +45,16 @@ def test_psql_opens_the_database_with_the_password_out_of_sight(
     assert database == tcp_postgres_url.rsplit("/", 1)[1]
 
 
+def test_psql_that_cannot_connect_says_what_chose_the_database(
+    start: Start, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGHOST", str(workplace))
+    process = start("db", "psql", "-Xc", "SELECT 1")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.endswith("this database was chosen by PGHOST\n")
+
+
 def test_the_embedded_server_starts_on_demand_and_stops_when_told(
     start: Start, server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,16 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Write the result
 no_report = click.option("--no-report", is_flag=True, help="Do not tell Dagster what was done.")
 
 
+def elsewhere(output_dir: Path) -> list[str]:
+    """What a command to type needs besides, to find tasks in this folder: nothing, if it is that of the place."""
+    return ["--output-dir", str(output_dir)] if output_dir.absolute() != places.find().output_dir else []
+
+
+def is_given(option: str) -> bool:
+    """Whether an option of the command under way was typed."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
 def placed(command: Callable[P, None]) -> Callable[P, None]:
     """Say which place the command uses, on stderr and not with --json; to be the decorator next to the function."""
 
@@ -69,9 +79,8 @@ def say_place() -> None:
     from skype_assets.etl.postgres.url import DATABASE_VARIABLES
 
     place = places.find()
-    context = click.get_current_context()
     others = [name for name in (*places.VARIABLES, *DATABASE_VARIABLES) if os.environ.get(name)]
-    if context.get_parameter_source("output_dir") is ParameterSource.COMMANDLINE:
+    if is_given("output_dir"):
         others.append("--output-dir")
     elsewhere = f"; elsewhere by {', '.join(others)}" if others else ""
     terminal.say(f"place: {place.home} ({place.because}){elsewhere}")

@@ -11,7 +11,7 @@ import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
-from skype_assets.etl.errors import CheckpointError, VerificationFailed
+from skype_assets.etl.errors import CheckpointError, UsageError, VerificationFailed
 
 if TYPE_CHECKING:
     from skype_assets.etl.task import Task
@@ -86,6 +86,8 @@ def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.record import TaskRecord
 
+    if not output_dir.is_dir() and options.is_given("output_dir"):
+        raise UsageError(f"--output-dir: there is no folder {output_dir}")
     manifest = output_dir / manifest_name(task_id)
     try:
         state = TaskRecord.load(manifest) if manifest.exists() else None
