@@ -12,7 +12,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.transform import Transform
-from skype_assets.etl.task import Settings, Task
+from skype_assets.etl.task import Settings, Task, media_only_by_environment
 
 PHASES: Final = {asset: name for name, asset in FOLDERS.items()}
 """The phase that makes each asset."""
@@ -46,7 +46,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
         settings = Settings(
             user_display_name=name or None,
             max_workers=_max_workers(),
-            media_only=os.environ.get("SKYPE_MEDIA_ONLY") == "on",
+            media_only=media_only_by_environment(),
         )
         return Task(task_id, self.folder(), source, database, settings)
 

@@ -71,6 +71,14 @@ class Places:
         """Whether there is an instance that remembers what it is told."""
         return bool(os.environ.get("DAGSTER_HOME")) or (self.home / DAGSTER_YAML).is_file()
 
+    def require_dagster_home(self) -> None:
+        """Raise UsageError if DAGSTER_HOME names what is no folder, which Dagster tells in a traceback."""
+        if (named := self._named("DAGSTER_HOME")) is not None and not named.is_dir():
+            raise UsageError(
+                f"DAGSTER_HOME names {named}, which is no folder; make it, name another one, or unset it to use the "
+                "place's own"
+            )
+
     @property
     def environment(self) -> dict[str, str]:
         """This process's environment, in which another one finds the same places from any folder."""

@@ -41,6 +41,7 @@ def resume(
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
     from skype_assets.etl.database.session import Session
+    from skype_assets.etl.task import media_only_by_environment
     from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.record import TaskRecord
 
@@ -49,6 +50,8 @@ def resume(
     if len(paths) > 1:
         terminal.say(f"taken of {len(paths)}: {path}, written {terminal.when(manifest.serialized_at)}")
     state = TaskRecord.load(path)
+    if media_only_by_environment():
+        state.settings = replace(state.settings, media_only=True)
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:
