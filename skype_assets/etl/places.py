@@ -13,6 +13,7 @@ user's programs. Each of the four is elsewhere if its own variable says so. Find
 """
 
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,6 +100,30 @@ def named_path(text: str | os.PathLike[str], what: str) -> Path:
     if not str(text).strip():
         raise UsageError(f"no {what} is named: its path is empty. For the current folder, write .")
     return Path(text)
+
+
+def whose(path: Path) -> str:
+    """Whose a file is that this user may not use, or the folder that it is in, and what to do about it."""
+    for there in (path.absolute(), *path.absolute().parents):
+        try:
+            status = there.stat()
+        except OSError:  # not there, or in a closed folder
+            continue
+        break
+    else:
+        return ""
+    if status.st_uid == os.geteuid():
+        return f"{there} is yours, with mode {stat.S_IMODE(status.st_mode):04o}: chmod u+rwX {there}"
+    owner, user = _user(status.st_uid), _user(os.geteuid())
+    give = f"chown -R {os.geteuid() if ' ' in user else user} {there}"
+    return f"{there} belongs to {owner}, this is {user}: work as {owner}, or have it given to you: {give}"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def find() -> Places:

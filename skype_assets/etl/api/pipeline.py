@@ -170,6 +170,7 @@ class ETLPipeline:
             context.recall()
         if user_display_name is not None:
             context.use_display_name(user_display_name)
+        context.warn_of_lost_server()
         if media_only_by_environment():
             context.settings = replace(context.settings, media_only=True)
         return context

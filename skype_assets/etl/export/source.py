@@ -17,6 +17,7 @@ from skype_assets.etl.export import foreign
 from skype_assets.etl.export.foreign import GIVE_EXPORT, MAX_NAMES
 from skype_assets.etl.export.form import form_of
 from skype_assets.etl.export.members import MESSAGES, is_document, is_endpoints, is_messages, media_member, printable
+from skype_assets.etl.places import whose
 
 NOT_A_FILE: Final = "is a link or a device, not a file"
 
@@ -114,7 +115,8 @@ def folder_files(folder: Path) -> Iterator[tuple[str, Path]]:
 def unreadable(path: Path, error: OSError) -> InvalidExport:
     """What to raise if the export is not there or may not be read."""
     reason = error.strerror or type(error).__name__
-    return InvalidExport(f"cannot be read: {reason}", member=printable(path.name), remedy="Check the path")
+    remedy = printable(whose(path)) if isinstance(error, PermissionError) else "Check the path"
+    return InvalidExport(f"cannot be read: {reason}", member=printable(path.name), remedy=remedy)
 
 
 def _check_form(path: Path) -> None:

@@ -113,6 +113,19 @@ class TaskRecord(History):
             return url
         return normalize(environment)
 
+    def warn_of_lost_server(self) -> None:
+        """Say that another embedded server is used than the manifest's, if that is not there any more."""
+        if not isinstance(self.db_config, Mapping) or _EMBEDDED not in self.db_config or is_configured():
+            return
+        recorded = EmbeddedServer(self._folder.joinpath(str(self.db_config[_EMBEDDED])).resolve())
+        if not recorded.exists:
+            logger.warning(
+                "task %s was loaded into the embedded server in %s, which is not there; the one in %s is used now",
+                self.task_id,
+                recorded.directory,
+                EmbeddedServer().directory,
+            )
+
     @property
     def task(self) -> Task:
         """What the engine runs.

@@ -92,6 +92,7 @@ def source_at_hand(state: TaskRecord, given: Path | None = None) -> Path | None:
 
 def database(state: TaskRecord) -> str | None:
     """The database for ``Task``: None = by environment where that names one, else the manifest's."""
+    state.warn_of_lost_server()
     return None if is_configured() else state.database
 
 
