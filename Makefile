@@ -31,7 +31,7 @@ endif
 USABLE := 'import platform, sys; name = platform.python_implementation(); \
 	sys.exit(name + " " + platform.python_version() + ": CPython 3.11 or newer is needed." \
 	if name != "CPython" or sys.version_info < (3, 11) else None)' && \
-	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null
+	[ "$$("$(PYTHON)" -c 'import ensurepip, venv; print("usable")' 2>/dev/null)" = usable ]
 REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
 .PHONY: run test test-browser test-frames test-newest faults dev lint bench bench-large

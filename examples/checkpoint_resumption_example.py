@@ -139,6 +139,13 @@ def show(results: dict[str, object]) -> None:
     print(f"task {results['task_id']}, export {results['export_id']}, checkpoint {results['checkpoint_file']}")
 
 
+def named(path: str) -> Path:
+    """A path of the command line; an empty one, as an unset variable gives, would be the current folder."""
+    if not path.strip():
+        raise argparse.ArgumentTypeError("the path is empty; for the current folder, write .")
+    return Path(path)
+
+
 def parse_options() -> argparse.Namespace:
     """The options of the command line."""
     summary, _, details = (__doc__ or "").partition("\n")
@@ -146,7 +153,7 @@ def parse_options() -> argparse.Namespace:
         description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "-f", "--file", type=Path, help="the export; of several checkpoint files, that of this export is resumed"
+        "-f", "--file", type=named, help="the export; of several checkpoint files, that of this export is resumed"
     )
     parser.add_argument("--fail-phase", choices=PHASES, help="fail in the middle of this phase")
     parser.add_argument("--resume", action="store_true", help="go on from a checkpoint file")
@@ -158,7 +165,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("-U", "--user", help="user of the database")
     parser.add_argument("-H", "--host", help="host of the database")
     parser.add_argument("-p", "--port", type=int, help="port of the database")
-    parser.add_argument("-o", "--output-dir", type=Path, default=Path("output"), help="folder of all checkpoints")
+    parser.add_argument("-o", "--output-dir", type=named, default=Path("output"), help="folder of all checkpoints")
     parser.add_argument("--media-only", action="store_true", help="take an export that holds no message, too")
     parser.add_argument("--task-id", help="name of the task; made from the export's name and content if not given")
     options = parser.parse_args()

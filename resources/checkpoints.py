@@ -11,7 +11,7 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases import FOLDERS, TRANSFORM
-from skype_assets.etl.task import Settings, Task
+from skype_assets.etl.task import Settings, Task, media_only_by_environment
 
 PHASE_OF_ASSET: Final = {asset: name for name, asset in FOLDERS.items()}
 """The phase that makes each asset."""
@@ -45,7 +45,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
         settings = Settings(
             user_display_name=name or None,
             max_workers=_max_workers(),
-            media_only=os.environ.get("SKYPE_MEDIA_ONLY") == "on",
+            media_only=media_only_by_environment(),
         )
         return Task(task_id, self.folder(), source, database, settings)
 

@@ -18,8 +18,9 @@ from skype_assets import checks
 from skype_assets.etl import engine
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import EtlError, UsageError
-from skype_assets.etl.export.source import export_path, fingerprint, is_folder, size_of
+from skype_assets.etl.export.source import fingerprint, is_folder, size_of
 from skype_assets.etl.phases import LOAD
+from skype_assets.etl.places import named_path
 from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
 from skype_assets.etl.tasks import retention
 from skype_assets.instance.configured import configured_instance
@@ -177,22 +178,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for command, does in (("report", "report what is complete of a task"), ("unloaded", "report that it was unloaded")):
         about = commands.add_parser(command, help=does)
         about.add_argument("--task-id", required=command == "unloaded", help="by default all tasks")
-        about.add_argument("--output-dir", type=Path, required=True)
-        about.add_argument("--source", type=Path)
+        about.add_argument("--output-dir", required=True)
+        about.add_argument("--source")
     given = parser.parse_args(arguments)
     try:
         if given.command == "add":
-            print(register(export_path(given.file), given.task_id))
+            print(register(named_path(given.file, "export"), given.task_id))
         elif given.command == "unloaded":
             print(
                 *report_unload(check_task_id(given.task_id)),
                 sep="\n",
             )
         else:
-            folder = given.output_dir.absolute()
+            folder = named_path(given.output_dir, "--output-dir").absolute()
+            source = named_path(given.source, "--source") if given.source is not None else None
             tasks = [entry.name for entry in retention.entries(folder) if entry.kind == "task"]
             for task_id in tasks if given.task_id is None else [given.task_id]:
-                print(*report_task(Task(task_id, folder, given.source)), sep="\n")
+                print(*report_task(Task(task_id, folder, source)), sep="\n")
     except EtlError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

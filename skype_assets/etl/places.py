@@ -13,6 +13,7 @@ user's programs. Each of the four is elsewhere if its own variable says so. Find
 """
 
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from platformdirs import user_data_path, user_state_path
+
+from skype_assets.etl.errors import UsageError
 
 NAME: Final = "skype-assets"
 DAGSTER_YAML: Final = "dagster.yaml"
@@ -69,6 +72,14 @@ class Places:
         """Whether there is an instance that remembers what it is told."""
         return bool(os.environ.get("DAGSTER_HOME")) or (self.home / DAGSTER_YAML).is_file()
 
+    def require_dagster_home(self) -> None:
+        """Raise UsageError if DAGSTER_HOME names what is no folder, which Dagster tells in a traceback."""
+        if (named := self._named("DAGSTER_HOME")) is not None and not named.is_dir():
+            raise UsageError(
+                f"DAGSTER_HOME names {named}, which is no folder; make it, name another one, or unset it to use the "
+                "place's own"
+            )
+
     @property
     def environment(self) -> dict[str, str]:
         """This process's environment, in which another one finds the same places from any folder."""
@@ -78,6 +89,41 @@ class Places:
     def _named(self, variable: str) -> Path | None:
         value = os.environ.get(variable)
         return Path(value).expanduser().absolute() if value else None
+
+
+def named_path(text: str | os.PathLike[str], what: str) -> Path:
+    """The path of something as somebody gave it; ``what`` it is, for people.
+
+    Raises:
+        UsageError: it is empty, as an unset variable is; the path of that would be the current folder.
+    """
+    if not str(text).strip():
+        raise UsageError(f"no {what} is named: its path is empty. For the current folder, write .")
+    return Path(text)
+
+
+def whose(path: Path) -> str:
+    """Whose a file is that this user may not use, or the folder that it is in, and what to do about it."""
+    for there in (path.absolute(), *path.absolute().parents):
+        try:
+            status = there.stat()
+        except OSError:  # not there, or in a closed folder
+            continue
+        break
+    else:
+        return ""
+    if status.st_uid == os.geteuid():
+        return f"{there} is yours, with mode {stat.S_IMODE(status.st_mode):04o}: chmod u+rwX {there}"
+    owner, user = _user(status.st_uid), _user(os.geteuid())
+    give = f"chown -R {os.geteuid() if ' ' in user else user} {there}"
+    return f"{there} belongs to {owner}, this is {user}: work as {owner}, or have it given to you: {give}"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def find() -> Places:

@@ -93,6 +93,18 @@ class Task:
         return Directory(self.output_dir / self.task_id)
 
 
+def media_only_by_environment() -> bool:
+    """Whether SKYPE_MEDIA_ONLY lets exports in that hold no message, at every door.
+
+    Raises:
+        UsageError: it is neither on nor off.
+    """
+    value = os.environ.get("SKYPE_MEDIA_ONLY") or "off"
+    if value not in ("on", "off"):
+        raise UsageError(f"SKYPE_MEDIA_ONLY is {value!r}; it must be on or off")
+    return value == "on"
+
+
 def check_task_id(task_id: str) -> str:
     """The task id, if it is one.
 

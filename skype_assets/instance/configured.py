@@ -12,10 +12,13 @@ from dagster import DagsterInstance
 # `DagsterInstance.get()`, which insists on DAGSTER_HOME and does not read .env.
 from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 
+from skype_assets.etl import places
+
 
 @contextmanager
 def configured_instance() -> Generator[DagsterInstance | None, None, None]:
     """The instance that Dagster's commands use here; None if it would be gone with the command."""
+    places.find().require_dagster_home()
     with get_possibly_temporary_instance_for_cli("skype-assets") as instance:
         lasting = os.environ.get("DAGSTER_HOME") or Path("dagster.yaml").is_file()
         yield instance if lasting else None

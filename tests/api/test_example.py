@@ -224,3 +224,20 @@ def test_what_is_wrong_is_said_in_a_line(
     assert ended.returncode == code
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-f", ""),
+        ("-f", "export.tar", "-o", ""),
+        ("--resume", "--checkpoint-file", ""),
+        ("--resume", "--checkpoint-file", "output/*.json", "-f", " "),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_not_the_current_folder(arguments: tuple[str, ...], place: Place) -> None:
+    refused = example(place, *arguments)
+    assert refused.returncode == 2
+    assert "path is empty" in refused.stderr
+    assert not place.output_dir.exists()

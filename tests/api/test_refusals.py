@@ -181,6 +181,14 @@ def test_an_empty_path_is_not_the_current_folder(place: Place, monkeypatch: pyte
     monkeypatch.chdir(place.export.parent)
     with pytest.raises(UsageError, match="no export is named"):
         place.pipeline().run_pipeline("")
+    for give in (ETLPipeline, ETLContext):
+        with pytest.raises(UsageError, match="no output_dir is named"):
+            give(output_dir="")
+    with pytest.raises(UsageError, match="no output_dir is named"):
+        ETLPipeline(output_dir="", context=ETLContext())
+    for load in (ETLPipeline.load_from_checkpoint, ETLContext.load_from_checkpoint_file):
+        with pytest.raises(UsageError, match="no checkpoint is named"):
+            load("")
     assert not place.output_dir.exists()
 
 

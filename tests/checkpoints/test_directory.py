@@ -201,3 +201,30 @@ def test_a_lock_is_held_for_the_block(folder: Directory) -> None:
 def test_the_checksum_of_a_file_is_that_of_its_bytes(folder: Directory) -> None:
     folder.put("file", b"abc")
     assert sha256_of(folder.file("file")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_root_makes_in_the_folder_of_another_user_is_that_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = tmp_path / "project"
+    others.mkdir()
+    if os.geteuid() == 0:
+        os.chown(others, 65534, 65534)
+    owner = others.stat()
+    given: list[tuple[int, int]] = []
+    chown = os.chown
+
+    def watched(path: Any, uid: int, gid: int) -> None:
+        given.append((uid, gid))
+        chown(path, uid, gid)
+
+    monkeypatch.setattr(os, "chown", watched)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    made = Directory(others / "output" / "task").make()
+    with made.create("part"), made.lock("lock"):
+        pass
+    made.put("attempt.json", b"{}")
+    made.keep("attempt.json", "attempt.previous.json")
+    for path in others.rglob("*"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (owner.st_uid, owner.st_gid), path
+    assert given == [(owner.st_uid, owner.st_gid)] * 5

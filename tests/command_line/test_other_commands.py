@@ -45,6 +45,16 @@ def test_psql_opens_the_database_with_the_password_out_of_sight(
     assert database == tcp_postgres_url.rsplit("/", 1)[1]
 
 
+def test_psql_that_cannot_connect_says_what_chose_the_database(
+    start: Start, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGHOST", str(workplace))
+    process = start("db", "psql", "-Xc", "SELECT 1")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.endswith("this database was chosen by PGHOST\n")
+
+
 def test_the_embedded_server_starts_on_demand_and_stops_when_told(
     start: Start, server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,3 +97,29 @@ def test_a_report_that_fails_is_a_warning_after_a_load_that_succeeded(
     warning = ran.stderr.splitlines()[-1]
     assert warning.startswith("warning: the load is complete, but was not reported to Dagster: ")
     assert "nothing to do" in invoke("run", sample_tar, "--no-report").stdout
+
+
+NO_MESSAGE = b'{"userId":"8:live:mara.ostrow","conversations":[{"id":"8:a","MessageList":[]}]}'
+
+
+def test_add_refuses_what_run_would_refuse_and_lays_nothing_out(
+    invoke: Invoke, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workplace / "given").mkdir()
+    (workplace / "given" / "messages.json").write_bytes(NO_MESSAGE)
+    refused = invoke("add", "given")
+    assert refused.exit_code == 3
+    assert refused.stderr.startswith("error: given: the export holds no message. If that is meant, say so: ")
+    assert [path.name for path in workplace.iterdir()] == ["given"]
+
+
+@pytest.mark.parametrize("command", [("add", "sample.tar"), ("dev",)])
+def test_a_home_of_dagster_that_is_not_there_is_one_line(
+    command: tuple[str, ...], invoke: Invoke, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sample(workplace / "sample.tar", messages=20, media=False)
+    monkeypatch.setenv("DAGSTER_HOME", "/nonexistent")
+    refused = invoke(*command)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: DAGSTER_HOME names /nonexistent, which is no folder; ")
+    assert refused.stderr.count("\n") == 1

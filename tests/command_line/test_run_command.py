@@ -7,9 +7,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from skype_assets import ETLPipeline
 from skype_assets.etl.checkpoints.attempt import Attempt, read_owner
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.errors import InvalidExport, UsageError
+from skype_assets.etl.tasks.beginning import check_beginning
+from skype_assets.resources.checkpoints import Checkpoints
 from tests.command_line.conftest import MESSAGES, Invoke, Start
 
 ONE_PROCESS = ("--max-workers", 1)
@@ -113,14 +117,6 @@ def test_a_missing_file_is_one_line_and_code_3(invoke: Invoke, database: str) ->
     ran = invoke("run", "nowhere.tar")
     assert ran.exit_code == 3
     assert ran.stderr == "error: nowhere.tar: cannot be read: No such file or directory. Check the path\n"
-
-
-@pytest.mark.parametrize("command", ["run", "add"])
-def test_an_empty_path_is_not_the_current_folder(command: str, invoke: Invoke, workplace: Path) -> None:
-    refused = invoke(command, "")
-    assert refused.exit_code == 2
-    assert refused.stderr == "error: no export is named: its path is empty. For the current folder, write .\n"
-    assert not (workplace / "output").exists()
 
 
 def test_a_folder_that_is_no_export_is_refused_before_anything_is_done(
@@ -249,3 +245,57 @@ def test_a_wrong_parameter_is_code_2(invoke: Invoke, database: str, sample_tar: 
     ran = invoke("run", sample_tar, *arguments)
     assert ran.exit_code == 2
     assert len(ran.stderr.splitlines()) == 1
+
+
+REFUSED: dict[str, bytes] = {
+    "no JSON": b'{"userId": "8:a", conversations',
+    "another JSON": b'{"a": [1, 2]}',
+    "the first message is cut short": b'{"conversations":[{"id":"8:a","MessageList":[{"id":"1","content":"a',
+    "no message": b'{"userId":"8:a","conversations":[{"id":"8:a","MessageList":[]}]}',
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("how", ["alone", "in a tar", "in a tar.gz", "in a folder"])
+@pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_refused_creates_no_server(content: bytes, how: str, invoke: Invoke, workplace: Path) -> None:
+    messages = workplace / "given" / "messages.json"
+    messages.parent.mkdir()
+    messages.write_bytes(content)
+    given = {"alone": messages, "in a folder": messages.parent}.get(how, workplace / "a.tar")
+    if given.suffix == ".tar":
+        with tarfile.open(given, "w:gz" if how.endswith("gz") else "w") as archive:
+            archive.add(messages, "messages.json")
+    before = set(workplace.iterdir())
+    refused = invoke("run", given)
+    assert refused.exit_code == 3, refused.output
+    assert set(workplace.iterdir()) == before
+    with pytest.raises(InvalidExport):
+        ETLPipeline(output_dir="output").run_pipeline(given)
+    assert set(workplace.iterdir()) == before
+
+
+def test_the_beginning_of_an_export_that_has_a_message_is_no_obstacle(sample_tar: Path, tmp_path: Path) -> None:
+    check_beginning(sample_tar)
+    (tmp_path / "messages.json").write_bytes(b'{"conversations":[{"id":"8:a","MessageList":[{"id":"1"}, oh')
+    check_beginning(tmp_path)  # later damage is found by the run
+    (tmp_path / "messages.json").write_bytes(b'{"conversations":[]}')
+    check_beginning(tmp_path, media_only=True)
+
+
+def test_the_environment_lets_exports_in_without_a_message_and_is_refused_if_it_says_neither(
+    invoke: Invoke, database: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workplace / "messages.json").write_bytes(REFUSED["no message"])
+    monkeypatch.setenv("SKYPE_MEDIA_ONLY", "yes")
+    wrong = invoke("run", "messages.json")
+    assert (wrong.exit_code, wrong.stderr) == (2, "error: SKYPE_MEDIA_ONLY is 'yes'; it must be on or off\n")
+    with pytest.raises(UsageError, match="SKYPE_MEDIA_ONLY is 'yes'"):
+        ETLPipeline(output_dir="other").run_pipeline("messages.json")
+    with pytest.raises(UsageError, match="SKYPE_MEDIA_ONLY is 'yes'"):
+        Checkpoints().task("mine")
+    monkeypatch.setenv("SKYPE_MEDIA_ONLY", "off")
+    assert invoke("run", "messages.json").exit_code == 3
+    monkeypatch.setenv("SKYPE_MEDIA_ONLY", "on")
+    assert invoke("run", "messages.json", *ONE_PROCESS).exit_code == 0
+    assert ETLPipeline(output_dir="other", max_workers=1).run_pipeline("messages.json")["success"]

@@ -1,6 +1,7 @@
 """``skype-assets unload``: what it shows, what it asks for, and how it ends."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -64,6 +65,10 @@ def test_status_says_unloaded_and_run_or_resume_load_it_again(invoke: Invoke, lo
     verified = invoke("verify", "b")
     assert verified.exit_code == 0
     assert "not checked  load was unloaded" in verified.stdout
+    assert re.search(
+        r"^database +ok +export [0-9a-f]{16} is not in it: it was unloaded$", verified.stdout, re.MULTILINE
+    )
+    assert "to load it again: skype-assets resume output/etl_checkpoint_b.json" in invoke("status").stdout
     again = invoke("unload", "b", "--yes")
     assert (again.exit_code, again.stdout) == (0, "nothing to do: the export of task b is not in the database\n")
     assert invoke("resume", "output/etl_checkpoint_b.json").exit_code == 0
@@ -84,7 +89,13 @@ def test_an_interrupted_one_is_shown_with_what_finishes_it(
         stopped = invoke("unload", "b", "--yes")
     assert stopped.exit_code == 130
     assert stopped.stderr.endswith("interrupted; resume with: skype-assets unload b --yes\n")
-    assert "unloading    interrupted; skype-assets unload b finishes it" in invoke("status", "b").stdout
+    said = invoke("status", "b").stdout
+    assert "unloading    interrupted; skype-assets unload b --yes finishes it" in said
+    assert "resume" not in said
+    OUTPUT.rename("moved")
+    moved = invoke("status", "b", "--output-dir", "moved").stdout
+    assert "interrupted; skype-assets unload b --output-dir moved --yes finishes it" in moved
+    Path("moved").rename(OUTPUT)
     assert invoke("verify", "b").exit_code == 0
     assert invoke("unload", "b", "--yes").exit_code == 0
 
@@ -113,12 +124,52 @@ def test_without_a_database_none_is_made(invoke: Invoke, workplace: Path) -> Non
     assert list(workplace.iterdir()) == []
 
 
-def test_clean_keeps_what_is_on_hold_and_names_unload_for_the_rows_that_stay(invoke: Invoke, loaded: str) -> None:
+def test_an_unreachable_database_is_refused_at_once(
+    invoke: Invoke, loaded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKYPE_DATABASE_URL", "postgresql://127.0.0.1:1/skype")
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it was tried again"))
+    refused = invoke("unload", "b", "--yes")
+    assert refused.exit_code == 5
+    assert "chosen by SKYPE_DATABASE_URL" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["unload", "verify"])
+def test_a_folder_that_is_not_there_is_named(command: str, invoke: Invoke, workplace: Path) -> None:
+    refused = invoke(command, "b", "--output-dir", "nosuchdir")
+    assert refused.exit_code == 2
+    assert refused.stderr == "error: --output-dir: there is no folder nosuchdir\n"
+
+
+def test_clean_keeps_what_is_on_hold_and_offers_no_unload_of_what_a_kept_task_has(invoke: Invoke, loaded: str) -> None:
     shutil.copytree(OUTPUT / "b", OUTPUT / "copy")
     (OUTPUT / "a" / "hold").touch()
     cleaned = invoke("clean", "--keep", 0)
     assert cleaned.exit_code == 0
     assert "a, " in next(line for line in cleaned.stdout.splitlines() if line.endswith("on hold: no reason given"))
-    assert cleaned.stdout.splitlines()[-1].startswith(
-        "rows stay in the database; to take them out: skype-assets unload "
-    )
+    assert "removed: " in cleaned.stdout
+    assert "unload" not in cleaned.stdout
+
+
+@pytest.mark.parametrize("gone", ["b", "ab"])
+def test_clean_offers_an_unload_of_every_export_that_no_task_is_left_about(
+    gone: str, invoke: Invoke, loaded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from skype_assets.etl.tasks import unloading
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # so that they are not complete, and may all go
+        patch.setattr(unloading, "take_out", interrupted)
+        for name in gone:
+            assert invoke("unload", name, "--yes").exit_code == 130
+    cleaned = invoke("clean", "--older-than", 0)
+    assert cleaned.exit_code == 0, cleaned.output
+    offered = re.findall(r"^  skype-assets (unload [ab] --export [0-9a-f]{16})$", cleaned.stdout, re.MULTILINE)
+    assert {command.split()[1] for command in offered} == set(gone)
+    assert not list(OUTPUT.glob(f"[{gone}]"))
+    if gone == "b":  # of both, each needs the other's checkpoint
+        before = messages_in(loaded)
+        assert invoke(*offered[0].split(), "--yes").exit_code == 0
+        assert messages_in(loaded) < before

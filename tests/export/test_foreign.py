@@ -103,6 +103,32 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "Discord": (zipped("messages/c123/messages.json", "messages/c124/messages.json"), "a data package of Discord"),
     "a side file": (b'{"expiry_date":"3017","filename":"a","contents":{"1":{}}}', "the side file of one object"),
     "a program": (b"MZ\x90\0\3", "a program for Windows"),
+    "one chat of an old Telegram": (
+        json.dumps(
+            {
+                "name": "Mara",
+                "type": "personal_chat",
+                "id": 1,
+                "messages": [{"id": 1, "type": "message", "date": "2018-05-01T10:00:00", "from_id": 2, "text": "hi"}],
+            }
+        ).encode(),
+        "an export of Telegram",
+    ),
+    "a chat of an old Telegram that was begun": (
+        b'{"name": "x", "messages": [{"id": 1, "date": "2018-05-01", "actor_id": 2, "action": "create_group"}]}',
+        "an export of Telegram",
+    ),
+    "a channel of an old Slack": (b'[{"type": "message", "user": "U1", "text": "hi", "ts": "1.0"}]', "a channel of a"),
+    "mbox": (b"From mara@example.org Mon May  1 10:00:00 2017\nReceived: by x\nSubject: hi\n\nhi\n", "a mailbox"),
+    "a dump of PostgreSQL": (b"PGDMP\1\x0e\0", "a dump of a PostgreSQL database"),
+    "a dump of PostgreSQL in SQL": (b"--\n-- PostgreSQL database dump\n--\n", "a dump of a PostgreSQL database"),
+    "a dump of all databases": (b"--\n-- PostgreSQL database cluster dump\n--\n", "a dump of a PostgreSQL database"),
+    "gpg, for a key": (b"\x85\x01\x0c\x03" + bytes(range(200)), "an encrypted or signed file"),
+    "gpg, for a short key": (b"\x84\x5e\x03" + bytes(range(200)), "an encrypted or signed file"),
+    "gpg, with a password": (b"\x8c\x0d\x04\x09\x03\x0a" + bytes(range(200)), "an encrypted or signed file"),
+    "OpenPGP in new packets": (b"\xc1\xc0\x4c\x03" + bytes(range(200)), "an encrypted or signed file"),
+    "a table": (b'"id","sender","text"\r\n1,Mara,hi\r\n', r"a table \(CSV\)"),
+    "a table with semicolons": (b"id;sender;sent at\n1;Mara;2018\n", r"a table \(CSV\)"),
 }
 
 
@@ -140,3 +166,48 @@ def test_what_may_be_an_export_is_not_taken_for_anything_else(content: bytes, tm
     path = tmp_path / "export.bin"
     path.write_bytes(content)
     open_export(path, tmp_path).close()
+
+
+FOLDERS: dict[str, tuple[tuple[str, ...], str]] = {
+    "Telegram": (("result.json", "photos/a.jpg"), "an export of Telegram"),
+    "Telegram in the one folder": (("ChatExport_2024-01-01/result.json",), "an export of Telegram"),
+    "pages of Telegram": (("messages.html", "css/style.css", "js/script.js"), "an export of Telegram"),
+    "Slack": (("channels.json", "users.json", "general/2020-01-01.json"), "an export of Slack"),
+    "WhatsApp": (("_chat.txt", "00000001-PHOTO.jpg"), "a chat of WhatsApp"),
+    "WhatsApp of Android": (("WhatsApp Chat with Mara.txt",), "a chat of WhatsApp"),
+    "Discord": (("messages/c123/channel.json", "messages/index.json"), "a data package of Discord"),
+    "Google": (("Takeout/Hangouts/Hangouts.json",), "an export of Google"),
+    "a profile of Skype": (("mara.ostrow/main.db", "mara.ostrow/config.xml"), "a folder of Skype up to version 7"),
+}
+
+
+@pytest.mark.parametrize(("names", "what"), FOLDERS.values(), ids=FOLDERS.keys())
+def test_a_foreign_folder_is_named_as_well(names: tuple[str, ...], what: str, tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / "given" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "given" / name).touch()
+    with pytest.raises(InvalidExport, match=f"^given: this is {what}.*, not a Skype export. [A-Z]"):
+        fingerprint(tmp_path / "given")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("build/result.json", "src/main.py"),
+        ("letters/a.eml", "b.zip"),
+        ("a/b/_chat.txt", "notes.txt"),
+    ],
+    ids=" ".join,
+)
+def test_a_folder_of_anything_is_not_taken_for_one_of_these(names: tuple[str, ...], tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / "given" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "given" / name).touch()
+    with pytest.raises(InvalidExport, match="^given: is no export: neither messages.json"):
+        fingerprint(tmp_path / "given")
+
+
+def test_prose_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("Hello, my dear, how are you, old friend?\nWell, I hope, and, so, on.\n")
+    with pytest.raises(InvalidExport, match="this is neither a tar or zip archive nor JSON"):
+        fingerprint(tmp_path / "a")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from skype_assets.etl.errors import InvalidExport, UsageError
+from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import fingerprint
-from skype_assets.etl.export.source import export_path, folder_files, size_of
+from skype_assets.etl.export.source import folder_files, size_of
 
 DOCUMENT = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174.1.jpeg"
 
@@ -137,10 +137,3 @@ def test_any_other_folder_is_refused_before_a_file_in_it_is_opened(
     for ask in (fingerprint, size_of):
         with pytest.raises(InvalidExport, match="^a: is no export"):
             ask(folder)
-
-
-@pytest.mark.parametrize("text", ["", " ", "\t"])
-def test_an_empty_path_is_no_export_and_not_the_current_folder(text: str) -> None:
-    with pytest.raises(UsageError, match="no export is named"):
-        export_path(text)
-    assert export_path(".") == Path()

@@ -64,10 +64,12 @@ def test_an_interpreter_that_cannot_be_used_is_refused_by_name_before_anything_i
     assert not list(checkout.glob(".venv*"))
 
 
-def test_an_interpreter_that_is_not_there_is_refused_by_name(checkout: Path) -> None:
-    refused = make(checkout, "run", PYTHON="/nowhere/python")
+@pytest.mark.parametrize("other", ["/nowhere/python", "/bin/true", "/bin/echo"])
+def test_what_is_no_interpreter_is_refused_by_name(other: str, checkout: Path) -> None:
+    refused = make(checkout, "run", PYTHON=other)
     assert refused.returncode == 2
-    assert "/nowhere/python: cannot be used" in refused.stderr
+    assert f"{other}: cannot be used" in refused.stderr
+    assert "downloading" not in refused.stdout
     assert not list(checkout.glob(".venv*"))
 
 

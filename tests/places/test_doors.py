@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from skype_assets import ETLPipeline
 from skype_assets.etl.api.context import ETLContext
+from skype_assets.etl.errors import UsageError
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.project import lay_out
 from skype_assets.etl.task import Task
-from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks import layout, resuming
 from skype_assets.etl.tasks import manifest as manifests
 from tests.places.conftest import Call
 
@@ -162,6 +164,28 @@ def test_the_environment_goes_before_the_embedded_server_of_a_manifest(
     monkeypatch.setenv("SKYPE_DATABASE_URL", "postgresql://db.example/skype")
     assert restored.database is None
     assert restored.serialize_checkpoint()["context"]["db_config"] == {}
+
+
+def test_a_server_that_is_not_where_the_manifest_has_it_is_named_with_the_one_that_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("SKYPE_DATABASE_URL", raising=False)
+    monkeypatch.setenv("SKYPE_POSTGRES_DIR", str(tmp_path / "used"))
+    server = EmbeddedServer(tmp_path / ".postgres")
+    server.data.mkdir(parents=True)
+    manifest = ETLContext(f"embedded:{server.directory}", tmp_path / "output", task_id="ann").save_checkpoint_to_file()
+    resuming.database(ETLContext.load_from_checkpoint_file(manifest))
+    assert not caplog.messages
+    server.data.rmdir()
+    assert resuming.database(ETLContext.load_from_checkpoint_file(manifest)) is None
+    expected = (
+        f"task ann was loaded into the embedded server in {server.directory}, which is not there; "
+        f"the one in {tmp_path / 'used'} is used now"
+    )
+    assert caplog.messages == [expected]
+    with pytest.raises(UsageError, match="is not there"):
+        ETLPipeline.load_from_checkpoint(manifest).run_pipeline(tmp_path / "gone.tar")
+    assert caplog.messages[1] == expected
 
 
 def test_a_copy_of_a_checkpoint_leads_to_the_same_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """The one rule of places: SKYPE_HOME, else the project found upwards, else the data folder of the user."""
 
+import errno
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from skype_assets.etl import places
 from skype_assets.etl.errors import UsageError
+from skype_assets.etl.export.source import unreadable
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.project import lay_out
 from skype_assets.resources.checkpoints import Checkpoints
@@ -133,3 +136,39 @@ def test_the_dagster_project_of_somebody_else_is_left_alone(nowhere: Path) -> No
     with pytest.raises(UsageError, match=r"has a dagster\.yaml of another project"):
         lay_out(nowhere)
     assert [path.name for path in nowhere.iterdir()] == ["dagster.yaml"]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+def test_an_empty_path_is_not_the_current_folder(text: str) -> None:
+    with pytest.raises(UsageError, match="no export is named"):
+        places.named_path(text, "export")
+    assert places.named_path(".", "export") == Path()
+
+
+def test_it_is_said_whose_a_file_is_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "attempt.json").touch(mode=0o400)
+    own = places.whose(tmp_path / "attempt.json")
+    assert own == f"{tmp_path / 'attempt.json'} is yours, with mode 0400: chmod u+rwX {tmp_path / 'attempt.json'}"
+    monkeypatch.setattr(os, "geteuid", lambda: 65533)
+    me = pwd.getpwuid(os.getuid()).pw_name
+    for path, named in ((tmp_path / "attempt.json", tmp_path / "attempt.json"), (tmp_path / "no" / "such", tmp_path)):
+        assert places.whose(path) == (
+            f"{named} belongs to {me}, this is user 65533: work as {me}, or have it given to you: "
+            f"chown -R 'user 65533' {named}"
+        ).replace("'user 65533'", "65533")
+
+
+def test_permission_that_is_denied_says_so(nowhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from skype_assets.etl.command_line import skype_assets
+    from skype_assets.etl.tasks import retention
+
+    def denied(_: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path))
+
+    monkeypatch.setattr(retention, "entries", denied)
+    said = CliRunner().invoke(skype_assets, ["clean", "--keep", "1"])
+    assert said.exit_code == 74
+    assert f"error: Permission denied: {tmp_path}. {tmp_path} is yours, with mode 0700: chmod u+rwX" in said.stderr
+    assert places.whose(tmp_path) in str(unreadable(tmp_path, PermissionError(errno.EACCES, "Permission denied")))

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 from skype_assets.etl.checkpoints.copying import copy_phase
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.places import named_path
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.record import TaskRecord
@@ -79,7 +79,7 @@ class ETLContext(TaskRecord):
                 on its own (parts are linked where the file system can, not copied).
         """
         task = self.task
-        folder = task.output_dir if checkpoint_dir is None else Path(checkpoint_dir)
+        folder = task.output_dir if checkpoint_dir is None else named_path(checkpoint_dir, "checkpoint_dir")
         Directory(folder).make()
         if folder.resolve() != task.output_dir.resolve() and task.folder.path.is_dir():
             for name in FOLDERS.values():

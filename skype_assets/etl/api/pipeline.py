@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -15,11 +16,13 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import Observer, PhaseResult
 from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
-from skype_assets.etl.export.source import export_path, fingerprint
+from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import PHASES
-from skype_assets.etl.postgres.url import reachable_url
-from skype_assets.etl.task import Settings, Task, task_id_for
+from skype_assets.etl.places import named_path
+from skype_assets.etl.postgres.url import creates_server, reachable_url
+from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
 from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks.beginning import check_beginning
 from skype_assets.etl.tasks.record import DbConfig
 
 logger = logging.getLogger(__name__)
@@ -74,7 +77,7 @@ class ETLPipeline:
         self._context = context if context is not None else self._make_context()
         if context is not None:
             context.db_config = db_config if db_config is not None else context.db_config
-            context.output_dir = Path(output_dir) if output_dir is not None else context.output_dir
+            context.output_dir = named_path(output_dir, "output_dir") if output_dir is not None else context.output_dir
         # A context that came from outside, and a task id that was given, stay; else every run makes its own.
         self._is_fixed = context is not None or task_id is not None
         self._observer = observer
@@ -134,14 +137,19 @@ class ETLPipeline:
         """
         if file_path is not None and file_obj is not None:
             raise UsageError("file_path and file_obj are both given; give the export once")
-        given = export_path(file_path) if file_path is not None else None
+        given = named_path(file_path, "export") if file_path is not None else None
         context = self._prepared(user_display_name)
+        is_first = file_obj is None and creates_server(context.database)
+        if is_first:
+            _find_source(context, given)  # what is refused creates nothing
+            if context.file_source is not None:
+                check_beginning(context.file_source, media_only=context.settings.media_only)
         with Session(reachable_url(context.database)):
             pass  # wrong credentials are found before any work, not after hours of it
-        if file_obj is None:
-            _find_source(context, given)
-        else:
+        if file_obj is not None:
             _receive_source(context, file_obj)
+        elif not is_first:
+            _find_source(context, given)
         is_begun = context.is_begun
         if resume_from_checkpoint and not is_begun:
             logger.warning("task %s has nothing to resume; it begins at the beginning", context.task_id)
@@ -162,6 +170,9 @@ class ETLPipeline:
             context.recall()
         if user_display_name is not None:
             context.use_display_name(user_display_name)
+        context.warn_of_lost_server()
+        if media_only_by_environment():
+            context.settings = replace(context.settings, media_only=True)
         return context
 
     def _run(self, is_begun: bool, is_resume: bool) -> dict[str, Any]:

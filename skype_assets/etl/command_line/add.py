@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", type=options.Export())
+@click.argument("file", type=options.Named("export"))
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @options.as_json
 @debug
@@ -28,9 +28,12 @@ def add(file: Path, task_id: str | None, as_json: bool) -> None:
     from skype_assets.etl import places
     from skype_assets.etl.api.reporting import registration
     from skype_assets.etl.command_line.running import lay_out_here
+    from skype_assets.etl.task import media_only_by_environment
+    from skype_assets.etl.tasks.beginning import check_beginning
 
     if not file.exists():  # or a place would be laid out for nothing
         raise InvalidExport("cannot be read: No such file or directory", member=str(file), remedy="Check the path")
+    check_beginning(file, media_only=media_only_by_environment())
     lay_out_here()
     with terminal.err().status("registering"):
         arguments = ["--task-id", task_id] if task_id is not None else []

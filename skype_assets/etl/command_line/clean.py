@@ -60,6 +60,7 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
         terminal.write_json(_as_json(found, removed, busy, is_done=is_done))
     else:
         _show(found, removed, busy, is_done=is_done)
+        _show_rows_left(output_dir, found, removed)
     if not is_told:
         raise UsageError("nothing was removed: say what may go, with --keep N or --older-than DAYS")
 
@@ -99,9 +100,22 @@ def _show(found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], *,
         print("nothing to remove")
     else:
         print(f"freed: {total}" if is_done else f"would free: {total}")
-    loaded = [entry for entry in removed if entry.is_complete and entry.kind == "task"]
-    if loaded:
-        print(f"rows stay in the database; to take them out: {terminal.command('unload', loaded[0].name)}")
+
+
+def _show_rows_left(output_dir: Path, found: "list[Entry]", removed: "list[Entry]") -> None:
+    """How the rows are taken out that no task which stays is about, one export each."""
+    from skype_assets.etl.task import export_id_for
+
+    gone = {entry.name for entry in removed}
+    stays = {entry.source_sha256 for entry in found if entry.name not in gone and entry.kind == "task"}
+    left: dict[str, str] = {}
+    for entry in removed:
+        if entry.has_rows and entry.source_sha256 is not None and entry.source_sha256 not in stays:
+            # By its id: the database may know the export by another task that has loaded it as well.
+            export = ("--export", export_id_for(entry.source_sha256), *options.elsewhere(output_dir))
+            left.setdefault(entry.source_sha256, terminal.command("unload", entry.name, *export))
+    if left:
+        print("rows stay in the database; to take them out:", *left.values(), sep="\n  ")
 
 
 def _line(entry: "Entry") -> str:

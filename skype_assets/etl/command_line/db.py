@@ -2,13 +2,19 @@
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
+from typing import Final
 
 import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import DatabaseError
+
+_NOT_CONNECTED: Final = 2
+"""Exit code of psql that has no connection, or lost it."""
 
 
 @click.group()
@@ -39,7 +45,7 @@ def url(with_password: bool) -> None:
 def psql(args: tuple[str, ...]) -> None:
     """Open psql on the database, with ARGS (such as -c 'SELECT ...')."""
     from skype_assets.etl.command_line.running import open_database
-    from skype_assets.etl.postgres.url import password, without_password
+    from skype_assets.etl.postgres.url import chosen_by, password, without_password
 
     chosen = open_database(create=False)
     program = _psql()
@@ -47,7 +53,11 @@ def psql(args: tuple[str, ...]) -> None:
     # By the environment: arguments can be read by everybody on the machine.
     environment = {**os.environ, **({"PGPASSWORD": secret} if secret else {})}
     sys.stdout.flush()
-    os.execve(program, [program, f"--dbname={without_password(chosen)}", *args], environment)
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for psql
+    code = subprocess.call([program, f"--dbname={without_password(chosen)}", *args], env=environment)
+    if code == _NOT_CONNECTED:
+        terminal.say(f"this database was chosen by {chosen_by(chosen)}")
+    raise click.exceptions.Exit(code)
 
 
 @db.command()

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from skype_assets.etl import places
 from skype_assets.etl.command_line import terminal
 from skype_assets.etl.errors import EtlError
 
@@ -124,7 +125,11 @@ def _interrupted(context: click.Context) -> str:
 
 def _refused(error: OSError) -> str:
     where = f": {error.filename}" if error.filename else ""
-    remedy = " Make room, then run the same command again: it goes on." if error.errno == errno.ENOSPC else ""
+    remedy = ""
+    if error.errno == errno.ENOSPC:
+        remedy = " Make room, then run the same command again: it goes on."
+    elif isinstance(error, PermissionError) and isinstance(error.filename, str):
+        remedy = f" {places.whose(Path(error.filename))}"
     return f"{error.strerror or type(error).__name__}{where}.{remedy}"
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from skype_assets.etl.command_line import terminal
+from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=".")
+@click.argument("folder", metavar="[DIR]", type=options.Named("folder"), default=".")
 @debug
 def init(folder: Path) -> None:
     """Lay out a project in DIR, by default the current folder.

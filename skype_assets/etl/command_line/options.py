@@ -19,21 +19,29 @@ def _output_dir() -> Path:
     return terminal.near(places.find().output_dir)
 
 
-class Export(click.ParamType[Path]):
-    """The path of an export; an empty one is refused."""
+class Named(click.Path):
+    """A path, of whatever a command is given; an empty one is refused.
 
-    name = "file"
+    Args:
+        what: what it is of, for people; None = the option that gives it.
+        checks: as ``click.Path`` has them.
+    """
 
-    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Take it as ``export_path`` does."""
-        from skype_assets.etl.export.source import export_path
+    def __init__(self, what: str | None = None, **checks: bool) -> None:
+        super().__init__(path_type=Path, **checks)
+        self._what = what
 
-        return export_path(value)
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Take it as ``named_path`` does, before it is looked at."""
+        named = self._what or (param.opts[0] if param is not None else "path")
+        return super().convert(places.named_path(value, named), param, ctx)
 
 
 output_dir = click.option(
     "--output-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Named(file_okay=False),
     default=_output_dir,
     show_default="output/ of the place",
     help="Folder of all checkpoints.",
@@ -42,6 +50,16 @@ output_dir = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to stdout.")
 
 no_report = click.option("--no-report", is_flag=True, help="Do not tell Dagster what was done.")
+
+
+def elsewhere(output_dir: Path) -> list[str]:
+    """What a command to type needs besides, to find tasks in this folder: nothing, if it is that of the place."""
+    return ["--output-dir", str(output_dir)] if output_dir.absolute() != places.find().output_dir else []
+
+
+def is_given(option: str) -> bool:
+    """Whether an option of the command under way was typed."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def placed(command: Callable[P, None]) -> Callable[P, None]:
@@ -61,9 +79,8 @@ def say_place() -> None:
     from skype_assets.etl.postgres.url import DATABASE_VARIABLES
 
     place = places.find()
-    context = click.get_current_context()
     others = [name for name in (*places.VARIABLES, *DATABASE_VARIABLES) if os.environ.get(name)]
-    if context.get_parameter_source("output_dir") is ParameterSource.COMMANDLINE:
+    if is_given("output_dir"):
         others.append("--output-dir")
     elsewhere = f"; elsewhere by {', '.join(others)}" if others else ""
     terminal.say(f"place: {place.home} ({place.because}){elsewhere}")

@@ -11,7 +11,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 @click.command()
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="The export.  [default: where it was]")
+@click.option("-f", "--file", type=options.Named("export"), help="The export.  [default: where it was]")
 @click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: the task's setting]")
 @options.as_json
 @options.no_report
@@ -41,6 +41,7 @@ def resume(
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
     from skype_assets.etl.database.session import Session
+    from skype_assets.etl.task import media_only_by_environment
     from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.record import TaskRecord
 
@@ -49,6 +50,8 @@ def resume(
     if len(paths) > 1:
         terminal.say(f"taken of {len(paths)}: {path}, written {terminal.when(manifest.serialized_at)}")
     state = TaskRecord.load(path)
+    if media_only_by_environment():
+        state.settings = replace(state.settings, media_only=True)
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:

@@ -10,14 +10,16 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 
 @click.command()
-@click.argument("file", type=options.Export())
+@click.argument("file", type=options.Named("export"))
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @options.output_dir
 @click.option("--reset", "is_reset", is_flag=True, help="Start again; what is there is moved aside, not removed.")
 @click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: one per core]")
 @click.option("--chunk-size", type=int, help="Messages in a part, at most.  [default: 100000]")
 @click.option("--user-display-name", help="Name of the export's owner, where the export does not tell.")
-@click.option("--media-only", is_flag=True, help="Load it although it holds no message.")
+@click.option(
+    "--media-only", is_flag=True, help="Load it although it holds no message; SKYPE_MEDIA_ONLY=on does so as well."
+)
 @options.as_json
 @options.no_report
 @debug
@@ -50,10 +52,13 @@ def run(
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
     from skype_assets.etl.database.session import Session
-    from skype_assets.etl.task import Settings, Task, task_id_for
+    from skype_assets.etl.postgres.url import creates_server
+    from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
+    from skype_assets.etl.tasks.beginning import check_beginning
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
 
+    media_only = media_only or media_only_by_environment()
     settings = Settings(max_workers=max_workers, user_display_name=user_display_name, media_only=media_only)
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
@@ -61,6 +66,8 @@ def run(
         source = fingerprint_shown(file, shown)
         name = task_id_for(source) if task_id is None else task_id
         task = Task(name, output_dir, file, settings=settings, fingerprint=source)
+        if creates_server():
+            check_beginning(file, media_only=settings.media_only)
         Session(open_database()).close()  # a database that refuses should do so now, not after extract
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")

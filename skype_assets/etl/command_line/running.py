@@ -84,6 +84,7 @@ def lay_out_here() -> None:
 
     place = places.find()
     if place.has_dagster:
+        place.require_dagster_home()
         return
     terminal.say(f"laid out: {place.home} ({', '.join(lay_out(place.home))})")
     if place.output_dir.is_dir():

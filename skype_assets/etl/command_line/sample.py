@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from skype_assets.etl.command_line import terminal
+from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import UsageError
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=options.Named("file"))
 @click.option("--messages", type=click.IntRange(0), default=2_000, show_default=True, help="Messages, copies included.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same options give the same bytes.")
 @click.option(

@@ -124,7 +124,9 @@ def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool
     if state.status == "running":
         return PhaseStatus("running" if is_running else "interrupted", state)
     if state.status == "unloading" and not is_running:
-        return PhaseStatus("unloading", problem=f"interrupted; {terminal.command('unload', state.task_id)} finishes it")
+        output_dir = folder.path.parent.parent
+        finish = terminal.command("unload", state.task_id, *options.elsewhere(output_dir), "--yes")
+        return PhaseStatus("unloading", problem=f"interrupted; {finish} finishes it")
     if state.status in ("unloading", "unloaded"):
         return PhaseStatus(state.status, state)
     made_from = {asset: state.inputs[asset] for asset in FOLDERS.values() if asset in state.inputs}
@@ -199,14 +201,15 @@ def _to_do(folder: Path, phases: dict[str, PhaseStatus]) -> str:
     from skype_assets.etl.tasks.layout import manifest_name
 
     found = {phase.status for phase in phases.values()}
-    if found & {"running", "damaged", "being removed"}:
+    if found & {"running", "unloading", "damaged", "being removed"}:  # the last three say so themselves
         return ""
     if any(phase.is_final for phase in phases.values()):
         return "run a whole copy of the export; this task can go (skype-assets clean)"
     manifest = folder.parent / manifest_name(folder.name)
     if found == {"complete"} or not manifest.is_file():
         return ""
-    return f"go on with: {terminal.command('resume', str(manifest))}"
+    what = "to load it again" if phases["load"].status == "unloaded" else "go on with"
+    return f"{what}: {terminal.command('resume', str(manifest))}"
 
 
 def _line(name: str, phase: PhaseStatus, details: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skype_assets.etl import places
+from skype_assets.etl.command_line.options import elsewhere
 from skype_assets.etl.command_line.terminal import command, duration, printable
 from skype_assets.etl.rows import edits
 from skype_assets.etl.task import Task, export_id_for
@@ -147,11 +147,9 @@ def _conservation(account: _Account) -> Table:
 
 
 def _show_next(console: Console, task: Task) -> None:
-    is_elsewhere = task.output_dir.absolute() != places.find().output_dir
-    elsewhere = ["--output-dir", str(task.output_dir)] if is_elsewhere else []
     steps = {
         command("db", "psql"): "look at the tables, in the schema skype",
-        command("status", task.task_id, *elsewhere): "the task in detail",
+        command("status", task.task_id, *elsewhere(task.output_dir)): "the task in detail",
         command("dev"): "the web UI",
     }
     width = max(map(len, steps))

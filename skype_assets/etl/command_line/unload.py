@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.output_dir
 @click.option(
     "--checkpoints",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=options.Named(file_okay=False, exists=True),
     multiple=True,
     help="A further folder of checkpoints, of the account's other exports; may be given several times.",
 )

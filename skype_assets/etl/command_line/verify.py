@@ -11,7 +11,7 @@ import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
-from skype_assets.etl.errors import CheckpointError, VerificationFailed
+from skype_assets.etl.errors import CheckpointError, UsageError, VerificationFailed
 
 if TYPE_CHECKING:
     from skype_assets.etl.task import Task
@@ -33,11 +33,11 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.command()
 @click.argument("task_id", metavar="TASK")
 @options.output_dir
-@click.option("--source", type=click.Path(path_type=Path, exists=True), help="The export.  [default: where it was]")
+@click.option("--source", type=options.Named("export", exists=True), help="The export.  [default: where it was]")
 @click.option("--sample", "percent", callback=_percent, metavar="N%", help="Read N percent of the files, not all.")
 @click.option("--seed", type=int, help="Draw the same sample again.  [default: another one every time]")
 @options.as_json
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file, too.")
+@click.option("--report", type=options.Named(dir_okay=False), help="Write the result to this file, too.")
 @debug
 @options.placed
 def verify(
@@ -86,6 +86,8 @@ def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.record import TaskRecord
 
+    if not output_dir.is_dir() and options.is_given("output_dir"):
+        raise UsageError(f"--output-dir: there is no folder {output_dir}")
     manifest = output_dir / manifest_name(task_id)
     try:
         state = TaskRecord.load(manifest) if manifest.exists() else None

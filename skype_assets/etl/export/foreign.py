@@ -84,16 +84,26 @@ STARTS: Final[tuple[tuple[int, bytes, Foreign], ...]] = (
     (0, b"MZ", Foreign("a program for Windows")),
     (0, b"PAR1", Foreign("a Parquet file")),
     (0, b"-----BEGIN PGP", Foreign("an encrypted message (PGP)", "Decrypt it first")),
+    (0, b"PGDMP", Foreign("a dump of a PostgreSQL database")),
     (0, b"Salted__", Foreign("an encrypted file (OpenSSL)", "Decrypt it first")),
     (0, b"age-encryption.org/", Foreign("an encrypted file (age)", "Decrypt it first")),
     (0, b"version https://git-lfs", Foreign("a pointer of Git LFS", "Fetch the file itself: git lfs pull")),
 )
 """Where a file has which bytes, and what it is then."""
 
+# Packets of a session key (RFC 9580, 5.1 and 5.3) with their versions, or the compressed one of what is only signed.
+_OPENPGP: Final = re.compile(
+    rb"\x84.\x03|\x85..\x03|\xc1(.|[\xc0-\xdf].)[\x03\x06]|[\x8c\xc3].[\x04-\x06]|\xa3[\x01-\x03]", re.DOTALL
+)
+_ENCRYPTED: Final = Foreign("an encrypted or signed file (OpenPGP)", "Decrypt it first: gpg --decrypt")
+
 _WHATSAPP: Final = Foreign("a chat of WhatsApp (text)", _ONLY_SKYPE)
 _MARK: Final = "[\u200e\u200f]?"
 _DATE: Final = r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4}"
 _TIME: Final = r"\d{1,2}[:.]\d{2}([:.]\d{2})?([ \u202f][AaPp]\.? ?[Mm]\.?)?"
+_FIELD: Final = r"\"?\w[\w .()/#-]{0,40}\"?"
+_MAILBOX: Final = Foreign("a mailbox (mbox)", _COMPLIANCE)
+_TELEGRAM: Final = Foreign("an export of Telegram (JSON)", _ONLY_SKYPE)
 _TELEGRAM_PAGE: Final = Foreign("an export of Telegram (HTML)", _ONLY_SKYPE)
 
 TEXTS: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
@@ -119,21 +129,31 @@ TEXTS: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
         (r"\A(From|To|Received|MIME-Version|Return-Path|Delivered-To|Date|Message-ID|X-[\w-]+):", r"^Subject:"),
         Foreign("an e-mail", _COMPLIANCE),
     ),
+    ((r"\AFrom [^\n]{1,200}\d{4}", r"^(From|To|Received|Message-ID|Date|Subject|X-[\w-]+):"), _MAILBOX),
+    ((r"\A[-\s]*PostgreSQL database (cluster )?dump",), Foreign("a dump of a PostgreSQL database (SQL)")),
+    ((r"\A[-/*!\s\d]*(MySQL|MariaDB) dump",), Foreign("a dump of a database (SQL)")),
     ((rf"\A{_MARK}\[{_DATE}, {_TIME}\] ",), _WHATSAPP),
     ((rf"\A{_MARK}{_DATE},? {_TIME} - ",), _WHATSAPP),
     (
         (rf"\A\[({_DATE},? )?{_TIME}\] [^\n]{{1,200}}:",),
         Foreign("a chat that was copied as text", "Its messages have no ids or exact times. " + GIVE_EXPORT),
     ),
+    ((rf"\A{_FIELD}([,;\t]{_FIELD}){{2,}}\r?\n[^\n]*[,;\t][^\n]*[,;\t]",), Foreign("a table (CSV)")),
 )
 """Regular expressions that all occur in the beginning of a text, whatever the case of its letters."""
 
+_SLACK_CHANNEL: Final = Foreign("a channel of a Slack export (JSON)", _ONLY_SKYPE)
+
 JSON: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
-    (("about", "chats", "list"), Foreign("an export of Telegram (JSON)", _ONLY_SKYPE)),
-    (("date_unixtime",), Foreign("an export of Telegram (JSON)", _ONLY_SKYPE)),
+    (("about", "chats", "list"), _TELEGRAM),
+    (("about", "personal_information"), _TELEGRAM),
+    (("date_unixtime",), _TELEGRAM),
+    (("from_id", "date", "text"), _TELEGRAM),
+    (("actor_id", "action", "date"), _TELEGRAM),
     (("guild", "channel", "exportedAt"), Foreign("a chat of Discord (JSON)", _ONLY_SKYPE)),
     (("sender_name", "timestamp_ms"), Foreign("a chat of Facebook or Instagram (JSON)", _ONLY_SKYPE)),
-    (("client_msg_id", "ts"), Foreign("a channel of a Slack export (JSON)", _ONLY_SKYPE)),
+    (("client_msg_id", "ts"), _SLACK_CHANNEL),
+    (("user", "type", "text", "ts"), _SLACK_CHANNEL),
     (("is_general", "is_archived"), Foreign("a list of a Slack export (JSON)", _ONLY_SKYPE)),
     (("conversation_state",), Foreign("an export of Google Hangouts (JSON)", _ONLY_SKYPE)),
     (("@odata.context",), Foreign("an answer of Microsoft Graph, as of Teams (JSON)", _COMPLIANCE)),
@@ -163,7 +183,6 @@ NAMES: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
     ((r"(.*/)?rsmf_manifest\.json",), Foreign("a conversation for e-discovery (RSMF)", _COMPLIANCE)),
     ((r"(.*/)?[^/]*\.(pst|ost)",), Foreign("a compliance export of Microsoft 365 (PST)", _COMPLIANCE)),
     ((r"(.*/)?(Export_)?(Items|Results|Summary)[^/]*\.csv",), Foreign("a compliance export", _COMPLIANCE)),
-    ((r"(.*/)?[^/]*\.(msg|eml)",), Foreign("an archive of e-mails", _COMPLIANCE)),
     ((r"(.*/)?channels\.json", r"(.*/)?users\.json"), _SLACK),
     ((r"(.*/)?integration_logs\.json",), _SLACK),
     ((r"(.*/)?(_chat|WhatsApp Chat[^/]*|.*WhatsApp[^/]*)\.txt",), Foreign("a chat of WhatsApp", _ONLY_SKYPE)),
@@ -176,10 +195,18 @@ NAMES: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
     ((r"Takeout/.*",), Foreign("an export of Google", _ONLY_SKYPE)),
     ((r"(.*/)?main\.db",), Foreign("a folder of Skype up to version 7, with its database main.db", _OLD_SKYPE)),
     ((r"(.*/)?s4l-[^/]*\.db.*",), Foreign("a folder of Skype 8, with its database s4l-*.db", _OLD_SKYPE)),
-    ((r"(.*/)?[^/]*\.(tar|tar\.(gz|bz2|xz)|tgz|zip|7z|rar)",), Foreign("an archive of archives", UNPACK)),
     ((r"(.*/)?SkypeParser[^/]*",), Foreign("Microsoft's viewer for exports, without an export")),
 )
-"""Regular expressions each of which is the name of some member of an archive."""
+"""Regular expressions each of which is the name of some member of an archive, or of a file in a folder."""
+
+ARCHIVES: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
+    *NAMES,
+    ((r"(.*/)?[^/]*\.(msg|eml)",), Foreign("an archive of e-mails", _COMPLIANCE)),
+    ((r"(.*/)?[^/]*\.(tar|tar\.(gz|bz2|xz)|tgz|zip|7z|rar)",), Foreign("an archive of archives", UNPACK)),
+)
+"""The same for archives alone: many a folder has such files."""
+
+_ANYWHERE: Final = "(.*/)?"
 
 TABLES: Final[tuple[tuple[frozenset[str], Foreign], ...]] = (
     (
@@ -199,7 +226,7 @@ def by_beginning(start: bytes, path: Path) -> Foreign | None:
     if start.startswith(_SQLITE):
         return _database(path)
     found = next((foreign for offset, magic, foreign in STARTS if start.startswith(magic, offset)), None)
-    return found or _by_text(start)
+    return found or (_ENCRYPTED if _OPENPGP.match(start) else _by_text(start))
 
 
 def by_json(start: bytes) -> Foreign | None:
@@ -215,7 +242,20 @@ def by_names(names: Sequence[str]) -> Foreign | None:
     if any(map(is_document, names)):
         return None
     names = names[:MAX_NAMES]
-    return next((foreign for needed, foreign in NAMES if all(_some(pattern, names) for pattern in needed)), None)
+    return next((foreign for needed, foreign in ARCHIVES if all(_some(pattern, names) for pattern in needed)), None)
+
+
+def by_files(folder: str, names: Sequence[str]) -> Foreign | None:
+    """What a folder is that is no export, by the names of the files in it, which stand where they belong."""
+    placed = [*names, *(f"{folder}/{name}" for name in names)]
+    return next(
+        (
+            foreign
+            for needed, foreign in NAMES
+            if all(_some(pattern.removeprefix(_ANYWHERE), placed) for pattern in needed)
+        ),
+        None,
+    )
 
 
 def _some(pattern: str, names: Iterable[str]) -> bool:

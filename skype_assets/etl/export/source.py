@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from skype_assets.etl.errors import InvalidExport, UsageError
-from skype_assets.etl.export.foreign import GIVE_EXPORT
+from skype_assets.etl.errors import InvalidExport
+from skype_assets.etl.export import foreign
+from skype_assets.etl.export.foreign import GIVE_EXPORT, MAX_NAMES
 from skype_assets.etl.export.form import form_of
 from skype_assets.etl.export.members import MESSAGES, is_document, is_endpoints, is_messages, media_member, printable
+from skype_assets.etl.places import whose
 
 NOT_A_FILE: Final = "is a link or a device, not a file"
 
 _BLOCK: Final = 1 << 20
 _MEDIA: Final = "media"
+_DEPTH: Final = 3
+"""Folders below one another in which it is looked for what a folder is that is no export."""
 _OF_CHECKOUTS: Final = frozenset({".git", ".hg", ".svn", ".bzr", "pyvenv.cfg"})
 _NEVER_WALKED: Final = frozenset({"__macosx", "__pycache__", "node_modules"})
 
@@ -32,17 +36,6 @@ class Source:
     name: str
     size: int
     sha256: str
-
-
-def export_path(text: str | os.PathLike[str]) -> Path:
-    """The path of an export as somebody gave it.
-
-    Raises:
-        UsageError: it is empty, as an unset variable is; the path of that would be the current folder.
-    """
-    if not str(text).strip():
-        raise UsageError("no export is named: its path is empty. For the current folder, write .")
-    return Path(text)
 
 
 def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Source:
@@ -122,7 +115,8 @@ def folder_files(folder: Path) -> Iterator[tuple[str, Path]]:
 def unreadable(path: Path, error: OSError) -> InvalidExport:
     """What to raise if the export is not there or may not be read."""
     reason = error.strerror or type(error).__name__
-    return InvalidExport(f"cannot be read: {reason}", member=printable(path.name), remedy="Check the path")
+    remedy = printable(whose(path)) if isinstance(error, PermissionError) else "Check the path"
+    return InvalidExport(f"cannot be read: {reason}", member=printable(path.name), remedy=remedy)
 
 
 def _check_form(path: Path) -> None:
@@ -155,6 +149,9 @@ def _top(folder: Path) -> Path:
         raise InvalidExport(
             f"is no export, but holds folders that are: {names}", member=_name(folder), remedy="Give one at a time"
         )
+    for path in (folder, *(inside if len(inside) == 1 else ())):
+        if known := foreign.by_files(_name(path), _names(path)):
+            raise known.refusal(_name(folder))
     raise InvalidExport(
         "is no export: neither messages.json nor media of Skype are in it, or in the one folder in it",
         member=_name(folder),
@@ -171,6 +168,18 @@ def _stands_in(folder: Path) -> bool:
         elif entry.name == MESSAGES or is_document(entry.name):
             return True
     return any(is_document(entry.name) for path in media for entry in _entries(path))
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of files in a folder and some way down; what cannot be read tells nothing."""
+    found: list[str] = []
+    for root, folders, names in os.walk(folder):
+        below = Path(root).relative_to(folder)
+        found += [(below / name).as_posix() for name in names]
+        if len(found) >= MAX_NAMES:
+            break
+        folders[:] = [name for name in folders if _is_visible(name)] if len(below.parts) + 1 < _DEPTH else []
+    return found[:MAX_NAMES]
 
 
 def _is_media(name: str) -> bool:

@@ -62,6 +62,12 @@ def server_of(explicit: str | None = None) -> EmbeddedServer | None:
     return None if is_configured() else EmbeddedServer()
 
 
+def creates_server(explicit: str | None = None) -> bool:
+    """Whether `database_url` would create an embedded server."""
+    server = server_of(explicit)
+    return server is not None and not server.exists
+
+
 def embedded_server(url: str) -> EmbeddedServer | None:
     """The embedded server that `url` means: by its folder, or by the socket that it has or had; None if it is another.
 

@@ -21,6 +21,7 @@ from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMi
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.phases import EXTRACT, FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
+from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import (
     ALIASES,
@@ -75,7 +76,7 @@ class TaskRecord(History):
             )
         )
         self.db_config = db_config
-        self.output_dir = Path(output_dir) if output_dir is not None else None
+        self.output_dir = named_path(output_dir, "output_dir") if output_dir is not None else None
         self.task_id = check_task_id(task_id) if task_id is not None else None
         self.start_time = datetime.now(UTC)
         self.file_source: Path | None = None
@@ -111,6 +112,19 @@ class TaskRecord(History):
         if not environment or password(url) is not None or without_password(environment) != without_password(url):
             return url
         return normalize(environment)
+
+    def warn_of_lost_server(self) -> None:
+        """Say that another embedded server is used than the manifest's, if that is not there any more."""
+        if not isinstance(self.db_config, Mapping) or _EMBEDDED not in self.db_config or is_configured():
+            return
+        recorded = EmbeddedServer(self._folder.joinpath(str(self.db_config[_EMBEDDED])).resolve())
+        if not recorded.exists:
+            logger.warning(
+                "task %s was loaded into the embedded server in %s, which is not there; the one in %s is used now",
+                self.task_id,
+                recorded.directory,
+                EmbeddedServer().directory,
+            )
 
     @property
     def task(self) -> Task:
@@ -224,7 +238,7 @@ class TaskRecord(History):
             CheckpointMismatch: another version wrote it.
             CheckpointDamaged: its checksum does not fit, a field is wrong, or a path leads out of its folder.
         """
-        path = Path(checkpoint_file)
+        path = named_path(checkpoint_file, "checkpoint")
         record = cls._restored(manifests.load(path))
         record.output_dir = path.parent
         owner = read_owner(record.task.folder)

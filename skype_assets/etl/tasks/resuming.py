@@ -11,6 +11,7 @@ from typing import Final
 
 from skype_assets.etl.errors import CheckpointError, UsageError
 from skype_assets.etl.export.source import fingerprint
+from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import is_configured
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.manifest import Manifest, SourceReport
@@ -25,7 +26,7 @@ def find_manifests(checkpoints: Iterable[str]) -> list[Path]:
     """Manifests by path or, where there is no such file, by glob.
 
     Raises:
-        UsageError: one of them names nothing.
+        UsageError: one of them names nothing, or is empty.
     """
     found: list[Path] = []
     for checkpoint in checkpoints:
@@ -91,11 +92,12 @@ def source_at_hand(record: TaskRecord, given: Path | None = None) -> Path | None
 
 def database(record: TaskRecord) -> str | None:
     """The database for ``Task``: None = by environment where that names one, else the manifest's."""
+    record.warn_of_lost_server()
     return None if is_configured() else record.database
 
 
 def _matches(checkpoint: str) -> list[Path]:
-    path = Path(checkpoint)
+    path = named_path(checkpoint, "checkpoint")
     if os.path.lexists(path):
         return [path]
     try:

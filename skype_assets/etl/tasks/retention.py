@@ -41,6 +41,7 @@ class Entry:
         updated_at: last change of a phase's state; of what has none, of the folder.
         bytes: room that its removal frees (files that are linked elsewhere free none).
         source_sha256: the export it is about, if that is known.
+        has_rows: whether it has loaded what was not taken out of the database again.
         kept: why it stays whatever is asked; empty if it need not.
     """
 
@@ -50,6 +51,7 @@ class Entry:
     updated_at: datetime
     bytes: int
     source_sha256: str | None = None
+    has_rows: bool = False
     kept: str = ""
 
 
@@ -181,6 +183,7 @@ def _task(folder: Path) -> Entry:
     task = Directory(folder)
     found = [_state(task.folder(asset)) for asset in FOLDERS.values()]
     known = [state for state in found if state is not None]
+    load = found[-1]
     return Entry(
         name=folder.name,
         kind="task",
@@ -190,6 +193,7 @@ def _task(folder: Path) -> Entry:
         ),
         bytes=_bytes(folder),
         source_sha256=known[0].inputs.get("source_sha256") if known else None,
+        has_rows=load is not None and load.status != "unloaded" and bool(load.parts),
         kept=_use(task) or _hold(task),
     )
 

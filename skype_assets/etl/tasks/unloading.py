@@ -82,6 +82,7 @@ def unload(
     wanted = export_id or (_export_id(state) if state is not None else None)
     folders = _Folders([task.output_dir, *checkpoints])
     url = reachable_url(task.database, create=False)
+    Session(url).close()  # one that cannot be reached says so now, not after several tries
     with Database(url) as database:
         record = database.repeatedly(lambda session: _record(session, task, wanted))
         if record is None:

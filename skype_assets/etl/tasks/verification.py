@@ -244,19 +244,31 @@ class _Verification:
         return findings.conservation(self._complete("transform"), self._complete("extract"), load)
 
     def _database(self) -> str:
-        self._complete("load")
+        is_unloaded = self._state("load").status == "unloaded"
+        if not is_unloaded:
+            self._complete("load")
         url = reachable_url(self._task.database, create=False)
         session = self._resources.enter_context(Session(url))
         comparison.make_read_only(session)
         version = comparison.server_version(session)
         self._result.server = {"version": version, "url": without_password(url)}
         export = comparison.loaded_export(session, self._export_id)
+        if is_unloaded:
+            return self._not_in_database(export)
         if export is None:
             raise VerificationFailed(f"export {self._export_id} is not in this database; run the task again")
         if export.status != "complete":
             raise VerificationFailed(f"export {self._export_id} is {export.status}; run the task again")
         self._opened = session, export
         return f"PostgreSQL {version} has export {self._export_id}, complete"
+
+    def _not_in_database(self, export: LoadedExport | None) -> str:
+        """After an unload."""
+        if export is None:
+            return f"export {self._export_id} is not in it: it was unloaded"
+        if export.task_id != self._task.task_id:
+            raise _NotPossible(f"task {export.task_id} has loaded the same export; verify that one")
+        raise VerificationFailed(f"export {self._export_id} was unloaded, and yet it is there; unload it again")
 
     def _ledger(self) -> str:
         session, export = self._in_database()
