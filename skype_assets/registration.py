@@ -16,6 +16,7 @@ import dagster as dg
 
 from skype_assets import checks
 from skype_assets.etl import engine
+from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import fingerprint, is_folder, size_of
@@ -79,7 +80,8 @@ def link(target: Path, task_id: str) -> None:
             return
         raise UsageError(f"task {task_id} has another export already: {found}; remove it, or use another task id")
     where = exports.folder() / (task_id + _ending(target))
-    where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not where.parent.is_dir():
+        Directory(where.parent).make()
     if where.is_symlink():  # to a file that is gone, or it would have been found
         where.unlink()
     # Within the folder by name alone, so that the folder can be moved.

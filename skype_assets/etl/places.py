@@ -12,6 +12,7 @@ It is ``SKYPE_HOME``; else the project that the current directory is in: the nea
 user's programs. Each of the four is elsewhere if its own variable says so. Finding them creates nothing.
 """
 
+import contextlib
 import os
 import pwd
 import stat
@@ -100,6 +101,13 @@ def named_path(text: str | os.PathLike[str], what: str) -> Path:
     if not str(text).strip():
         raise UsageError(f"no {what} is named: its path is empty. For the current folder, write .")
     return Path(text)
+
+
+def give_to_owner(made: int | Path, folder: Path) -> None:
+    """Give what root makes in another user's folder to that user, whom it would lock out else."""
+    if os.geteuid() == 0 and (owner := folder.stat()).st_uid != 0:
+        with contextlib.suppress(PermissionError):  # of a file system that takes no orders from this root
+            os.chown(made, owner.st_uid, owner.st_gid)
 
 
 def whose(path: Path) -> str:

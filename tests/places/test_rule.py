@@ -172,3 +172,25 @@ def test_permission_that_is_denied_says_so(nowhere: Path, tmp_path: Path, monkey
     assert said.exit_code == 74
     assert f"error: Permission denied: {tmp_path}. {tmp_path} is yours, with mode 0700: chmod u+rwX" in said.stderr
     assert places.whose(tmp_path) in str(unreadable(tmp_path, PermissionError(errno.EACCES, "Permission denied")))
+
+
+def test_what_root_lays_out_in_the_folder_of_another_user_is_that_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = tmp_path / "home"
+    others.mkdir()
+    if os.geteuid() == 0:
+        os.chown(others, 65534, 65534)
+    given: list[Path] = []
+    chown = os.chown
+
+    def watched(path: Path, uid: int, gid: int) -> None:
+        given.append(path)
+        chown(path, uid, gid)
+
+    monkeypatch.setattr(os, "chown", watched)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    lay_out(others / "deep" / "mine")
+    made = list(others.rglob("*"))
+    assert set(given) == set(made)
+    assert {path.stat().st_uid for path in made} == {others.stat().st_uid}

@@ -23,7 +23,7 @@ from skype_assets.etl.postgres.url import creates_server, reachable_url
 from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.beginning import check_beginning
-from skype_assets.etl.tasks.record import DbConfig
+from skype_assets.etl.tasks.record import DbConfig, warn_of_lost_server
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class ETLPipeline:
             context.recall()
         if user_display_name is not None:
             context.use_display_name(user_display_name)
-        context.warn_of_lost_server()
+        warn_of_lost_server(context)
         if media_only_by_environment():
             context.settings = replace(context.settings, media_only=True)
         return context

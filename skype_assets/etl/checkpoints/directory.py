@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from skype_assets.etl import crash_points
 from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged
+from skype_assets.etl.places import give_to_owner
 
 _TEMPORARY = ".partial-"
 _LOCK_PAUSE_SECONDS = 0.02
@@ -44,7 +45,7 @@ class Directory:
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
-            _give(folder, folder.parent)
+            give_to_owner(folder, folder.parent)
             _sync_folder(folder.parent)
         return self
 
@@ -69,7 +70,7 @@ class Directory:
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 os.fchmod(stream.fileno(), 0o600)
-                _give(stream.fileno(), self.path)
+                give_to_owner(stream.fileno(), self.path)
                 crash_points.reached("file opened")
                 yield stream
                 stream.flush()
@@ -148,7 +149,7 @@ class Directory:
         """
         descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            _give(descriptor, self.path)
+            give_to_owner(descriptor, self.path)
             if seconds is None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             else:
@@ -178,13 +179,6 @@ def _lock_within(descriptor: int, seconds: float) -> None:
             time.sleep(_LOCK_PAUSE_SECONDS)
         else:
             return
-
-
-def _give(made: int | Path, folder: Path) -> None:
-    """Give what root makes in another user's folder to that user, whom it would lock out of the task else."""
-    if os.geteuid() == 0 and (owner := folder.stat()).st_uid != 0:
-        with contextlib.suppress(PermissionError):  # of a file system that takes no orders from this root
-            os.chown(made, owner.st_uid, owner.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.places import DAGSTER_YAML, is_project
+from skype_assets.etl.places import DAGSTER_YAML, give_to_owner, is_project
 
 WORKSPACE_YAML: Final = "workspace.yaml"
 """Which code locations the web UI shows; for it to have others beside this one, add them there."""
@@ -53,14 +53,19 @@ def lay_out(folder: Path) -> list[str]:
             "or load skype_assets.definitions as a code location of that project (docs/deploy.md)"
         )
     made: list[str] = []
-    folder.mkdir(parents=True, exist_ok=True)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        give_to_owner(path, path.parent)
     for name in DATA_FOLDERS:
         if not (folder / name).exists():
             (folder / name).mkdir(mode=0o700)
+            give_to_owner(folder / name, folder)
             made.append(f"{name}/")
     for name in FILES:
         if not (folder / name).exists():
             (folder / name).write_bytes(files(__name__).joinpath(name).read_bytes())
+            give_to_owner(folder / name, folder)
             made.append(name)
     if _ignore(folder / ".gitignore"):
         made.append(".gitignore")
@@ -74,4 +79,5 @@ def _ignore(file: Path) -> bool:
     if all(not line or line.startswith(b"#") for line in missing):
         return False
     file.write_bytes(b"\n".join([*there, *missing, b""]))
+    give_to_owner(file, file.parent)
     return True

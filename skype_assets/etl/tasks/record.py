@@ -113,19 +113,6 @@ class TaskRecord(History):
             return url
         return normalize(environment)
 
-    def warn_of_lost_server(self) -> None:
-        """Say that another embedded server is used than the manifest's, if that is not there any more."""
-        if not isinstance(self.db_config, Mapping) or _EMBEDDED not in self.db_config or is_configured():
-            return
-        recorded = EmbeddedServer(self._folder.joinpath(str(self.db_config[_EMBEDDED])).resolve())
-        if not recorded.exists:
-            logger.warning(
-                "task %s was loaded into the embedded server in %s, which is not there; the one in %s is used now",
-                self.task_id,
-                recorded.directory,
-                EmbeddedServer().directory,
-            )
-
     @property
     def task(self) -> Task:
         """What the engine runs.
@@ -313,6 +300,22 @@ class TaskRecord(History):
             # Not its URL: that is of a socket, which is there while the server runs.
             return {_EMBEDDED: os.path.relpath(server.directory, folder)}
         return _without_secrets(self.db_config)
+
+
+def warn_of_lost_server(record: TaskRecord) -> None:
+    """Say that another embedded server is used than the manifest's, if that is not there any more."""
+    if not isinstance(record.db_config, Mapping) or _EMBEDDED not in record.db_config or is_configured():
+        return
+    recorded = EmbeddedServer(
+        (record.output_dir or Path()).resolve().joinpath(str(record.db_config[_EMBEDDED])).resolve()
+    )
+    if not recorded.exists:
+        logger.warning(
+            "task %s was loaded into the embedded server in %s, which is not there; the one in %s is used now",
+            record.task_id,
+            recorded.directory,
+            EmbeddedServer().directory,
+        )
 
 
 def _remembered(db_config: dict[str, Any]) -> DbConfig:

@@ -15,7 +15,7 @@ from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import is_configured
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.manifest import Manifest, SourceReport
-from skype_assets.etl.tasks.record import TaskRecord
+from skype_assets.etl.tasks.record import TaskRecord, warn_of_lost_server
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def source_at_hand(record: TaskRecord, given: Path | None = None) -> Path | None
 
 def database(record: TaskRecord) -> str | None:
     """The database for ``Task``: None = by environment where that names one, else the manifest's."""
-    record.warn_of_lost_server()
+    warn_of_lost_server(record)
     return None if is_configured() else record.database
 
 
