@@ -16,8 +16,8 @@ from tests.engine.runs import task
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample_export.tar"
 PINNED = {
     "extract": ("1", "4a9c4b22673bec66c8b19d633976ec17971962a57ae9750a35fa00e91d0417be"),
-    "transform": ("3", "e8889e7a8e8e35d5eb71d660765b92e984eecf637d4a04a57ab5c0ef7de38007"),
-    "load": ("1", "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2"),
+    "transform": ("4", "208444655961494fcb0a4626b73acbc81ab39f1380b85e72b41c657f7a672758"),
+    "load": ("1", "1e2db6a2b4f18af2ac8b88186ba8ff5e2dd991ce02020dee05a77d5d73a9d65f"),
 }
 
 

@@ -11,6 +11,8 @@ from tests.reference.values import is_integer, iso_instant, iso_text, json_objec
 
 Row = dict[str, Any]
 
+CARD_FIELDS = ("content_type", "title", "subtitle", "text", "images", "buttons")
+
 
 def card(content: str) -> Row | None:
     """The cards of every ``<Swift>`` in the content."""
@@ -23,17 +25,20 @@ def card(content: str) -> Row | None:
                 "title": text(body.get("title")),
                 "subtitle": text(body.get("subtitle")),
                 "text": text(body.get("text")),
-                "images": [
-                    {"url": text(image.get("url")), "alt": text(image.get("alt"))}
-                    for image in _objects(body.get("images"))
-                ],
-                "buttons": [
-                    {name: text(button.get(name)) for name in ("type", "title", "value")}
-                    for button in _objects(body.get("buttons"))
-                ],
+                "images": _shown(body.get("images"), "url", "alt"),
+                "buttons": _shown(body.get("buttons"), "type", "title", "value"),
+                **{name: body[name] for name in body if name not in CARD_FIELDS},
+                **{name: attachment[name] for name in attachment if name not in ("contentType", "content")},
             }
         )
     return {"cards": found} if found else None
+
+
+def _shown(value: Any, *names: str) -> list[Row]:
+    """Pictures or buttons of a card, with all that they have (10)."""
+    found = value if isinstance(value, list) else [value]
+    listed = [{names[0]: one} if isinstance(one, str) else one for one in found]
+    return [{**one, **{name: text(one.get(name)) for name in names}} for one in listed if isinstance(one, dict)]
 
 
 def card_text(content: str, emoticons: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.rows.usual_messages import usual_rows
 from skype_assets.etl.tables import TABLES, TEXT, Column
 from skype_assets.etl.usual.columns import read
+from tests.content.test_golden import FILES, GOLDEN
 from tests.usual.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated
 
 STORED = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
@@ -74,6 +76,11 @@ def test_whatever_is_read_is_read_the_same(messages: list[tuple[bytes, tuple[int
 @settings(max_examples=15)
 def test_every_type_is_read_the_same(type_: str, content: str, properties: dict[str, Any] | None) -> None:
     assert_same(one({**MESSAGE, "messagetype": type_, "content": content, "properties": properties}))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(GOLDEN).with_suffix("")))
+def test_golden_messages_are_read_the_same(path: Path) -> None:
+    assert_same(one({**MESSAGE, **json.loads(path.read_text(encoding="utf-8"))["message"]}))
 
 
 @given(st.text(), st.sampled_from(["RichText", "Text", "RichText/Sms", "Event/Call"]))

@@ -64,7 +64,7 @@ class Transform:
 
     name = "transform"
     asset = "transformed_tables"
-    version = "3"
+    version = "4"
     schemas: Mapping[str, pa.Schema] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,

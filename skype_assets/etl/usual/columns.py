@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from skype_assets.etl import usual
 from skype_assets.etl.content.call_messages import call_message
-from skype_assets.etl.content.cards import card_message
 from skype_assets.etl.content.content import literal, nothing
 from skype_assets.etl.content.emoticons import emoji
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, MessageType
@@ -22,7 +21,6 @@ Columns = Mapping[str, pa.Array]
 _BY_PARSER: Final[Mapping[Any, str]] = {
     literal: "literal",
     rich_message: "rich_text",
-    card_message: "card",
     call_message: "call",
     sms_message: "sms",
 }
@@ -45,7 +43,7 @@ _ROW: Final = {"row": pa.int32()}
 
 _COLUMNS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
     "messages": {"display_name": pa.string(), "from": pa.string()},
-    "edit_marks": dict.fromkeys(("original_sent_at", "sent_at", "edited_at"), pa.int64()),
+    "edit_marks": dict.fromkeys(("original_sent_at", "arrived_at", "edited_at"), pa.int64()),
 }
 """Columns that are not those of ``tables``."""
 

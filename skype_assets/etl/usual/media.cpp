@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "cards.hpp"
 #include "markup.hpp"
 #include "message.hpp"
 
@@ -41,9 +40,6 @@ std::optional<Slice> kind(const Tag& tag) {
     return std::nullopt;
 }
 
-// The base64 of Swift elements.
-using Cards = std::vector<std::string>;
-
 // A URIObject whose end has not come yet.
 struct Object {
     Attachment attachment;
@@ -71,7 +67,7 @@ Object begin(const Tag& tag) {
 }
 
 void within(Object& object, const Tag& tag, Slice name, std::string& meta_name) {
-    require(name != "uriobject" && name != "id" && name != "recordingcontent");
+    require(name != "uriobject" && name != "id" && name != "recordingcontent" && !is_of_html(name));
     Attachment& attachment = object.attachment;
     if (name == "originalname") {
         if (!attachment.file_name) attachment.file_name = filled(tag.unescaped("v"));
@@ -107,7 +103,9 @@ void require_shown(const std::vector<std::string>& references, const Said& said)
     }
 }
 
-void read_objects(Slice content, const std::vector<std::string>& references, Said& said, Cards& cards) {
+}  // namespace
+
+void read_media(Slice content, const std::vector<std::string>& references, Said& said) {
     Markup markup(content);
     Nested nested;
     std::optional<Object> object;
@@ -122,8 +120,6 @@ void read_objects(Slice content, const std::vector<std::string>& references, Sai
                 end(*object, meta_name, said);
                 object.reset();
             }
-        } else if (name == "swift") {
-            cards.push_back(std::string(strip(tag.unescaped("b64"))));
         } else if (object) {
             within(*object, tag, name, meta_name);
         } else if (name == "uriobject") {
@@ -131,25 +127,12 @@ void read_objects(Slice content, const std::vector<std::string>& references, Sai
             meta_name.clear();
             object = begin(tag);
         } else {
-            require(name != "file" && name != "e_m");
+            require(name != "file" && name != "e_m" && !is_of_html(name));
         }
         markup.text();
     }
     nested.finish();
     require_shown(references, said);
-}
-
-}  // namespace
-
-void read_media(Slice content, const std::vector<std::string>& references, Said& said) {
-    Cards ignored;
-    read_objects(content, references, said, ignored);
-}
-
-void read_card(Slice content, const std::vector<std::string>& references, Emoji& emoji, Said& said) {
-    Cards cards;
-    read_objects(content, references, said, cards);
-    add_cards(cards, emoji, said);
 }
 
 }  // namespace usual

@@ -23,7 +23,7 @@ constexpr size_t LONGEST_ID = 100;
 // What Python raised meanwhile.
 struct PythonError {};
 
-enum class Reader { literal, rich_text, media, card, call, sms, thread_activity };
+enum class Reader { literal, rich_text, media, call, sms, thread_activity };
 
 // How messages of a type are read; of thread activity also what has happened.
 struct Type {
@@ -41,8 +41,11 @@ Slice slice_of(PyObject* text) {
 
 Types types_of(PyObject* readers) {
     static const std::unordered_map<Slice, Reader> BY_NAME = {
-        {"literal", Reader::literal}, {"rich_text", Reader::rich_text}, {"media", Reader::media},
-        {"card", Reader::card},       {"call", Reader::call},           {"sms", Reader::sms}};
+        {"literal", Reader::literal},
+        {"rich_text", Reader::rich_text},
+        {"media", Reader::media},
+        {"call", Reader::call},
+        {"sms", Reader::sms}};
     Types found;
     PyObject *type, *reader;
     for (Py_ssize_t place = 0; PyDict_Next(readers, &place, &type, &reader);) {
@@ -127,7 +130,7 @@ void Batch::read(Slice object, Message& message) {
             message.display_name = string_or_null(json, scratch_.display_name);
         } else if (name == "originalarrivaltime") {
             once(ARRIVAL);
-            message.sent_at = iso_microseconds(json.string(scratch_.arrival));
+            message.arrived_at = iso_microseconds(json.string(scratch_.arrival));
         } else if (name == "messagetype") {
             once(TYPE);
             message.messagetype = json.string(scratch_.messagetype);
@@ -169,6 +172,8 @@ void Batch::say(Message& message) {
     const Properties& properties = message.properties;
     // A row of the server's, perhaps.
     require(!content.empty() || !properties.given || properties.deleted_at);
+    // What is left of a deleted message counts as nothing.
+    require(!properties.deleted_at || (content.empty() && properties.previews.empty()));
     if (reader == Reader::literal) {
         require(references_.empty() && !(properties.given && content.find('<') != Slice::npos));
         said.text.assign(content);
@@ -176,14 +181,13 @@ void Batch::say(Message& message) {
     }
     require(is_usual_text(content));
     if (reader == Reader::media) return read_media(content, references_, said);
-    if (reader == Reader::card) return read_card(content, references_, emoji_, said);
     require(references_.empty() && content.find('\r') == Slice::npos);
     switch (reader) {
         case Reader::rich_text:
             read_rich_text(content, emoji_, said);
             add_previews(properties.previews, said.links);
-            // An edit that left nothing.
-            require(!said.text.empty() || said.originals.empty());
+            // An edit that left nothing, or has words of its own.
+            require(said.originals.empty() || !(said.text.empty() || starts_with(said.text, "Edited previous")));
             break;
         case Reader::call: read_call(content, said); break;
         case Reader::sms: read_sms(content, said); break;
