@@ -60,7 +60,16 @@ def popcard(content: str) -> Row | None:
         }
         for element, body in _announcements(content)
     ]
-    return {"items": found} if found else None
+    return {"items": found} if found else card(content)
+
+
+def popcard_text(content: str, emoticons: Mapping[str, str]) -> str:
+    """Of JSON as of other announcements; else of a card, of HTML, or of an object (10)."""
+    if isinstance(json_value(content), list | dict):
+        return announcement_text(content, emoticons)
+    named = [elements(content, name) for name in ("Title", "Description")]
+    title = "\n".join(line for line in (found[0].text.strip() for found in named if found) if line)
+    return card_text(content, emoticons) if card(content) else plain_text(content, emoticons) or title
 
 
 def announcement_text(content: str, emoticons: Mapping[str, str]) -> str:
@@ -128,13 +137,14 @@ def _item(element: Row, body: Row) -> Row:
 
 def _card_attachments(content: str) -> Iterator[Row]:
     for swift in elements(content, "Swift"):
-        encoded = "".join((swift.get("b64") or "").split())
+        encoded = "".join((swift.get("b64") or "").split()).replace("-", "+").replace("_", "/")
         try:
             decoded = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
         except binascii.Error:
             continue
         document = json_object(decoded.decode("utf-8", errors="replace"))
-        yield from _objects((document or {}).get("attachments"))
+        document = document or {}
+        yield from _objects(document.get("attachments")) or ([document] if "content" in document else [])
 
 
 def _lines(markups: list[str | None], emoticons: Mapping[str, str]) -> str:

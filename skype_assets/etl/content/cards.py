@@ -19,7 +19,7 @@ def card_message(content: str, properties: Mapping[str, Any]) -> Content:
         _card(attachment)
         for element in elements(content, {"swift"})
         for message in objects(_decoded(element.get("b64") or ""))
-        for attachment in objects(message.get("attachments"))
+        for attachment in objects(message.get("attachments")) or ([message] if "content" in message else [])
     ]
     texts = (plain_text(card[name] or "") for card in cards for name in _TEXTS)
     return Content(text="\n".join(filter(None, texts)), details={"cards": cards} if cards else None)
@@ -28,7 +28,7 @@ def card_message(content: str, properties: Mapping[str, Any]) -> Content:
 def _decoded(b64: str) -> object:
     if len(b64) > LONGEST:
         return None
-    b64 = b64.rstrip("=")
+    b64 = b64.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         text = binascii.a2b_base64(b64 + "=" * (-len(b64) % 4)).decode("utf-8-sig", "replace")
     except ValueError:
