@@ -25,7 +25,7 @@ from skype_assets.etl.rows.usual_messages import usual_rows
 from skype_assets.etl.tables import TABLES, TEXT, Column
 from skype_assets.etl.usual.columns import read
 from tests.content.test_golden import FILES, GOLDEN
-from tests.usual.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated
+from tests.usual.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated, swift
 
 STORED = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
 EXPORT = Export("e", "8:live:mara.ostrow", "m", {STORED: StoredObject("media/x.1.jpeg", "side.jpg", "image/jpeg")})
@@ -81,6 +81,25 @@ def test_every_type_is_read_the_same(type_: str, content: str, properties: dict[
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(GOLDEN).with_suffix("")))
 def test_golden_messages_are_read_the_same(path: Path) -> None:
     assert_same(one({**MESSAGE, **json.loads(path.read_text(encoding="utf-8"))["message"]}))
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["a", "https://x.example"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc") | st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+SHOWN = st.lists(st.dictionaries(st.sampled_from(["url", "alt", "type", "title", "value", "tap"]), JSON), max_size=2)
+
+
+@settings(max_examples=300)
+@given(
+    st.dictionaries(st.sampled_from(["title", "subtitle", "text", "facts", "tap", "total", "type"]), JSON),
+    st.fixed_dictionaries({}, optional={"images": SHOWN | JSON, "buttons": SHOWN | JSON}),
+    st.dictionaries(st.sampled_from(["contentType", "name"]), JSON, max_size=1),
+)
+def test_any_card_is_read_the_same(content: dict[str, Any], shown: dict[str, Any], outside: dict[str, Any]) -> None:
+    body = swift({"attachments": [{"content": {**content, **shown}, **outside}]})
+    assert_same(one({**MESSAGE, "messagetype": "RichText/Media_Card", "content": body}))
 
 
 @given(st.text(), st.sampled_from(["RichText", "Text", "RichText/Sms", "Event/Call"]))

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from skype_assets.etl import usual
 from skype_assets.etl.content.call_messages import call_message
+from skype_assets.etl.content.cards import card_message
 from skype_assets.etl.content.content import literal, nothing
 from skype_assets.etl.content.emoticons import emoji
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, MessageType
@@ -21,6 +22,7 @@ Columns = Mapping[str, pa.Array]
 _BY_PARSER: Final[Mapping[Any, str]] = {
     literal: "literal",
     rich_message: "rich_text",
+    card_message: "card",
     call_message: "call",
     sms_message: "sms",
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cards.hpp"
 #include "markup.hpp"
 #include "message.hpp"
 
@@ -103,9 +104,10 @@ void require_shown(const std::vector<std::string>& references, const Said& said)
     }
 }
 
-}  // namespace
+// The base64 of Swift elements.
+using Cards = std::vector<std::string>;
 
-void read_media(Slice content, const std::vector<std::string>& references, Said& said) {
+void read_objects(Slice content, const std::vector<std::string>& references, Said& said, Cards& cards) {
     Markup markup(content);
     Nested nested;
     std::optional<Object> object;
@@ -120,6 +122,8 @@ void read_media(Slice content, const std::vector<std::string>& references, Said&
                 end(*object, meta_name, said);
                 object.reset();
             }
+        } else if (name == "swift") {
+            cards.push_back(std::string(strip(tag.unescaped("b64"))));
         } else if (object) {
             within(*object, tag, name, meta_name);
         } else if (name == "uriobject") {
@@ -133,6 +137,19 @@ void read_media(Slice content, const std::vector<std::string>& references, Said&
     }
     nested.finish();
     require_shown(references, said);
+}
+
+}  // namespace
+
+void read_media(Slice content, const std::vector<std::string>& references, Said& said) {
+    Cards ignored;
+    read_objects(content, references, said, ignored);
+}
+
+void read_card(Slice content, const std::vector<std::string>& references, Emoji& emoji, Said& said) {
+    Cards cards;
+    read_objects(content, references, said, cards);
+    add_cards(cards, emoji, said);
 }
 
 }  // namespace usual

@@ -112,6 +112,7 @@ class Emoji {
 // Readers of content, by what types have in common; for content that is_usual_text.
 void read_rich_text(Slice content, Emoji& emoji, Said& said);
 void read_media(Slice content, const std::vector<std::string>& references, Said& said);
+void read_card(Slice content, const std::vector<std::string>& references, Emoji& emoji, Said& said);
 void read_call(Slice content, Said& said);
 void read_sms(Slice content, Said& said);
 void read_thread_activity(Slice content, Slice event, Said& said);

@@ -23,7 +23,7 @@ constexpr size_t LONGEST_ID = 100;
 // What Python raised meanwhile.
 struct PythonError {};
 
-enum class Reader { literal, rich_text, media, call, sms, thread_activity };
+enum class Reader { literal, rich_text, media, card, call, sms, thread_activity };
 
 // How messages of a type are read; of thread activity also what has happened.
 struct Type {
@@ -41,11 +41,8 @@ Slice slice_of(PyObject* text) {
 
 Types types_of(PyObject* readers) {
     static const std::unordered_map<Slice, Reader> BY_NAME = {
-        {"literal", Reader::literal},
-        {"rich_text", Reader::rich_text},
-        {"media", Reader::media},
-        {"call", Reader::call},
-        {"sms", Reader::sms}};
+        {"literal", Reader::literal}, {"rich_text", Reader::rich_text}, {"media", Reader::media},
+        {"card", Reader::card},       {"call", Reader::call},           {"sms", Reader::sms}};
     Types found;
     PyObject *type, *reader;
     for (Py_ssize_t place = 0; PyDict_Next(readers, &place, &type, &reader);) {
@@ -181,6 +178,7 @@ void Batch::say(Message& message) {
     }
     require(is_usual_text(content));
     if (reader == Reader::media) return read_media(content, references_, said);
+    if (reader == Reader::card) return read_card(content, references_, emoji_, said);
     require(references_.empty() && content.find('\r') == Slice::npos);
     switch (reader) {
         case Reader::rich_text:
