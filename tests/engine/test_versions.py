@@ -16,8 +16,8 @@ from tests.engine.runs import task
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample_export.tar"
 PINNED = {
     "extract": ("1", "4a9c4b22673bec66c8b19d633976ec17971962a57ae9750a35fa00e91d0417be"),
-    "transform": ("4", "208444655961494fcb0a4626b73acbc81ab39f1380b85e72b41c657f7a672758"),
-    "load": ("1", "1e2db6a2b4f18af2ac8b88186ba8ff5e2dd991ce02020dee05a77d5d73a9d65f"),
+    "transform": ("4", "a3ab8121f538e9fff5a0836abe47b000b37393268419346af04904b3bd3bc928"),
+    "load": ("1", "1ec77c711023bcce35b5bae7a0628253a7d142e8965683e3dbad61bf30506da8"),
 }
 
 
