@@ -139,7 +139,7 @@ def _complete(message: Message, said: Row, properties: Row, emoticons: Mapping[s
         row["sent_at"] = original if message.arrived_at is None else min(original, message.arrived_at)
     if has_edit_mark(markup):
         row["text"] = without_words(row["text"])
-    if row["album_id"] is None and row["kind"] == "album":
+    if row["album_id"] is None and row["message_type"] not in (*RICH_TEXT, "Text"):
         row["album_id"] = next((album.get("albumId") for album in elements(content, "MediaAlbum")), None)
     if is_only_edit_mark(markup) and row["deleted_at"] is None:
         flags.add("deleted_by_edit_marker")

@@ -1,12 +1,12 @@
-"""Headers of photo albums (sections 3.3.6 and 10 of the format reference)."""
+"""Photo albums: which one a message belongs to (sections 3.3.6 and 10 of the format reference)."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from skype_assets.etl.content.content import Content
 from skype_assets.etl.content.elements import elements, first_value
 
+_ELEMENT = "mediaalbum"
 
-def album_message(content: str, properties: Mapping[str, Any]) -> Content:
-    """Parse ``RichText/Media_Album``."""
-    return Content(album_id=first_value(elements(content, {"mediaalbum"}), "mediaalbum", "albumid"))
+
+def album_id(content: str) -> str | None:
+    """Return the album that a content names; most messages of one say it in their properties."""
+    if _ELEMENT not in content.lower():
+        return None
+    return first_value(elements(content, {_ELEMENT}), _ELEMENT, "albumid")

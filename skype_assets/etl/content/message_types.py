@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from skype_assets.etl.content.albums import album_message
+import msgspec
+
+from skype_assets.etl.content.albums import album_id
 from skype_assets.etl.content.call_messages import CALL_LOGS, call_log_message, call_message
 from skype_assets.etl.content.cards import card_message
 from skype_assets.etl.content.contacts import contacts_message
@@ -105,9 +107,7 @@ MESSAGE_TYPES: Final[Mapping[str, MessageType]] = {
         MessageType(
             "RichText/Media_Card", "card", "A", "GIF or card of a bot", "extracted", _ATTACHMENTS, card_message
         ),
-        MessageType(
-            "RichText/Media_Album", "album", "A", "header of a photo album", feeds=_ATTACHMENTS, parse=album_message
-        ),
+        MessageType("RichText/Media_Album", "album", "A", "header of a photo album", feeds=_ATTACHMENTS),
         MessageType(
             "RichText/Files",
             "file_transfer",
@@ -212,4 +212,7 @@ def parse(type_: MessageType, content: str | None, properties: object = None) ->
     flags = edit_flags(content, own) if own or found.edit_marker else ()
     if type_.form == "markup" and not is_well_formed(content):
         flags = (*flags, MARKUP_ILL_FORMED)
+    # What people write can only quote one.
+    if type_.form == "markup" and type_.text != "markup" and (album := album_id(content)):
+        found = msgspec.structs.replace(found, album_id=album)
     return with_flags(found, *flags)

@@ -14,7 +14,7 @@ from skype_assets.etl.sample.document import Conversation, Element, Message, com
 from skype_assets.etl.sample.events import Call, call_log
 from skype_assets.etl.sample.mix import Chat, Session, Traces, table
 from skype_assets.etl.sample.people import THEO, TOPICS, Person, acquaintances, phone
-from skype_assets.etl.sample.teams import teams_table
+from skype_assets.etl.sample.teams import of_teams, teams_table
 
 FIRST_MS: Final = 1_492_300_800_000
 """Mid-April 2017: the cloud store has nothing older (1.1)."""
@@ -164,6 +164,8 @@ def _conversation(rng: Random, plan: _Plan, profile: str, traces: Traces) -> Con
         "properties": properties(last_ms, None if rng.random() < 0.6 else "Accepted", blocked=rng.random() < 0.02),
         "threadProperties": thread((chat.owner, *chat.others), plan.topic) if group else None,
     }
+    if profile == "teams":
+        before = of_teams(before, (chat.owner, *chat.others))
     elements = _elements(Random(rng.getrandbits(64)), plan, profile, traces)
     return Conversation(chat.id, before, elements, latest=plan.end_ms if plan.size else plan.begin_ms)
 

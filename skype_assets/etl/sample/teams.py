@@ -1,4 +1,4 @@
-"""What people write into Skype's chats from Teams: HTML, in the same message store (section 10 of the reference).
+"""What people write into Skype's chats from Teams: HTML, in the same message store (sections 5.6 and 10).
 
 Shapes and actions of the profile ``teams``. What Teams has no shape of its own for, such as thread activity, is as in
 the other profiles.
@@ -84,6 +84,14 @@ def receipt(number: int) -> str:
     return f'<URIObject type="SWIFT.1">Card <Title></Title><Swift b64="{b64}"/></URIObject>'
 
 
+def of_teams(conversation: dict[str, Any], members: tuple[Person, ...]) -> dict[str, Any]:
+    """Return a conversation as such exports have it: a key more, and members that are no JSON in a string."""
+    thread = conversation["threadProperties"]
+    if thread is not None:
+        thread = {**thread, "members": [{"MemberMri": member.mri} for member in members]}
+    return {**conversation, "messages": None, "threadProperties": thread}
+
+
 # Actions
 
 
@@ -143,7 +151,21 @@ def _body(session: Session, mentioned: list[Person]) -> str:
     )[draw] or f"<p>{one}</p>"
 
 
-def _properties(mentioned: list[Person], files: list[dict[str, Any]] | None = None) -> str:
+def _reactions(session: Session, at_ms: int) -> list[dict[str, Any]]:
+    """Return the reactions of one message in 25, and the key that is none."""
+    if session.rng.random() > 0.04:
+        return []
+    person = session.rng.choice(session.chat.speakers)
+    user = {"mri": person.mri, "time": at_ms, "value": str(at_ms), "DisplayName": person.name}
+    return [
+        {"key": "like", "users": [user]},
+        {"key": "reactionsConsumptionHorizon", "users": [{**user, "value": f"{at_ms};{at_ms}"}]},
+    ]
+
+
+def _properties(
+    session: Session, at_ms: int, mentioned: list[Person], files: list[dict[str, Any]] | None = None
+) -> str:
     """Return the properties that Teams gives to every message."""
     named = [
         {
@@ -154,14 +176,25 @@ def _properties(mentioned: list[Person], files: list[dict[str, Any]] | None = No
         }
         for number, person in enumerate(mentioned)
     ]
-    return compact({"importance": "", "subject": "", "mentions": compact(named), "files": compact(files or [])})
+    properties: dict[str, Any] = {
+        "importance": "",
+        "subject": "",
+        "mentions": compact(named),
+        "files": compact(files or []),
+    }
+    if reactions := _reactions(session, at_ms):
+        properties["emotions"] = reactions
+    if session.rng.random() < 0.1:
+        properties |= {"importedBy": {"RawValue": session.chat.owner.mri}, "qtdMsgs": "[]"}
+    return compact(properties)
 
 
 def _html(session: Session) -> None:
     mentioned: list[Person] = []
     body = _body(session, mentioned)
     type_ = "RichText" if session.rng.random() < 0.1 else "RichText/Html"
-    session.add(type_, body, session.tick(), session.speaker(), properties=_properties(mentioned))
+    at = session.tick()
+    session.add(type_, body, at, session.speaker(), properties=_properties(session, at[1], mentioned))
 
 
 def _reply(session: Session) -> None:
@@ -171,7 +204,8 @@ def _reply(session: Session) -> None:
         answered = session.rng.choice(written)
         author = Person(answered.sender, answered.name or session.chat.owner.name)
         body = reply(author, answered.id, _line(session)) + body
-    session.add("RichText/Html", body, session.tick(), session.speaker(), properties=_properties([]))
+    at = session.tick()
+    session.add("RichText/Html", body, at, session.speaker(), properties=_properties(session, at[1], []))
 
 
 def _picture(session: Session) -> None:
@@ -190,7 +224,7 @@ def _file(session: Session) -> None:
     if session.rng.random() < 0.5:
         file |= {"fileName": item.name, "objectUrl": address}
     body = f"<p>{_line(session)}</p>"
-    session.add("RichText/Html", body, at, session.speaker(), properties=_properties([], [file]))
+    session.add("RichText/Html", body, at, session.speaker(), properties=_properties(session, at[1], [], [file]))
 
 
 def _call(session: Session) -> None:

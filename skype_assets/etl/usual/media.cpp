@@ -68,7 +68,8 @@ Object begin(const Tag& tag) {
 }
 
 void within(Object& object, const Tag& tag, Slice name, std::string& meta_name) {
-    require(name != "uriobject" && name != "id" && name != "recordingcontent" && !is_of_html(name));
+    require(name != "uriobject" && name != "id" && name != "recordingcontent" && name != "mediaalbum");
+    require(!is_of_html(name));
     Attachment& attachment = object.attachment;
     if (name == "originalname") {
         if (!attachment.file_name) attachment.file_name = filled(tag.unescaped("v"));
@@ -131,7 +132,7 @@ void read_objects(Slice content, const std::vector<std::string>& references, Sai
             meta_name.clear();
             object = begin(tag);
         } else {
-            require(name != "file" && name != "e_m" && !is_of_html(name));
+            require(name != "file" && name != "e_m" && name != "mediaalbum" && !is_of_html(name));
         }
         markup.text();
     }
