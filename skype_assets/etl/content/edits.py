@@ -49,9 +49,10 @@ def is_deleted(properties: Mapping[str, Any]) -> bool:
 
 
 def edit_flags(content: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the flags of a message that nobody has written: an edit that left nothing, or a row of the server's."""
-    if is_deleted(properties):
-        return ()
+    """Return the flags of a message that nobody has written: an edit that left nothing, or a row of the server's.
+
+    Those of a message that is not known to be deleted.
+    """
     if content:
         return (DELETED_BY_EDIT_MARKER,) if _ONLY_EDIT_MARKERS.fullmatch(content) else ()
     edited = milliseconds(properties.get("edittime")) is not None
