@@ -51,7 +51,7 @@ def _plain(pieces: Sequence[str | Tag], emoticons: Mapping[str, str]) -> str:
         elif not piece.closes and (_is_replaced(piece) or piece.is_dropped):
             end = index - 1 if piece.empty else end_tag(pieces, index - 1, piece.name)
             if end is None:
-                text.append(_symbol(piece, emoticons) if piece.name == "emoji" else "")
+                text.append(LINE if piece.is_block else _symbol(piece, emoticons) if piece.name == "emoji" else "")
                 continue  # no end tag: only the tag itself goes
             inner = _plain(pieces[index:end], emoticons)
             if piece.name == "span" and piece.stands_for == "emoji" and not inner.strip():
