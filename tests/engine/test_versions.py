@@ -16,8 +16,8 @@ from tests.engine.runs import task
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample_export.tar"
 PINNED = {
     "extract": ("1", "4a9c4b22673bec66c8b19d633976ec17971962a57ae9750a35fa00e91d0417be"),
-    "transform": ("3", "e8889e7a8e8e35d5eb71d660765b92e984eecf637d4a04a57ab5c0ef7de38007"),
-    "load": ("1", "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2"),
+    "transform": ("4", "a3ab8121f538e9fff5a0836abe47b000b37393268419346af04904b3bd3bc928"),
+    "load": ("1", "1ec77c711023bcce35b5bae7a0628253a7d142e8965683e3dbad61bf30506da8"),
 }
 
 

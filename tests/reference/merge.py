@@ -31,7 +31,7 @@ def merged_tables(paths: Sequence[Path], emoticons: Mapping[str, str] | None = N
     exports = [by_id[export_id] for export_id in sorted(by_id)]
     loaded = {export.export_id: _distinct(export.messages) for export in exports}
     for found in loaded.values():
-        mark_edits((message.edit_mark, message.row) for message in found.values())
+        mark_edits((message.edit_mark, message.arrived_at, message.row) for message in found.values())
         rows = [message.row for message in found.values()]
         match_old_quotes([quote for message in found.values() for quote in message.quotes], rows)
 
@@ -140,7 +140,7 @@ def _participants(conversation: Conversation, messages: list[Message]) -> list[R
     names |= _call_names(messages)
     names |= {row["sender_id"]: row["sender_name"] for rows in sent.values() for row in rows if row["sender_name"]}
     rows: list[Row] = []
-    for user_id in sorted(person for person in people if person and not person.startswith(("19:", "48:"))):
+    for user_id in sorted(person for person in people if person and not person.startswith(("19:", "48:", "#"))):
         own = sent.get(user_id, [])
         instants = [row["sent_at"] for row in own if row["sent_at"] is not None]
         rows.append(

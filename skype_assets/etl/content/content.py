@@ -37,6 +37,7 @@ class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
         thread_events: rows of ``thread_events``, in order.
         call: the row of ``call_events``, with its participants.
         edit_marker: ties the copies of an edited message together (5.3).
+        album_id: ``messages.album_id``, where the properties do not say.
         flags: for ``messages.flags``.
     """
 
@@ -48,6 +49,7 @@ class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     thread_events: tuple[ThreadEvent, ...] = ()
     call: Call | None = None
     edit_marker: EditMarker | None = None
+    album_id: str | None = None
     flags: tuple[str, ...] = ()
 
 

@@ -68,7 +68,7 @@ class Transform:
     name: ClassVar[str] = "transform"
     asset: ClassVar[str] = FOLDERS[name]
     unit: ClassVar[str] = "messages"
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     schemas: ClassVar[Mapping[str, pa.Schema]] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,

@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from skype_assets.etl.content.cleaning import clean_json
 from skype_assets.etl.content.integers import integer
-from skype_assets.etl.content.names import conversation_key, conversation_kind, members, plain_name
+from skype_assets.etl.content.names import OLD_CHAT, conversation_key, conversation_kind, members, plain_name
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_text, json_value
 from skype_assets.etl.rows.people import Activity, People
 from skype_assets.etl.schema.tables import CONVERSATIONS, PARTICIPANTS
 
 _NAMES_IN_TITLE: Final = 8
-_NO_PEOPLE: Final = ("19:", "48:", "unknown:", "ALL")
+_NO_PEOPLE: Final = ("19:", "48:", "unknown:", "ALL", OLD_CHAT)
 _ROWS_AT_A_TIME: Final = 4_096
 _LARGEST_COUNT: Final = 2**31 - 1
 

@@ -150,17 +150,29 @@ MESSAGES: Final = Table(
     _MESSAGE_KEY_NAMES,
     (
         *_MESSAGE_KEY,
-        Column("sent_at", INSTANT, "when it was sent", "originalarrivaltime, else id, else version (2.6)"),
+        Column(
+            "sent_at",
+            INSTANT,
+            "when it was sent; of an edited message, when the original was",
+            "originalarrivaltime, else id, else version (2.6); e_m@ts_ms if that is earlier (4.3)",
+        ),
         Column("sender_id", TEXT, "who sent it; null where Skype names the thread itself", "from (2.6)"),
         Column("sender_name", TEXT, "sender's name at that time, without markup", "displayName (2.6)"),
         Column("message_type", TEXT, "Skype's type", "messagetype (3.1)"),
         Column("kind", TEXT, "ours, see docs/message-types.md", "messagetype", required=True),
-        Column("text", TEXT, "what a person wrote, plain", "content (4.6)", required=True),
+        Column("text", TEXT, "what a person wrote, plain; empty if it was deleted", "content (4.6)", required=True),
         Column("content", TEXT, "content as exported", "content"),
-        Column("edited_at", INSTANT, "last edit", "properties.edittime (2.7)"),
+        Column(
+            "edited_at",
+            INSTANT,
+            "last edit",
+            "properties.edittime (2.7), else arrival of the edit (5.3)",
+        ),
         Column("deleted_at", INSTANT, "deletion", "properties.deletetime (2.7)"),
         Column("edit_of", TEXT, "message_id of the original, on the copy that an edit left", "5.3"),
-        Column("album_id", TEXT, "ties the photos of one album", "properties.albumId (3.3.6)"),
+        Column(
+            "album_id", TEXT, "ties the photos of one album", "properties.albumId, else MediaAlbum@albumId (3.3.6, 10)"
+        ),
         Column("is_forwarded", BOOLEAN, "was forwarded", "properties.forwardMetadata (2.7)", required=True),
         Column("version", BIGINT, "version in ms since 1970", "version (2.6)"),
         Column("details", JSON, "structured fields of rarer types", "content (3.3-3.6)"),
@@ -181,17 +193,17 @@ ATTACHMENTS: Final = _of_message(
     "Photos, files, videos and the like that a message carries.",
     (_ORDINAL,),
     (
-        Column("document_id", TEXT, "id of the stored object; null where there is none", "1.5"),
+        Column("document_id", TEXT, "id of the stored object; null where there is none", "1.5, img (10)"),
         Column(
             "kind", TEXT, "`photo`, `file`, `video`, `voice`, `recording`, `moji`, `card`, ...", "3.3", required=True
         ),
-        Column("file_name", TEXT, "sender's file name", "OriginalName, meta, side file (3.3.1)"),
+        Column("file_name", TEXT, "sender's file name", "OriginalName, meta, properties.files, side file (3.3.1, 10)"),
         Column("file_size", BIGINT, "bytes", "FileSize (3.3.1)"),
         Column("mime_type", TEXT, "from the side file", "contents (1.4)"),
-        Column("width", INTEGER, "pixels", "URIObject@width"),
-        Column("height", INTEGER, "pixels", "URIObject@height"),
+        Column("width", INTEGER, "pixels", "URIObject@width, img@width"),
+        Column("height", INTEGER, "pixels", "URIObject@height, img@height"),
         Column("duration_seconds", DOUBLE, "seconds", "duration_ms, RecordingContent@duration"),
-        Column("uri", TEXT, "address it had in Skype's cloud", "URIObject@uri"),
+        Column("uri", TEXT, "address it had in Skype's cloud", "URIObject@uri, img@src, properties.files (10)"),
         Column("media_member", TEXT, "member of an archive that holds the object", "media/ (1.3)"),
         Column("present", BOOLEAN, "the object is in a loaded archive", "media/ (1.3)", required=True),
     ),
@@ -202,7 +214,13 @@ CALL_EVENTS: Final = _of_message(
     "Calls started, ended and missed.",
     (),
     (
-        Column("event", TEXT, "`started`, `ended` or `missed`", "partlist@type (3.4.1)", required=True),
+        Column(
+            "event",
+            TEXT,
+            "`started`, `ended`, `missed`, `cancelled`, or `unknown` if nothing says it",
+            "partlist@type (3.4.1), element of that name (10)",
+            required=True,
+        ),
         Column("call_id", TEXT, "ties started and ended", "partlist@callId"),
         Column("duration_seconds", DOUBLE, "longest part, seconds", "part/duration"),
     ),
@@ -214,7 +232,7 @@ CALL_PARTICIPANTS: Final = _of_message(
     (_ORDINAL,),
     (
         Column("user_id", TEXT, "as MRI", "part@identity (3.4.1)"),
-        Column("display_name", TEXT, "name", "part/name"),
+        Column("display_name", TEXT, "name; null where only the id is given", "part/name, part/displayName (10)"),
         Column("duration_seconds", DOUBLE, "seconds connected", "part/duration"),
     ),
 )
@@ -234,7 +252,7 @@ MENTIONS: Final = _of_message(
     "People addressed with @.",
     (_ORDINAL,),
     (
-        Column("user_id", TEXT, "as MRI; `*` = everyone", "at@id (4.1)"),
+        Column("user_id", TEXT, "as MRI; `*` = everyone", "at@id (4.1), properties.mentions by itemid (10)"),
         Column("label", TEXT, "as written", "at"),
     ),
 )
@@ -259,7 +277,12 @@ QUOTES: Final = _of_message(
         Column("author_id", TEXT, "as MRI", "quote@author (4.2)"),
         Column("author_name", TEXT, "name", "quote@authorname"),
         Column("quoted_message_id", TEXT, "message_id of the quoted message", "quote@messageid"),
-        Column("quoted_conversation_id", TEXT, "its conversation, as MRI", "quote@conversation"),
+        Column(
+            "quoted_conversation_id",
+            TEXT,
+            "its conversation, as MRI; `#...` is an old name",
+            "quote@conversation",
+        ),
         Column("quoted_at", INSTANT, "when it was sent", "quote@timestamp"),
         Column("text", TEXT, "quoted text, plain", "quote (4.6)"),
     ),
@@ -354,10 +377,14 @@ CALLS: Final = Table(
         Column("conversation_id", TEXT, "conversation, as MRI", "messages"),
         Column("call_id", TEXT, "ties started and ended", "call_events"),
         Column("started_at", INSTANT, "sent_at of the `started` event", "messages"),
-        Column("ended_at", INSTANT, "sent_at of the `ended` or `missed` event", "messages"),
+        Column("ended_at", INSTANT, "sent_at of the `ended`, `cancelled` or `missed` event", "messages"),
         Column("duration_seconds", DOUBLE, "longest part, seconds", "call_events"),
         Column("initiator_id", TEXT, "sender of the `started` event, else of the other", "messages"),
-        Column("status", TEXT, "`ended`, `missed`, `not answered` (ended without a duration), `no end` (started only)"),
+        Column(
+            "status",
+            TEXT,
+            "`ended`, `missed`, `cancelled`, `not answered` (ended without a duration), `no end` (started only)",
+        ),
     ),
     "A view: the events of a call side by side, paired by call_id within a conversation, else by nearest.",
 )
