@@ -31,7 +31,7 @@ def checkout(tmp_path: Path) -> Path:
     """A folder with the Makefile and nothing to install."""
     folder = tmp_path / "checkout"
     folder.mkdir()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "setup.py", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     return folder
 
