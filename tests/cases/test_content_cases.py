@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from skype_assets.etl import engine
+from skype_assets.etl import compiled, engine
 from tests.engine.database_content import differences_from_reference, query
 from tests.engine.runs import task
 
