@@ -45,7 +45,9 @@ class Account:
     """Exports of one account, each with a task that is ready to be loaded; and what any of them make together."""
 
     def __init__(self, folder: Path, paths: Sequence[Path], new_database: NewDatabase) -> None:
-        self.tasks = [task(f"t{n}", folder / "out", path, None, 40 + 25 * n) for n, path in enumerate(paths)]
+        self.tasks = [
+            task(f"t{n}", folder / "out", path, None, 40 + 25 * n, media_only=True) for n, path in enumerate(paths)
+        ]
         for one in self.tasks:
             engine.run_phase(one, "extract")
             engine.run_phase(one, "transform")

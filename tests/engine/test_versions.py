@@ -16,8 +16,8 @@ from tests.engine.runs import task
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample_export.tar"
 PINNED = {
     "extract": ("1", "4a9c4b22673bec66c8b19d633976ec17971962a57ae9750a35fa00e91d0417be"),
-    "transform": ("4", "a3ab8121f538e9fff5a0836abe47b000b37393268419346af04904b3bd3bc928"),
-    "load": ("1", "1ec77c711023bcce35b5bae7a0628253a7d142e8965683e3dbad61bf30506da8"),
+    "transform": ("4", "c51d4e1bd88782a5cc3957a878048b1ea41c0558b3c47ef7f15fe75b5fa20a07"),
+    "load": ("1", "cc629e0d2ebc1da205b352ce3ef17489fb6c071ec02adc7c1f2c4213406a6444"),
 }
 
 

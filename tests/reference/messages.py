@@ -147,6 +147,22 @@ def _complete(message: Message, said: Row, properties: Row, emoticons: Mapping[s
     if is_generated and not content and row["deleted_at"] is None and row["edited_at"] is None:
         flags.add("server_generated")
     row["flags"] = sorted(flags)
+    _drop_ids(message)
+
+
+def _drop_ids(message: Message) -> None:
+    """A name that only repeats the id says nothing (10)."""
+    for rows, who, name in (
+        ([message.row], "sender_id", "sender_name"),
+        (message.call_participants, "user_id", "display_name"),
+        (message.quotes, "author_id", "author_name"),
+        (message.thread_events, "initiator_id", "initiator_name"),
+        (message.thread_events, "target_id", "target_name"),
+    ):
+        for row in rows:
+            bare = re.sub(r"^[0-9]+:", "", row[who] or "")
+            if not row[name] or row[name] in (row[who], bare):
+                row[name] = None
 
 
 def _key(row: Row) -> Row:

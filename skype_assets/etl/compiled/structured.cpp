@@ -93,7 +93,7 @@ void read_thread_activity(Slice content, Slice event, Said& said) {
     };
     require(content.find('{') == Slice::npos);
     read_leaves(content, {"eventtime", "initiator", "target"}, leaf, [](const Tag& tag) {
-        require(!is_among(tag.name, {"id", "role", "value"}));
+        require(!is_among(tag.name, {"id", "role", "value", "detailedinitiatorinfo", "detailedtargetinfo"}));
     });
     if (targets.empty()) targets.push_back(std::nullopt);
     Maybe initiator_id = initiator ? mri(*initiator) : std::nullopt;

@@ -16,13 +16,15 @@ from skype_assets.etl.content.quotes import Quote
 
 
 class ThreadEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One change to a conversation, and whom it concerns (3.5)."""
+    """One change to a conversation, whom it concerns (3.5), and what they are called (10)."""
 
     event: str
     initiator_id: str | None = None
     target_id: str | None = None
     value: str | None = None
     occurred_at: int | None = None
+    initiator_name: str | None = None
+    target_name: str | None = None
 
 
 class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

@@ -176,7 +176,7 @@ NAMES: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
     ((r"Takeout/.*",), Foreign("an export of Google", _ONLY_SKYPE)),
     ((r"(.*/)?main\.db",), Foreign("a folder of Skype up to version 7, with its database main.db", _OLD_SKYPE)),
     ((r"(.*/)?s4l-[^/]*\.db.*",), Foreign("a folder of Skype 8, with its database s4l-*.db", _OLD_SKYPE)),
-    ((r"(.*/)?[^/]*\.(tar|tar\.(gz|bz2|xz)|tgz|zip|7z|rar)",), Foreign("an archive of archives", UNPACK)),
+    ((r"(.*/)?[^/]*\.(7z|rar)",), Foreign("an archive of archives", UNPACK)),
     ((r"(.*/)?SkypeParser[^/]*",), Foreign("Microsoft's viewer for exports, without an export")),
 )
 """Regular expressions each of which is the name of some member of an archive."""
@@ -194,8 +194,8 @@ TABLES: Final[tuple[tuple[frozenset[str], Foreign], ...]] = (
 """Tables that an SQLite database has, in lower case."""
 
 
-def by_beginning(start: bytes, path: Path) -> Foreign | None:
-    """What a file is that is no archive of a kind that is read and no JSON; ``path`` is for databases."""
+def by_beginning(start: bytes, path: Path | None) -> Foreign | None:
+    """What a file is that is no archive of a kind that is read and no JSON; ``path`` tells databases apart."""
     if start.startswith(_SQLITE):
         return _database(path)
     found = next((foreign for offset, magic, foreign in STARTS if start.startswith(magic, offset)), None)
@@ -235,10 +235,12 @@ def _occurs(pattern: str, text: str) -> bool:
     return re.search(pattern, text, re.IGNORECASE | re.MULTILINE) is not None
 
 
-def _database(path: Path) -> Foreign:
+def _database(path: Path | None) -> Foreign:
     """Whose SQLite database a file is. Opened so that SQLite writes nothing beside it."""
     import sqlite3  # not for every command
 
+    if path is None:
+        return Foreign("an SQLite database")
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True)) as database:
             tables = {str(name).lower() for (name,) in database.execute("SELECT name FROM sqlite_master")}

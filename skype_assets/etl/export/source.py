@@ -15,7 +15,7 @@ from typing import Final
 from skype_assets.etl.errors import InvalidExport, UsageError
 from skype_assets.etl.export.foreign import GIVE_EXPORT
 from skype_assets.etl.export.form import form_of
-from skype_assets.etl.export.members import MESSAGES, is_document, is_endpoints, is_messages, media_member, printable
+from skype_assets.etl.export.members import is_document, is_endpoints, is_messages, media_member, printable
 
 NOT_A_FILE: Final = "is a link or a device, not a file"
 
@@ -128,7 +128,7 @@ def unreadable(path: Path, error: OSError) -> InvalidExport:
 def _check_form(path: Path) -> None:
     try:
         with path.open("rb") as file:
-            form_of(file, path)
+            form_of(file, printable(path.name), path)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -168,7 +168,7 @@ def _stands_in(folder: Path) -> bool:
     for entry in _entries(folder):
         if entry.is_dir(follow_symlinks=False):
             media += [Path(entry)] if _is_media(entry.name) else []
-        elif entry.name == MESSAGES or is_document(entry.name):
+        elif is_messages(entry.name) or is_document(entry.name):
             return True
     return any(is_document(entry.name) for path in media for entry in _entries(path))
 

@@ -18,10 +18,10 @@ from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
 from skype_assets.etl.rows.old_quotes import with_quoted
 
 HEAD: Final = 0
-"""The part that the others refer to: conversations, participants, media."""
+"""The part that the others refer to: conversations and their copies, participants, given names, media."""
 
 _OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
-_OF_HEAD: Final = ("conversations", "participants", "rejects")
+_OF_HEAD: Final = ("conversations", "conversation_copies", "participants", "given_names", "rejects")
 
 
 @dataclass(frozen=True)

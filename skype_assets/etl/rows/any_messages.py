@@ -19,6 +19,7 @@ from skype_assets.etl.rows.arrays import array, each, table_from_columns, table_
 from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
 from skype_assets.etl.rows.media import NOTHING_STORED
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
+from skype_assets.etl.rows.proper_names import with_proper_names
 from skype_assets.etl.schema.flags import (
     CONTENT_MISSING,
     ID_MISSING,
@@ -42,7 +43,7 @@ def any_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     rows = _Rows(raw if len(kept) == len(objects) else raw.take(pa.array(kept, pa.int64())), kept, decoded, export)
     tables = {**rows.children(), "messages": rows.messages(), "edit_marks": rows.edit_marks()}
     made_from = {name: np.array(kept, np.int64)[hanging_on] for name, hanging_on in rows.hanging_on.items()}
-    return MessageRows({**tables, "rejects": _rejects(raw, decoded, export)}, made_from)
+    return MessageRows(with_proper_names({**tables, "rejects": _rejects(raw, decoded, export)}), made_from)
 
 
 class _Rows:
@@ -191,6 +192,7 @@ class _Rows:
             yield (
                 row, ordinal, a.document_id, a.kind, a.file_name or stored.file_name, a.file_size, stored.mime_type,
                 a.width, a.height, a.duration_seconds, a.uri, stored.member, stored.member is not None,
+                None if stored.member is None else self._export.export_id,
             )  # fmt: skip
 
     def _message_id(self, row: int, message: Message) -> str:

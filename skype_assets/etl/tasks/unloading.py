@@ -31,7 +31,7 @@ from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases.kinds import KINDS
-from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
+from skype_assets.etl.phases.part_tables import HEAD, OfOtherParts, ledger_checksum, message_tables
 from skype_assets.etl.postgres.url import database_url, without_password
 from skype_assets.etl.rows.duplicates import KEY, without
 from skype_assets.etl.task import TASK_ID, Task, export_id_for
@@ -300,9 +300,9 @@ class _Checkpoint:
         self._summaries = summaries
         self.checksums = {number: ledger_checksum(tables, part) for number, part in self._parts.items()}
 
-    def head(self) -> Mapping[str, pa.Table]:
-        """The tables of part 0."""
-        return head_tables(self._tables, self._parts[0])
+    def media_files(self) -> pa.Table:
+        """The media files, which are in part 0."""
+        return self._tables.part(self._parts[HEAD], "media_files")
 
     def messages(self, part: int) -> pa.Table:
         """Which messages a part has that were loaded."""
