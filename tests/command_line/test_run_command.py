@@ -260,18 +260,19 @@ def _small(path: Path, *chats: Mapping[str, object]) -> Path:
 def test_names_that_are_given_name_whom_the_export_does_not(invoke: Invoke, database: str, workplace: Path) -> None:
     chats = [{"id": identity, "displayName": None, "version": 1, "MessageList": []} for identity in ("8:ann", "8:bob")]
     export = _small(workplace / "export.json", *chats)
+    options = ("--media-only", "--task-id", "t", *ONE_PROCESS)
     names = workplace / "contacts.csv"
     names.write_text('type,id,display_name\nSkype,8:ann,"Ann, K."\n')
-    assert invoke("run", export, "--names", names, "--task-id", "t", *ONE_PROCESS).exit_code == 0
+    assert invoke("run", export, "--names", names, *options).exit_code == 0
     title = "SELECT title FROM skype.conversations ORDER BY conversation_id"
     assert _rows(database, title) == [("Ann, K.",), ("8:bob",)]
     names.unlink()
-    again = invoke("run", export, "--task-id", "t", *ONE_PROCESS)
+    again = invoke("run", export, *options)
     assert "nothing to do" in again.stdout
     assert invoke("resume", "output/etl_checkpoint_t.json").exit_code == 0
     assert _rows(database, title) == [("Ann, K.",), ("8:bob",)]
     names.write_text("id,name\nbob,Bob\n")
-    assert invoke("run", export, "--names", names, "--task-id", "t", *ONE_PROCESS).exit_code == 0
+    assert invoke("run", export, "--names", names, *options).exit_code == 0
     assert _rows(database, title) == [("8:ann",), ("Bob",)]
 
 
@@ -291,12 +292,20 @@ def test_an_export_with_conversations_and_no_message_is_said_loudly(
     invoke: Invoke, database: str, workplace: Path
 ) -> None:
     export = _small(workplace / "export.json", {"id": "8:ann", "displayName": "Ann", "version": 1})
-    ran = invoke("run", export, "--task-id", "t", *ONE_PROCESS)
+    options = ("--media-only", "--task-id", "t", *ONE_PROCESS)
+    ran = invoke("run", export, *options)
     assert ran.exit_code == 0
     told = " ".join(ran.stdout.split())
     assert "warning: the export has conversations (1) and not one message" in told
-    assert "warning: conversations without a MessageList, of which no message is loaded: 1" in told
-    assert len(json.loads(invoke("run", export, "--task-id", "t", "--json", *ONE_PROCESS).stdout)["warnings"]) == 2
+    assert "warning: most conversations (1 of 1) lack a MessageList" in told
+    assert len(json.loads(invoke("run", export, "--json", *options).stdout)["warnings"]) == 2
+
+
+def test_an_ordinary_export_has_no_warning(invoke: Invoke, database: str, sample_tar: Path) -> None:
+    ran = invoke("run", sample_tar, "--task-id", "t", *ONE_PROCESS)
+    assert ran.exit_code == 0
+    assert "warning" not in ran.stdout
+    assert json.loads(invoke("run", sample_tar, "--task-id", "t", "--json", *ONE_PROCESS).stdout)["warnings"] == []
 
 
 def test_messages_under_another_name_are_an_error(invoke: Invoke, database: str, workplace: Path) -> None:

@@ -109,7 +109,7 @@ def test_what_cannot_be_unloaded_ends_with_a_code_of_its_own(invoke: Invoke, loa
 def test_without_a_database_none_is_made(invoke: Invoke, workplace: Path) -> None:
     refused = invoke("unload", "b", "--yes")
     assert refused.exit_code == 5
-    assert "no database is configured, and there is no embedded server in " in refused.stderr
+    assert "there is no database yet: no embedded server in " in refused.stderr
     assert list(workplace.iterdir()) == []
 
 
