@@ -18,11 +18,17 @@ class Exports(dg.ConfigurableResource["Exports"]):
     Example::
 
         source = Exports().find("ann-2f1c")     # exports/ann-2f1c.tar, or what `skype-assets add` linked there
+        names = Exports().names("ann-2f1c")     # exports/ann-2f1c.names.csv, if it is there
     """
 
     def folder(self) -> Path:
         """The folder, absolute; it need not exist."""
         return places.find().exports_dir
+
+    def names(self, task_id: str) -> Path | None:
+        """The names file of a task, ``<task id>.names.csv``; None if there is none."""
+        path = self.folder() / f"{check_task_id(task_id)}.names.csv"
+        return path if path.is_file() else None
 
     def find(self, task_id: str) -> Path | None:
         """The export of a task: ``<task id><ending>`` or a folder ``<task id>``; None if there is none.

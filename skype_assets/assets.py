@@ -16,7 +16,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.database.ddl import POSTGRES_TYPES
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases import EXTRACT, LOAD, TRANSFORM
+from skype_assets.etl.phases import EXTRACT, LOAD, TRANSFORM, given_names
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.load import Load
 from skype_assets.etl.phases.transform import Transform
@@ -66,6 +66,8 @@ def transformed_tables(
         task_id = task_id_of(context)
         # The export only serves to make raw parts again that turn out to be damaged.
         task = skype_checkpoints.task(task_id, skype_exports.find(task_id))
+        if (names := skype_exports.names(task_id)) is not None:
+            given_names.keep(task.folder, given_names.read(names))
         return _materialized(task, _run(context, task))
 
 

@@ -25,12 +25,14 @@ from skype_assets.etl.phases import EXTRACT
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import findings
+from skype_assets.etl.tasks.doubts import chats, doubts
 from skype_assets.etl.tasks.findings import Found
 from skype_assets.instance.materialization import about
 from skype_assets.shown.statistics import Statistics
 
 CHECKPOINT: Final = "checkpoint_intact"
 CONSERVATION: Final = "messages_conserved"
+MESSAGES: Final = "conversations_have_messages"
 KNOWN_TYPES: Final = "message_types_known"
 MEDIA: Final = "media_present"
 REFERENCES: Final = "references_resolve"
@@ -42,6 +44,8 @@ _CHECKS: Final = {
     "transformed_tables": {
         CHECKPOINT: _INTACT,
         CONSERVATION: "In every conversation: seen = loaded + duplicate + rejected, and as many as were extracted.",
+        MESSAGES: "How many conversations have messages. A warning if none has, or if most lack the list of messages: "
+        "then this may not be the file that has them.",
         KNOWN_TYPES: "How many messages are of types that this program does not know; those are kept verbatim. "
         "A warning if most are: then it does not understand the export.",
         MEDIA: "How many of the files that messages carry are in the archive: Skype exports most archives without "
@@ -102,6 +106,7 @@ def of_transformed_tables(task: Task, tables: PhaseTables, figures: Statistics) 
     """What can be wrong with the tables, and what a person should know of them."""
     yield _intact(tables)
     yield _conserved(task, tables)
+    yield _with_messages(tables)
     yield _known(tables, figures)
     yield _present(tables)
 
@@ -136,6 +141,25 @@ def _intact(tables: PhaseTables) -> dg.AssetCheckResult:
 
 def _conserved(task: Task, tables: PhaseTables) -> dg.AssetCheckResult:
     return _of_finding(tables, CONSERVATION, findings.conservation(tables, engine.open_phase(task, "extract"), None))
+
+
+def _with_messages(tables: PhaseTables) -> dg.AssetCheckResult:
+    found, odd = chats(tables), doubts(tables)
+    said = f"{found.with_messages:,} of {found.total:,} conversations have messages."
+    if found.without_list:
+        said += f" Without a list of messages: {found.without_list:,}."
+    return _told(
+        tables,
+        MESSAGES,
+        said,
+        {
+            "conversations": found.total,
+            "with_messages": found.with_messages,
+            "without_a_list": found.without_list,
+            "warnings": "; ".join(odd),
+        },
+        deserves_a_look=bool(odd),
+    )
 
 
 def _known(tables: PhaseTables, figures: Statistics) -> dg.AssetCheckResult:

@@ -6,7 +6,15 @@ import pytest
 
 from skype_assets.etl.postgres.url import without_password
 from skype_assets.etl.sample import write_sample
+from skype_assets.etl.sample.conversations import PROFILES
 from tests.command_line.conftest import Invoke, Start
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_sample_knows_every_profile(profile: str, invoke: Invoke, workplace: Path) -> None:
+    assert invoke("sample", "mine.json", "--messages", 400, "--profile", profile).exit_code == 0
+    write_sample(workplace / "same.json", messages=400, profile=profile)
+    assert (workplace / "mine.json").read_bytes() == (workplace / "same.json").read_bytes()
 
 
 def test_sample_writes_what_it_says_and_nothing_over_what_is_there(invoke: Invoke, workplace: Path) -> None:

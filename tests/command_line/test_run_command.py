@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg2
@@ -299,3 +300,78 @@ def test_the_environment_lets_exports_in_without_a_message_and_is_refused_if_it_
     monkeypatch.setenv("SKYPE_MEDIA_ONLY", "on")
     assert invoke("run", "messages.json", *ONE_PROCESS).exit_code == 0
     assert ETLPipeline(output_dir="other", max_workers=1).run_pipeline("messages.json")["success"]
+
+
+def _small(path: Path, *chats: Mapping[str, object]) -> Path:
+    document = {"userId": "8:live:mara.ostrow", "exportDate": "2025-06-01T08:00", "conversations": list(chats)}
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_names_that_are_given_name_whom_the_export_does_not(invoke: Invoke, database: str, workplace: Path) -> None:
+    chats = [{"id": identity, "displayName": None, "version": 1, "MessageList": []} for identity in ("8:ann", "8:bob")]
+    export = _small(workplace / "export.json", *chats)
+    options = ("--media-only", "--task-id", "t", *ONE_PROCESS)
+    names = workplace / "contacts.csv"
+    names.write_text('type,id,display_name\nSkype,8:ann,"Ann, K."\n')
+    assert invoke("run", export, "--names", names, *options).exit_code == 0
+    title = "SELECT title FROM skype.conversations ORDER BY conversation_id"
+    assert _rows(database, title) == [("Ann, K.",), ("8:bob",)]
+    names.unlink()
+    again = invoke("run", export, *options)
+    assert "nothing to do" in again.stdout
+    assert invoke("resume", "output/etl_checkpoint_t.json").exit_code == 0
+    assert _rows(database, title) == [("Ann, K.",), ("8:bob",)]
+    names.write_text("id,name\nbob,Bob\n")
+    assert invoke("run", export, "--names", names, *options).exit_code == 0
+    assert _rows(database, title) == [("8:ann",), ("Bob",)]
+
+
+@pytest.mark.parametrize("content", [None, "first,second,third\n1,2,3\n"])
+def test_a_names_file_that_is_none_is_refused_before_any_work(
+    content: str | None, invoke: Invoke, database: str, workplace: Path, sample_tar: Path
+) -> None:
+    if content is not None:
+        (workplace / "names.csv").write_text(content)
+    ran = invoke("run", sample_tar, "--names", workplace / "names.csv")
+    assert ran.exit_code == 2
+    assert "names file" in ran.stderr
+    assert not (workplace / "output").exists()
+
+
+def test_an_export_with_conversations_and_no_message_is_said_loudly(
+    invoke: Invoke, database: str, workplace: Path
+) -> None:
+    export = _small(workplace / "export.json", {"id": "8:ann", "displayName": "Ann", "version": 1})
+    options = ("--media-only", "--task-id", "t", *ONE_PROCESS)
+    ran = invoke("run", export, *options)
+    assert ran.exit_code == 0
+    told = " ".join(ran.stdout.split())
+    assert "warning: the export has conversations (1) and not one message" in told
+    assert "warning: most conversations (1 of 1) lack a MessageList" in told
+    assert len(json.loads(invoke("run", export, "--json", *options).stdout)["warnings"]) == 2
+
+
+def test_an_ordinary_export_has_no_warning(invoke: Invoke, database: str, sample_tar: Path) -> None:
+    ran = invoke("run", sample_tar, "--task-id", "t", *ONE_PROCESS)
+    assert ran.exit_code == 0
+    assert "warning" not in ran.stdout
+    assert json.loads(invoke("run", sample_tar, "--task-id", "t", "--json", *ONE_PROCESS).stdout)["warnings"] == []
+
+
+def test_messages_under_another_name_are_an_error(invoke: Invoke, database: str, workplace: Path) -> None:
+    message = {"id": "1", "messagetype": "RichText", "content": "hi", "from": "8:ann"}
+    export = _small(workplace / "export.json", {"id": "8:ann", "version": 1, "messages": [message]})
+    ran = invoke("run", export, *ONE_PROCESS)
+    assert ran.exit_code == 3
+    assert 'no messages in "MessageList", but in "messages"' in " ".join(ran.stderr.split())
+
+
+def _rows(url: str, statement: str) -> list[tuple[object, ...]]:
+    connection = psycopg2.connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+    finally:
+        connection.close()

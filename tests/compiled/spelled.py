@@ -92,7 +92,10 @@ _FRAGMENTS: Final = (
     "<id>x</id>", '<URIObject type="File.1">', "</URIObject>", '<meta type="photo"/>', '<Swift b64="e30="/>',
     "<quote>", "</quote>",
     "<eventtime>1730829720</eventtime>", "<status>6</status>", '<chunk id="1">c</chunk>', "<file>f</file>", "{",
-    "<sms>",
+    "<sms>", "<p>", "</p>", "<pre>x</pre>", '<img alt="i" itemtype="http://schema.skype.com/Emoji"/>', "<x>y</x>",
+    f'<img itemid="{_STORED}" src="s"/>', "<ended/>", "<displayName>D</displayName>", "<name>8:x</name>",
+    '<partlist alt="">', "</partlist>", '<MediaAlbum albumId="a"/>', "Edited previous message: ", '<e_m ts="5"/>',
+    '<quote conversation="#a/$b;c">', '<span itemtype="x/Mention" itemid="0">M</span>', '<at id="0">N</at>',
 )  # fmt: skip
 CONTENTS: Final = st.sampled_from(USUAL_CONTENTS) | st.lists(st.sampled_from(_FRAGMENTS), max_size=6).map("".join)
 
@@ -134,6 +137,8 @@ PROPERTIES: Final = st.none() | st.fixed_dictionaries(
         "albumId": st.sampled_from(["2f0b7c1e", "", None, 7]),
         "forwardMetadata": st.sampled_from(["fwd", "", None, 0]),
         "isserversidegenerated": st.sampled_from(["True", "False", True, None]),
+        "files": st.sampled_from(["[]", [], "", None, '[{"title": "f"}]', [{"title": "f"}], "x"]),
+        "mentions": st.sampled_from(["[]", [], "", None, '[{"itemid": "0", "mri": "8:n"}]', "["]),
         "poll": st.just([{"key": "pollAnswer"}]),
         "other": st.sampled_from([1e400, 10**30, [[[]]], {"a": {"b": -0.5}}, "\ud83d", "\0"]),
     },

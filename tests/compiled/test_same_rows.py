@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Exp
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.schema.raw_tables import MESSAGES
 from skype_assets.etl.schema.tables import TABLES, TEXT, Column
-from tests.compiled.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated
+from tests.compiled.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated, swift
+from tests.content.test_golden import FILES, GOLDEN
 
 STORED = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
 EXPORT = Export("e", "8:live:mara.ostrow", "m", {STORED: StoredObject("media/x.1.jpeg", "side.jpg", "image/jpeg")})
@@ -74,6 +76,30 @@ def test_whatever_is_read_is_read_the_same(messages: list[tuple[bytes, tuple[int
 @settings(max_examples=15)
 def test_every_type_is_read_the_same(type_: str, content: str, properties: dict[str, Any] | None) -> None:
     assert_same(one({**MESSAGE, "messagetype": type_, "content": content, "properties": properties}))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(GOLDEN).with_suffix("")))
+def test_golden_messages_are_read_the_same(path: Path) -> None:
+    assert_same(one({**MESSAGE, **json.loads(path.read_text(encoding="utf-8"))["message"]}))
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["a", "https://x.example"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc") | st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+SHOWN = st.lists(st.dictionaries(st.sampled_from(["url", "alt", "type", "title", "value", "tap"]), JSON), max_size=2)
+
+
+@settings(max_examples=300)
+@given(
+    st.dictionaries(st.sampled_from(["title", "subtitle", "text", "facts", "tap", "total", "type"]), JSON),
+    st.fixed_dictionaries({}, optional={"images": SHOWN | JSON, "buttons": SHOWN | JSON}),
+    st.dictionaries(st.sampled_from(["contentType", "name"]), JSON, max_size=1),
+)
+def test_any_card_is_read_the_same(content: dict[str, Any], shown: dict[str, Any], outside: dict[str, Any]) -> None:
+    body = swift({"attachments": [{"content": {**content, **shown}, **outside}]})
+    assert_same(one({**MESSAGE, "messagetype": "RichText/Media_Card", "content": body}))
 
 
 @given(st.text(), st.sampled_from(["RichText", "Text", "RichText/Sms", "Event/Call"]))

@@ -28,7 +28,7 @@ def read(message: dict[str, Any]) -> dict[str, Any]:
     properties = message.get("properties")
     type_ = message_type(message["messagetype"], message.get("conversationid"))
     content = parse(type_, message["content"], properties)
-    found = attachments(message["content"] or "", message["messagetype"], message.get("amsreferences"))
+    found = attachments(message["content"] or "", message["messagetype"], message.get("amsreferences"), properties)
     children = {
         "attachments": [{k: v for k, v in plain(a).items() if v is not None} for a in found],
         "reactions": plain(reactions((properties or {}).get("emotions"))),

@@ -46,6 +46,16 @@ MARKUP = {
     "replies": fill("<blockquote itemtype='/Reply'>") + "</blockquote>" * 30_000,
     "edit markers": fill("<e_m ts_ms='1'>"),
     "links in open quotes": fill("<quote><a href='x'></a>"),
+    "comments that do not end": fill("<!--"),
+    "comments": fill("<!---->"),
+    "elements unheard of": fill("<x>"),
+    "nested elements unheard of": "<x>" * 140_000 + "</x>" * 140_000,
+    "nested mentions of Teams": "<span itemtype='/Mention' itemid='1'>" * 15_000 + "z" * 300_000 + "</span>" * 15_000,
+    "nested emoji of Teams": "<span itemtype='/Emoji'>" * 15_000 + "<img alt='z'>" * 25_000 + "</span>" * 15_000,
+    "nested emoji": "<emoji alt='z'>" * 40_000 + "</emoji>" * 40_000,
+    "pictures": fill("<img itemtype='/AMSImage'>"),
+    "blocks": fill("<p><pre><td>"),
+    "blanks in a block": "<p>" + " " * 900_000 + "<p>",
     "crossed mentions and links": "<at><a href=x>" * 40_000 + "</at></a>" * 40_000,
 }
 STRUCTURED = {

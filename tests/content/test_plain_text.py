@@ -61,8 +61,8 @@ TABLE_OF_TAGS = {  # 4.1, row by row
     '<c_i id="5ddc7f8b" style="0"></c_i>': "",
     '<e t="1"/>x<e>y</e>': "xy",
     "<context>c</context><roster>r</roster>": "cr",
-    'a<blockquote itemtype="http://schema.skype.com/Reply" itemid="1">old</blockquote>b': "ab",
-    "a<blockquote>cited</blockquote>b": "acitedb",
+    'a<blockquote itemtype="http://schema.skype.com/Reply" itemid="1">old</blockquote>b': "a\nb",
+    "a<blockquote>cited</blockquote>b": "a\ncited\nb",
 }
 QUOTE = (
     '<quote author="tbrannock" authorname="Theo Brannock" timestamp="1730829852" '
@@ -103,7 +103,8 @@ ENTITIES = {  # 4.4
 }
 LITERAL = {
     "if (a<b && c>d) {": "if (a<b && c>d) {",
-    "List<String> and <foo>bar</foo>": "List<String> and <foo>bar</foo>",
+    "List<String> and <foo>bar": "List<String> and <foo>bar",
+    "not opened</foo>": "not opened</foo>",
     "I <3 you": "I <3 you",
     "<": "<",
     "a <b": "a <b",
@@ -173,7 +174,7 @@ def test_any_text_survives_escaping(text: str) -> None:
 
 
 @PROPERTY
-@given(st.text(alphabet=st.characters(exclude_characters="<&")))
+@given(st.text(alphabet=st.characters(exclude_characters="<&\0")))
 def test_trimmed_text_without_markup_and_carriage_returns_is_its_own_plain_text(text: str) -> None:
     text = text.replace("\r\n", "\n").strip()
     assert plain_text(text) == text

@@ -169,6 +169,22 @@ def test_the_owners_name_that_was_given_at_the_other_door_holds(
     assert [_metadata(result, asset)["from_checkpoint"] for asset in ASSETS] == [True] * 3
 
 
+def test_a_names_file_beside_the_export_is_taken_and_another_one_makes_the_tables_anew(
+    workspace: Path, sample_tar: Path, postgres_url: str, instance: dg.DagsterInstance
+) -> None:
+    task_id = register(sample_tar, instance=instance)
+    names = workspace / "exports" / f"{task_id}.names.csv"
+    for name, before in (("Ann", [False] * 3), ("Ann", [True] * 3), ("Anne", [True, False, False])):
+        names.write_text(f"id,name\n8:live:somebody,{name}\n")
+        result = _materialize(task_id, instance)
+        assert [_metadata(result, asset)["from_checkpoint"] for asset in ASSETS] == before
+        with Session(postgres_url) as session:
+            assert session.rows("SELECT user_id, name FROM skype.given_names") == [("8:live:somebody", name)]
+    names.unlink()
+    result = _materialize(task_id, instance)
+    assert [_metadata(result, asset)["from_checkpoint"] for asset in ASSETS] == [True] * 3
+
+
 def test_without_the_export_everything_after_extract_still_works(
     workspace: Path, sample_tar: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -43,8 +43,13 @@ def materialize(task: Task, instance: dg.DagsterInstance) -> Materialize:
 def test_an_ordinary_export_passes_every_check_and_says_what_a_person_should_know(materialize: Materialize) -> None:
     found = materialize()
     assert [name for name, check in found.items() if not check.passed] == []
-    assert len(found) == 8
-    media, types = (found[f"transformed_tables.{name}"] for name in ("media_present", "message_types_known"))
+    assert len(found) == 9
+    chats, media, types = (
+        found[f"transformed_tables.{name}"]
+        for name in ("conversations_have_messages", "media_present", "message_types_known")
+    )
+    assert chats.metadata["without_a_list"].value == 1
+    assert (chats.description or "").endswith("conversations have messages. Without a list of messages: 1.")
     assert (media.metadata["in_the_archive"].value, media.metadata["not_exported"].value) == (13, 14)
     assert (media.description or "").startswith("13 of the 27 photos and files of messages are in this archive. ")
     assert (types.description or "").startswith("4 of 293 messages are of 4 types that this program does not know.")

@@ -43,7 +43,9 @@ def head(export_id: str = "e1", **changes: Any) -> Tables:
     ]  # fmt: skip
     return {
         "conversations": _table("conversations", [conversation]),
+        "conversation_copies": _table("conversation_copies", [conversation]),
         "participants": _table("participants", people),
+        "given_names": _table("given_names", []),
         "media_files": _table("media_files", []),
         "rejects": _table("rejects", []),
     }

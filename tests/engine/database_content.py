@@ -1,6 +1,6 @@
 """What a database holds, read by plain SQL: digests, row versions, and the comparison with the reference."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,11 @@ def row_versions(url: str | None) -> dict[str, tuple[int, int]]:
         return found
 
 
-def differences_from_reference(url: str | None, exports: Sequence[Path]) -> list[str]:
+def differences_from_reference(
+    url: str | None, exports: Sequence[Path], given: Mapping[str, Mapping[str, str]] | None = None
+) -> list[str]:
     """Of every table whose row count and digest are not the reference's, what differs; empty if none does."""
-    expected = merged_tables(exports, emoticons=EMOJI)
+    expected = merged_tables(exports, emoticons=EMOJI, given=given)
     found: list[str] = []
     with connected(url) as connection:
         for table in DIGESTED:

@@ -16,7 +16,8 @@ PARTS = 700
 
 
 @pytest.mark.parametrize(
-    ("ending", "profile"), [(".tar", "private"), (".tar.gz", "group"), (".zip", "private"), (".json", "group")]
+    ("ending", "profile"),
+    [(".tar", "private"), (".tar.gz", "group"), (".zip", "teams"), (".json", "group"), (".tar", "teams")],
 )
 def test_the_tables_of_a_sample_are_those_of_the_reference(
     ending: str, profile: str, tmp_path: Path, postgres_url: str

@@ -16,8 +16,14 @@ from tests.engine.runs import task
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample_export.tar"
 PINNED = {
     "extract": {"1": "4a9c4b22673bec66c8b19d633976ec17971962a57ae9750a35fa00e91d0417be"},
-    "transform": {"3": "e8889e7a8e8e35d5eb71d660765b92e984eecf637d4a04a57ab5c0ef7de38007"},
-    "load": {"1": "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2"},
+    "transform": {
+        "3": "e8889e7a8e8e35d5eb71d660765b92e984eecf637d4a04a57ab5c0ef7de38007",
+        "4": "c51d4e1bd88782a5cc3957a878048b1ea41c0558b3c47ef7f15fe75b5fa20a07",
+    },
+    "load": {
+        "1": "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2",
+        "2": "cc629e0d2ebc1da205b352ce3ef17489fb6c071ec02adc7c1f2c4213406a6444",
+    },
 }
 """By phase, what each of its versions made, the newest last. What is here stays: somebody has checkpoints of it."""
 

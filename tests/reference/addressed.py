@@ -1,4 +1,4 @@
-"""People addressed in a message (4.1) and the links in it, with their previews (4.1, 2.7)."""
+"""People addressed in a message (4.1, 10) and the links in it, with their previews (4.1, 2.7)."""
 
 import json
 from collections.abc import Mapping
@@ -6,19 +6,33 @@ from typing import Any
 
 from tests.reference.markup import own_elements
 from tests.reference.text import plain_text
-from tests.reference.values import cleaned, mri
+from tests.reference.values import cleaned, json_array, mri, text_of
 
 Row = dict[str, Any]
 
 
-def mentions(markup: str, emoticons: Mapping[str, str]) -> list[Row]:
+def mentions(markup: str, people: Mapping[str, str], emoticons: Mapping[str, str]) -> list[Row]:
+    """``people`` are the ids behind the numbers that Teams uses."""
     found: list[Row] = []
-    for element in own_elements(markup, lambda tag: tag.name == "at"):
-        user_id = mri(element.get("id"))
+    for element in own_elements(markup, lambda tag: tag.is_mention):
+        said = (element.get("id" if element.name == "at" else "itemid") or "").strip()
+        is_number = element.name != "at" and said not in people and ":" not in said
+        user_id = None if is_number else people.get(said) or mri(said)
         if user_id is not None:
-            label = plain_text(element.inner, emoticons).removeprefix("@")
-            everyone = user_id in ("8:*", "8:_*_")
+            label = plain_text(element.inner, emoticons).removeprefix("@").strip()
+            everyone = user_id in ("8:*", "8:_*_") or user_id.startswith("19:") and said in people
             found.append({"user_id": "*" if everyone else user_id, "label": label or None})
+    return found
+
+
+def numbered_people(value: Any) -> dict[str, str]:
+    """Whom ``properties.mentions`` names, by number (10)."""
+    found: dict[str, str] = {}
+    for mention in json_array(value) or []:
+        if isinstance(mention, dict):
+            number, user_id = text_of(mention.get("itemid")), mri(text_of(mention.get("mri")))
+            if number is not None and user_id is not None:
+                found.setdefault(number.strip(), user_id)
     return found
 
 

@@ -11,6 +11,8 @@ from tests.reference.values import is_integer, iso_instant, iso_text, json_objec
 
 Row = dict[str, Any]
 
+CARD_FIELDS = ("content_type", "title", "subtitle", "text", "images", "buttons")
+
 
 def card(content: str) -> Row | None:
     """The cards of every ``<Swift>`` in the content."""
@@ -23,17 +25,20 @@ def card(content: str) -> Row | None:
                 "title": text(body.get("title")),
                 "subtitle": text(body.get("subtitle")),
                 "text": text(body.get("text")),
-                "images": [
-                    {"url": text(image.get("url")), "alt": text(image.get("alt"))}
-                    for image in _objects(body.get("images"))
-                ],
-                "buttons": [
-                    {name: text(button.get(name)) for name in ("type", "title", "value")}
-                    for button in _objects(body.get("buttons"))
-                ],
+                "images": _shown(body.get("images"), "url", "alt"),
+                "buttons": _shown(body.get("buttons"), "type", "title", "value"),
+                **{name: body[name] for name in body if name not in CARD_FIELDS},
+                **{name: attachment[name] for name in attachment if name not in ("contentType", "content")},
             }
         )
     return {"cards": found} if found else None
+
+
+def _shown(value: Any, *names: str) -> list[Row]:
+    """Pictures or buttons of a card, with all that they have (10)."""
+    found = value if isinstance(value, list) else [value]
+    listed = [{names[0]: one} if isinstance(one, str) else one for one in found]
+    return [{**one, **{name: text(one.get(name)) for name in names}} for one in listed if isinstance(one, dict)]
 
 
 def card_text(content: str, emoticons: Mapping[str, str]) -> str:
@@ -55,7 +60,16 @@ def popcard(content: str) -> Row | None:
         }
         for element, body in _announcements(content)
     ]
-    return {"items": found} if found else None
+    return {"items": found} if found else card(content)
+
+
+def popcard_text(content: str, emoticons: Mapping[str, str]) -> str:
+    """Of JSON as of other announcements; else of a card, of HTML, or of an object (10)."""
+    if isinstance(json_value(content), list | dict):
+        return announcement_text(content, emoticons)
+    named = [elements(content, name) for name in ("Title", "Description")]
+    title = "\n".join(line for line in (found[0].text.strip() for found in named if found) if line)
+    return card_text(content, emoticons) if card(content) else plain_text(content, emoticons) or title
 
 
 def announcement_text(content: str, emoticons: Mapping[str, str]) -> str:
@@ -123,13 +137,14 @@ def _item(element: Row, body: Row) -> Row:
 
 def _card_attachments(content: str) -> Iterator[Row]:
     for swift in elements(content, "Swift"):
-        encoded = "".join((swift.get("b64") or "").split())
+        encoded = "".join((swift.get("b64") or "").split()).replace("-", "+").replace("_", "/")
         try:
             decoded = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
         except binascii.Error:
             continue
         document = json_object(decoded.decode("utf-8", errors="replace"))
-        yield from _objects((document or {}).get("attachments"))
+        document = document or {}
+        yield from _objects(document.get("attachments")) or ([document] if "content" in document else [])
 
 
 def _lines(markups: list[str | None], emoticons: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Media: the objects and side files of an archive (1.3, 1.4), and the attachments of a message (3.3)."""
+"""Media: the objects and side files of an archive (1.3, 1.4), and the attachments of a message (3.3, 10)."""
 
 import json
 import re
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from tests.reference.markup import Element, elements
+from tests.reference.markup import Element, elements, in_order
 from tests.reference.reader import Source, base_name
-from tests.reference.values import cleaned, digits
+from tests.reference.values import cleaned, digits, json_array, whole_number
 
 Row = dict[str, Any]
 SideFiles = dict[str, Any]
@@ -24,6 +24,8 @@ KINDS_BY_OBJECT_TYPE = (  # the first that fits; more specific ones come first
     ("SWIFT.", "card"),
     ("Sticker", "sticker"),
 )
+PASTED = {"img": "photo", "video": "video", "audio": "voice"}
+STORED = {"amsimage": "photo", "amsvideo": "video", "amsaudio": "voice"}
 KINDS_BY_META_TYPE = {"photo": "photo", "file": "file", "video": "video", "audio": "voice"}
 DOCUMENT_ID = re.compile(r"0-[a-z]{2,5}-d[0-9]{1,3}-[0-9a-f]{20,64}", re.IGNORECASE)
 
@@ -85,15 +87,22 @@ def _side_type(sides: SideFiles, document_id: str | None, index: int) -> str | N
     return _string(entry.get("type")) or None if isinstance(entry, dict) else None
 
 
-def attachments(row: Row, amsreferences: Any, sides: SideFiles) -> list[Row]:
+def attachments(row: Row, amsreferences: Any, files: Any, sides: SideFiles) -> list[Row]:
     """All but ``media_member`` and ``present``, which depend on the media of every loaded archive."""
     content = row["content"] or ""
     references = _document_ids(amsreferences)
     found: list[Row] = []
-    for element in elements(content, "URIObject") if row["message_type"] != "Text" else []:
+    for element in in_order(content, ("uriobject", *PASTED)) if row["message_type"] != "Text" else []:
+        if element.name in PASTED:
+            found += _pasted(element, sides)
+            continue
         kind = _attachment_kind(element, row["kind"])
         if kind is not None:
             found.append(_attachment(kind, _document_id(element), sides, element))
+    shown = {attachment["document_id"] for attachment in found}
+    for file in _files(files):
+        if file["document_id"] is None or file["document_id"] not in shown:
+            found.append({**_attachment("file", file["document_id"], sides, None), **_given(file)})
     covered = {attachment["document_id"] for attachment in found}
     free = [reference for reference in references if reference not in covered]
     without = [index for index, attachment in enumerate(found) if attachment["document_id"] is None]
@@ -108,6 +117,44 @@ def attachments(row: Row, amsreferences: Any, sides: SideFiles) -> list[Row]:
             named = {"file_name": file.text or None, "file_size": digits(file.get("size"), 2**63)}
             found.append({**_attachment("file_transfer", None, sides, None), **named})
     return found
+
+
+def _pasted(element: Element, sides: SideFiles) -> list[Row]:
+    """A picture, film or sound that stands in HTML; what is neither stored nor said to be is of the web."""
+    what = (element.get("itemtype") or "").split("/")[-1].lower()
+    source = (element.get("src") or "").strip()
+    ids = [DOCUMENT_ID.search(place) for place in (element.get("itemid") or "", source)]
+    document_id = next((match[0].lower() for match in ids if match), None)
+    if what not in STORED and (document_id is None or what == "emoji"):
+        return []
+    pixels = {name: whole_number(element.get(name)) for name in ("width", "height")}
+    sized = {name: number if number and 0 < number < 2**31 else None for name, number in pixels.items()}
+    row = _attachment(STORED.get(what, PASTED[element.name]), document_id, sides, None)
+    return [{**row, **sized, "uri": source or None}]
+
+
+def _files(value: Any) -> list[Row]:
+    """The property ``files``."""
+    found: list[Row] = []
+    for file in json_array(value) or []:
+        if not isinstance(file, dict):
+            continue
+        info = file.get("fileInfo")
+        uris = [file.get("objectUrl"), info.get("fileUrl") if isinstance(info, dict) else None]
+        names = [file.get("fileName"), file.get("title")]
+        ids = [DOCUMENT_ID.search(_string(place) or "") for place in (*uris, file.get("itemid"))]
+        found.append(
+            {
+                "document_id": next((match[0].lower() for match in ids if match), None),
+                "file_name": next((_string(name) for name in names if _string(name)), None),
+                "uri": next((_string(uri) for uri in uris if _string(uri)), None),
+            }
+        )
+    return found
+
+
+def _given(row: Row) -> Row:
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _attachment(kind: str, document_id: str | None, sides: SideFiles, element: Element | None) -> Row:
@@ -143,7 +190,7 @@ def _attachment_kind(element: Element, message_kind: str) -> str | None:
 def _document_id(element: Element) -> str | None:
     """The places of 1.5 in their order."""
     links = [link.get("href") or "" for link in element.children("a")]
-    queries = [part for link in links for part in re.findall(r"(?:docid|pic|vim|am)=([^&?#]*)", link)]
+    queries = [part for link in links for part in re.findall(r"(?:docid|file|pic|vim|am)=([^&?#]*)", link)]
     recording = [id.get("value") for id in element.children("Id") if id.get("type") == "AMSDocumentID"]
     for place in (element.get("doc_id"), element.get("uri"), element.get("url_thumbnail"), *queries, *recording):
         match = DOCUMENT_ID.search(place or "")

@@ -8,6 +8,8 @@ from tests.reference.values import EARLIEST
 
 Row = dict[str, Any]
 
+ENDS = ("ended", "cancelled")
+
 
 def calls(tables: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
     """A row for each call, in the order of its first event."""
@@ -33,7 +35,7 @@ def _calls_of_a_conversation(events: Sequence[Row]) -> Iterator[list[Row]]:
     for event in events:
         if event["event"] == "missed":
             yield [event]
-        elif event["event"] not in ("started", "ended"):
+        elif event["event"] not in ("started", *ENDS):
             continue
         elif event["call_id"] is not None:
             by_id[event["call_id"]].append(event)
@@ -47,7 +49,7 @@ def _calls_of_a_conversation(events: Sequence[Row]) -> Iterator[list[Row]]:
 
 def _call(events: Sequence[Row]) -> Row:
     started = [event for event in events if event["event"] == "started"]
-    ended = [event for event in events if event["event"] == "ended"]
+    ended = [event for event in events if event["event"] in ENDS]
     missed = [event for event in events if event["event"] == "missed"]
     durations = [event["duration_seconds"] for event in events if event["duration_seconds"] is not None]
     if missed:
@@ -55,8 +57,9 @@ def _call(events: Sequence[Row]) -> Row:
     elif not ended:
         status = "no end"
     else:
-        answered = any(event["duration_seconds"] is not None for event in ended)
-        status = "ended" if answered else "not answered"
+        answered = any(event["event"] == "ended" and event["duration_seconds"] is not None for event in ended)
+        cancelled = any(event["event"] == "cancelled" for event in ended)
+        status = "ended" if answered else "cancelled" if cancelled else "not answered"
     return {
         "owner_id": events[0]["owner_id"],
         "conversation_id": events[0]["conversation_id"],

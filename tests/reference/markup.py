@@ -1,4 +1,4 @@
-"""Markup: its tags and its elements (3.2, 4.1)."""
+"""Markup: its tags and its elements (3.2, 4.1, 10)."""
 
 import html
 import re
@@ -8,11 +8,18 @@ from dataclasses import dataclass
 KNOWN = re.compile(
     "e_m|quote|legacyquote|ss|at|a|br|b|i|u|s|pre|code|font|center|blink|span|div|p|flag|c_i|e|context|roster"
     "|blockquote|uriobject|partlist|files|contacts|location|sms|systemmessage|em|strong|strike|del|sub|sup|ul|ol|li"
-    "|table|tbody|tr|td|th|h[1-6]|img|hr"
+    "|table|tbody|tr|td|th|h[1-6]|img|hr|ins|mark|small|body|bing-response|attribution|codeblock|emoji|script|style"
+    "|dl|dt|dd|caption|thead|tfoot|address|article|aside|section|header|footer|main|nav|figure|figcaption|details"
+    "|summary"
 )
-DROPPED = re.compile("e_m|quote|legacyquote|uriobject|partlist|files|contacts|location|sms|systemmessage")
+BLOCKS = re.compile(
+    "p|div|h[1-6]|hr|blockquote|codeblock|address|ul|ol|li|dl|dt|dd|table|caption|thead|tbody|tfoot|tr|article|aside"
+    "|section|header|footer|main|nav|figure|figcaption|details|summary"
+)
+DROPPED = re.compile("e_m|quote|legacyquote|uriobject|partlist|files|contacts|location|sms|systemmessage|script|style")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 ATTRIBUTE = r"""[A-Za-z_:][-A-Za-z0-9_:.]*(?:=(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?"""
-TAG = re.compile(rf"<(/?)([A-Za-z][A-Za-z0-9_]*)((?:\s+{ATTRIBUTE})*)\s*(/?)>")
+TAG = re.compile(rf"<(/?)([A-Za-z][-A-Za-z0-9_:.]*)((?:\s+{ATTRIBUTE})*)\s*(/?)>")
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,22 @@ class Tag:
     end: int
 
     @property
+    def stands_for(self) -> str:
+        """What an element of the Teams era is (10)."""
+        return self.attributes.get("itemtype", "").split("/")[-1].strip().lower()
+
+    @property
     def is_quote(self) -> bool:
-        is_reply = self.name == "blockquote" and self.attributes.get("itemtype", "").endswith("/Reply")
-        return self.name == "quote" or is_reply
+        return self.name == "quote" or (self.name == "blockquote" and self.stands_for == "reply")
+
+    @property
+    def is_mention(self) -> bool:
+        return self.name == "at" or (self.name == "span" and self.stands_for == "mention")
+
+    @property
+    def is_block(self) -> bool:
+        """It stands on lines of its own; so does ``pre``, if nobody typed what makes it one."""
+        return BLOCKS.fullmatch(self.name) is not None or (self.name == "pre" and "raw_pre" not in self.attributes)
 
     @property
     def is_dropped(self) -> bool:
@@ -60,9 +80,18 @@ class Element:
 
 
 def known_tags(markup: str) -> list[Tag]:
-    """The tags that count as such; anything else that looks like one is text."""
+    """The tags that count as such: of known elements, and of all that are complete; anything else is text."""
     tags = [_tag(match) for match in TAG.finditer(markup)]
-    return [tag for tag in tags if KNOWN.fullmatch(tag.name)]
+    complete: set[int] = set()
+    open_tags: dict[str, list[int]] = {}
+    for index, tag in enumerate(tags):
+        if KNOWN.fullmatch(tag.name) or tag.empty:
+            complete.add(index)
+        elif not tag.closes:
+            open_tags.setdefault(tag.name, []).append(index)
+        elif open_tags.get(tag.name):
+            complete |= {index, open_tags[tag.name].pop()}
+    return [tag for index, tag in enumerate(tags) if index in complete]
 
 
 def elements(markup: str, name: str) -> list[Element]:
@@ -81,6 +110,13 @@ def elements(markup: str, name: str) -> list[Element]:
             inner = markup[tag.end : tags[last].start if last < len(tags) else len(markup)]
         found.append(Element(tag.attributes, inner, tag.name, tag.spelled))
     return found
+
+
+def in_order(markup: str, names: Sequence[str]) -> list[Element]:
+    """The elements of several names as they stand, by their start tags."""
+    waiting = {name: iter(elements(markup, name)) for name in names}
+    tags = [tag for tag in map(_tag, TAG.finditer(markup)) if tag.name in names and not tag.closes]
+    return [next(waiting[tag.name]) for tag in tags]
 
 
 def own_elements(markup: str, wanted: Callable[[Tag], bool]) -> list[Element]:

@@ -8,12 +8,17 @@ from typing import Any
 
 from tests.reference.edits import mark_edits
 from tests.reference.messages import Message
+from tests.reference.people import Chat, account_names, counted, is_written, owner_name, participants, title
 from tests.reference.quotes import match_old_quotes
-from tests.reference.rows import Conversation, Export, read_export
+from tests.reference.rows import Conversation, Export, combined, read_export
 from tests.reference.values import EARLIEST
 
 Row = dict[str, Any]
 Key = tuple[str, ...]
+
+
+Loaded = Mapping[str, Mapping[Key, Message]]
+Given = Mapping[str, Mapping[str, str]]
 
 
 def reference_tables(path: Path, emoticons: Mapping[str, str] | None = None) -> dict[str, list[Row]]:
@@ -24,14 +29,20 @@ def reference_tables(path: Path, emoticons: Mapping[str, str] | None = None) -> 
     return merged_tables([path], emoticons)
 
 
-def merged_tables(paths: Sequence[Path], emoticons: Mapping[str, str] | None = None) -> dict[str, list[Row]]:
-    """The rows of a database that holds all these exports; the same export twice counts once."""
+def merged_tables(
+    paths: Sequence[Path], emoticons: Mapping[str, str] | None = None, given: Given | None = None
+) -> dict[str, list[Row]]:
+    """The rows of a database that holds all these exports; the same export twice counts once.
+
+    ``given`` are the names of names files: by export id, and there by user id.
+    """
+    given = given or {}
     read = [read_export(path, emoticons or {}) for path in paths]
     by_id = {export.export_id: export for export in read}
     exports = [by_id[export_id] for export_id in sorted(by_id)]
     loaded = {export.export_id: _distinct(export.messages) for export in exports}
     for found in loaded.values():
-        mark_edits((message.edit_mark, message.row) for message in found.values())
+        mark_edits((message.edit_mark, message.arrived_at, message.row) for message in found.values())
         rows = [message.row for message in found.values()]
         match_old_quotes([quote for message in found.values() for quote in message.quotes], rows)
 
@@ -41,28 +52,32 @@ def merged_tables(paths: Sequence[Path], emoticons: Mapping[str, str] | None = N
             _keep_greatest(newest, key, _across(export, message), message)
     messages = [message for _, message in newest.values()]
 
-    latest: dict[Key, tuple[Any, Conversation]] = {}
-    for export in exports:
-        for conversation in export.conversations:
-            key = (export.owner_id, conversation.row["conversation_id"])
-            _keep_greatest(latest, key, _across(export, conversation), conversation)
-
     sent: dict[Key, list[Message]] = defaultdict(list)
     for message in messages:
         sent[message.row["owner_id"], message.row["conversation_id"]].append(message)
-    participants = {
-        key: _participants(conversation, sorted(sent[key], key=_time)) for key, (_, conversation) in latest.items()
+    chats: dict[str, list[Chat]] = defaultdict(list)
+    for (owner_id, conversation_id), copies in _conversation_copies(exports).items():
+        best = combined(copies)
+        members = {member for copy in copies for member in copy.members or ()}
+        chats[owner_id].append(Chat(best.row, sent[owner_id, conversation_id], best.members or [], members))
+    accounts = {
+        owner_id: account_names(of_owner, _given(exports, owner_id, given)) | _owner(exports, owner_id, loaded, given)
+        for owner_id, of_owner in chats.items()
     }
+    people = [(chat, participants(chat, accounts[owner_id])) for owner_id, some in chats.items() for chat in some]
     media = _media(exports)
-    objects = _objects(media)
     return {
-        "exports": [_export_row(export, list(loaded[export.export_id].values())) for export in exports],
-        "conversations": [
-            _conversation_row(conversation, sent[key], participants[key]) for key, (_, conversation) in latest.items()
+        "exports": [_export_row(export, loaded[export.export_id], given) for export in exports],
+        "conversations": [_conversation_row(chat, rows) for chat, rows in people],
+        "conversation_copies": [_copy_row(export, copy) for export in exports for copy in _by_id(export).values()],
+        "participants": [row for _, rows in people for row in rows],
+        "given_names": [
+            {"export_id": export.export_id, "user_id": user_id, "name": name}
+            for export in exports
+            for user_id, name in given.get(export.export_id, {}).items()
         ],
-        "participants": [row for rows in participants.values() for row in rows],
         "messages": [message.row for message in messages],
-        "attachments": [_with_media(row, objects) for message in messages for row in message.attachments],
+        "attachments": [_with_media(row, media) for message in messages for row in message.attachments],
         "call_events": [row for message in messages for row in message.call_events],
         "call_participants": [row for message in messages for row in message.call_participants],
         "reactions": [row for message in messages for row in message.reactions],
@@ -89,100 +104,90 @@ def _keep_greatest(found: dict[Key, tuple[Any, Any]], key: Key, rank: Any, item:
         found[key] = (rank, item)
 
 
-def _across(export: Export, item: Message | Conversation) -> tuple[int, datetime, bytes, str]:
+def _across(export: Export, item: Message) -> tuple[int, datetime, bytes, str]:
     version, sha256 = item.rank
     return version, export.exported_at or EARLIEST, sha256, export.export_id
 
 
-def _time(message: Message) -> tuple[datetime, str, str]:
-    row = message.row
-    return row["sent_at"] or EARLIEST, row["conversation_id"], row["message_id"]
-
-
-def _call_names(messages: Iterable[Message]) -> Row:
-    """How people are called in their latest call; ``messages`` is in the order of time."""
-    return _latest_names([(part["user_id"], part["display_name"]) for part in m.call_participants] for m in messages)
-
-
-def _latest_names(by_message: Iterable[list[tuple[str, str | None]]]) -> Row:
-    """The names that each message gives to people, the later message's before the earlier's."""
-    names: Row = {}
-    for pairs in by_message:
-        names |= {user_id: name for user_id, name in reversed(pairs) if name is not None}
-    return names
-
-
-def _owner_name(owner_id: str, messages: list[Message]) -> str | None:
-    """The owner's name, which their own messages do not carry (2.6); ``messages`` is in the order of time."""
-    sources = [
-        _call_names(messages),
-        _latest_names([(quote["author_id"], quote["author_name"]) for quote in m.quotes] for m in messages),
-        _latest_names([(mention["user_id"], mention["label"]) for mention in m.mentions] for m in messages),
-        _latest_names([(m.row["sender_id"], m.row["sender_name"])] for m in messages),
-    ]
-    return next((names[owner_id] for names in sources if owner_id in names), None)
-
-
-def _participants(conversation: Conversation, messages: list[Message]) -> list[Row]:
-    """``messages`` are those of the conversation, in the order of time."""
-    owner_id, conversation_id = conversation.row["owner_id"], conversation.row["conversation_id"]
-    sent: dict[str, list[Row]] = defaultdict(list)
-    for message in messages:
-        sent[message.row["sender_id"]].append(message.row)
-    names: Row = {}  # later ones are better
-    people = {*sent, *(conversation.members or [])}
-    people |= {part["user_id"] for message in messages for part in message.call_participants}
-    events = [event for message in messages for event in message.thread_events]
-    people |= {event[column] for event in events for column in ("initiator_id", "target_id")}
-    if conversation.row["kind"] in ("direct", "bot", "phone"):
-        people.add(conversation_id)
-        names[conversation_id] = conversation.row["display_name"]
-    names |= _call_names(messages)
-    names |= {row["sender_id"]: row["sender_name"] for rows in sent.values() for row in rows if row["sender_name"]}
-    rows: list[Row] = []
-    for user_id in sorted(person for person in people if person and not person.startswith(("19:", "48:"))):
-        own = sent.get(user_id, [])
-        instants = [row["sent_at"] for row in own if row["sent_at"] is not None]
-        rows.append(
-            {
-                "owner_id": owner_id,
-                "conversation_id": conversation_id,
-                "user_id": user_id,
-                "display_name": names.get(user_id),
-                "is_owner": user_id == owner_id,
-                "is_member": user_id in (conversation.members or []),
-                "message_count": _counted(own),
-                "first_seen": min(instants, default=None),
-                "last_seen": max(instants, default=None),
-            }
-        )
-    return rows
-
-
-def _conversation_row(conversation: Conversation, messages: list[Message], participants: list[Row]) -> Row:
-    row = conversation.row
-    others = [p for p in participants if p["is_member"] and not p["is_owner"]]
-    names = ", ".join(p["display_name"] or p["user_id"] for p in others[:8])
-    instants = [message.row["sent_at"] for message in messages if message.row["sent_at"] is not None]
+def _by_id(export: Export) -> dict[str, Conversation]:
+    """One conversation for each id: of several objects the best, with what it lacks from the next."""
+    found: dict[str, list[Conversation]] = defaultdict(list)
+    for conversation in export.conversations:
+        found[conversation.row["conversation_id"]].append(conversation)
     return {
-        **row,
-        "title": row["display_name"] or row["topic"] or names or row["conversation_id"],
-        "first_message_at": min(instants, default=None),
-        "last_message_at": max(instants, default=None),
-        "message_count": _counted([message.row for message in messages]),
+        conversation_id: combined(sorted(copies, key=lambda copy: copy.rank, reverse=True))
+        for conversation_id, copies in found.items()
     }
 
 
-def _counted(rows: list[Row]) -> int:
-    """An edited message counts once."""
-    return sum(row["edit_of"] is None for row in rows)
+def _conversation_copies(exports: Sequence[Export]) -> dict[tuple[str, str], list[Conversation]]:
+    """What the exports say of each conversation, the best first."""
+    found: dict[tuple[str, str], list[tuple[Any, Conversation]]] = defaultdict(list)
+    for export in exports:
+        for conversation_id, copy in _by_id(export).items():
+            rank = (copy.rank[0], export.exported_at or EARLIEST, export.export_id)
+            found[export.owner_id, conversation_id].append((rank, copy))
+    return {
+        key: [copy for _, copy in sorted(copies, key=lambda ranked: ranked[0], reverse=True)]
+        for key, copies in found.items()
+    }
 
 
-def _export_row(export: Export, messages: list[Message]) -> Row:
+def _given(exports: Sequence[Export], owner_id: str, given: Given) -> dict[str, str]:
+    """The names given beside an account's exports: the latest, of equal times the greatest."""
+    names: dict[str, str] = {}
+    own = [export for export in exports if export.owner_id == owner_id]
+    ranked = sorted(
+        (export.exported_at or EARLIEST, name, user_id)
+        for export in own
+        for user_id, name in given.get(export.export_id, {}).items()
+    )
+    for _, name, user_id in ranked:
+        names[user_id] = name
+    return names
+
+
+def _owner(exports: Sequence[Export], owner_id: str, loaded: Loaded, given: Given) -> dict[str, str]:
+    """The owner goes by the name that the latest export with one has for them."""
+    own = [export for export in exports if export.owner_id == owner_id]
+    in_order = sorted(own, key=lambda export: (export.exported_at or EARLIEST, export.export_id))
+    names = [_owner_name(export, loaded[export.export_id], given) for export in in_order]
+    known = [name for name in names if name is not None]
+    return {owner_id: known[-1]} if known else {}
+
+
+def _owner_name(export: Export, messages: Mapping[Key, Message], given: Given) -> str | None:
+    """The owner's name, which their own messages do not carry (2.6)."""
+    chats: list[Chat] = []
+    for conversation_id, copy in _by_id(export).items():
+        own = [message for message in messages.values() if message.row["conversation_id"] == conversation_id]
+        chats.append(Chat(copy.row, own, copy.members or [], set(copy.members or ())))
+    return owner_name(export.owner_id, chats, given.get(export.export_id, {}))
+
+
+def _conversation_row(chat: Chat, people: list[Row]) -> Row:
+    written = [message.row for message in chat.messages if is_written(message.row)]
+    instants = [row["sent_at"] for row in written if row["sent_at"] is not None]
+    return {
+        **chat.row,
+        "title": title(chat, people),
+        "first_message_at": min(instants, default=None),
+        "last_message_at": max(instants, default=None),
+        "message_count": counted(written),
+    }
+
+
+def _copy_row(export: Export, copy: Conversation) -> Row:
+    left_out = ("owner_id", "kind", "export_id")
+    row = {name: value for name, value in copy.row.items() if name not in left_out}
+    return {"export_id": export.export_id, **row, "members": copy.members}
+
+
+def _export_row(export: Export, messages: Mapping[Key, Message], given: Given) -> Row:
     return {
         "export_id": export.export_id,
         "owner_id": export.owner_id,
-        "owner_name": _owner_name(export.owner_id, sorted(messages, key=_time)),
+        "owner_name": _owner_name(export, messages, given),
         "exported_at": export.exported_at,
         "source_size": export.size,
         "source_sha256": export.sha256,
@@ -201,30 +206,25 @@ def _media(exports: Iterable[Export]) -> list[Row]:
     return [row for _, row in found.values()]
 
 
-def _media_rank(row: Row) -> tuple[int, str, str, str]:
-    return row["size_bytes"], row["member"], row["file_name"] or "", row["mime_type"] or ""
+def _media_rank(row: Row) -> tuple[int, str, str, str, str]:
+    return row["size_bytes"], row["member"], row["file_name"] or "", row["mime_type"] or "", row["export_id"]
 
 
-def _objects(media: Iterable[Row]) -> dict[str, Row]:
-    """The object of each document: index 1, else the smallest; of several owners' the greatest."""
-    by_document: dict[str, list[Row]] = defaultdict(list)
-    for row in media:
-        by_document[row["document_id"]].append(row)
-    found: dict[str, Row] = {}
-    for document_id, rows in by_document.items():
-        indexes = [row["media_index"] for row in rows]
-        index = 1 if 1 in indexes else min(indexes)
-        found[document_id] = max((row for row in rows if row["media_index"] == index), key=_media_rank)
-    return found
+def _with_media(attachment: Row, media: Iterable[Row]) -> Row:
+    """The attachment with the object that a loaded archive holds: the account's own before others'."""
+    stored = [row for row in media if row["document_id"] == attachment["document_id"]]
 
+    def rank(row: Row) -> tuple[Any, ...]:
+        is_own = row["owner_id"] == attachment["owner_id"]
+        place = (is_own, row["media_index"] == 1, -row["media_index"])
+        return (*place, row["size_bytes"], row["member"], row["export_id"], row["mime_type"] or "")
 
-def _with_media(attachment: Row, objects: dict[str, Row]) -> Row:
-    """The attachment with the object that a loaded archive holds, whoever made that archive."""
-    found = objects.get(attachment["document_id"])
-    mime_type = found["mime_type"] if found and found["media_index"] == 1 else None
+    found = max(stored, key=rank, default=None)
+    typed = max((row for row in stored if row["media_index"] == 1 and row["mime_type"]), key=rank, default=None)
     return {
         **attachment,
-        "mime_type": mime_type or attachment["mime_type"],
+        "mime_type": typed["mime_type"] if typed else attachment["mime_type"],
         "media_member": found["member"] if found else None,
         "present": found is not None,
+        "media_export_id": found["export_id"] if found else None,
     }

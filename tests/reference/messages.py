@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tests.reference.addressed import links, mentions, url_previews
+from tests.reference.addressed import links, mentions, numbered_people, url_previews
 from tests.reference.attachments import SideFiles, attachments
 from tests.reference.details import details
-from tests.reference.edits import edit_mark, is_only_edit_mark
-from tests.reference.markup import Element, elements
+from tests.reference.edits import edit_mark, has_edit_mark, is_only_edit_mark, without_words
+from tests.reference.markup import COMMENT, Element, elements
 from tests.reference.message_types import CALL_LOGS, KINDS, RICH_TEXT
 from tests.reference.quotes import quotes
 from tests.reference.reader import Span
@@ -33,6 +33,7 @@ from tests.reference.values import (
 
 Row = dict[str, Any]
 
+EVENTS = ("started", "ended", "missed", "cancelled")
 NO_REACTIONS = ("reactionsConsumptionHorizon", "pollAnswer")
 
 
@@ -50,6 +51,7 @@ class Message:
     quotes: list[Row] = field(default_factory=list[Row])
     thread_events: list[Row] = field(default_factory=list[Row])
     edit_mark: int | None = None
+    arrived_at: datetime | None = None
 
     @property
     def rank(self) -> tuple[int, bytes]:
@@ -104,36 +106,63 @@ def read_message(place: Row, span: Span, sides: SideFiles, emoticons: Mapping[st
         "raw_sha256": sha256,
     }
     key = _key(row)
-    events, participants = _call(row, key)
-    found = attachments(row, value.get("amsreferences"), sides)
+    is_deleted = row["deleted_at"] is not None
+    said = {**row, "content": "", "properties": {}} if is_deleted else row
+    events, participants = _call(said, key)
+    found = attachments(said, value.get("amsreferences"), None if is_deleted else named.get("files"), sides)
     message = Message(row, _numbered(key, found), events, participants, list(_reactions(named.get("emotions"), key)))
-    _complete(message, named, emoticons)
+    message.arrived_at = sent_at
+    _complete(message, said, named, emoticons)
     return message
 
 
-def _complete(message: Message, properties: Row, emoticons: Mapping[str, str]) -> None:
-    """All that a message holds beside who sent what and when."""
-    row, key, content = message.row, _key(message.row), message.row["content"] or ""
+def _complete(message: Message, said: Row, properties: Row, emoticons: Mapping[str, str]) -> None:
+    """All that a message holds beside who sent what and when; ``said`` is its row as far as it still says something."""
+    row, key, content = message.row, _key(message.row), said["content"] or ""
     flags = set(row["flags"])
     if row["conversation_id"] == CALL_LOGS:  # these repeat what the calls' own messages say
         row["kind"] = "call_log"
         message.call_events, message.call_participants = [], []
-    row["text"] = clean(message_text(row, emoticons), flags)
-    row["details"] = clean(details(row), flags)
+    said["kind"] = row["kind"]
+    row["text"] = clean(message_text(said, emoticons), flags)
+    row["details"] = clean(details(said), flags)
     is_rich_text = row["message_type"] in RICH_TEXT
-    markup = content if is_rich_text else ""
-    previews = url_previews(properties.get("urlpreviews"), flags)
-    message.mentions = _numbered(key, mentions(markup, emoticons))
+    markup = COMMENT.sub("", content) if is_rich_text else ""
+    previews = url_previews(properties.get("urlpreviews"), flags) if said is row else []
+    message.mentions = _numbered(key, mentions(markup, numbered_people(properties.get("mentions")), emoticons))
     message.links = _numbered(key, links(markup, previews, emoticons))
     message.quotes = _numbered(key, quotes(markup, emoticons))
     message.thread_events = _numbered(key, thread_events(row["message_type"], content))
     message.edit_mark = edit_mark(markup)
+    original = millisecond_instant(message.edit_mark)
+    if original is not None:
+        row["sent_at"] = original if message.arrived_at is None else min(original, message.arrived_at)
+    if has_edit_mark(markup):
+        row["text"] = without_words(row["text"])
+    if row["album_id"] is None and row["message_type"] not in (*RICH_TEXT, "Text"):
+        row["album_id"] = next((album.get("albumId") for album in elements(content, "MediaAlbum")), None)
     if is_only_edit_mark(markup) and row["deleted_at"] is None:
         flags.add("deleted_by_edit_marker")
     is_generated = str(properties.get("isserversidegenerated")).lower() == "true"
     if is_generated and not content and row["deleted_at"] is None and row["edited_at"] is None:
         flags.add("server_generated")
     row["flags"] = sorted(flags)
+    _drop_ids(message)
+
+
+def _drop_ids(message: Message) -> None:
+    """A name that only repeats the id says nothing (10)."""
+    for rows, who, name in (
+        ([message.row], "sender_id", "sender_name"),
+        (message.call_participants, "user_id", "display_name"),
+        (message.quotes, "author_id", "author_name"),
+        (message.thread_events, "initiator_id", "initiator_name"),
+        (message.thread_events, "target_id", "target_name"),
+    ):
+        for row in rows:
+            bare = re.sub(r"^[0-9]+:", "", row[who] or "")
+            if not row[name] or row[name] in (row[who], bare):
+                row[name] = None
 
 
 def _key(row: Row) -> Row:
@@ -181,29 +210,45 @@ def _text(message_type: str | None, content: str, emoticons: Mapping[str, str]) 
 
 def _call(row: Row, key: Row) -> tuple[list[Row], list[Row]]:
     content = row["content"] or ""
-    if row["message_type"] != "Event/Call" or "<partlist" not in content.lower():
+    if row["message_type"] != "Event/Call":
         return [], []
     calls = elements(content, "partlist")
+    happened = [name for name in EVENTS if elements(content, name)]
+    if not calls and not happened:
+        return [], []
     call = calls[0] if calls else Element({}, "")
-    kind = call.get("type") or "started"
     participants = [
         {
             **key,
             "ordinal": ordinal,
             "user_id": mri(part.get("identity")),
-            "display_name": next((name.text.strip() for name in part.children("name")), "") or None,
+            "display_name": _part_name(part),
             "duration_seconds": next((_number(duration.text) for duration in part.children("duration")), None),
         }
         for ordinal, part in enumerate(elements(content, "part"))
     ]
+    kind = (happened[0] if happened else call.get("type")) or _event_type(content)
     durations = [part["duration_seconds"] for part in participants if part["duration_seconds"] is not None]
+    if not kind:  # an empty list is a start, so old clients wrote it; another one says whether people were connected
+        kind = "started" if not participants else "ended" if durations else "unknown"
     event = {
         **key,
-        "event": kind.lower() if kind.lower() in ("started", "ended", "missed") else kind,
+        "event": kind.lower() if kind.lower() in EVENTS else kind,
         "call_id": call.get("callId"),
         "duration_seconds": max(durations, default=None),
     }
     return [event], participants
+
+
+def _part_name(part: Element) -> str | None:
+    """The first name that does not only repeat the id (10)."""
+    user_id = mri(part.get("identity")) or ""
+    found = [plain_name(name.inner) for tag in ("name", "displayName") for name in part.children(tag)]
+    return next((name for name in found if name and name not in (user_id, re.sub("^[0-9]+:", "", user_id))), None)
+
+
+def _event_type(content: str) -> str:
+    return next((element.text.strip() for element in elements(content, "callEventType")), "").removeprefix("call")
 
 
 def _number(text: str) -> float | None:

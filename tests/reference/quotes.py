@@ -1,5 +1,6 @@
 """Quotes in a message (4.2), and the messages that old ones without an id quote."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,8 +19,10 @@ def quotes(markup: str, emoticons: Mapping[str, str]) -> list[Row]:
     """Every quote, one within another after it."""
     found: list[Row] = []
     for element in own_elements(markup, lambda tag: tag.is_quote):
-        row = _reply(element) if element.name == "blockquote" else _quote(element)
-        found.append({**row, "text": plain_text(element.inner, emoticons)})
+        is_reply = element.name == "blockquote"
+        row = _reply(element) if is_reply else _quote(element)
+        said = _without_author(element.inner) if is_reply else element.inner
+        found.append({**row, "text": plain_text(said, emoticons)})
         found += quotes(element.inner, emoticons)
     return found
 
@@ -30,6 +33,8 @@ def match_old_quotes(quoting: Sequence[Row], messages: Sequence[Row]) -> None:
         if quote["quoted_message_id"] is not None or quote["quoted_at"] is None or quote["author_id"] is None:
             continue
         conversation_id = quote["quoted_conversation_id"] or quote["conversation_id"]
+        if conversation_id.startswith("#"):  # an old name for a chat, which may be this one
+            conversation_id = quote["conversation_id"]
         itself = (quote["conversation_id"], quote["message_id"])
         candidates = [
             (abs(message["sent_at"] - quote["quoted_at"]), message["message_id"])
@@ -58,7 +63,9 @@ def _quote(element: Element) -> Row:
 def _reply(element: Element) -> Row:
     """The form of the Teams era, which names the author in its body."""
     strong = own_elements(element.inner, lambda tag: tag.name == "strong" and tag.attributes.get("itemprop") == "mri")
-    message_id = (element.get("itemid") or "").strip()
+    times = own_elements(element.inner, lambda tag: tag.attributes.get("itemprop") == "time")
+    repeated = times[0].get("itemid") if times else None
+    message_id = (element.get("itemid") or repeated or "").strip()
     known = message_id if digits(message_id, 10**1000) is not None else None
     return {
         "author_id": mri(strong[0].get("itemid")) if strong else None,
@@ -67,6 +74,12 @@ def _reply(element: Element) -> Row:
         "quoted_conversation_id": None,
         "quoted_at": millisecond_instant(known),
     }
+
+
+def _without_author(markup: str) -> str:
+    """The body of a reply without the name that it begins with."""
+    author = re.search(r"<strong[^<>]*itemprop=.mri.[^<>]*>.*?</strong>", markup, re.DOTALL)
+    return markup if author is None else markup[: author.start()] + markup[author.end() :]
 
 
 def _quoted_at(message_id: str | None, timestamp: str | None) -> datetime | None:

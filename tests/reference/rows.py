@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.reference.attachments import SideFiles, media_files, side_files
 from tests.reference.messages import Message, read_message
+from tests.reference.people import is_name
 from tests.reference.reader import Member, Span, array_elements, object_members, read_source, root
 from tests.reference.values import big_integer, cleaned, iso_instant, json_array, mri, plain_name, text_of, whole_number
 
@@ -17,7 +18,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Conversation:
-    """A conversation object without its messages. ``members`` is None where there is no list."""
+    """A conversation object without its messages, or the best of several; ``members`` is None without a list."""
 
     row: Row
     members: list[str] | None
@@ -54,12 +55,15 @@ def read_export(path: Path, emoticons: Mapping[str, str]) -> Export:
     sides = side_files(source)
     if source.messages is not None:
         _read_document(export, source.messages, sides, emoticons)
-    export.media_files = list(media_files(source, export.owner_id, sides))
+    found = media_files(source, export.owner_id, sides)
+    export.media_files = [{**row, "export_id": export.export_id} for row in found]
     return export
 
 
 def conversation_kind(conversation_id: str) -> str:
     """The kind of a conversation by its id (2.5)."""
+    if conversation_id.startswith("#"):
+        return "group"
     if conversation_id.startswith("19:"):
         if conversation_id.endswith("@oneToOne.skype"):
             return "direct"
@@ -130,9 +134,9 @@ def _conversation(export: Export, span: Span, message_list: Span | None, index: 
     value.pop("MessageList", None)
     value = cleaned(value)
     without = span.bytes
-    if message_list is not None:
+    if message_list is not None and message_list.is_array:
         data = span.document.data
-        without = data[span.start : message_list.start] + data[message_list.end : span.end]
+        without = data[span.start : message_list.start] + b"[]" + data[message_list.end : span.end]
     conversation_id = mri(text_of(value.get("id"))) or f"unknown:{index}"
     thread = value.get("threadProperties")
     is_thread = isinstance(thread, dict)
@@ -142,9 +146,9 @@ def _conversation(export: Export, span: Span, message_list: Span | None, index: 
     row: Row = {
         "owner_id": export.owner_id,
         "conversation_id": conversation_id,
-        "display_name": plain_name(value.get("displayName")),
+        "display_name": _title_of(value.get("displayName"), conversation_id),
         "kind": conversation_kind(conversation_id),
-        "topic": plain_name(thread.get("topic")) if is_thread else None,
+        "topic": _title_of(thread.get("topic"), conversation_id) if is_thread else None,
         "member_count": _member_count(thread.get("membercount") if is_thread else None, members),
         "version": big_integer(value.get("version")),
         "properties": value.get("properties"),
@@ -152,6 +156,20 @@ def _conversation(export: Export, span: Span, message_list: Span | None, index: 
         "export_id": export.export_id,
     }
     return Conversation(row, members, hashlib.sha256(without).digest())
+
+
+def combined(copies: list[Conversation]) -> Conversation:
+    """The first of several objects, field by field with what it lacks from the next that has it."""
+    best = copies[0]
+    fields = ("display_name", "topic", "member_count", "properties", "thread_properties")
+    found = {name: next((copy.row[name] for copy in copies if copy.row[name] is not None), None) for name in fields}
+    members = next((copy.members for copy in copies if copy.members is not None), None)
+    return Conversation({**best.row, **found}, members, best.sha256)
+
+
+def _title_of(value: Any, conversation_id: str) -> str | None:
+    name = plain_name(value)
+    return name if is_name(name, conversation_id) else None
 
 
 def _members(value: Any) -> list[str] | None:

@@ -175,7 +175,7 @@ def test_a_card_is_decoded(tmp_path: Path) -> None:
                 "title": None,
                 "subtitle": "<b>otter</b>",
                 "text": "a &amp; b",
-                "images": [{"url": "https://media.example/otter.gif", "alt": "waving otter"}],
+                "images": [image],
                 "buttons": [button],
             },
             {**empty, "content_type": None, "title": "Second"},

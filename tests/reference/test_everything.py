@@ -182,10 +182,10 @@ def test_quotes_within_quotes_follow_them(tmp_path: Path) -> None:
     ) == [
         (0, "8:b", None, None, None, "outer  end"),
         (1, "8:a", None, None, utc(2024, 11, 5, 18, 1, 40), "inner"),
-        (2, THEO, "Theo", "1730829852101", utc(2024, 11, 5, 18, 4, 12, 101000), "Theosaid"),
+        (2, THEO, "Theo", "1730829852101", utc(2024, 11, 5, 18, 4, 12, 101000), "said"),
         (3, None, None, None, None, "said"),
     ]
-    assert tables["messages"][0]["text"] == "mineno"
+    assert tables["messages"][0]["text"] == "mine\nno"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_messages_have_their_columns(example: Tables) -> None:
         (THEO, "1730878860904", utc(2024, 11, 6, 7, 41, 0, 900000), THEO, "Theo Brannock", "text", "can't wait 🙂"),
         (THEO, "1730834027920", utc(2024, 11, 5, 19, 13, 47, 914000), OWNER, None, "call", ""),
         (THEO, "1730833868203", utc(2024, 11, 5, 19, 11, 8, 200000), OWNER, None, "call", ""),
-        (THEO, "1730830195318", utc(2024, 11, 5, 18, 9, 55, 318000), OWNER, None, "text", "noon at the quay"),
+        (THEO, "1730830195318", utc(2024, 11, 5, 18, 7, 2, 730000), OWNER, None, "text", "noon at the quay"),
         (THEO, "1730830022735", utc(2024, 11, 5, 18, 7, 2, 730000), OWNER, None, "text", "noon at the quay"),
         (THEO, "1730830000000", utc(2024, 11, 5, 18, 6, 40), THEO, "Theo Brannock", "photo", ""),
         (THEO, "1730829852101", utc(2024, 11, 5, 18, 4, 11, 482000), THEO, "Theo Brannock", "text", ""),
@@ -144,9 +144,10 @@ def test_participants_are_known_from_what_they_did(example: Tables) -> None:
     assert chosen(example["participants"], *columns) == [
         (THEO, OWNER, "Mara Ostrow", True, False, 3),
         (THEO, THEO, "Theo Brannock", False, False, 3),
-        (GROUP, OWNER, None, True, True, 0),
-        (GROUP, THEO, None, False, True, 0),
+        (GROUP, OWNER, "Mara Ostrow", True, True, 0),
+        (GROUP, THEO, "Theo Brannock", False, True, 0),
         ("28:concierge", "28:concierge", "Skype", False, False, 0),
+        ("28:concierge", OWNER, "Mara Ostrow", True, False, 0),
     ]
     assert example["participants"][0]["first_seen"] == utc(2024, 11, 5, 18, 7, 2, 730000)
     assert example["participants"][0]["last_seen"] == utc(2024, 11, 5, 19, 13, 47, 914000)
@@ -194,6 +195,7 @@ def test_the_photo_is_an_attachment(example: Tables) -> None:
             "uri": f"https://api.asm.skype.com/v1/objects/{PHOTO}",
             "media_member": None,
             "present": False,
+            "media_export_id": None,
         }
     ]
 
@@ -234,10 +236,11 @@ def test_two_exports_give_one_history_in_either_order(tmp_path: Path) -> None:
         texts = sorted(chosen(tables["messages"], "message_id", "content"))
         assert texts == [("1", "kept"), ("2", photo), ("3", "after"), ("4", "added")]
         [row] = tables["conversations"]
-        assert (row["title"], row["message_count"], row["thread_properties"]) == ("Quay", 4, None)
+        assert (row["title"], row["message_count"]) == ("Quay", 4)
+        assert row["thread_properties"] == {"members": [OWNER, THEO]}
         assert (row["first_message_at"], row["last_message_at"]) == (utc(2024, 11, 5, 18), utc(2024, 11, 5, 19))
         columns = ("user_id", "display_name", "is_member", "message_count")
-        assert chosen(tables["participants"], *columns) == [(THEO, "Theo", False, 4)]
+        assert chosen(tables["participants"], *columns) == [(OWNER, None, True, 0), (THEO, "Theo", True, 4)]
         assert chosen(tables["attachments"], "document_id", "media_member", "present") == [
             (PHOTO, f"media/{PHOTO}.1.jpeg", True)
         ]

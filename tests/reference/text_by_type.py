@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.reference.announcements import announcement_text, card_text
+from tests.reference.announcements import announcement_text, card_text, popcard_text
 from tests.reference.markup import Element, elements
 from tests.reference.message_types import RICH_TEXT
 from tests.reference.polls import poll_title
@@ -39,7 +39,9 @@ def _text(message_type: str | None, content: str, emoticons: Mapping[str, str]) 
             return _sms(sms[0]) if sms else plain_text(content, emoticons)
         case "Poll":
             return poll_title(content)
-        case "PopCard" | "Notice":
+        case "PopCard":
+            return popcard_text(content, emoticons)
+        case "Notice":
             return announcement_text(content, emoticons)
         case "ThreadActivity/TopicUpdate":
             return thread_events(message_type, content)[0]["value"] or ""

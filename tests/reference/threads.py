@@ -26,12 +26,29 @@ def thread_events(message_type: str | None, content: str) -> list[Row]:
     initiator_id = mri(_text(content, "initiator"))
     value = _value(event, content)
     occurred_at = old_instant(_text(content, "eventtime"))
+    names, initiator_name = _infos(content)
+    initiator_name = initiator_name or names.get(initiator_id)
     rows: list[Row] = []
     for target in elements(content, "target"):
         target_id = mri(_text(target.inner, "id") if target.children("id") else target.text)
         role = (_text(target.inner, "role") or "").strip().lower() if event == "role_changed" else ""
-        rows.append(_row(event, initiator_id, target_id, role or value, occurred_at))
-    return rows or [_row(event, initiator_id, None, value, occurred_at)]
+        row = _row(event, initiator_id, target_id, role or value, occurred_at)
+        rows.append({**row, "initiator_name": initiator_name, "target_name": names.get(target_id)})
+    return rows or [{**_row(event, initiator_id, None, value, occurred_at), "initiator_name": initiator_name}]
+
+
+def _infos(content: str) -> tuple[dict[str | None, str], str | None]:
+    """What the elements with details call people: by id, and the initiator where no id stands there (10)."""
+    names: dict[str | None, str] = {}
+    initiator_name: str | None = None
+    for element in ("detailedinitiatorinfo", "detailedtargetinfo"):
+        for info in elements(content, element):
+            user_id, name = mri(_text(info.inner, "id")), plain_name(_text(info.inner, "friendlyName"))
+            if name and user_id:
+                names.setdefault(user_id, name)
+            elif name and element == "detailedinitiatorinfo":
+                initiator_name = initiator_name or name
+    return names, initiator_name
 
 
 def _from_json(event: str, document: Row) -> Iterator[Row]:
@@ -40,8 +57,11 @@ def _from_json(event: str, document: Row) -> Iterator[Row]:
     occurred_at = old_instant(document.get("eventtime"))
     members = document.get("members")
     members = [member for member in members if isinstance(member, dict)] if isinstance(members, list) else []
-    for target_id in [mri(text_of(member.get("id"))) for member in members] or [None]:
-        yield _row(event, initiator_id, target_id, None, occurred_at)
+    named = [(mri(text_of(member.get("id"))), plain_name(member.get("friendlyname"))) for member in members]
+    names = {user_id: name for user_id, name in reversed(named) if user_id and name}
+    for target_id in [user_id for user_id, _ in named] or [None]:
+        row = _row(event, initiator_id, target_id, None, occurred_at)
+        yield {**row, "initiator_name": names.get(initiator_id or ""), "target_name": names.get(target_id or "")}
 
 
 def _row(
@@ -53,6 +73,8 @@ def _row(
         "target_id": target_id,
         "value": value,
         "occurred_at": occurred_at,
+        "initiator_name": None,
+        "target_name": None,
     }
 
 

@@ -59,7 +59,7 @@ def mri(value: str | None) -> str | None:
     value = (value or "").strip()
     if not value:
         return None
-    return value if value == "ALL" or re.match(r"[0-9]+:", value) else "8:" + value
+    return value if value == "ALL" or re.match(r"[0-9]+:|#", value) else "8:" + value
 
 
 def plain_name(value: Any) -> str | None:

@@ -23,11 +23,13 @@ def test_the_smallest_id_is_the_original_wherever_its_copies_are(
     instants = found["edited_at"].cast(pa.int64()).to_pylist()
     columns = (found[name].to_pylist() for name in ("part", "conversation_id", "message_id", "sender_id", "edit_of"))
     assert list(zip(*columns, instants, strict=True)) == [
+        (1, "19:c", "103", "8:b", None, 5),
         (1, "19:c", "98", None, "97", 9),
         (1, "19:c", "99", "8:a", None, 60),
         (2, "19:c", "97", None, None, 9),
         (3, "19:c", "101", "8:a", "99", 60),
         (3, "19:c", "102", "8:a", "99", 60),
+        (3, "19:d", "7", None, None, 5),
     ]
 
 

@@ -9,7 +9,7 @@ from skype_assets.etl.sample import write_sample
 from tests.reference import reference_tables
 
 
-@pytest.mark.parametrize("asked", [{}, {"conversations": 1}, {"owner": "8:tbrannock"}])
+@pytest.mark.parametrize("asked", [{}, {"conversations": 1}, {"owner": "8:tbrannock"}, {"profile": "teams"}])
 def test_facts_and_counts_agree_with_the_reference_implementation(tmp_path: Path, asked: dict[str, Any]) -> None:
     summary = write_sample(tmp_path / "a.tar", messages=500, **asked)
     tables = reference_tables(tmp_path / "a.tar")

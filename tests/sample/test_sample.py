@@ -103,7 +103,7 @@ def test_same_arguments_give_the_same_bytes(tmp_path: Path, name: str, seed: int
     assert first.read_bytes() != other.read_bytes()
 
 
-@pytest.mark.parametrize("profile", ["private", "group"])
+@pytest.mark.parametrize("profile", ["private", "group", "teams"])
 @pytest.mark.parametrize("conversations", [None, 1, 2, 60])
 @pytest.mark.parametrize("messages", [0, 1, 50, 300, 3_000])
 def test_there_are_exactly_as_many_elements_and_conversations_as_asked_for(

@@ -7,7 +7,7 @@ from typing import Any, Self
 from skype_assets.etl.checkpoints.copying import copy_phase
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases import FOLDERS, given_names
 from skype_assets.etl.places import named_path
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
@@ -84,6 +84,7 @@ class ETLContext(TaskRecord):
         if folder.resolve() != task.output_dir.resolve() and task.folder.path.is_dir():
             for name in FOLDERS.values():
                 copy_phase(task.folder.folder(name), Directory(folder / task.task_id / name))
+            given_names.keep(Directory(folder / task.task_id), given_names.kept(task.folder))
         Directory(folder).put(layout.manifest_name(task.task_id), self.encoded(folder))
         return str(folder / layout.manifest_name(task.task_id))
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,13 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import Observer, PhaseResult
 from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
 from skype_assets.etl.export.source import fingerprint
-from skype_assets.etl.phases import PHASES
+from skype_assets.etl.phases import PHASES, given_names
 from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import creates_server, reachable_url
 from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.beginning import check_beginning
+from skype_assets.etl.tasks.doubts import doubts
 from skype_assets.etl.tasks.record import DbConfig, warn_of_lost_server
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class ETLPipeline:
         # A context that came from outside, and a task id that was given, stay; else every run makes its own.
         self._is_fixed = context is not None or task_id is not None
         self._observer = observer
+        self._names: Mapping[str, str] | None = None
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_file: str | os.PathLike[str], db_config: DbConfig = None) -> Self:
@@ -90,6 +92,17 @@ class ETLPipeline:
             CheckpointDamaged, CheckpointMismatch: see ``ETLContext.load_from_checkpoint_file``.
         """
         return cls(db_config, context=ETLContext.load_from_checkpoint_file(checkpoint_file))
+
+    def give_names(self, file_path: str | os.PathLike[str]) -> None:
+        """Name people whom nothing in the account names, in the runs that follow.
+
+        Args:
+            file_path: a CSV of ids and names: Skype's contacts CSV, or columns ``id`` and ``name``.
+
+        Raises:
+            UsageError: it cannot be read as such.
+        """
+        self._names = given_names.read(Path(file_path))
 
     def save_checkpoint(self, checkpoint_dir: str | os.PathLike[str] | None = None) -> str:
         """Write the manifest and return its path; see ``ETLContext.save_checkpoint_to_file``.
@@ -150,10 +163,15 @@ class ETLPipeline:
             _receive_source(context, file_obj)
         elif not is_first:
             _find_source(context, given)
+        if self._names is not None:
+            given_names.keep(context.task.folder, self._names)
         is_begun = context.is_begun
         if resume_from_checkpoint and not is_begun:
             logger.warning("task %s has nothing to resume; it begins at the beginning", context.task_id)
         results = self._run(is_begun, resume_from_checkpoint)
+        transformed = context.transformed_data
+        for doubt in doubts(transformed) if transformed is not None else ():
+            logger.warning("%s", doubt)
         received = context.task.folder.folder(layout.RECEIVED).path
         if received.is_dir():
             shutil.rmtree(received)  # a copy for the phases; the export itself is with the caller

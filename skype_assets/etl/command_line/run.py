@@ -20,6 +20,12 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 @click.option(
     "--media-only", is_flag=True, help="Load it although it holds no message; SKYPE_MEDIA_ONLY=on does so as well."
 )
+@click.option(
+    "--names",
+    "names_file",
+    type=options.Named(),
+    help="CSV of ids and names, such as Skype's contacts, for people whom the export does not name.",
+)
 @options.as_json
 @options.no_report
 @debug
@@ -35,6 +41,7 @@ def run(
     chunk_size: int | None,
     user_display_name: str | None,
     media_only: bool,
+    names_file: Path | None,
     as_json: bool,
     no_report: bool,
 ) -> None:
@@ -52,6 +59,7 @@ def run(
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
     from skype_assets.etl.database.session import Session
+    from skype_assets.etl.phases import given_names
     from skype_assets.etl.postgres.url import creates_server
     from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
     from skype_assets.etl.tasks.beginning import check_beginning
@@ -62,6 +70,7 @@ def run(
     settings = Settings(max_workers=max_workers, user_display_name=user_display_name, media_only=media_only)
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
+    names = given_names.read(names_file) if names_file is not None else None
     with display(terminal.err()) as shown:
         source = fingerprint_shown(file, shown)
         name = task_id_for(source) if task_id is None else task_id
@@ -71,6 +80,8 @@ def run(
         Session(open_database()).close()  # a database that refuses should do so now, not after extract
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")
+        if names is not None:
+            given_names.keep(task.folder, names)
         resumable_from(context, output_dir / manifest_name(name))
         phases = run_phases(task, shown)
     conclude(task, phases, as_json=as_json, no_report=no_report)

@@ -15,10 +15,10 @@ from skype_assets.etl.errors import UsageError
 @click.option("--seed", type=int, default=1, show_default=True, help="The same options give the same bytes.")
 @click.option(
     "--profile",
-    type=click.Choice(["private", "group"]),
+    type=click.Choice(["private", "group", "teams"]),
     default="private",
     show_default=True,
-    help="What people write: a private person's mix of messages, or that of large groups.",
+    help="What people write: a private person's mix of messages, that of large groups, or since Teams: HTML.",
 )
 @click.option("--conversations", type=click.IntRange(1), help="Number of conversations; 1 is one large group.")
 @debug

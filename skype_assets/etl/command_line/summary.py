@@ -12,6 +12,7 @@ from skype_assets.etl.command_line.options import elsewhere
 from skype_assets.etl.command_line.terminal import command, duration, printable
 from skype_assets.etl.rows import edits
 from skype_assets.etl.task import Task, export_id_for
+from skype_assets.etl.tasks.doubts import doubts
 
 if TYPE_CHECKING:
     from skype_assets.etl.engine.journal import PhaseResult
@@ -30,7 +31,8 @@ class _Account:
     """What became of the messages of an export, and the rows by table: in this export, and in the database.
 
     ``in_database`` has the rows of the export's conversations, and of its account where a table has no conversations,
-    whichever export brought them. ``edit_copies`` are those of the loaded messages that an edit left beside another.
+    whichever export brought them. ``edit_copies`` are those of the loaded messages that an edit left beside another;
+    ``warnings`` is what somebody should know who thinks that all is well.
     """
 
     source_name: str
@@ -40,13 +42,7 @@ class _Account:
     loaded: dict[str, int]
     in_database: dict[str, int]
     edit_copies: int
-
-    @property
-    def warnings(self) -> list[str]:
-        """What somebody should know who thinks that all is well."""
-        if self.conservation["seen"]:
-            return []
-        return ["this export holds no message; nothing but what is counted above was loaded (--media-only)"]
+    warnings: list[str]
 
 
 def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
@@ -85,7 +81,7 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(*_meaning(account), "", sep="\n")
     console.print(_conservation(account), "")
     for warning in account.warnings:
-        console.print(f"warning: {warning}", "")
+        console.print(f"warning: {warning}\n", style="bold yellow")
     gone = "" if task.source is not None else " It is not where it was."
     console.print(f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.{gone}\n")
     _show_next(console, task)
@@ -106,6 +102,7 @@ def _account(phases: Sequence[PhaseRun]) -> _Account:
         loaded={table: loaded[table] for table in in_database if table in loaded},
         in_database=in_database,
         edit_copies=edits.copies(transform.summary("edits")),
+        warnings=doubts(transform),
     )
 
 

@@ -38,6 +38,7 @@ Call begin(const Tag& tag) {
 void read_call(Slice content, Said& said) {
     Markup markup(content);
     Nested nested;
+    bool is_typed = false;
     markup.text();
     while (!markup.at_end()) {
         Tag tag = markup.tag();
@@ -48,10 +49,16 @@ void read_call(Slice content, Said& said) {
         if (tag.is_empty) text = {};
         if (!said.call) {
             if (tag.name == "partlist") said.call = begin(tag);
+            is_typed = !tag.get("type").empty();
         } else if (tag.name == "part") {
+            require(is_typed);  // else it is for the durations to tell what happened
             said.call->parts.push_back({mri(tag.unescaped("identity")), std::nullopt, std::nullopt});
         } else if (!said.call->parts.empty() && tag.name == "name") {
-            said.call->parts.back().display_name = plain_name(text);
+            Part& part = said.call->parts.back();
+            require(!part.display_name);
+            part.display_name = plain_name(text);
+            // What only repeats the id is no name.
+            require(!part.display_name || !part.user_id || !ends_with(*part.user_id, *part.display_name));
         } else if (!said.call->parts.empty() && tag.name == "duration") {
             said.call->parts.back().duration_seconds = seconds(text);
         }

@@ -32,78 +32,90 @@ std::string base64_decoded(Slice encoded) {
     return bytes;
 }
 
-// Some texts of an object, each at most once; whatever else it has is not looked at.
-template <size_t COUNT>
-struct Texts {
-    Slice names[COUNT];
-    Maybe values[COUNT];
-    bool given[COUNT] = {};
-
-    bool read(Slice name, Json& json) {
-        for (size_t i = 0; i < COUNT; i++) {
-            if (names[i] != name) continue;
-            require(!std::exchange(given[i], true));
-            values[i] = json.filled();
-            return true;
-        }
-        return false;
+// An object of a card as it stands in details: its texts first, each at most once, then all other fields.
+class Fields {
+  public:
+    explicit Fields(std::initializer_list<Slice> names) {
+        for (Slice name : names) texts_.push_back({name, std::nullopt});
     }
+
+    void read(Slice name, Json& json) {
+        for (Slice one : seen_) require(one != name);
+        require(seen_.size() < MOST_FIELDS);
+        seen_.push_back(name);
+        for (auto& [wanted, value] : texts_) {
+            if (wanted != name) continue;
+            value = json.filled();
+            return;
+        }
+        add_json(others_.append(","), name);
+        json.copy(others_.append(":"));
+    }
+
+    void add_texts(std::string& details) const {
+        for (const auto& [name, value] : texts_) {
+            if (details.back() != '{') details += ',';
+            add_json(details, name);
+            add_json(details.append(":"), value);
+        }
+    }
+    void add_others(std::string& details) const { details += others_; }
+    const std::vector<std::pair<Slice, Maybe>>& texts() const { return texts_; }
+
+  private:
+    static constexpr size_t MOST_FIELDS = 32;
+    std::vector<std::pair<Slice, Maybe>> texts_;
+    std::vector<Slice> seen_;
+    std::string others_;
 };
 
-// An array of objects as one of some of their texts: [{"url": ..., "alt": ...}, ...]
-template <size_t COUNT>
-std::string listed(Json& json, const Slice (&names)[COUNT]) {
+// An array of objects.
+std::string listed(Json& json, std::initializer_list<Slice> names) {
     std::string list = "[";
     if (json.null()) return "[]";
     json.array([&] {
-        Texts<COUNT> texts;
-        for (size_t i = 0; i < COUNT; i++) texts.names[i] = names[i];
-        json.object([&](Slice name) {
-            if (!texts.read(name, json)) json.value();
-        });
+        Fields fields(names);
+        json.object([&](Slice name) { fields.read(name, json); });
         list += list.size() > 1 ? ",{" : "{";
-        for (size_t i = 0; i < COUNT; i++) {
-            add_json(list.append(i ? "," : ""), names[i]);
-            add_json(list.append(":"), texts.values[i]);
-        }
+        fields.add_texts(list);
+        fields.add_others(list);
         list += "}";
     });
     return list + "]";
 }
 
 struct Card {
-    Maybe content_type;
-    Texts<3> texts{{"title", "subtitle", "text"}, {}, {}};
+    Fields outside{"contentType"}, texts{"title", "subtitle", "text"};
     std::string images = "[]", buttons = "[]";
 };
 
 void read_content(Json& json, Card& card) {
     bool pictured = false, buttoned = false;
     json.object([&](Slice name) {
+        require(name != "content_type");
         if (name == "images") {
             require(!std::exchange(pictured, true));
             card.images = listed(json, {"url", "alt"});
         } else if (name == "buttons") {
             require(!std::exchange(buttoned, true));
             card.buttons = listed(json, {"type", "title", "value"});
-        } else if (!card.texts.read(name, json)) {
-            json.value();
+        } else {
+            card.texts.read(name, json);
         }
     });
 }
 
 Card read_attachment(Json& json) {
     Card card;
-    bool typed = false, filled = false;
+    bool filled = false;
     json.object([&](Slice name) {
-        if (name == "contentType") {
-            require(!std::exchange(typed, true));
-            card.content_type = json.filled();
-        } else if (name == "content") {
+        if (name == "content") {
             require(!std::exchange(filled, true));
             if (!json.null()) read_content(json, card);
         } else {
-            json.value();
+            // Another field could be one of the content as well.
+            require(name == "contentType");
+            card.outside.read(name, json);
         }
     });
     return card;
@@ -114,6 +126,7 @@ void read_cards(Slice message, std::vector<Card>& cards) {
     bool listed = false;
     json.object([&](Slice name) {
         if (name != "attachments") {
+            require(name != "content");
             json.value();
             return;
         }
@@ -125,12 +138,11 @@ void read_cards(Slice message, std::vector<Card>& cards) {
 
 void add_details(const Card& card, std::string& details) {
     details += details.back() == '[' ? "{" : ",{";
-    add_json(details.append("\"content_type\":"), card.content_type);
-    for (size_t i = 0; i < 3; i++) {
-        add_json(details.append(","), card.texts.names[i]);
-        add_json(details.append(":"), card.texts.values[i]);
-    }
-    details.append(",\"images\":").append(card.images).append(",\"buttons\":").append(card.buttons).append("}");
+    add_json(details.append("\"content_type\":"), card.outside.texts().front().second);
+    card.texts.add_texts(details);
+    details.append(",\"images\":").append(card.images).append(",\"buttons\":").append(card.buttons);
+    card.texts.add_others(details);
+    details += "}";
 }
 
 }  // namespace
@@ -143,7 +155,7 @@ void add_cards(const std::vector<std::string>& encoded, Emoji& emoji, Said& said
     std::string details = "{\"cards\":[";
     for (const Card& card : cards) {
         add_details(card, details);
-        for (const Maybe& markup : card.texts.values) {
+        for (const auto& [name, markup] : card.texts.texts()) {
             if (!markup) continue;
             require(is_usual_text(*markup) && markup->find('\r') == std::string::npos);
             Said title;

@@ -45,7 +45,7 @@ _ROW: Final = {"row": pa.int32()}
 
 _COLUMNS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
     "messages": {"display_name": pa.string(), "from": pa.string()},
-    "edit_marks": dict.fromkeys(("original_sent_at", "sent_at", "edited_at"), pa.int64()),
+    "edit_marks": dict.fromkeys(("original_sent_at", "arrived_at", "edited_at"), pa.int64()),
 }
 """Columns that are not those of ``tables``."""
 

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 namespace compiled {
 
@@ -192,6 +194,40 @@ void Json::skip(int depth) {
         case 'f': word("false"); return;
         case 'n': word("null"); return;
         default: skip_number();
+    }
+}
+
+void Json::copy(std::string& json) { copy(json, 0); }
+
+void Json::copy(std::string& json, int depth) {
+    constexpr size_t MOST_FIELDS = 32;
+    require(depth < DEEPEST);
+    char first = next();
+    if (first == '"') {
+        std::string scratch;
+        add_json(json, string(scratch));
+    } else if (first == '{') {
+        std::vector<Slice> names;
+        json += '{';
+        object([&](Slice name) {
+            require(names.size() < MOST_FIELDS);
+            for (Slice other : names) require(other != name);
+            names.push_back(name);
+            add_json(json.append(names.size() > 1 ? "," : ""), name);
+            copy(json.append(":"), depth + 1);
+        });
+        json += '}';
+    } else if (first == '[') {
+        bool is_first = true;
+        json += '[';
+        array([&] {
+            copy(json.append(std::exchange(is_first, false) ? "" : ","), depth + 1);
+        });
+        json += ']';
+    } else {
+        Slice found = value();
+        require(found.find('.') == Slice::npos && found != "-0");
+        json.append(found);
     }
 }
 

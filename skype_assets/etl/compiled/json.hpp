@@ -53,6 +53,9 @@ class Json {
     // The next value as it is written.
     Slice value();
 
+    // Adds the next value as Python's json writes what it reads; fractions are unusual.
+    void copy(std::string& json);
+
     // The character that comes next.
     char next();
 
@@ -67,6 +70,7 @@ class Json {
     bool take(char wanted);
     void expect(char wanted);
     void skip(int depth);
+    void copy(std::string& json, int depth);
     void skip_number();
     void word(Slice wanted);
     void escape(std::string& decoded);

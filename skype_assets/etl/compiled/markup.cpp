@@ -157,7 +157,7 @@ void Nested::tag(const Tag& tag) {
 std::optional<std::string> mri(Slice text) {
     text = strip(text);
     if (text.empty()) return std::nullopt;
-    require(text.size() <= LONGEST_ID - 2);
+    require(text.size() <= LONGEST_ID - 2 && text.front() != '#');
     size_t digits = 0;
     while (digits < text.size() && is_digit(text[digits])) digits++;
     bool prefixed = digits > 0 && digits < text.size() && text[digits] == ':';

@@ -47,6 +47,11 @@ class Markup {
     Slice attributes();
 };
 
+// Whether elements of a name hold pictures and the like, as messages of Teams have them.
+inline bool is_of_html(Slice lower_name) {
+    return lower_name == "img" || lower_name == "video" || lower_name == "audio";
+}
+
 // Content in which all elements end, each within the one it began in.
 class Nested {
   public:

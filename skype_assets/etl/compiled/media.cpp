@@ -41,9 +41,6 @@ std::optional<Slice> kind(const Tag& tag) {
     return std::nullopt;
 }
 
-// The base64 of Swift elements.
-using Cards = std::vector<std::string>;
-
 // A URIObject whose end has not come yet.
 struct Object {
     Attachment attachment;
@@ -71,7 +68,8 @@ Object begin(const Tag& tag) {
 }
 
 void within(Object& object, const Tag& tag, Slice name, std::string& meta_name) {
-    require(name != "uriobject" && name != "id" && name != "recordingcontent");
+    require(name != "uriobject" && name != "id" && name != "recordingcontent" && name != "mediaalbum");
+    require(!is_of_html(name));
     Attachment& attachment = object.attachment;
     if (name == "originalname") {
         if (!attachment.file_name) attachment.file_name = filled(tag.unescaped("v"));
@@ -107,6 +105,9 @@ void require_shown(const std::vector<std::string>& references, const Said& said)
     }
 }
 
+// The base64 of Swift elements.
+using Cards = std::vector<std::string>;
+
 void read_objects(Slice content, const std::vector<std::string>& references, Said& said, Cards& cards) {
     Markup markup(content);
     Nested nested;
@@ -131,7 +132,7 @@ void read_objects(Slice content, const std::vector<std::string>& references, Sai
             meta_name.clear();
             object = begin(tag);
         } else {
-            require(name != "file" && name != "e_m");
+            require(name != "file" && name != "e_m" && name != "mediaalbum" && !is_of_html(name));
         }
         markup.text();
     }

@@ -127,7 +127,7 @@ void Batch::read(Slice object, Message& message) {
             message.display_name = string_or_null(json, scratch_.display_name);
         } else if (name == "originalarrivaltime") {
             once(ARRIVAL);
-            message.sent_at = iso_microseconds(json.string(scratch_.arrival));
+            message.arrived_at = iso_microseconds(json.string(scratch_.arrival));
         } else if (name == "messagetype") {
             once(TYPE);
             message.messagetype = json.string(scratch_.messagetype);
@@ -169,6 +169,8 @@ void Batch::say(Message& message) {
     const Properties& properties = message.properties;
     // A row of the server's, perhaps.
     require(!content.empty() || !properties.given || properties.deleted_at);
+    // What is left of a deleted message counts as nothing.
+    require(!properties.deleted_at || (content.empty() && properties.previews.empty()));
     if (reader == Reader::literal) {
         require(references_.empty() && !(properties.given && content.find('<') != Slice::npos));
         said.text.assign(content);
@@ -182,8 +184,8 @@ void Batch::say(Message& message) {
         case Reader::rich_text:
             read_rich_text(content, emoji_, said);
             add_previews(properties.previews, said.links);
-            // An edit that left nothing.
-            require(!said.text.empty() || said.originals.empty());
+            // An edit that left nothing, or has words of its own.
+            require(said.originals.empty() || !(said.text.empty() || starts_with(said.text, "Edited previous")));
             break;
         case Reader::call: read_call(content, said); break;
         case Reader::sms: read_sms(content, said); break;

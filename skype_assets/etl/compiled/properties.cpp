@@ -100,6 +100,10 @@ Properties read_properties(Slice source) {
         } else if (name == "urlpreviews") {
             require(!std::exchange(previewed, true));
             if (!json.null()) found.previews = read_previews(json.string(previews));
+        } else if (name == "files" || name == "mentions") {
+            // Of Teams: nothing, mostly.
+            Slice value = json.value();
+            require(value == "null" || value == "\"\"" || value == "[]" || value == "\"[]\"");
         } else {
             json.value();
         }

@@ -61,7 +61,9 @@ void show_emoticon(const Tag& tag, Slice inner, Emoji& emoji, Said& said) {
 
 void note_edit(const Tag& tag, Said& said) {
     Slice sent = tag.get("ts_ms");
-    said.originals.push_back(sent.empty() ? std::nullopt : milliseconds(sent));
+    MaybeNumber original = sent.empty() ? std::nullopt : milliseconds(sent);
+    require(original || tag.get("ts").empty());
+    said.originals.push_back(original);
 }
 
 // Reads an element that has none within it; false if it is none of those.
@@ -72,6 +74,7 @@ bool read_element(const Tag& tag, Markup& markup, Emoji& emoji, Said& said) {
     bool known = styled || tag.name == "a" || tag.name == "at" || tag.name == "ss" || tag.name == "e_m" ||
                  tag.name == "legacyquote";
     if (!known || tag.is_end || tag.is_empty) return false;
+    require(tag.name != "pre" || !tag.get("raw_pre").empty());  // a block of HTML
     Slice inner = markup.text();
     markup.end_tag(tag.name);
     if (styled)

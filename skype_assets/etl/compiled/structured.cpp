@@ -31,7 +31,7 @@ void read_leaves(Slice content, std::initializer_list<Slice> names, Leaf leaf, O
             leaf(tag, text);
         } else {
             nested.tag(tag);
-            require(!is_among(tag.name, {"uriobject", "file", "e_m"}));
+            require(!is_among(tag.name, {"uriobject", "file", "e_m", "mediaalbum"}) && !is_of_html(tag.name));
             if (!tag.is_end) other(tag);
         }
         markup.text();
@@ -93,7 +93,7 @@ void read_thread_activity(Slice content, Slice event, Said& said) {
     };
     require(content.find('{') == Slice::npos);
     read_leaves(content, {"eventtime", "initiator", "target"}, leaf, [](const Tag& tag) {
-        require(!is_among(tag.name, {"id", "role", "value"}));
+        require(!is_among(tag.name, {"id", "role", "value", "detailedinitiatorinfo", "detailedtargetinfo"}));
     });
     if (targets.empty()) targets.push_back(std::nullopt);
     Maybe initiator_id = initiator ? mri(*initiator) : std::nullopt;

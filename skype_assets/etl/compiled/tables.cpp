@@ -47,7 +47,9 @@ void Tables::add(const Message& message) {
     to.message_type.add(message.messagetype);
     to.text.add(Slice(message.said.text));
     to.content.add(message.content);
-    to.sent_at.add(message.sent_at);
+    const auto& originals = message.said.originals;
+    bool edited = !originals.empty() && originals.front();
+    to.sent_at.add(edited ? std::min(message.arrived_at, *originals.front()) : message.arrived_at);
     to.version.add(message.version);
     const Properties& properties = message.properties;
     to.album_id.add(properties.album_id);
@@ -120,7 +122,7 @@ void Tables::add_children(const Message& message) {
     if (!said.originals.empty() && said.originals.front()) {
         edit_marks_.row.add(row);
         edit_marks_.original_sent_at.add(*said.originals.front());
-        edit_marks_.sent_at.add(message.sent_at);
+        edit_marks_.arrived_at.add(message.arrived_at);
         edit_marks_.edited_at.add(message.properties.edited_at);
     }
 }
@@ -175,7 +177,7 @@ PyObject* Tables::buffers() {
                           COLUMN(q, text)})},
         {"thread_events", named({COLUMN(t, row), COLUMN(t, ordinal), COLUMN(t, event), COLUMN(t, initiator_id),
                                  COLUMN(t, target_id), COLUMN(t, occurred_at)})},
-        {"edit_marks", named({COLUMN(d, row), COLUMN(d, original_sent_at), COLUMN(d, sent_at), COLUMN(d, edited_at)})},
+        {"edit_marks", named({COLUMN(d, row), COLUMN(d, original_sent_at), COLUMN(d, arrived_at), COLUMN(d, edited_at)})},
     });
 }
 

@@ -19,7 +19,7 @@ struct Message {
     int32_t row = 0;
     Slice id, messagetype, content;
     std::optional<Slice> display_name, from;
-    int64_t sent_at = 0;
+    int64_t arrived_at = 0;
     MaybeNumber version;
     Properties properties;
     Said said;
@@ -87,7 +87,7 @@ class Tables {
     } thread_events_;
     struct {
         Ordinals row;
-        Numbers original_sent_at, sent_at, edited_at;
+        Numbers original_sent_at, arrived_at, edited_at;
     } edit_marks_;
 
     void add_children(const Message& message);

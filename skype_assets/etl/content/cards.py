@@ -1,7 +1,7 @@
-"""Cards: GIFs and what bots send, JSON in the base64 of a ``Swift`` element (section 3.3.7 of the format reference)."""
+"""Cards: GIFs and what bots send, JSON in the base64 of a ``Swift`` element (sections 3.3.7 and 10)."""
 
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from skype_assets.etl.content.content import Content
@@ -10,6 +10,7 @@ from skype_assets.etl.content.embedded_json import LONGEST, decoded, objects, st
 from skype_assets.etl.content.plain_text import plain_text
 
 _TEXTS: Final = ("title", "subtitle", "text")
+_KNOWN: Final = frozenset({*_TEXTS, "images", "buttons", "content_type"})
 
 
 def card_message(content: str, properties: Mapping[str, Any]) -> Content:
@@ -18,7 +19,7 @@ def card_message(content: str, properties: Mapping[str, Any]) -> Content:
         _card(attachment)
         for element in elements(content, {"swift"})
         for message in objects(_decoded(element.get("b64") or ""))
-        for attachment in objects(message.get("attachments"))
+        for attachment in objects(message.get("attachments")) or ([message] if "content" in message else [])
     ]
     texts = (plain_text(card[name] or "") for card in cards for name in _TEXTS)
     return Content(text="\n".join(filter(None, texts)), details={"cards": cards} if cards else None)
@@ -27,7 +28,7 @@ def card_message(content: str, properties: Mapping[str, Any]) -> Content:
 def _decoded(b64: str) -> object:
     if len(b64) > LONGEST:
         return None
-    b64 = b64.rstrip("=")
+    b64 = b64.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         text = binascii.a2b_base64(b64 + "=" * (-len(b64) % 4)).decode("utf-8-sig", "replace")
     except ValueError:
@@ -36,16 +37,24 @@ def _decoded(b64: str) -> object:
 
 
 def _card(attachment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all that a card shows: fields that most kinds have under one name each, and every other one as it is."""
     content = next(iter(objects(attachment.get("content"))), {})
     return {
         "content_type": string(attachment.get("contentType")),
         **{name: string(content.get(name)) for name in _TEXTS},
-        "images": [
-            {"url": string(image.get("url")), "alt": string(image.get("alt"))}
-            for image in objects(content.get("images"))
-        ],
-        "buttons": [
-            {name: string(button.get(name)) for name in ("type", "title", "value")}
-            for button in objects(content.get("buttons"))
-        ],
+        "images": _listed(content.get("images"), ("url", "alt")),
+        "buttons": _listed(content.get("buttons"), ("type", "title", "value")),
+        **{name: value for name, value in content.items() if name not in _KNOWN},
+        **{name: value for name, value in attachment.items() if name not in ("contentType", "content")},
     }
+
+
+def _listed(value: object, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return objects of a list with some texts, and whatever else they have; what is a text alone is the first one."""
+    listed = value if isinstance(value, list) else [value]
+    found = [{names[0]: element} if isinstance(element, str) else element for element in listed]
+    return [
+        {**{name: string(element.get(name)) for name in names}, **{k: v for k, v in element.items() if k not in names}}
+        for element in found
+        if isinstance(element, dict)
+    ]

@@ -16,13 +16,15 @@ from skype_assets.etl.content.quotes import Quote
 
 
 class ThreadEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One change to a conversation, and whom it concerns (3.5)."""
+    """One change to a conversation, whom it concerns (3.5), and what they are called (10)."""
 
     event: str
     initiator_id: str | None = None
     target_id: str | None = None
     value: str | None = None
     occurred_at: int | None = None
+    initiator_name: str | None = None
+    target_name: str | None = None
 
 
 class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -37,6 +39,7 @@ class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
         thread_events: rows of ``thread_events``, in order.
         call: the row of ``call_events``, with its participants.
         edit_marker: ties the copies of an edited message together (5.3).
+        album_id: ``messages.album_id``, where the properties do not say.
         flags: for ``messages.flags``.
     """
 
@@ -48,6 +51,7 @@ class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     thread_events: tuple[ThreadEvent, ...] = ()
     call: Call | None = None
     edit_marker: EditMarker | None = None
+    album_id: str | None = None
     flags: tuple[str, ...] = ()
 
 

@@ -9,12 +9,18 @@ from typing import Any, Final
 
 import msgspec
 
+from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.markup import unescape
 from skype_assets.etl.content.names import mri
 from skype_assets.etl.content.times import milliseconds
 from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED
 
-_ONLY_EDIT_MARKERS: Final = re.compile(r"\s*+(?:<e_m(?:\s[^<>]*+)?/?>\s*+(?:</e_m\s*+>\s*+)?)+", re.IGNORECASE)
+_EDIT_WORDS: Final = "Edited previous message:"
+"""What old clients put before an edited text, in every language (10)."""
+
+_ONLY_EDIT_MARKERS: Final = re.compile(
+    rf"\s*+(?:{_EDIT_WORDS})?\s*+(?:<e_m(?:\s[^<>]*+)?/?>\s*+(?:</e_m\s*+>\s*+)?)+", re.IGNORECASE
+)
 
 
 class EditMarker(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -26,13 +32,27 @@ class EditMarker(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 def edit_marker(own: Mapping[str, str]) -> EditMarker:
     """Return what the attributes of an ``e_m`` tag say: by ``ts_ms``, for ``ts`` can be a second off."""
-    return EditMarker(mri(unescape(own.get("a", ""))), milliseconds(own.get("ts_ms")))
+    sent_at = milliseconds(own.get("ts_ms"))
+    if sent_at is None and (seconds := integer(own.get("ts"))) is not None:
+        sent_at = milliseconds(seconds * 1000)
+    return EditMarker(mri(unescape(own.get("a", ""))), sent_at)
+
+
+def without_edit_words(text: str) -> str:
+    """Return the text of a message with an edit marker as it was written: these words belong to the marker."""
+    return text.removeprefix(_EDIT_WORDS).lstrip() if text.startswith(_EDIT_WORDS) else text
+
+
+def is_deleted(properties: Mapping[str, Any]) -> bool:
+    """Whether a message was deleted: what is left of its content counts as none."""
+    return milliseconds(properties.get("deletetime")) is not None
 
 
 def edit_flags(content: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the flags of a message that nobody has written: an edit that left nothing, or a row of the server's."""
-    if milliseconds(properties.get("deletetime")) is not None:
-        return ()
+    """Return the flags of a message that nobody has written: an edit that left nothing, or a row of the server's.
+
+    Those of a message that is not known to be deleted.
+    """
     if content:
         return (DELETED_BY_EDIT_MARKER,) if _ONLY_EDIT_MARKERS.fullmatch(content) else ()
     edited = milliseconds(properties.get("edittime")) is not None

@@ -13,7 +13,8 @@ next ``<`` outside a quoted value; that bounds the attempts that can pass over o
 
 import html
 import re
-from collections.abc import Container, Iterator
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -27,6 +28,14 @@ _TAG: Final = re.compile(
 _ATTRIBUTE: Final = re.compile(rf"""({_ATTRIBUTE_NAME})(?:\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+)))?""")
 # int() refuses so many digits; no such number is a character.
 _ENDLESS_REFERENCE: Final = re.compile(r"&#[0-9]{4000,}+;?")
+
+
+class _AnyName(Container[str]):
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+_ANY_NAME: Final = _AnyName()
 
 
 class Tag(msgspec.Struct, frozen=True, gc=False):
@@ -70,6 +79,41 @@ def tags(content: str, names: Container[str]) -> list[Tag]:
             start, end = match.span()
             found.append(Tag(name, start, end, end_mark != "", empty_mark != "", source))
     return found
+
+
+def markup_tags(content: str, names: Container[str]) -> list[Tag]:
+    """Return the tags that are markup: those of ``names``, and those of any other element that is complete.
+
+    Clients escape a ``<`` that somebody types: an element with its end is no text, whoever invented it (10).
+    """
+    found: list[Tag] = []
+    begun: defaultdict[str, list[int]] = defaultdict(list)
+    for tag in tags(content, _ANY_NAME):
+        if tag.name not in names and not tag.is_empty:
+            if not tag.is_end:
+                begun[tag.name].append(len(found))
+            elif begun[tag.name]:
+                begun[tag.name].pop()
+            else:
+                continue
+        found.append(tag)
+    incomplete = {place for places in begun.values() for place in places}
+    return [tag for place, tag in enumerate(found) if place not in incomplete]
+
+
+def without_comments(content: str) -> str:
+    """Return markup without comments; one that does not end is text."""
+    kept: list[str] = []
+    begin = 0
+    while (comment := content.find("<!--", begin)) >= 0 and (end := content.find("-->", comment + 4)) >= 0:
+        kept.append(content[begin:comment])
+        begin = end + 3
+    return "".join([*kept, content[begin:]])
+
+
+def item_type(attributes: Mapping[str, str]) -> str:
+    """Return what an element of the Teams era stands for, in lower case: ``emoji``, ``mention``, ``reply`` (10)."""
+    return attributes.get("itemtype", "").rpartition("/")[2].strip().lower()
 
 
 def tags_with_text(content: str, names: Container[str]) -> Iterator[tuple[Tag, str]]:

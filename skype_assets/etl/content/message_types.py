@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import msgspec
+
+from skype_assets.etl.content.albums import album_id
 from skype_assets.etl.content.call_messages import CALL_LOGS, call_log_message, call_message
 from skype_assets.etl.content.cards import card_message
 from skype_assets.etl.content.contacts import contacts_message
 from skype_assets.etl.content.content import Content, Parser, literal, nothing, with_flags
-from skype_assets.etl.content.edit_markers import edit_flags
+from skype_assets.etl.content.edit_markers import edit_flags, is_deleted
 from skype_assets.etl.content.encrypted import encrypted
 from skype_assets.etl.content.file_transfers import file_transfer_message
 from skype_assets.etl.content.locations import location_message
@@ -197,11 +200,19 @@ def kind_of(messagetype: str | None) -> str:
 
 
 def parse(type_: MessageType, content: str | None, properties: object = None) -> Content:
-    """Return everything that a message of this type says; never raises. Expects clean content and properties."""
+    """Return everything that a message of this type says; never raises. Expects clean content and properties.
+
+    A deleted message says nothing, whatever is left of it.
+    """
     content = content or ""
     own: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
+    if is_deleted(own):
+        return type_.parse("", {})
     found = type_.parse(content, own)
     flags = edit_flags(content, own) if own or found.edit_marker else ()
     if type_.form == "markup" and not is_well_formed(content):
         flags = (*flags, MARKUP_ILL_FORMED)
+    # What people write can only quote one.
+    if type_.form == "markup" and type_.text != "markup" and (album := album_id(content)):
+        found = msgspec.structs.replace(found, album_id=album)
     return with_flags(found, *flags)

@@ -11,22 +11,27 @@ from typing import Final
 from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.markup import unescape
 
-_PREFIX: Final = re.compile(r"[0-9]+:")
+_PREFIX: Final = re.compile(r"^[0-9]+:")
 # Wider than `markup` on purpose: a name is never code, so whatever looks like a tag is one.
 _ANY_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*+>")
 _DOCUMENT_ID: Final = re.compile(r"0-[a-z]{2,5}-d[0-9]{1,3}-[0-9a-f]{20,64}", re.IGNORECASE | re.ASCII)
 _LONGEST_KEY: Final = 500
+OLD_CHAT: Final = "#"
+"""How the name of a chat of old clients begins (10)."""
+
 _MEMBER_KEYS: Final = ("MemberMri", "mri", "id")
 
 
 def mri(text: str | None) -> str | None:
-    """Return an id with its prefix: a bare name is a Skype user's, ``8:``. None for none."""
+    """Return an id with its prefix: a bare name is a Skype user's, ``8:``. None for none.
+
+    The name of an old chat, ``#ines_k/$tbrannock;4d5e6f``, is nobody's: it stays as it is.
+    """
     text = (text or "").strip()
     if not text:
         return None
-    if text.startswith("8:"):
-        return bounded(text)
-    return bounded(text if text == "ALL" or _PREFIX.match(text) else "8:" + text)
+    is_whole = text == "ALL" or text.startswith(OLD_CHAT) or _PREFIX.match(text)
+    return bounded(text if is_whole else "8:" + text)
 
 
 def bounded(key: str) -> str:
@@ -47,7 +52,7 @@ def sender(from_: object) -> str | None:
     if "/contacts/" in from_ or "/conversations/" in from_:
         from_ = from_.rpartition("/")[2]
     user_id = mri(from_)
-    return None if user_id is None or user_id.startswith("19:") else user_id
+    return None if user_id is None or user_id.startswith(("19:", OLD_CHAT)) else user_id
 
 
 def plain_name(text: str | None) -> str | None:
@@ -59,9 +64,22 @@ def plain_name(text: str | None) -> str | None:
     return unescape(text).strip() or None
 
 
+def without_prefix(user_id: str | None) -> str | None:
+    """Return an id as clients show it where they know no name."""
+    return None if user_id is None else _PREFIX.sub("", user_id, count=1)
+
+
+def proper_name(text: str | None, own_id: str) -> str | None:
+    """Return a name as ``plain_name``; None also if it only repeats the id of whom it names (10)."""
+    name = plain_name(text)
+    return None if name in (own_id, without_prefix(own_id)) else name
+
+
 def conversation_kind(conversation_id: str) -> str:
     """Return ``direct``, ``group``, ``bot``, ``phone`` or ``special``, by the id alone (2.5)."""
     prefix, _, rest = conversation_id.partition(":")
+    if conversation_id.startswith(OLD_CHAT):
+        return "group"
     if prefix == "19":
         if rest.endswith("@oneToOne.skype"):
             return "direct"

@@ -6,13 +6,14 @@ from typing import Final
 import msgspec
 
 from skype_assets.etl.content.integers import integer
-from skype_assets.etl.content.markup import Tag, tags_with_text, unescape
+from skype_assets.etl.content.markup import Tag, item_type, tags_with_text, unescape
 from skype_assets.etl.content.names import mri, plain_name
 from skype_assets.etl.content.times import milliseconds
 
 # The seconds of a quote are rounded from the milliseconds of the message it names; farther apart they contradict.
 _ROUNDED: Final = 2_000_000
 _REPLY_HEAD: Final = frozenset({"strong", "blockquote"})
+_REPLY_TIME: Final = frozenset({"span", "blockquote"})
 _REPLY_HEAD_LENGTH: Final = 1000
 
 
@@ -29,7 +30,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 def is_reply(tag: Tag) -> bool:
     """Whether a ``blockquote`` cites a message, and not just anything."""
-    return tag.attributes().get("itemtype", "").endswith("/Reply")
+    return item_type(tag.attributes()) == "reply"
 
 
 def quote(attributes: Mapping[str, str], text: str) -> Quote:
@@ -48,8 +49,9 @@ def quote(attributes: Mapping[str, str], text: str) -> Quote:
 
 def reply(tag: Tag, markup: str, text: str) -> Quote:
     """Return what a reply's ``blockquote`` says; ``markup`` is the message's, ``text`` the body's plain text."""
-    message_id = unescape(tag.attributes().get("itemid", "")).strip()
-    author_id, author_name = _reply_author(markup[tag.end : tag.end + _REPLY_HEAD_LENGTH])
+    head = markup[tag.end : tag.end + _REPLY_HEAD_LENGTH]
+    message_id = unescape(tag.attributes().get("itemid", "") or _reply_time(head)).strip()
+    author_id, author_name = _reply_author(head)
     return Quote(
         author_id=author_id,
         author_name=author_name,
@@ -66,6 +68,15 @@ def _quoted_at(message_id: str | None, timestamp: str | None) -> int | None:
     if by_id is not None and (by_timestamp is None or abs(by_id - by_timestamp) <= _ROUNDED):
         return by_id
     return by_timestamp
+
+
+def _reply_time(body: str) -> str:
+    """Return the id of ``<span itemprop="time" itemid="1730829852101">``, which repeats that of the reply."""
+    for tag, _ in tags_with_text(body, _REPLY_TIME):
+        own = tag.attributes()
+        if tag.name != "span" or own.get("itemprop") == "time":
+            return own.get("itemid", "")
+    return ""
 
 
 def _reply_author(body: str) -> tuple[str | None, str | None]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from skype_assets.etl.content.content import Content
+from skype_assets.etl.content.edit_markers import without_edit_words
 from skype_assets.etl.content.elements import elements, first_value
 from skype_assets.etl.content.links import previewed
+from skype_assets.etl.content.mentions import addressed
 from skype_assets.etl.content.money import amount
 from skype_assets.etl.content.polls import poll
 from skype_assets.etl.content.rich_text import RichText, rich_text
@@ -16,10 +18,10 @@ from skype_assets.etl.content.rich_text import RichText, rich_text
 
 def rich_message(content: str, properties: Mapping[str, Any]) -> Content:
     """Parse the ``RichText`` family."""
-    rich = rich_text(content)
+    rich = rich_text(content, addressed(properties.get("mentions")))
     links, flags = previewed(rich.links, properties.get("urlpreviews"))
     return Content(
-        text=rich.text,
+        text=rich.text if rich.edit_marker is None else without_edit_words(rich.text),
         details=_details(rich, properties),
         mentions=rich.mentions,
         links=links,

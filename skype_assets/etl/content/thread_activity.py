@@ -12,10 +12,11 @@ from skype_assets.etl.content.content import Content, Parser, ThreadEvent
 from skype_assets.etl.content.elements import Element, elements, first, first_text
 from skype_assets.etl.content.embedded_json import decoded, identifier
 from skype_assets.etl.content.markup import unescape
-from skype_assets.etl.content.names import document_id, mri
+from skype_assets.etl.content.names import document_id, mri, plain_name
 from skype_assets.etl.content.times import milliseconds_or_seconds
 
-_NAMES: Final = frozenset({"eventtime", "initiator", "target", "id", "role", "value"})
+_INFOS: Final = frozenset({"detailedinitiatorinfo", "detailedtargetinfo"})
+_NAMES: Final = frozenset({"eventtime", "initiator", "target", "id", "role", "value", "friendlyname", *_INFOS})
 _SWITCHES: Final = frozenset({"history_disclosed", "joining_enabled", "moderation_changed"})
 WITH_VALUE: Final = _SWITCHES | {"topic_changed", "picture_changed", "role_changed"}
 """Events that say more than who, whom and when."""
@@ -44,19 +45,46 @@ def _from_markup(event: str, content: str) -> list[ThreadEvent]:
     initiator_id = mri(first_text(found, "initiator"))
     occurred_at = milliseconds_or_seconds(first_text(found, "eventtime"))
     value = _value(event, first(found, "value"))
+    names, initiator_name = _people(found)
     return [
-        ThreadEvent(event, initiator_id, target_id, role if event == "role_changed" else value, occurred_at)
+        ThreadEvent(
+            event, initiator_id, target_id, role if event == "role_changed" else value, occurred_at,
+            initiator_name or names.get(initiator_id), names.get(target_id),
+        )
         for target_id, role in _targets(found) or [(None, None)]
-    ]
+    ]  # fmt: skip
+
+
+def _people(found: list[Element]) -> tuple[dict[str | None, str], str | None]:
+    """Return the names of those whom an event tells more of, by id, and that of the initiator."""
+    names: dict[str | None, str] = {}
+    initiator_name = about = user_id = None
+    for element in found:
+        if element.name in _INFOS:
+            about, user_id = element.name, None
+        elif element.name in ("target", "initiator"):
+            about = None
+        elif about and element.name == "id":
+            user_id = mri(element.text)
+        elif about and element.name == "friendlyname" and (name := element.text):
+            if user_id is not None:
+                names.setdefault(user_id, name)
+            elif about == "detailedinitiatorinfo":
+                initiator_name = initiator_name or name
+    return names, initiator_name
 
 
 def _targets(found: list[Element]) -> list[tuple[str | None, str | None]]:
     """Return whom it concerns and their new role: in a role update, id and role are children of the target."""
     targets: list[tuple[str | None, str | None]] = []
+    is_in_target = False
     for element in found:
         if element.name == "target":
             targets.append((mri(element.text), None))
-        elif element.name == "id" and targets:
+            is_in_target = True
+        elif element.name in _INFOS:
+            is_in_target = False
+        elif element.name == "id" and is_in_target:
             targets[-1] = mri(element.text), targets[-1][1]
         elif element.name == "role" and targets:
             targets[-1] = targets[-1][0], (element.text or "").lower() or None
@@ -80,10 +108,20 @@ def _from_json(event: str, found: Mapping[str, Any]) -> list[ThreadEvent]:
     initiator_id = mri(identifier(found.get("initiator")))
     occurred_at = milliseconds_or_seconds(found.get("eventtime"))
     members = found.get("members")
-    user_ids = [mri(_member(member)) for member in members] if isinstance(members, list) else []
-    targets: list[str | None] = [user_id for user_id in user_ids if user_id]
-    return [ThreadEvent(event, initiator_id, target, None, occurred_at) for target in targets or [None]]
+    targets = [_member(member) for member in members] if isinstance(members, list) else []
+    names = {user_id: name for user_id, name in reversed(targets) if user_id and name}
+    return [
+        ThreadEvent(
+            event, initiator_id, target, None, occurred_at, names.get(initiator_id or ""), names.get(target or "")
+        )
+        for target in [user_id for user_id, _ in targets if user_id] or [None]
+    ]
 
 
-def _member(member: object) -> str | None:
-    return identifier(member.get("id") if isinstance(member, dict) else member)
+def _member(member: object) -> tuple[str | None, str | None]:
+    """Return id and name of a member."""
+    if not isinstance(member, dict):
+        return mri(identifier(member)), None
+    names = (member.get(key) for key in ("friendlyname", "friendlyName"))
+    name = next((name for name in names if isinstance(name, str) and name.strip()), None)
+    return mri(identifier(member.get("id"))), plain_name(name)

@@ -1,19 +1,22 @@
-"""Photos, files, videos and the like that a message carries (sections 1.5, 3.3 and 4.5 of the format reference).
+"""Photos, files, videos and the like that a message carries (sections 1.5, 3.3, 4.5 and 10 of the format reference).
 
-They stand in the content as ``URIObject`` elements, in ``amsreferences`` as bare ids, or both. The address of the
-stored object is dead; its id is what ties the message to a file of the archive.
+They stand in the content as ``URIObject`` elements, or as ``img`` and the like since Teams; in the property ``files``;
+in ``amsreferences`` as bare ids; or in several of these. The address of the stored object is dead; its id is what ties
+the message to a file of the archive.
 """
 
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from skype_assets.etl.content.edit_markers import is_deleted
 from skype_assets.etl.content.elements import Element
-from skype_assets.etl.content.integers import digits
-from skype_assets.etl.content.markup import tags, tags_with_text, unescape
+from skype_assets.etl.content.embedded_json import objects, string
+from skype_assets.etl.content.integers import digits, integer
+from skype_assets.etl.content.markup import item_type, tags, tags_with_text, unescape
 from skype_assets.etl.content.message_types import kind_of
 from skype_assets.etl.content.names import document_id, plain_name
 
@@ -31,7 +34,11 @@ _KIND_BY_TYPE: Final[Mapping[str, str]] = {
     "sticker": "sticker",
 }
 _KIND_BY_META: Final[Mapping[str, str]] = {"photo": "photo", "file": "file", "video": "video", "audio": "voice"}
-_ELEMENT_TAGS: Final = frozenset({"uriobject", "originalname", "filesize", "meta", "a", "id", "recordingcontent"})
+_KIND_BY_ELEMENT: Final[Mapping[str, str]] = {"img": "photo", "video": "video", "audio": "voice"}
+_KIND_BY_ITEM: Final[Mapping[str, str]] = {"amsimage": "photo", "amsvideo": "video", "amsaudio": "voice"}
+_ELEMENT_TAGS: Final = frozenset(
+    {"uriobject", "originalname", "filesize", "meta", "a", "id", "recordingcontent", *_KIND_BY_ELEMENT}
+)
 _LARGEST_INTEGER: Final = 2**31 - 1
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]{0,9})?")
 _CLOCK: Final = re.compile(r"([0-9]{1,9}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{0,9})?)")
@@ -52,20 +59,37 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Element(msgspec.Struct):
-    """A ``URIObject``: its own attributes, and the tags within it with theirs. Values are still escaped."""
+    """A ``URIObject``, or an element of HTML: its attributes, and the tags within it. Values are still escaped."""
 
+    name: str
     attributes: Mapping[str, str]
     children: list[Element]
 
 
-def attachments(content: str, messagetype: str | None, amsreferences: object) -> list[Attachment]:
-    """Return a message's attachments: its elements in order, then the referenced objects that none of them shows."""
+def attachments(
+    content: str, messagetype: str | None, amsreferences: object, properties: object = None
+) -> list[Attachment]:
+    """Return a message's attachments: its elements in order, its files, then the references that none of these shows.
+
+    Args:
+        content: of the message.
+        messagetype: of the message.
+        amsreferences: ids of stored objects.
+        properties: of the message; of one that is deleted only the references are left.
+    """
+    own: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
+    files = objects(own.get("files"))
+    if is_deleted(own):
+        content, files = "", []
     message_kind = kind_of(messagetype)
     found: list[Attachment] = []
     for element in _elements("" if messagetype == "Text" else content):
-        kind = _kind(element, message_kind)
-        if kind is not None:
+        if element.name != "uriobject":
+            found += _pasted(element)
+        elif (kind := _kind(element, message_kind)) is not None:
             found.append(_attachment(element, kind))
+    shown = {attachment.document_id for attachment in found}
+    found += [file for file in map(_file, files) if file.document_id is None or file.document_id not in shown]
     shown = {attachment.document_id for attachment in found}
     unshown = [reference for reference in _references(amsreferences) if reference not in shown]
     lacking = [position for position, attachment in enumerate(found) if attachment.document_id is None]
@@ -83,8 +107,11 @@ def _elements(content: str) -> list[_Element]:
         if tag.name == "uriobject":
             current = None
             if not tag.is_end:
-                found.append(_Element(tag.attributes(), []))
+                found.append(_Element(tag.name, tag.attributes(), []))
                 current = None if tag.is_empty else found[-1]
+        elif tag.name in _KIND_BY_ELEMENT:
+            if not tag.is_end:
+                found.append(_Element(tag.name, tag.attributes(), []))
         elif current is not None and not tag.is_end:
             current.children.append(Element(tag.name, "", tag.source))
     return found
@@ -112,6 +139,39 @@ def _attachment(element: _Element, kind: str) -> Attachment:
     )
 
 
+def _pasted(element: _Element) -> list[Attachment]:
+    """Return a picture, film or sound of HTML, if it is one that was stored; others are of the web, or emoji."""
+    own = element.attributes
+    kind = _KIND_BY_ITEM.get(item_type(own))
+    address = unescape(own.get("src", "")).strip()
+    stored = document_id(unescape(own.get("itemid", ""))) or document_id(address)
+    if kind is None and (stored is None or item_type(own) == "emoji"):
+        return []
+    return [
+        Attachment(
+            kind=kind or _KIND_BY_ELEMENT[element.name],
+            document_id=stored,
+            width=_whole_pixels(own.get("width")),
+            height=_whole_pixels(own.get("height")),
+            uri=address or None,
+        )
+    ]
+
+
+def _file(file: Mapping[str, Any]) -> Attachment:
+    """Return what ``properties.files`` says of a file; most are not stored with the messages."""
+    info = file.get("fileInfo")
+    addresses = (string(file.get("objectUrl")), string(info.get("fileUrl")) if isinstance(info, dict) else None)
+    names = (string(file.get(name)) for name in ("fileName", "title"))
+    ids = (document_id(text) for text in (*addresses, string(file.get("itemid"))))
+    return Attachment(
+        kind="file",
+        document_id=next(filter(None, ids), None),
+        file_name=next(filter(None, names), None),
+        uri=next(filter(None, addresses), None),
+    )
+
+
 def _object_id(element: _Element) -> str | None:
     """Return the id from the first place that has one, in the order of 1.5."""
     own = element.attributes
@@ -134,6 +194,12 @@ def _child(element: _Element, name: str, attribute: str) -> str:
 
 def _pixels(text: str | None) -> int | None:
     number = digits(text)
+    return number if number is not None and 0 < number <= _LARGEST_INTEGER else None
+
+
+def _whole_pixels(text: str | None) -> int | None:
+    """Return the pixels of an ``img``: browsers write fractions."""
+    number = integer(text)
     return number if number is not None and 0 < number <= _LARGEST_INTEGER else None
 
 

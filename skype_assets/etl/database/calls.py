@@ -11,7 +11,7 @@ WITH events AS (
     -- Without an id, an end belongs to the nearest earlier start that has none yet: like brackets.
     SELECT *, sum(CASE event WHEN 'started' THEN 1 ELSE -1 END) OVER (
                PARTITION BY owner_id, conversation_id ORDER BY sent_at NULLS FIRST, message_id) AS balance
-    FROM events WHERE call_id IS NULL AND event IN ('started', 'ended')
+    FROM events WHERE call_id IS NULL AND event IN ('started', 'ended', 'cancelled')
 ), nested AS (
     SELECT *, balance - least(0, min(balance) OVER (
                PARTITION BY owner_id, conversation_id ORDER BY sent_at NULLS FIRST, message_id)) AS depth
@@ -28,25 +28,27 @@ WITH events AS (
 ), found AS (
     SELECT owner_id, conversation_id, call_id,
            min(sent_at) FILTER (WHERE event = 'started') AS started_at,
-           max(sent_at) FILTER (WHERE event = 'ended') AS ended_at,
+           max(sent_at) FILTER (WHERE event <> 'started') AS ended_at,
            max(duration_seconds) AS duration_seconds,
            (array_agg(sender_id ORDER BY event <> 'started', sent_at NULLS FIRST, message_id))[1] AS initiator_id,
-           bool_or(event = 'ended') AS has_end,
-           bool_or(event = 'ended' AND duration_seconds IS NOT NULL) AS was_answered
-    FROM events WHERE call_id IS NOT NULL AND event IN ('started', 'ended')
+           bool_or(event <> 'started') AS has_end,
+           bool_or(event = 'ended' AND duration_seconds IS NOT NULL) AS was_answered,
+           bool_or(event = 'cancelled') AS was_cancelled
+    FROM events WHERE call_id IS NOT NULL AND event IN ('started', 'ended', 'cancelled')
     GROUP BY owner_id, conversation_id, call_id
     UNION ALL
     SELECT owner_id, conversation_id, NULL, sent_at, next_at,
            greatest(duration_seconds, next_duration), sender_id,
-           next_event IS NOT NULL, next_duration IS NOT NULL
+           next_event IS NOT NULL, next_event = 'ended' AND next_duration IS NOT NULL, next_event = 'cancelled'
     FROM neighbours WHERE event = 'started'
     UNION ALL
     SELECT owner_id, conversation_id, NULL, NULL, sent_at, duration_seconds, sender_id,
-           true, duration_seconds IS NOT NULL
-    FROM neighbours WHERE event = 'ended' AND level = 0
+           true, event = 'ended' AND duration_seconds IS NOT NULL, event = 'cancelled'
+    FROM neighbours WHERE event <> 'started' AND level = 0
 )
 SELECT owner_id, conversation_id, call_id, started_at, ended_at, duration_seconds, initiator_id,
-       CASE WHEN NOT has_end THEN 'no end' WHEN was_answered THEN 'ended' ELSE 'not answered' END AS status
+       CASE WHEN NOT has_end THEN 'no end' WHEN was_answered THEN 'ended' WHEN was_cancelled THEN 'cancelled'
+            ELSE 'not answered' END AS status
 FROM found
 UNION ALL
 SELECT owner_id, conversation_id, call_id, NULL, sent_at, duration_seconds, sender_id, 'missed'

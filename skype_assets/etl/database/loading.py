@@ -15,7 +15,7 @@ import pyarrow as pa
 from skype_assets.etl import crash_points
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.merging import REFRESH, REJOIN, merge_messages, stage, touch, upsert
+from skype_assets.etl.database.merging import FORGET_NAMES, REFRESH, REJOIN, merge_messages, stage, touch, upsert
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced
 from skype_assets.etl.schema.tables import TABLES
@@ -113,6 +113,7 @@ class Loader:
             for name, rows in tables.items():
                 stage(self.session, name, rows)
                 self.session.execute(upsert(name))
+            self.session.execute(FORGET_NAMES, self.claim.export_id)
 
     @contextmanager
     def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Generator[None]:
@@ -159,10 +160,6 @@ class Loader:
         ddl.complete(self.session, sessions, completed)
         with self.transaction():
             touch(self.session, conversations)
-            self.session.execute(REJOIN, self.claim.owner_id)
-            if self._has_company():
-                for statement in REFRESH:
-                    self.session.execute(statement, self.claim.owner_id)
             stage(self.session, "exports", exports)
             columns = [c.name for c in TABLES["exports"].columns if c.name not in ("started_at", "loaded_at", "status")]
             self.session.execute(
@@ -172,6 +169,10 @@ class Loader:
                 f"AND (e.status <> 'complete' OR ({', '.join(f'e.{c}' for c in columns)}) "
                 f"IS DISTINCT FROM ({', '.join(f's.{c}' for c in columns)}))"
             )
+            self.session.execute(REJOIN, self.claim.owner_id)
+            if self._has_company():  # with the name that the export's row has for the owner
+                for statement in REFRESH:
+                    self.session.execute(statement, self.claim.owner_id)
         crash_points.reached("load finished")
 
 

@@ -1,8 +1,9 @@
 """Taking an export out of schema ``skype``: afterwards the tables are as if it had never been loaded.
 
-Of a message, a conversation or an object that several exports of the account have, only one copy is in the tables, and
-nothing tells that there were others: what the export was better at comes back from the checkpoints of the others
-(``Kept``). All of it is one transaction, alone with the account, in memory for one part of one export.
+Of a message or an object that several exports of the account have, only one copy is in the tables, and nothing tells
+that there were others: what the export was better at comes back from the checkpoints of the others (``Kept``).
+Conversations, participants and names are made anew of the rows that are left (``REFRESH``). All of it is one
+transaction, alone with the account, in memory for one part of one export.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -31,8 +32,6 @@ from skype_assets.etl.schema.tables import TABLES
 MESSAGES_AT_A_TIME: Final = 50_000
 """Messages that one statement deletes: the server keeps the foreign keys that it has to check in memory meanwhile."""
 
-_UNIONS: Final = ("conversations", "participants", "media_files")
-"""The tables of a head. Their rows are those of all exports together."""
 _KEYS: Final = pa.schema([pa.field(name, pa.string()) for name in KEY])
 
 
@@ -63,8 +62,8 @@ class Kept(Protocol):
         """Of every part what the ledger has for it; part 0 is the head."""
         ...
 
-    def head(self) -> Mapping[str, pa.Table]:
-        """The tables of part 0."""
+    def media_files(self) -> pa.Table:
+        """The media files, which are in part 0."""
         ...
 
     def messages(self, part: int) -> pa.Table:
@@ -94,7 +93,7 @@ class Needed(Exception):
 
 @dataclass(frozen=True)
 class Changes:
-    """Rows by table: that go, and, of these keys, that come back from other exports. The difference is what is lost."""
+    """Rows by table: that go, and that come into their place from other exports. The difference is what is lost."""
 
     removed: Mapping[str, int]
     restored: Mapping[str, int]
@@ -163,19 +162,20 @@ class _Unloading:
     def prepare(self) -> tuple[list[str], list[str]]:
         """Find the other exports of the account, and those of others whose attachments have objects of this one."""
         others = self._require("e.owner_id = $1 AND e.export_id <> $2", self._owner_id, self._export_id)
-        self._unite(others)
         self._execute('CREATE TEMPORARY TABLE changed_media (document_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
-        self._execute(_CHANGED_MEDIA, self._owner_id)
+        self._execute(_CHANGED_MEDIA, self._export_id)
         return others, self._require(_WITH_CHANGED_MEDIA, self._owner_id)
 
     def run(self) -> Changes:
         others, elsewhere = self.prepare()
         self._find_messages()
         self._delete_messages()
-        self._change_heads()
+        self._delete_head()
         for export_id in others:
             self._restore_messages(export_id)
-        self._change_media([*others, *elsewhere])
+        if self._session.rows("SELECT EXISTS (SELECT FROM changed_media)")[0][0]:
+            self._change_media(others, elsewhere)
+        self._execute(REJOIN_AFTER_CHANGES, self._owner_id)
         for statement in REFRESH:
             self._execute(statement, self._owner_id)
         self._count_restored()
@@ -200,19 +200,6 @@ class _Unloading:
             raise Needed(needed)
         return [export.export_id for export in exports]
 
-    def _unite(self, others: list[str]) -> None:
-        """What all others together have of the tables that are unions, as loads of them alone would have it."""
-        for name in _UNIONS:
-            self._execute(f"CREATE TEMPORARY TABLE kept_{name} (LIKE {SCHEMA}.{name} INCLUDING INDEXES) ON COMMIT DROP")
-        for export_id in others:
-            if HEAD in self._parts[export_id]:
-                head = self._kept[export_id].head()
-                for name in _UNIONS:
-                    stage(self._session, name, head[name])
-                    self._execute(upsert(name, f"kept_{name}"))
-        for name in _UNIONS:
-            self._execute(f"ANALYZE kept_{name}")
-
     def _find_messages(self) -> None:
         self._execute(
             'CREATE TEMPORARY TABLE taken (conversation_id text COLLATE "C", message_id text COLLATE "C", '
@@ -221,9 +208,13 @@ class _Unloading:
         self._execute(_TAKEN, self._owner_id, self._export_id, MESSAGES_AT_A_TIME)
         self._execute("CREATE INDEX ON taken (batch)")
         self._execute("ANALYZE taken")
-        # Figures over several exports may have changed here; where the load was not finished, anywhere.
         touch(self._session, _KEYS.empty_table().select(KEY[:1]))
-        self._execute(_TOUCHED, self._owner_id, self._export_id)
+        self._execute(_TOUCHED, self._export_id)
+        self._execute(
+            'CREATE TEMPORARY TABLE took_part (conversation_id text COLLATE "C", user_id text COLLATE "C") '
+            "ON COMMIT DROP"
+        )
+        self._execute(f"INSERT INTO took_part {_TAKE_PART}", self._owner_id)
 
     def _delete_messages(self) -> None:
         batches = self._session.rows("SELECT coalesce(max(batch) + 1, 0) FROM taken")[0][0]
@@ -238,12 +229,19 @@ class _Unloading:
                 for batch in range(batches)
             )
 
-    def _change_heads(self) -> None:
-        self._removed["participants"] = self._changed(_not_kept("participants"), self._owner_id)
-        restored = self._changed(_replaced("conversations", "t.export_id = $2"), self._owner_id, self._export_id)
-        gone = self._changed(_not_kept("conversations"), self._owner_id)
+    def _delete_head(self) -> None:
+        """What the export says of conversations and people; of conversations that others have, REFRESH makes the rest.
+
+        The export's own row has to stay as long as conversations refer to it, but names the owner no more.
+        """
+        for name in ("conversation_copies", "given_names", "rejects"):
+            statement = f"DELETE FROM {SCHEMA}.{name} WHERE export_id = $1"
+            self._removed[name] = self._changed(statement, self._export_id)
+        self._execute(f"UPDATE {SCHEMA}.exports SET owner_name = NULL WHERE export_id = $1", self._export_id)
+        self._execute(_without_copies("participants"), self._owner_id)
+        gone = self._changed(_without_copies("conversations"), self._owner_id)
+        restored = self._count(f"SELECT FROM {SCHEMA}.conversations WHERE export_id = $1", self._export_id)
         self._removed["conversations"], self._restored["conversations"] = restored + gone, restored
-        self._removed["rejects"] = self._changed(f"DELETE FROM {SCHEMA}.rejects WHERE export_id = $1", self._export_id)
 
     def _restore_messages(self, export_id: str) -> None:
         """Merge what an export has of the messages that are gone: of several the best copy comes back."""
@@ -262,26 +260,31 @@ class _Unloading:
                 tables = {name: only(rows, wanted) for name, rows in kept.tables(part).items() if name != "rejects"}
                 merge_messages(self._session, "", {**tables, "rejects": TABLES["rejects"].schema.empty_table()})
 
-    def _change_media(self, exports: list[str]) -> None:
-        """Media files as the others have them; attachments as they were exported, then joined with what is left."""
-        restored = self._changed(_replaced("media_files", "true"), self._owner_id)
-        gone = self._changed(_not_kept("media_files"), self._owner_id)
-        self._removed["media_files"], self._restored["media_files"] = restored + gone, restored
-        if self._session.rows("SELECT EXISTS (SELECT FROM changed_media)")[0][0]:
-            for export_id in exports:
-                for part in self._parts[export_id]:
-                    if part != HEAD:
-                        stage(self._session, "attachments", self._kept[export_id].attachments(part))
-                        self._execute(_AS_EXPORTED, export_id)
-        self._execute(REJOIN_AFTER_CHANGES, self._owner_id)
+    def _change_media(self, others: list[str], elsewhere: list[str]) -> None:
+        """Media files as the others have them; attachments as they were exported: who finds no object says so."""
+        objects = f"SELECT FROM {SCHEMA}.media_files WHERE owner_id = $1"
+        removed = self._changed(f"DELETE FROM {SCHEMA}.media_files WHERE export_id = $1", self._export_id)
+        left = self._count(objects, self._owner_id)
+        for export_id in others:
+            if HEAD in self._parts[export_id]:
+                stage(self._session, "media_files", self._kept[export_id].media_files())
+                self._execute(upsert("media_files"))
+        self._removed["media_files"] = removed
+        self._restored["media_files"] = self._count(objects, self._owner_id) - left
+        for export_id in (*others, *elsewhere):
+            for part in self._parts[export_id]:
+                if part != HEAD:
+                    stage(self._session, "attachments", self._kept[export_id].attachments(part))
+                    self._execute(_AS_EXPORTED, export_id)
 
     def _count_restored(self) -> None:
         for name in ("messages", *CHILDREN):
-            self._restored[name] = self._session.rows(
-                f"SELECT count(*) FROM {SCHEMA}.{name} c JOIN taken t USING (conversation_id, message_id) "
-                "WHERE c.owner_id = $1",
+            self._restored[name] = self._count(
+                f"SELECT FROM {SCHEMA}.{name} c JOIN taken t USING (conversation_id, message_id) WHERE c.owner_id = $1",
                 self._owner_id,
-            )[0][0]
+            )
+        self._removed["participants"] = self._count(f"SELECT * FROM took_part EXCEPT {_TAKE_PART}", self._owner_id)
+        self._restored["participants"] = self._count(f"{_TAKE_PART} EXCEPT SELECT * FROM took_part", self._owner_id)
 
     def _forget(self) -> None:
         """The ledger's rows and the export's own go; what stays is that it was here, and the number of its attempt."""
@@ -295,28 +298,22 @@ class _Unloading:
     def _execute(self, statement: str, *parameters: str | int) -> None:
         self._session.execute(statement, *parameters)
 
+    def _count(self, query: str, *parameters: str) -> int:
+        return self._session.rows(f"SELECT count(*) FROM ({query}) counted", *parameters)[0][0]
+
     def _changed(self, statement: str, *parameters: str | int) -> int:
-        """Run a DELETE or UPDATE; how many rows it was about."""
+        """Run a DELETE; how many rows it was about."""
         counted = f"WITH changed AS ({statement} RETURNING 1) SELECT count(*) FROM changed"
         return self._session.rows(counted, *parameters)[0][0]
 
 
-def _replaced(table: str, condition: str) -> str:
-    """UPDATE of the rows that the others have otherwise."""
-    columns = [c.name for c in TABLES[table].columns if c.name not in TABLES[table].key]
-    values = [", ".join(f"{alias}.{column}" for column in columns) for alias in ("t", "k")]
-    same = " AND ".join(f"t.{column} = k.{column}" for column in TABLES[table].key)
+def _without_copies(table: str) -> str:
+    """DELETE of what belongs to conversations of which no export says anything any more."""
     return (
-        f"UPDATE {SCHEMA}.{table} t SET ({', '.join(columns)}) = ROW({values[1]}) FROM kept_{table} k "
-        f"WHERE t.owner_id = $1 AND {same} AND {condition} AND ({values[0]}) IS DISTINCT FROM ({values[1]})"
-    )
-
-
-def _not_kept(table: str) -> str:
-    """DELETE of the rows that none of the others has."""
-    same = " AND ".join(f"t.{column} = k.{column}" for column in TABLES[table].key)
-    return (
-        f"DELETE FROM {SCHEMA}.{table} t WHERE t.owner_id = $1 AND NOT EXISTS (SELECT FROM kept_{table} k WHERE {same})"
+        f"DELETE FROM {SCHEMA}.{table} t USING touched WHERE t.owner_id = $1 "
+        "AND t.conversation_id = touched.conversation_id AND NOT EXISTS ("
+        f"SELECT FROM {SCHEMA}.conversation_copies c JOIN {SCHEMA}.exports e USING (export_id) "
+        "WHERE c.conversation_id = t.conversation_id AND e.owner_id = $1)"
     )
 
 
@@ -327,8 +324,7 @@ INSERT INTO {SCHEMA}.unloads SELECT export_id, owner_id, task_id, loaded_at, clo
 FROM {SCHEMA}.exports WHERE export_id = $1"""
 
 _CHANGED_MEDIA: Final = f"""
-INSERT INTO changed_media SELECT DISTINCT document_id
-FROM (SELECT * FROM {SCHEMA}.media_files WHERE owner_id = $1 EXCEPT SELECT * FROM kept_media_files) changed"""
+INSERT INTO changed_media SELECT DISTINCT document_id FROM {SCHEMA}.media_files WHERE export_id = $1"""
 
 # Attachments find their objects in the archives of every account.
 _WITH_CHANGED_MEDIA: Final = f"""
@@ -343,17 +339,16 @@ INSERT INTO taken SELECT conversation_id, message_id,
 FROM {SCHEMA}.messages WHERE owner_id = $1 AND export_id = $2"""
 
 _TOUCHED: Final = f"""
-INSERT INTO touched SELECT conversation_id FROM taken
-UNION SELECT conversation_id FROM {SCHEMA}.conversations WHERE owner_id = $1
-    AND (export_id = $2 OR (SELECT status <> 'complete' FROM {SCHEMA}.exports WHERE export_id = $2))
-UNION SELECT conversation_id FROM {SCHEMA}.participants p WHERE owner_id = $1
-    AND NOT EXISTS (SELECT FROM kept_participants k
-                    WHERE (k.conversation_id, k.user_id) = (p.conversation_id, p.user_id))"""
+INSERT INTO touched SELECT conversation_id FROM {SCHEMA}.conversation_copies WHERE export_id = $1"""
+
+_TAKE_PART: Final = f"""
+SELECT conversation_id, user_id FROM {SCHEMA}.participants JOIN touched USING (conversation_id) WHERE owner_id = $1"""
 
 _WANTED: Final = f"SELECT {', '.join(KEY)} FROM candidates JOIN taken USING ({', '.join(KEY)})"
 
 _AS_EXPORTED: Final = f"""
-UPDATE {SCHEMA}.attachments a SET (media_member, present, mime_type) = ROW(s.media_member, s.present, s.mime_type)
+UPDATE {SCHEMA}.attachments a
+SET (media_member, present, media_export_id, mime_type) = ROW(s.media_member, s.present, s.media_export_id, s.mime_type)
 FROM staging_attachments s, {SCHEMA}.messages m
 WHERE (a.owner_id, a.conversation_id, a.message_id, a.ordinal)
       = (s.owner_id, s.conversation_id, s.message_id, s.ordinal)

@@ -1,9 +1,9 @@
 """An open export: where its ``messages.json`` is and which media it holds (format reference, 1.2 to 1.5).
 
 What a file is, its content says, not its name (``form``): tar (plain or compressed), zip, a bare ``messages.json``; or
-it is a folder into which one was unpacked (``source``). Nothing is ever extracted to a path: ``messages.json`` is
-mapped into memory where it lies, or from a private file if it is compressed. Links, devices and sparse members are not
-read.
+it is a folder into which one was unpacked (``source``), or such an archive in an archive, as mail and cloud programs
+make. Nothing is ever extracted to a path: ``messages.json`` is mapped into memory where it lies, or from a private file
+if it is compressed. Links, devices and sparse members are not read.
 """
 
 import mmap
@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
@@ -24,11 +25,12 @@ from typing import BinaryIO, Final, Self, cast
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import foreign
 from skype_assets.etl.export.foreign import GIVE_EXPORT, MAX_NAMES
-from skype_assets.etl.export.form import form_of
+from skype_assets.etl.export.form import Form, form_of
 from skype_assets.etl.export.json_syntax import CUT_SHORT, DAMAGED
 from skype_assets.etl.export.members import (
     MediaMember,
     clean_name,
+    is_archive,
     is_document,
     is_messages,
     is_side_file,
@@ -38,13 +40,14 @@ from skype_assets.etl.export.members import (
 from skype_assets.etl.export.source import NOT_A_FILE, folder_files, is_folder, unreadable
 from skype_assets.etl.export.unpacking import (
     TarInput,
-    check_expansion,
+    all_blocks,
     decompressor,
     readable,
     spool,
     stream_blocks,
     tar_headers,
 )
+from skype_assets.etl.export.zip_entries import require_readable, unpacked_entry
 
 MAX_MEDIA: Final = 1_000_000
 """Media members of one export; each costs some 300 bytes of memory."""
@@ -121,6 +124,8 @@ def open_export(path: Path, scratch: Path) -> Export:
             _open_folder(opening, path)
         else:
             _open_file(opening, path)
+        if not opening.messages and not opening.media:
+            _open_nested(opening)
         if not opening.messages and not any(is_document(member.name) for member in opening.media):
             raise opening.nothing_found()
         return Export(opening)
@@ -128,7 +133,10 @@ def open_export(path: Path, scratch: Path) -> Export:
 
 @dataclass
 class _Opening:
-    """What is known of an export while its members are gone through."""
+    """What is known of an export while its members are gone through.
+
+    ``archives`` are members that may be the export itself; ``within`` is the one whose members are gone through.
+    """
 
     name: str
     scratch: Path
@@ -137,6 +145,8 @@ class _Opening:
     names: list[str] = field(default_factory=list)
     messages: MessagesMember | None = None
     media: list[MediaMember] = field(default_factory=list)
+    archives: list[tuple[str, Callable[[], BinaryIO]]] = field(default_factory=list)
+    within: str = ""
     read: Callable[[MediaMember], bytes] = field(default=lambda member: b"")
     resources: ExitStack = field(default_factory=ExitStack)
 
@@ -144,8 +154,8 @@ class _Opening:
         """Note a file; returns what it is if it is media."""
         self.members += 1
         if len(self.names) < MAX_NAMES:
-            self.names.append(name)
-        media = media_member(name, size, position)
+            self.names.append(self.within + name)
+        media = media_member(self.within + name, size, position)
         if media:
             if len(self.media) == MAX_MEDIA:
                 raise InvalidExport(f"holds more than {MAX_MEDIA} media members", member=self.name)
@@ -155,6 +165,7 @@ class _Opening:
     def add_messages(self, name: str, file: BinaryIO, offset: int, size: int) -> memoryview:
         """Map the messages, which are a range of a file."""
         self.members += 1
+        name = self.within + name
         if self.messages:
             problem = f"holds messages twice: {printable(self.messages.name)} and {printable(name)}"
             raise InvalidExport(problem, member=self.name, remedy="Give one export at a time")
@@ -203,17 +214,44 @@ def _open_folder(opening: _Opening, folder: Path) -> None:
 
 def _open_file(opening: _Opening, path: Path) -> None:
     file = opening.open(path)
-    opening.format = form_of(file, path)
     with readable(opening.name):
-        if opening.format == "zip":
-            _open_zip(opening, file)
-        elif opening.format == "tar":
-            _open_tar(opening, TarInput(file, None, opening.name), None)
-        elif opening.format == "json":
-            opening.add_messages(clean_name(path.name), file, 0, os.fstat(file.fileno()).st_size)
-        elif stream := decompressor(file, file.peek(8)):
-            opening.resources.callback(stream.close)
-            _open_tar(opening, TarInput(file, stream, opening.name), opening.private_file())
+        _open_content(opening, file, clean_name(path.name), form_of(file, opening.name, path))
+
+
+def _open_content(opening: _Opening, file: BinaryIO, name: str, form: Form) -> None:
+    opening.format = form
+    stream = decompressor(file) if form in ("tar.gz", "compressed") else None
+    if stream:
+        opening.resources.callback(stream.close)
+    if form == "zip":
+        _open_zip(opening, file)
+    elif form == "json":
+        opening.add_messages(name, file, 0, os.fstat(file.fileno()).st_size)
+    elif form == "compressed":
+        assert stream, "that is what the form says"
+        unpacked = opening.private_file()
+        spool(all_blocks(stream, file, opening.name), unpacked)
+        unpacked.seek(0)
+        _open_content(opening, unpacked, name.rpartition(".")[0] or name, form_of(unpacked, opening.name))
+    else:
+        _open_tar(opening, TarInput(file, stream, opening.name), opening.private_file() if stream else None)
+
+
+def _open_nested(opening: _Opening) -> None:
+    """Open the archive in an archive that holds nothing else of an export: one, and one step deep."""
+    archives, opening.archives = opening.archives, []
+    names = ", ".join(printable(name) for name, _ in archives)
+    if len(archives) > 1:
+        raise InvalidExport(f"holds several archives: {names}", member=opening.name, remedy="Give one of them")
+    for name, unpack in archives:
+        outer, opening.within, opening.name = opening.format, f"{name}/", f"{opening.name}/{names}"
+        with readable(opening.name):
+            file = unpack()
+            _open_content(opening, file, name, form_of(file, opening.name))
+        opening.format = outer
+        if opening.archives and not opening.messages and not opening.media:
+            inner = ", ".join(printable(within) for within, _ in opening.archives)
+            raise InvalidExport(f"holds {inner}", member=opening.name, remedy=f"Unpack it and give {names}")
 
 
 def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> None:
@@ -230,8 +268,10 @@ def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> No
             offset = spool(tar.blocks(header.size), unpacked)
         if is_messages(name):
             opening.add_messages(name, data, offset, header.size)
-        else:
-            opening.add(name, header.size, offset)
+        elif not opening.add(name, header.size, offset) and is_archive(name):
+            if unpacked:
+                offset = spool(tar.blocks(header.size), unpacked)
+            opening.archives.append((name, partial(_copied, opening, data, offset, header.size)))
     opening.read = lambda member: os.pread(data.fileno(), member.size, member.position)
 
 
@@ -240,7 +280,7 @@ def _open_zip(opening: _Opening, file: BinaryIO) -> None:
     entries = archive.infolist()
     for position, entry in enumerate(entries):
         name = clean_name(entry.filename)
-        if entry.is_dir():
+        if name.endswith("/"):
             continue
         if entry.flag_bits & _ENCRYPTED:
             remedy = "Unpack it with its password and give the folder"
@@ -249,7 +289,11 @@ def _open_zip(opening: _Opening, file: BinaryIO) -> None:
             if is_messages(name):
                 raise _no_file(name)
         elif not is_messages(name):
-            opening.add(name, entry.file_size, position)
+            media = opening.add(name, entry.file_size, position)
+            if media and media.is_side_file:
+                require_readable(entry, name)
+            elif not media and is_archive(name):
+                opening.archives.append((name, partial(unpacked_entry, archive, entry, name, opening.private_file)))
         elif entry.compress_type == zipfile.ZIP_STORED:
             _map_stored(opening, name, file, archive, entry)
         else:
@@ -268,18 +312,16 @@ def _map_stored(opening: _Opening, name: str, file: BinaryIO, archive: zipfile.Z
 
 def _unpack_zipped(opening: _Opening, name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """Unpack messages from a zip, then map them."""
-    produced = 0
+    opening.add_messages(name, unpacked_entry(archive, entry, name, opening.private_file), 0, entry.file_size)
 
-    def advance(count: int) -> None:
-        nonlocal produced
-        produced += count
-        check_expansion(entry.compress_size, produced, printable(name))
 
-    file = opening.private_file()
-    with archive.open(entry) as stream:
-        spool(stream_blocks(stream, entry.file_size, advance), file)
-        stream.read(1)  # at the end, the checksum is compared
-    opening.add_messages(name, file, 0, entry.file_size)
+def _copied(opening: _Opening, file: BinaryIO, offset: int, size: int) -> BinaryIO:
+    """A range of a file as a file of its own."""
+    copy = opening.private_file()
+    file.seek(offset)
+    spool(stream_blocks(file, size, lambda count: None), copy)
+    copy.seek(0)
+    return copy
 
 
 def _start_of(path: Path, size: int) -> bytes:

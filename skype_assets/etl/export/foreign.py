@@ -221,8 +221,8 @@ TABLES: Final[tuple[tuple[frozenset[str], Foreign], ...]] = (
 """Tables that an SQLite database has, in lower case."""
 
 
-def by_beginning(start: bytes, path: Path) -> Foreign | None:
-    """What a file is that is no archive of a kind that is read and no JSON; ``path`` is for databases."""
+def by_beginning(start: bytes, path: Path | None) -> Foreign | None:
+    """What a file is that is no archive of a kind that is read and no JSON; ``path`` tells databases apart."""
     if start.startswith(_SQLITE):
         return _database(path)
     found = next((foreign for offset, magic, foreign in STARTS if start.startswith(magic, offset)), None)
@@ -275,10 +275,12 @@ def _occurs(pattern: str, text: str) -> bool:
     return re.search(pattern, text, re.IGNORECASE | re.MULTILINE) is not None
 
 
-def _database(path: Path) -> Foreign:
+def _database(path: Path | None) -> Foreign:
     """Whose SQLite database a file is. Opened so that SQLite writes nothing beside it."""
     import sqlite3  # not for every command
 
+    if path is None:
+        return Foreign("an SQLite database")
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True)) as database:
             tables = {str(name).lower() for (name,) in database.execute("SELECT name FROM sqlite_master")}

@@ -11,23 +11,28 @@ from typing import BinaryIO, Final, Literal
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import foreign
 from skype_assets.etl.export.foreign import GIVE_EXPORT, LOOKED_AT, UNPACK, Foreign
-from skype_assets.etl.export.members import is_messages, printable
+from skype_assets.etl.export.members import is_messages
 from skype_assets.etl.export.unpacking import decompressor, readable
 
-Form = Literal["tar", "tar.gz", "zip", "json"]
-"""``tar.gz`` whatever the compression."""
+Form = Literal["tar", "tar.gz", "zip", "json", "compressed"]
+"""``tar.gz`` whatever the compression; ``compressed`` is a zip or JSON that was compressed alone."""
 
 _JSON_BEGINS: Final = (b"{", b"[", b"\xff\xfe{", b"\xff\xfe[", b"\xfe\xff\0", b"\0{")  # UTF-16 is refused later
+_ZIP_BEGINS: Final = (b"PK\3\4", b"PK\5\6")
 _BLANKS: Final = b" \t\r\n"
 
 
-def form_of(file: BinaryIO, path: Path) -> Form:
+def form_of(file: BinaryIO, name: str, path: Path | None = None) -> Form:
     """What form a file has; it is left at its beginning.
+
+    Args:
+        file: the file.
+        name: what errors call it.
+        path: where it is, if it has a name.
 
     Raises:
         InvalidExport: none of these; it says what the file is instead, if that can be told.
     """
-    name = printable(path.name)
     start = file.read(LOOKED_AT)
     file.seek(0)
     if not start:
@@ -43,21 +48,26 @@ def form_of(file: BinaryIO, path: Path) -> Form:
 
 
 def _form(file: BinaryIO, start: bytes) -> tuple[Form | None, Foreign | None]:
-    if start.startswith((b"PK\3\4", b"PK\5\6")):
+    if start.startswith(_ZIP_BEGINS):
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
         file.seek(0)
         return "zip", foreign.by_names(names) if sum(map(is_messages, names)) != 1 else None
-    if stream := decompressor(file, start):
+    if stream := decompressor(file):
         with stream:
             block = stream.read(tarfile.BLOCKSIZE)
         file.seek(0)
+        if _begins_json(block) or block.startswith(_ZIP_BEGINS):
+            return "compressed", None
         return "tar.gz", None if _begins_tar(block) else Foreign("a compressed file, not an archive", UNPACK)
     if _begins_tar(start[: tarfile.BLOCKSIZE]):
         return "tar", None
-    if start.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANKS).startswith(_JSON_BEGINS) and not start.startswith(b"{\\rtf"):
-        return "json", foreign.by_json(start)
-    return None, None
+    return ("json", foreign.by_json(start)) if _begins_json(start) else (None, None)
+
+
+def _begins_json(start: bytes) -> bool:
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANKS)
+    return text.startswith(_JSON_BEGINS) and not start.startswith(b"{\\rtf")
 
 
 def _begins_tar(block: bytes) -> bool:

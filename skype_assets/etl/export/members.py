@@ -1,6 +1,7 @@
 """Which members of an export are what, by their names (format reference, 1.3 to 1.5).
 
-People unpack and re-pack exports, so folders above a member mean nothing, except one called ``media``.
+People unpack and re-pack exports, so folders above a member mean nothing, except one called ``media``. Programs of
+Windows separate folders by a backslash, so it does here, too.
 """
 
 import re
@@ -10,6 +11,8 @@ from typing import Final
 
 MESSAGES: Final = "messages.json"
 ENDPOINTS: Final = "endpoints.json"
+_ARCHIVES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+_OF_SYSTEMS: Final = frozenset({"thumbs.db", "desktop.ini"})
 
 MAX_SIDE_FILE: Final = 1 << 20
 """Bytes of a side file; they have some 150. A larger one is taken for a media object and not parsed."""
@@ -33,8 +36,8 @@ class MediaMember:
 
 
 def clean_name(name: str) -> str:
-    """A member's name as text that every table can hold: no NUL, no half of a surrogate pair."""
-    return _unfit.sub("\ufffd", name)
+    """A member's name with ``/``, as text that every table can hold: no NUL, no half of a surrogate pair."""
+    return _unfit.sub("\ufffd", name).replace("\\", "/")
 
 
 def printable(name: str) -> str:
@@ -47,24 +50,30 @@ def printable(name: str) -> str:
 
 def is_messages(name: str) -> bool:
     """Whether the member holds the messages."""
-    return PurePosixPath(name).name == MESSAGES
+    return _path(name).name == MESSAGES
 
 
 def is_endpoints(name: str) -> bool:
     """Whether the member lists the owner's devices."""
-    return PurePosixPath(name).name == ENDPOINTS
+    return _path(name).name == ENDPOINTS
+
+
+def is_archive(name: str) -> bool:
+    """Whether the member may be an archive in which the export lies."""
+    path = _path(name)
+    return path.name.lower().endswith(_ARCHIVES) and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
 def is_document(name: str) -> bool:
     """Whether the member is called by a document id, as media of exports are and hardly anything else is."""
-    return _document_id.match(PurePosixPath(name).name) is not None
+    return _document_id.match(_path(name).name) is not None
 
 
 def media_member(name: str, size: int, position: int) -> MediaMember | None:
     """What a member is, if it is media. Names that begin with a dot are those of file systems it went through."""
-    path = PurePosixPath(name)
+    path = _path(name)
     base = path.name
-    if base.startswith("."):
+    if base.startswith(".") or base.lower() in _OF_SYSTEMS:
         return None
     if not _document_id.match(base) and "media" not in (folder.lower() for folder in path.parts[:-1]):
         return None
@@ -82,4 +91,8 @@ def media_member(name: str, size: int, position: int) -> MediaMember | None:
 
 def is_side_file(name: str, size: int) -> bool:
     """Whether a media member is a side file and not an object."""
-    return size <= MAX_SIDE_FILE and _side_file.fullmatch(PurePosixPath(name).name) is not None
+    return size <= MAX_SIDE_FILE and _side_file.fullmatch(_path(name).name) is not None
+
+
+def _path(name: str) -> PurePosixPath:
+    return PurePosixPath(name.replace("\\", "/"))

@@ -28,6 +28,7 @@ MAX_LISTS: Final = 1000
 """``MessageList`` keys of one conversation, ``conversations`` keys of the top-level object: there should be one."""
 
 NO_EXPORT: Final = "This is not the messages.json of a Skype export"
+UNKNOWN_SHAPE: Final = "No message was loaded from it, and none is lost: please report which program wrote this file"
 
 NOT_AN_OBJECT: Final = "not an object"
 NOT_AN_ARRAY: Final = "MessageList is not an array"
@@ -152,6 +153,10 @@ def raw_parts(
 _CONVERSATIONS: Final = "conversations"
 _MESSAGES: Final = "MessageList"
 _integer = re.compile(rb"-?[0-9]+")
+_objects = re.compile(rb"\[\s*\{")
+_of_a_message = re.compile(rb'"(?:content|messagetype|originalarrivaltime|from|text|body)"\s*:')
+_LOOKED_AT: Final = 1 << 16
+_KNOWN: Final = frozenset({"id", "displayName", "version", "properties", "threadProperties"})
 _json = json.JSONDecoder(strict=False)
 _surrogate = re.compile("[\ud800-\udfff]")
 
@@ -176,6 +181,8 @@ class _Frame:
     has_id: bool = False
     id_is_settled: bool = False
     bad_list: Span | None = None
+    elsewhere: tuple[str, int] | None = None
+    """Another array that looks like messages: its name and where it is."""
 
     @property
     def end(self) -> int:
@@ -245,6 +252,12 @@ class _Reader:
             yield from self._read_messages(frame)
             in_list = self._next_list(frame)
         self._conversation = None
+        if frame.elsewhere and not frame.message_count:
+            name, offset = frame.elsewhere
+            # Never success that lost messages.
+            raise self._text.error(
+                f'a conversation has no messages in "{_MESSAGES}", but in "{printable(name)}"', offset, UNKNOWN_SHAPE
+            )
         length = self._position - frame.offset
         self._part.conversations.append(
             RawConversation(
@@ -381,6 +394,16 @@ class _Reader:
             frame.lists += 1
         elif name == "id" and not frame.id_is_settled:
             frame.id, frame.has_id = _id_text(raw), True
+        elif frame is not self._header and _is_messages(name, raw):
+            frame.elsewhere = frame.elsewhere or (name, value.offset)
+
+
+def _is_messages(name: str, raw: bytes) -> bool:
+    """Whether a member of a conversation that this program does not know looks like its messages."""
+    if name in _KNOWN or not _objects.match(raw):
+        return False
+    # What a message says of itself, in the first of the objects.
+    return "message" in name.lower() or len({*_of_a_message.findall(raw[:_LOOKED_AT].lower())}) > 1
 
 
 def _beginning(text: JsonText) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Final
 
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.form import form_of
-from skype_assets.etl.export.members import is_messages, printable
+from skype_assets.etl.export.members import is_archive, is_messages, printable
 from skype_assets.etl.export.source import folder_files, is_folder
 from skype_assets.etl.export.unpacking import TarInput, decompressor, readable, tar_headers
 
@@ -38,15 +39,25 @@ def messages_size(path: Path) -> MessagesSize:
 
 
 def _in_file(file: BufferedReader, path: Path) -> MessagesSize:
-    form, name = form_of(file, path), printable(path.name)
-    if form == "json":
-        return MessagesSize(os.fstat(file.fileno()).st_size, False)
+    name = printable(path.name)
+    form = form_of(file, name, path)
+    if form in ("json", "compressed"):  # how large that becomes, nobody knows before it is unpacked
+        return MessagesSize(os.fstat(file.fileno()).st_size, form == "compressed")
     if form == "zip":
         with zipfile.ZipFile(file) as archive:
-            entries = (entry for entry in archive.infolist() if is_messages(entry.filename))
-            found = (MessagesSize(entry.file_size, entry.compress_type != zipfile.ZIP_STORED) for entry in entries)
-            return next(found, _NONE)
-    stream = decompressor(file, file.peek(8)) if form == "tar.gz" else None
+            entries = archive.infolist()
+        return _of_members((e.filename, e.file_size, e.compress_type != zipfile.ZIP_STORED) for e in entries)
+    stream = decompressor(file) if form == "tar.gz" else None
     headers = tar_headers(TarInput(file, stream, name), name)
-    sizes = (header.size for header in headers if is_messages(header.name))
-    return MessagesSize(next(sizes, 0), stream is not None)
+    return _of_members((header.name, header.size, stream is not None) for header in headers)
+
+
+def _of_members(members: Iterable[tuple[str, int, bool]]) -> MessagesSize:
+    """What names, sizes and compression of members tell: an archive among them is unpacked with all that is in it."""
+    nested = 0
+    for name, size, is_compressed in members:
+        if is_messages(name):
+            return MessagesSize(size, is_compressed)
+        if is_archive(name):
+            nested = max(nested, size)
+    return MessagesSize(nested, nested > 0)

@@ -16,7 +16,7 @@ from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import foreign
 from skype_assets.etl.export.foreign import GIVE_EXPORT, MAX_NAMES
 from skype_assets.etl.export.form import form_of
-from skype_assets.etl.export.members import MESSAGES, is_document, is_endpoints, is_messages, media_member, printable
+from skype_assets.etl.export.members import is_document, is_endpoints, is_messages, media_member, printable
 from skype_assets.etl.places import whose
 
 NOT_A_FILE: Final = "is a link or a device, not a file"
@@ -122,7 +122,7 @@ def unreadable(path: Path, error: OSError) -> InvalidExport:
 def _check_form(path: Path) -> None:
     try:
         with path.open("rb") as file:
-            form_of(file, path)
+            form_of(file, printable(path.name), path)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -165,7 +165,7 @@ def _stands_in(folder: Path) -> bool:
     for entry in _entries(folder):
         if entry.is_dir(follow_symlinks=False):
             media += [Path(entry)] if _is_media(entry.name) else []
-        elif entry.name == MESSAGES or is_document(entry.name):
+        elif is_messages(entry.name) or is_document(entry.name):
             return True
     return any(is_document(entry.name) for path in media for entry in _entries(path))
 

@@ -32,10 +32,14 @@ MAX_HEADER: Final = 1 << 20
 Unpacked = gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 """A compressed file's content."""
 
+UNPACK: Final = "Unpack it and give the folder"
+
 _BLOCK: Final = 1 << 20
+_UNPACK_ELSEWHERE: Final = (
+    "Unpack it with another program, such as 7-Zip, and give the folder; if none can, the file was cut short or damaged"
+)
 _DAMAGE: Final = (
     tarfile.TarError,
-    zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
     struct.error,
@@ -53,6 +57,13 @@ def readable(name: str) -> Generator[None, None, None]:
         yield
     except EOFError as error:
         raise InvalidExport("the archive ends before it is complete", member=name, remedy=CUT_SHORT) from error
+    except NotImplementedError as error:
+        raise InvalidExport(
+            f"has a form that this program cannot read ({error})", member=name, remedy=UNPACK
+        ) from error
+    except zipfile.BadZipFile as error:
+        problem = f"the archive cannot be read ({error})"
+        raise InvalidExport(problem, member=name, remedy=_UNPACK_ELSEWHERE) from error
     except _DAMAGE as error:
         raise InvalidExport(f"the archive is damaged ({error})", member=name, remedy=CUT_SHORT) from error
     except OSError as error:
@@ -61,8 +72,10 @@ def readable(name: str) -> Generator[None, None, None]:
         raise InvalidExport(f"the archive is damaged ({error})", member=name, remedy=CUT_SHORT) from error
 
 
-def decompressor(file: BinaryIO, start: bytes) -> Unpacked | None:
-    """What a file holds, if its first bytes are those of gzip, bzip2 or xz."""
+def decompressor(file: BinaryIO) -> Unpacked | None:
+    """What a file holds, if its first bytes are those of gzip, bzip2 or xz; the file is at its beginning."""
+    start = file.read(8)
+    file.seek(0)
     if start.startswith(b"\x1f\x8b"):
         return gzip.open(file)
     if start.startswith(b"BZh"):
@@ -99,6 +112,15 @@ def stream_blocks(stream: IO[bytes] | Unpacked, size: int, produced: Callable[[i
             raise EOFError
         size -= len(block)
         produced(len(block))
+        yield block
+
+
+def all_blocks(stream: Unpacked, compressed: BinaryIO, name: str) -> Iterator[bytes]:
+    """Everything in a compressed file, under the cap."""
+    produced = 0
+    while block := stream.read(_BLOCK):
+        produced += len(block)
+        check_expansion(compressed.tell(), produced, name)
         yield block
 
 

@@ -56,7 +56,7 @@ class Load:
     """The third phase: tables → database."""
 
     facts: ClassVar[PhaseFacts] = LOAD
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     schemas: ClassVar[Mapping[str, pa.Schema]] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
     outdated: ClassVar[str] = "the database no longer holds it"
 

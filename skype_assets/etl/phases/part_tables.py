@@ -19,7 +19,7 @@ from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
 from skype_assets.etl.rows.old_quotes import with_quoted
 
 _OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
-_OF_HEAD: Final = ("conversations", "participants", "rejects")
+_OF_HEAD: Final = ("conversations", "conversation_copies", "participants", "given_names", "rejects")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import conversation_key, mri
 from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
-from skype_assets.etl.phases import TRANSFORM, PhaseFacts
+from skype_assets.etl.phases import TRANSFORM, PhaseFacts, given_names
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.process_wide import ProcessWide
@@ -59,6 +59,9 @@ CONSERVATION: Final = pa.schema(
 )
 """Per conversation: seen = loaded + duplicate + rejected, or the phase fails (promise I7)."""
 
+WITHOUT_LIST: Final = "conversations_without_list"
+"""The count of conversations that have no ``MessageList``."""
+
 _PART_TABLES: Final = (*MESSAGE_TABLES, "edit_marks", "rejects")
 
 
@@ -66,7 +69,7 @@ class Transform:
     """The second phase: raw checkpoint → tables."""
 
     facts: ClassVar[PhaseFacts] = TRANSFORM
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     schemas: ClassVar[Mapping[str, pa.Schema]] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,
@@ -81,6 +84,7 @@ class Transform:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._raw = upstream(task, Extract, self.facts.name)
+        self._given_names = given_names.kept(task.folder)
 
     @property
     def source_name(self) -> str:
@@ -93,12 +97,13 @@ class Transform:
         return len(self._raw.state.parts)
 
     def inputs(self) -> dict[str, str]:
-        """The raw checkpoint, and the owner's name if it was given."""
+        """The raw checkpoint, and the names that were given: the owner's, and those of a names file."""
         source = {name: value for name, value in self._raw.state.inputs.items() if name.startswith("source_")}
         return {
             **source,
             Extract.facts.asset: self._raw.state.fingerprint,
             "user_display_name": self._task.settings.user_display_name or "",
+            **({"given_names": given_names.digest(self._given_names)} if self._given_names else {}),
         }
 
     def bytes_needed(self, done: int) -> int:
@@ -110,7 +115,7 @@ class Transform:
         """Read the header and the media: what every part needs."""
         warn_of_absence()
         with _FEW_COLLECTIONS:
-            yield _OpenTransform(self._task, self._raw, task_folder.folder(self.facts.asset).path)
+            yield _OpenTransform(self._task, self._raw, task_folder.folder(self.facts.asset).path, self._given_names)
 
 
 def _collect_seldom() -> tuple[int, int, int]:
@@ -124,9 +129,10 @@ _FEW_COLLECTIONS: Final = ProcessWide(_collect_seldom, lambda before: gc.set_thr
 
 
 class _OpenTransform:
-    def __init__(self, task: Task, raw: PhaseTables, folder: Path) -> None:
+    def __init__(self, task: Task, raw: PhaseTables, folder: Path, names: Mapping[str, str]) -> None:
         self._task = task
         self._raw = raw
+        self._given_names = names
         self._folder = folder
         self._header = raw["header"].to_table().to_pylist()[0]
         self._document: dict[str, Any] = json_value(self._header["raw"])
@@ -160,7 +166,7 @@ class _OpenTransform:
         amounts = [part.files["messages"].rows if "messages" in part.files else 0 for part in raw_parts]
         for part, progress in zip(raw_parts[len(done) :], cumulative(done, amounts), strict=True):
             if part.number == 0:
-                yield _MediaPart(part, self._media, self._export.owner_id, files)
+                yield _MediaPart(part, self._media, self._export, files)
             else:
                 batch_size = self._task.settings.batch_size
                 yield _MessagesPart(part, self._raw.folder, self._export, batch_size, progress, files)
@@ -178,22 +184,31 @@ class _OpenTransform:
         export_id, owner_id = self._export.export_id, self._export.owner_id
         conservation = self._conservation(done, duplicates, counted)
         people.leave_out_copies(edits)
-        conversations, participants = conversation_rows.rows(
-            self._raw["conversations"].batches, people, owner_id=owner_id, export_id=export_id
+        conversations, copies, participants, names, without_list = conversation_rows.rows(
+            self._raw["conversations"].batches,
+            people,
+            owner_id=owner_id,
+            export_id=export_id,
+            owner_name=self._task.settings.user_display_name,
+            given_names=self._given_names,
         )
+        given = [(export_id, user_id, name) for user_id, name in sorted(self._given_names.items())]
         return {
             "conversations": conversations,
+            "conversation_copies": copies,
             "participants": participants,
+            "given_names": table_from_rows(Transform.schemas["given_names"], given),
             "rejects": self._rejects(),
             "duplicates": duplicates,
             "edits": edits,
             "quoted": self._quoted(done, duplicates),
             "conservation": conservation,
-            "exports": self._exports(people, conservation, conversations.num_rows),
+            "exports": self._exports(names.get(owner_id), conservation, conversations.num_rows),
         }, {
             "conversations": conversations.num_rows,
             "messages": -duplicates.num_rows,
             "duplicate": duplicates.num_rows,
+            **({WITHOUT_LIST: without_list} if without_list else {}),
         }
 
     def _read(self, part: PartRecord, table: str, columns: list[str]) -> pa.Table:
@@ -208,7 +223,7 @@ class _OpenTransform:
             dropped = of_part(duplicates, part)
             if dropped.num_rows:
                 kept = {name: without(self._read(part, name, columns), dropped) for name, columns in PEOPLE_OF.items()}
-                people.add(people_rows(kept, self._export.owner_id))
+                people.add(people_rows(kept))
             else:
                 people.add(self._read(part, "people", PEOPLE.names))
         return people
@@ -260,15 +275,14 @@ class _OpenTransform:
         ]  # fmt: skip
         return table_from_rows(Transform.schemas["rejects"], rows)
 
-    def _exports(self, people: People, conservation: pa.Table, conversation_count: int) -> pa.Table:
+    def _exports(self, owner_name: str | None, conservation: pa.Table, conversation_count: int) -> pa.Table:
         source = self._raw.state.inputs
         exported_at = iso_microseconds(_string(self._document, "exportDate") or "")
         seen, loaded, duplicate, rejected = (
             pc.sum(conservation[name], min_count=0).as_py() for name in CONSERVATION.names[1:]
         )
         row = (
-            self._export.export_id, self._task.task_id, self._export.owner_id,
-            self._task.settings.user_display_name or people.owner_name(self._export.owner_id), exported_at,
+            self._export.export_id, self._task.task_id, self._export.owner_id, owner_name, exported_at,
             self._raw.state.source_name, int(source["source_size"]), bytes.fromhex(source["source_sha256"]),
             seen, loaded, duplicate, rejected, conversation_count, Transform.version, None, None, "loading",
         )  # fmt: skip
@@ -279,12 +293,12 @@ class _OpenTransform:
 class _MediaPart:
     raw: PartRecord
     media: pa.Table
-    owner_id: str
+    export: Export
     files: PartFiles
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        rows = media_files(self.media, self.owner_id)
+        rows = media_files(self.media, self.export.owner_id, self.export.export_id)
         made_from = self.raw.checksum
         return self.files.write(0, {"media_files": rows}, began=began, progress=0, counts={}, cursor=made_from)
 
@@ -306,7 +320,7 @@ class _MessagesPart:
         if copies.num_rows:
             made = [rows.without(copies["source_offset"]) for rows in made]
         tables = {name: _joined(made, name) for name in _PART_TABLES}
-        tables["people"] = people_rows(tables, self.export.owner_id)
+        tables["people"] = people_rows(tables)
         tables["conservation"] = _conservation(seen, tables["messages"], copies, tables["rejects"])
         counts = {
             "messages": tables["messages"].num_rows,

@@ -19,6 +19,7 @@ from skype_assets.etl.rows.arrays import array, each, table_from_columns, table_
 from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
 from skype_assets.etl.rows.media import NOTHING_STORED
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
+from skype_assets.etl.rows.proper_names import with_proper_names
 from skype_assets.etl.schema.flags import (
     CONTENT_MISSING,
     ID_MISSING,
@@ -42,7 +43,7 @@ def any_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     rows = _Rows(raw if len(kept) == len(objects) else raw.take(pa.array(kept, pa.int64())), kept, decoded, export)
     tables = {**rows.children(), "messages": rows.messages(), "edit_marks": rows.edit_marks()}
     made_from = {name: np.array(kept, np.int64)[hanging_on] for name, hanging_on in rows.hanging_on.items()}
-    return MessageRows({**tables, "rejects": _rejects(raw, decoded, export)}, made_from)
+    return MessageRows(with_proper_names({**tables, "rejects": _rejects(raw, decoded, export)}), made_from)
 
 
 class _Rows:
@@ -66,7 +67,7 @@ class _Rows:
         kinds = zip([m.messagetype for m in self._messages], self._conversation_ids, strict=True)
         self._types: list[MessageType] = each(lambda kind: message_type(*kind), list(kinds))
         self._parsed = self._parse()
-        self._sent_at = self._times()
+        self._arrived_at = self._arrivals()
         self.hanging_on: dict[str, np.ndarray] = {"messages": np.arange(len(self._messages))}
         self._sender_ids: list[str | None] = each(sender, [m.from_ for m in self._messages])
 
@@ -77,7 +78,7 @@ class _Rows:
             "owner_id": pa.repeat(self._export.owner_id, count),
             "conversation_id": self._conversation_ids,
             "message_id": self._ids,
-            "sent_at": self._sent_at,
+            "sent_at": self._sent_at(),
             "sender_id": self._sender_ids,
             "sender_name": each(plain_name, [m.display_name for m in messages]),
             "message_type": [m.messagetype for m in messages],
@@ -87,7 +88,7 @@ class _Rows:
             "edited_at": self._instants("edittime"),
             "deleted_at": self._instants("deletetime"),
             "edit_of": None,
-            "album_id": self._property(_identifier, "albumId"),
+            "album_id": self._albums(),
             "is_forwarded": self._forwarded(),
             "version": [integer(m.version) for m in messages],
             "details": [None if found.details is None else json_text(found.details) for found in self._parsed],
@@ -126,10 +127,17 @@ class _Rows:
         ]
         if not marks:
             return EDIT_MARKS.empty_table()
-        edited_at, sent_at = self._property(milliseconds, "edittime"), self._sent_at.cast(pa.int64()).to_pylist()
+        edited_at = self._property(milliseconds, "edittime")
         self.hanging_on["edit_marks"] = np.array([row for row, _ in marks])
         rows = [
-            (self._conversation_ids[row], self._ids[row], self._sender_ids[row], original, sent_at[row], edited_at[row])
+            (
+                self._conversation_ids[row],
+                self._ids[row],
+                self._sender_ids[row],
+                original,
+                self._arrived_at[row],
+                edited_at[row],
+            )
             for row, original in marks
         ]
         return table_from_rows(EDIT_MARKS, rows)
@@ -177,12 +185,14 @@ class _Rows:
                 self._flag(row, flag)
 
     def _attachments(self, row: int, message: Message) -> Iterable[tuple[Any, ...]]:
-        found = attachments(message.content or "", message.messagetype, message.amsreferences)
+        properties = self._properties.get(row)
+        found = attachments(message.content or "", message.messagetype, message.amsreferences, properties)
         for ordinal, a in enumerate(found):
             stored = self._export.stored.get(a.document_id or "", NOTHING_STORED)
             yield (
                 row, ordinal, a.document_id, a.kind, a.file_name or stored.file_name, a.file_size, stored.mime_type,
                 a.width, a.height, a.duration_seconds, a.uri, stored.member, stored.member is not None,
+                None if stored.member is None else self._export.export_id,
             )  # fmt: skip
 
     def _message_id(self, row: int, message: Message) -> str:
@@ -192,16 +202,24 @@ class _Rows:
         self._flag(row, ID_MISSING)
         return f"unknown:{self._raw['sha256'][row].as_py().hex()[:16]}"
 
-    def _times(self) -> pa.Array:
+    def _arrivals(self) -> list[int | None]:
+        """When the messages arrived, in microseconds; of an edit, when it was made."""
         instants = iso_instants(pa.array([m.originalarrivaltime for m in self._messages], pa.string()))
-        if not instants.null_count:
-            return instants
         values: list[int | None] = instants.cast(pa.int64()).to_pylist()
         for row, value in enumerate(values):
             if value is None:
                 values[row], flag = self._guessed_time(self._messages[row])
                 self._flag(row, flag)
-        return pa.array(values, pa.int64()).cast(TABLES["messages"].schema.field("sent_at").type)
+        return values
+
+    def _sent_at(self) -> pa.Array:
+        """When they were sent: an edited message when its original was, which its marker says."""
+        values = list(self._arrived_at)
+        for row, parsed in enumerate(self._parsed):
+            if parsed.edit_marker is not None and (original := parsed.edit_marker.original_sent_at) is not None:
+                arrived_at = values[row]
+                values[row] = original if arrived_at is None else min(arrived_at, original)
+        return pa.array(values, pa.int64())
 
     def _guessed_time(self, message: Message) -> tuple[int | None, str]:
         for value, flag in ((message.id, SENT_AT_FROM_ID), (message.version, SENT_AT_FROM_VERSION)):
@@ -219,6 +237,10 @@ class _Rows:
             if isinstance(properties, dict) and properties.get(name) is not None:
                 column[row] = read(properties[name])
         return column
+
+    def _albums(self) -> list[str | None]:
+        by_property: list[str | None] = self._property(_identifier, "albumId")
+        return [album or parsed.album_id for album, parsed in zip(by_property, self._parsed, strict=True)]
 
     def _forwarded(self) -> list[bool]:
         return [found is not None for found in self._property(lambda value: value, "forwardMetadata")]

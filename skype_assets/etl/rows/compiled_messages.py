@@ -16,13 +16,17 @@ from skype_assets.etl.content.message_types import kind_of
 from skype_assets.etl.content.names import conversation_key, plain_name, sender
 from skype_assets.etl.rows.arrays import mapped, table_from_columns
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
+from skype_assets.etl.rows.proper_names import with_proper_names
 from skype_assets.etl.schema.tables import REJECTS, TABLES
 
 _BELOW_MESSAGES: Final = {name: TABLES[name].schema for name in MESSAGE_TABLES if name != "messages"} | {
     "edit_marks": EDIT_MARKS
 }
-_NULL: Final = {"messages": {"edit_of": None}, "thread_events": {"value": None}}
-"""Columns that are null in what is read: edits are known when all parts are, and events with a value are left."""
+_NULL: Final = {
+    "messages": {"edit_of": None},
+    "thread_events": {"value": None, "initiator_name": None, "target_name": None},
+}
+"""Columns that are null in what is read: edits are known when all parts are, events with a value or names are left."""
 
 _NONE: Final = MessageRows(
     {
@@ -55,7 +59,7 @@ def compiled_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
         if name == "attachments":
             columns |= _stored(columns, export)
         tables[name] = table_from_columns(schema, columns, len(rows[name]))
-    return MessageRows(tables, rows)
+    return MessageRows(with_proper_names(tables), rows)
 
 
 def _messages(raw: pa.RecordBatch, conversation_ids: pa.DictionaryArray, found: Columns, export: Export) -> pa.Table:
@@ -92,6 +96,7 @@ def _stored(attachments: Columns, export: Export) -> Columns:
         "mime_type": mime_type,
         "media_member": member,
         "present": member.is_valid(),
+        "media_export_id": pc.if_else(member.is_valid(), export.export_id, pa.scalar(None, pa.string())),
     }
 
 

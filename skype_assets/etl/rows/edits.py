@@ -1,7 +1,8 @@
 """Edited messages: the rows that an edit left of one message, wherever parts end (format reference, 5.3).
 
 Their markers name the same original: conversation, sender and time. The row with the smallest id is the original,
-the others are its copies; all are kept, and one is counted.
+the others are its copies; all are kept, and one is counted. One row can be all that is left: its marker says that it
+was edited, and it arrived when it was.
 """
 
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
@@ -30,7 +31,7 @@ EDITS: Final = pa.schema(
         pa.field("edited_at", INSTANT),
     ]
 )
-"""The rows of messages that stand more than once: ``edit_of`` is null on the original."""
+"""The rows of edited messages: ``edit_of`` is null on the original."""
 
 
 def copies(found: pa.Table) -> int:
@@ -49,14 +50,14 @@ class _Copy(NamedTuple):
     message_id: str
     sender_id: str | None
     original_sent_at: int
-    sent_at: int | None
+    arrived_at: int | None
     edited_at: int | None
     part: int
 
 
 def edits(marks: Mapping[int, pa.Table]) -> pa.Table:
     """Find the ``EDITS`` of an export in the ``EDIT_MARKS`` of its parts."""
-    rows = (row for copies in _by_message(marks) if len(copies) > 1 for row in _edited(copies))
+    rows = (row for copies in _by_message(marks) for row in _edited(copies))
     found = [EDITS.empty_table()]
     while some := list(islice(rows, _ROWS_AT_A_TIME)):
         found.append(table_from_rows(EDITS, some))
@@ -85,7 +86,7 @@ def _edited(copies: list[_Copy]) -> Iterator[tuple[Any, ...]]:
     original = _smallest([copy.message_id for copy in copies])
     edited_at = _latest(copy.edited_at for copy in copies)
     if edited_at is None:
-        edited_at = _latest(copy.sent_at for copy in copies)
+        edited_at = _latest(copy.arrived_at for copy in copies)
     for copy in copies:
         edit_of = None if copy.message_id == original else original
         yield copy.part, copy.conversation_id, copy.message_id, copy.sender_id, edit_of, edited_at

@@ -23,7 +23,7 @@ class StoredObject:
 NOTHING_STORED: Final = StoredObject(None, None, None)
 
 
-def media_files(media: pa.Table, owner_id: str) -> pa.Table:
+def media_files(media: pa.Table, owner_id: str, export_id: str) -> pa.Table:
     """Rows of ``media_files`` from the raw ``media`` table, one per document id and index."""
     side_files = _side_files(media)
     best: dict[tuple[str, int], tuple[int, str]] = {}
@@ -42,6 +42,7 @@ def media_files(media: pa.Table, owner_id: str) -> pa.Table:
                 "file_name": _text(side.get("filename")),
                 "mime_type": _mime_type(side, index),
                 "size_bytes": size,
+                "export_id": export_id,
             }
         )
     return pa.Table.from_pylist(rows, MEDIA_FILES.schema)

@@ -18,7 +18,7 @@ EDIT_MARKS: Final = pa.schema(
         pa.field("message_id", pa.string(), False),
         pa.field("sender_id", pa.string()),
         pa.field("original_sent_at", pa.int64(), False),
-        pa.field("sent_at", pa.int64()),
+        pa.field("arrived_at", pa.int64()),
         pa.field("edited_at", pa.int64()),
     ]
 )

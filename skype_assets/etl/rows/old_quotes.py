@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skype_assets.etl.content.names import OLD_CHAT
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.schema.tables import INSTANT
 
@@ -73,7 +74,13 @@ def _open(quotes: pa.Table) -> list[dict[str, Any]]:
 
 
 def _author(quote: dict[str, Any]) -> Author:
-    return quote["quoted_conversation_id"] or quote["conversation_id"], quote["author_id"]
+    return _place(quote), quote["author_id"]
+
+
+def _place(quote: dict[str, Any]) -> str:
+    """Return where to look: where nothing is said, or the name of an old chat, in the conversation of the quote."""
+    said = quote["quoted_conversation_id"]
+    return quote["conversation_id"] if said is None or said.startswith(OLD_CHAT) else said
 
 
 def _written(
@@ -107,5 +114,5 @@ def _nearest(quote: dict[str, Any], written: list[tuple[datetime, str]]) -> str 
         for sent_at, message_id in written
         if abs(sent_at - quote["quoted_at"]) <= _TOLERANCE
     ]
-    here = (quote["quoted_conversation_id"] or quote["conversation_id"]) == quote["conversation_id"]
+    here = _place(quote) == quote["conversation_id"]
     return min(((gap, found) for gap, found in near if not (here and found == itself)), default=(None, None))[1]

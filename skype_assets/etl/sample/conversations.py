@@ -14,6 +14,7 @@ from skype_assets.etl.sample.document import Conversation, Element, Message, com
 from skype_assets.etl.sample.events import Call, call_log
 from skype_assets.etl.sample.mix import Chat, Session, Traces, table
 from skype_assets.etl.sample.people import THEO, TOPICS, Person, acquaintances, phone
+from skype_assets.etl.sample.teams import of_teams, teams_table
 
 FIRST_MS: Final = 1_492_300_800_000
 """Mid-April 2017: the cloud store has nothing older (1.1)."""
@@ -27,9 +28,13 @@ _HOURS: Final = (*range(6, 23), *range(7, 12), *range(16, 22), *range(18, 21), 2
 _KINDS: Final = {
     "private": {"direct": 70, "group": 20, "bot": 5, "phone": 3},
     "group": {"direct": 30, "group": 65, "bot": 3, "phone": 2},
+    "teams": {"direct": 60, "group": 35, "bot": 5},
 }
-_TEXT_MEDIANS: Final = {"private": 22, "group": 62}
-_SIZES: Final = {"private": (0.15, 40, 1.9), "group": (0.08, 35, 2.0)}
+PROFILES: Final = tuple(_KINDS)
+"""What people write: the two mixes of section 7.2, and what is written since Teams."""
+
+_TEXT_MEDIANS: Final = {"private": 22, "group": 62, "teams": 40}
+_SIZES: Final = {"private": (0.15, 40, 1.9), "group": (0.08, 35, 2.0), "teams": (0.12, 40, 1.9)}
 
 
 @dataclass(frozen=True)
@@ -159,13 +164,15 @@ def _conversation(rng: Random, plan: _Plan, profile: str, traces: Traces) -> Con
         "properties": properties(last_ms, None if rng.random() < 0.6 else "Accepted", blocked=rng.random() < 0.02),
         "threadProperties": thread((chat.owner, *chat.others), plan.topic) if group else None,
     }
+    if profile == "teams":
+        before = of_teams(before, (chat.owner, *chat.others))
     elements = _elements(Random(rng.getrandbits(64)), plan, profile, traces)
     return Conversation(chat.id, before, elements, latest=plan.end_ms if plan.size else plan.begin_ms)
 
 
 def _elements(rng: Random, plan: _Plan, profile: str, traces: Traces) -> Iterator[Element]:
     """Yield the conversation's messages, newest first."""
-    actions = table(profile, plan.chat.kind)
+    actions = teams_table(plan.chat.kind) if profile == "teams" else table(profile, plan.chat.kind)
     render = renderer(plan.chat.id, ascii_only=plan.ascii_only)
     left, limit = plan.size, plan.end_ms
     while left:

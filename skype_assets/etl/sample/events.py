@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 from skype_assets.etl.sample.content import OBJECTS, markup
@@ -77,6 +78,17 @@ def activity(root: str, at_ms: int, initiator: Person | None, *children: str) ->
 def add_member(at_ms: int, initiator: Person | None, targets: Iterable[Person]) -> str:
     """Somebody joined or was added."""
     return activity("addmember", at_ms, initiator, *map(target, targets))
+
+
+def add_named_members(at_ms: int, initiator: Person, targets: Sequence[Person]) -> str:
+    """The same with the names of all, as the Teams era has it (10)."""
+
+    def info(element: str, person: Person, identity: str = "") -> str:
+        name = escape(person.name, quote=False)
+        return f"<detailed{element}info>{identity}<friendlyName>{name}</friendlyName></detailed{element}info>"
+
+    details = (info("target", person, f"<id>{person.mri}</id>") for person in targets)
+    return activity("addmember", at_ms, initiator, *map(target, targets), info("initiator", initiator), *details)
 
 
 def delete_member(at_ms: int, initiator: Person | None, member: Person) -> str:

@@ -125,7 +125,7 @@ def activity(script: Script) -> None:
         script.say(None, f"ThreadActivity/{kind}", body, {"kind": "thread_activity", "sender_id": None})
 
     at = script.now
-    plant("AddMember", events.add_member(at, me, (theo, ines)))
+    plant("AddMember", events.add_named_members(at, me, (theo, ines)))
     plant("AddMember", events.add_member(at, None, (teo,)))
     plant("HistoryDisclosedUpdate", events.switch("historydisclosedupdate", at, me, "true"))
     plant("JoiningEnabledUpdate", events.switch("joiningenabledupdate", at, me, "False"))

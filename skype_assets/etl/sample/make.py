@@ -10,7 +10,7 @@ from typing import Final
 
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.sample import every_type, planted
-from skype_assets.etl.sample.conversations import FIRST_GROUP, call_log_conversation, ordinary
+from skype_assets.etl.sample.conversations import FIRST_GROUP, PROFILES, call_log_conversation, ordinary
 from skype_assets.etl.sample.document import Conversation, milliseconds
 from skype_assets.etl.sample.media import Media
 from skype_assets.etl.sample.mix import Traces
@@ -72,7 +72,7 @@ def write_sample(
         path: where to write; the file appears when it is complete.
         messages: elements of all MessageLists together, copies and non-messages included.
         seed: same arguments, same bytes.
-        profile: "private" or "group", the two mixes of section 7.2.
+        profile: "private" or "group", the two mixes of section 7.2, or "teams", what is written since Teams.
         oddities: plant the deliberate dirt, at most 300 messages of it.
         conversations: number of conversations; 1 puts all messages into one group.
         pretty: lay the JSON out for reading; real exports are one line.
@@ -81,7 +81,7 @@ def write_sample(
         exported_at: time of the export; nothing is newer.
     """
     check_ending(path)
-    if profile not in ("private", "group") or messages < 0 or (conversations is not None and conversations < 1):
+    if profile not in PROFILES or messages < 0 or (conversations is not None and conversations < 1):
         raise UsageError(f"no sample with profile={profile!r}, messages={messages}, conversations={conversations}")
     exported_at = exported_at or EXPORTED_AT
     exported_at = exported_at if exported_at.tzinfo else exported_at.replace(tzinfo=UTC)

@@ -87,7 +87,7 @@ def edits(script: Script) -> None:
     script.rich(
         theo,
         "Edited previous message: tea at 5" + content.edit_mark(theo, script.now),
-        "Edited previous message: tea at 5",
+        "tea at 5",
     )
     script.rich(theo, content.edit_mark(theo, script.now), "")
     script.say(theo, "RichText", "", {"text": ""}, properties={"deletetime": deleted}, version=int(deleted))

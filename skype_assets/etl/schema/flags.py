@@ -35,9 +35,9 @@ FLAGS: Final[Mapping[str, str]] = {
     SENT_AT_FROM_ID: "the time of sending is missing or unreadable; it was taken from the id",
     SENT_AT_FROM_VERSION: "neither the time of sending nor the id tells when; it was taken from the version",
     SENT_AT_MISSING: "neither the time of sending nor id nor version tells when; `sent_at` is null",
-    MARKUP_ILL_FORMED: "the content is no well-formed XML (a bare `&`, no end tag); it was read leniently",
+    MARKUP_ILL_FORMED: "the content is no well-formed XML (a bare `&`, no end tag), nor HTML; it was read leniently",
     URLPREVIEWS_UNREADABLE: "the previews of links are cut or no JSON array; the links have no titles",
     DELETED_BY_EDIT_MARKER: "the content is nothing but an edit marker: the message was deleted, nobody knows when",
-    SERVER_GENERATED: "an empty row that the server made, neither an edit nor a deletion",
+    SERVER_GENERATED: "an empty row that the server made, neither an edit nor a deletion; it counts in no total",
 }
 """What each flag means."""

@@ -59,6 +59,12 @@ class Table:
         return tuple(c.name for c in self.columns if not c.run)
 
 
+NAME_SOURCES: Final = ("message", "call", "conversation", "event", "quote", "mention")
+"""What names people in a conversation, the most credible first: words of ``participants.name_source``."""
+
+FROM_ACCOUNT: Final = "account"
+"""The word there for a name that none of these gives in the conversation itself."""
+
 _OWNER = Column(
     "owner_id", TEXT, "account that made the export, as MRI", "userId, with `8:` put before it if bare (2.5)"
 )
@@ -112,19 +118,38 @@ CONVERSATIONS: Final = Table(
         _OWNER,
         _CONVERSATION,
         Column("display_name", TEXT, "name without markup, null if empty", "displayName (2.2)"),
-        Column("title", TEXT, "display name, else topic, else members' names, else id", "2.2", required=True),
+        Column("title", TEXT, "display name, else topic, else names of those in it, else id", "2.2", required=True),
         Column("kind", TEXT, "`direct`, `group`, `bot`, `phone` or `special`", "the id (2.5)", required=True),
         Column("topic", TEXT, "group title without markup", "threadProperties.topic (2.4)"),
         Column("member_count", INTEGER, "members at export time", "threadProperties.membercount, else members (2.4)"),
-        Column("first_message_at", INSTANT, "earliest sent_at of its messages"),
-        Column("last_message_at", INSTANT, "latest sent_at of its messages"),
-        Column("message_count", BIGINT, "messages in this table's database", required=True),
+        Column("first_message_at", INSTANT, "earliest sent_at of its messages but server_generated ones"),
+        Column("last_message_at", INSTANT, "latest sent_at of its messages but server_generated ones"),
+        Column("message_count", BIGINT, "messages but server_generated ones; an edited one counts once", required=True),
         Column("version", BIGINT, "version in ms since 1970", "version (2.2)"),
         Column("properties", JSON, "as exported", "properties (2.3)"),
         Column("thread_properties", JSON, "as exported, members decoded to a list of MRIs", "threadProperties (2.4)"),
         _EXPORT,
     ),
-    "One row per conversation of an account.",
+    "One row per conversation of an account, field by field from the best copy that says it.",
+)
+
+CONVERSATION_COPIES: Final = Table(
+    "conversation_copies",
+    ("export_id", "conversation_id"),
+    (
+        Column("export_id", TEXT, "export"),
+        _CONVERSATION,
+        Column("display_name", TEXT, "as in conversations", "displayName (2.2)"),
+        Column("topic", TEXT, "as in conversations", "threadProperties.topic (2.4)"),
+        Column("member_count", INTEGER, "as in conversations", "threadProperties.membercount (2.4)"),
+        Column("members", TEXTS, "member list at export time, as MRIs", "threadProperties.members (2.4)"),
+        Column("version", BIGINT, "as in conversations", "version (2.2)"),
+        Column("properties", JSON, "as in conversations", "properties (2.3)"),
+        Column("thread_properties", JSON, "as in conversations", "threadProperties (2.4)"),
+    ),
+    "What each export says of a conversation: conversations is made of it. "
+    "The copy with the greatest (version, exported_at, export_id) is the best.",
+    parent="exports",
 )
 
 PARTICIPANTS: Final = Table(
@@ -134,15 +159,34 @@ PARTICIPANTS: Final = Table(
         _OWNER,
         _CONVERSATION,
         Column("user_id", TEXT, "person, bot or phone number, as MRI", "members, from, call parts (2.4-2.6)"),
-        Column("display_name", TEXT, "latest known name", "displayName of the latest message, call part names"),
+        Column("display_name", TEXT, "latest known name, here or else anywhere in the account", "see name_source"),
+        Column(
+            "name_source",
+            TEXT,
+            "who gives the name: here `message`, `call`, `conversation` (of two), `event`, `quote` or `mention`, "
+            "the first that does; `account` = one of them elsewhere, else a name that was given",
+            "2.2, 2.6, 3.4.1, 3.5, 4.1, 4.2",
+        ),
         Column("is_owner", BOOLEAN, "the account that made the export", required=True),
         Column("is_member", BOOLEAN, "in the member list at export time", "threadProperties.members", required=True),
-        Column("message_count", BIGINT, "messages this person sent here", required=True),
-        Column("first_seen", INSTANT, "sent_at of their first message here"),
-        Column("last_seen", INSTANT, "sent_at of their last message here"),
+        Column("message_count", BIGINT, "messages this person sent here, as in conversations", required=True),
+        Column("first_seen", INSTANT, "sent_at of their first message here, as in conversations"),
+        Column("last_seen", INSTANT, "sent_at of their last message here, as in conversations"),
     ),
-    "Who took part in a conversation.",
+    "Who took part in a conversation; in a conversation of two these are the owner and the other, whoever wrote.",
     parent="conversations",
+)
+
+GIVEN_NAMES: Final = Table(
+    "given_names",
+    ("export_id", "user_id"),
+    (
+        Column("export_id", TEXT, "export"),
+        Column("user_id", TEXT, "person, bot or phone number, as MRI", "the names file"),
+        Column("name", TEXT, "what they are called", "the names file", required=True),
+    ),
+    "Names that were given beside an export, for people whom nothing in the account names.",
+    parent="exports",
 )
 
 MESSAGES: Final = Table(
@@ -150,17 +194,29 @@ MESSAGES: Final = Table(
     _MESSAGE_KEY_NAMES,
     (
         *_MESSAGE_KEY,
-        Column("sent_at", INSTANT, "when it was sent", "originalarrivaltime, else id, else version (2.6)"),
+        Column(
+            "sent_at",
+            INSTANT,
+            "when it was sent; of an edited message, when the original was",
+            "originalarrivaltime, else id, else version (2.6); e_m@ts_ms if that is earlier (4.3)",
+        ),
         Column("sender_id", TEXT, "who sent it; null where Skype names the thread itself", "from (2.6)"),
-        Column("sender_name", TEXT, "sender's name at that time, without markup", "displayName (2.6)"),
+        Column("sender_name", TEXT, "sender's name at that time, plain; null if it is the id", "displayName (2.6)"),
         Column("message_type", TEXT, "Skype's type", "messagetype (3.1)"),
         Column("kind", TEXT, "ours, see docs/message-types.md", "messagetype", required=True),
-        Column("text", TEXT, "what a person wrote, plain", "content (4.6)", required=True),
+        Column("text", TEXT, "what a person wrote, plain; empty if it was deleted", "content (4.6)", required=True),
         Column("content", TEXT, "content as exported", "content"),
-        Column("edited_at", INSTANT, "last edit", "properties.edittime (2.7)"),
+        Column(
+            "edited_at",
+            INSTANT,
+            "last edit",
+            "properties.edittime (2.7), else arrival of the edit (5.3)",
+        ),
         Column("deleted_at", INSTANT, "deletion", "properties.deletetime (2.7)"),
         Column("edit_of", TEXT, "message_id of the original, on the copy that an edit left", "5.3"),
-        Column("album_id", TEXT, "ties the photos of one album", "properties.albumId (3.3.6)"),
+        Column(
+            "album_id", TEXT, "ties the photos of one album", "properties.albumId, else MediaAlbum@albumId (3.3.6, 10)"
+        ),
         Column("is_forwarded", BOOLEAN, "was forwarded", "properties.forwardMetadata (2.7)", required=True),
         Column("version", BIGINT, "version in ms since 1970", "version (2.6)"),
         Column("details", JSON, "structured fields of rarer types", "content (3.3-3.6)"),
@@ -181,19 +237,20 @@ ATTACHMENTS: Final = _of_message(
     "Photos, files, videos and the like that a message carries.",
     (_ORDINAL,),
     (
-        Column("document_id", TEXT, "id of the stored object; null where there is none", "1.5"),
+        Column("document_id", TEXT, "id of the stored object; null where there is none", "1.5, img (10)"),
         Column(
             "kind", TEXT, "`photo`, `file`, `video`, `voice`, `recording`, `moji`, `card`, ...", "3.3", required=True
         ),
-        Column("file_name", TEXT, "sender's file name", "OriginalName, meta, side file (3.3.1)"),
+        Column("file_name", TEXT, "sender's file name", "OriginalName, meta, properties.files, side file (3.3.1, 10)"),
         Column("file_size", BIGINT, "bytes", "FileSize (3.3.1)"),
         Column("mime_type", TEXT, "from the side file", "contents (1.4)"),
-        Column("width", INTEGER, "pixels", "URIObject@width"),
-        Column("height", INTEGER, "pixels", "URIObject@height"),
+        Column("width", INTEGER, "pixels", "URIObject@width, img@width"),
+        Column("height", INTEGER, "pixels", "URIObject@height, img@height"),
         Column("duration_seconds", DOUBLE, "seconds", "duration_ms, RecordingContent@duration"),
-        Column("uri", TEXT, "address it had in Skype's cloud", "URIObject@uri"),
+        Column("uri", TEXT, "address it had in Skype's cloud", "URIObject@uri, img@src, properties.files (10)"),
         Column("media_member", TEXT, "member of an archive that holds the object", "media/ (1.3)"),
         Column("present", BOOLEAN, "the object is in a loaded archive", "media/ (1.3)", required=True),
+        Column("media_export_id", TEXT, "export whose archive that is: the account's, else another's", "media/ (1.3)"),
     ),
 )
 
@@ -202,7 +259,13 @@ CALL_EVENTS: Final = _of_message(
     "Calls started, ended and missed.",
     (),
     (
-        Column("event", TEXT, "`started`, `ended` or `missed`", "partlist@type (3.4.1)", required=True),
+        Column(
+            "event",
+            TEXT,
+            "`started`, `ended`, `missed`, `cancelled`, or `unknown` if nothing says it",
+            "partlist@type (3.4.1), element of that name (10)",
+            required=True,
+        ),
         Column("call_id", TEXT, "ties started and ended", "partlist@callId"),
         Column("duration_seconds", DOUBLE, "longest part, seconds", "part/duration"),
     ),
@@ -214,7 +277,7 @@ CALL_PARTICIPANTS: Final = _of_message(
     (_ORDINAL,),
     (
         Column("user_id", TEXT, "as MRI", "part@identity (3.4.1)"),
-        Column("display_name", TEXT, "name", "part/name"),
+        Column("display_name", TEXT, "name; null if it is the id", "part/name, part/displayName (10)"),
         Column("duration_seconds", DOUBLE, "seconds connected", "part/duration"),
     ),
 )
@@ -234,7 +297,7 @@ MENTIONS: Final = _of_message(
     "People addressed with @.",
     (_ORDINAL,),
     (
-        Column("user_id", TEXT, "as MRI; `*` = everyone", "at@id (4.1)"),
+        Column("user_id", TEXT, "as MRI; `*` = everyone", "at@id (4.1), properties.mentions by itemid (10)"),
         Column("label", TEXT, "as written", "at"),
     ),
 )
@@ -257,9 +320,14 @@ QUOTES: Final = _of_message(
     (_ORDINAL,),
     (
         Column("author_id", TEXT, "as MRI", "quote@author (4.2)"),
-        Column("author_name", TEXT, "name", "quote@authorname"),
+        Column("author_name", TEXT, "name; null if it is the id", "quote@authorname"),
         Column("quoted_message_id", TEXT, "message_id of the quoted message", "quote@messageid"),
-        Column("quoted_conversation_id", TEXT, "its conversation, as MRI", "quote@conversation"),
+        Column(
+            "quoted_conversation_id",
+            TEXT,
+            "its conversation, as MRI; `#...` is an old name",
+            "quote@conversation",
+        ),
         Column("quoted_at", INSTANT, "when it was sent", "quote@timestamp"),
         Column("text", TEXT, "quoted text, plain", "quote (4.6)"),
     ),
@@ -275,6 +343,8 @@ THREAD_EVENTS: Final = _of_message(
         Column("target_id", TEXT, "to whom, as MRI", "target"),
         Column("value", TEXT, "new value", "value, role"),
         Column("occurred_at", INSTANT, "when", "eventtime"),
+        Column("initiator_name", TEXT, "name; null if it is the id", "detailedinitiatorinfo (10)"),
+        Column("target_name", TEXT, "name; null if it is the id", "detailedtargetinfo, friendlyname (10, 3.5)"),
     ),
 )
 
@@ -289,6 +359,7 @@ MEDIA_FILES: Final = Table(
         Column("file_name", TEXT, "sender's file name", "side file: filename (1.4)"),
         Column("mime_type", TEXT, "media type", "side file: contents (1.4)"),
         Column("size_bytes", BIGINT, "bytes", "the archive", required=True),
+        Column("export_id", TEXT, "export whose archive it is", "see exports", required=True),
     ),
     "Objects in the media/ folders of the loaded archives.",
 )
@@ -329,7 +400,9 @@ TABLES: Final[Mapping[str, Table]] = {
     for table in (
         EXPORTS,
         CONVERSATIONS,
+        CONVERSATION_COPIES,
         PARTICIPANTS,
+        GIVEN_NAMES,
         MESSAGES,
         ATTACHMENTS,
         CALL_EVENTS,
@@ -354,10 +427,14 @@ CALLS: Final = Table(
         Column("conversation_id", TEXT, "conversation, as MRI", "messages"),
         Column("call_id", TEXT, "ties started and ended", "call_events"),
         Column("started_at", INSTANT, "sent_at of the `started` event", "messages"),
-        Column("ended_at", INSTANT, "sent_at of the `ended` or `missed` event", "messages"),
+        Column("ended_at", INSTANT, "sent_at of the `ended`, `cancelled` or `missed` event", "messages"),
         Column("duration_seconds", DOUBLE, "longest part, seconds", "call_events"),
         Column("initiator_id", TEXT, "sender of the `started` event, else of the other", "messages"),
-        Column("status", TEXT, "`ended`, `missed`, `not answered` (ended without a duration), `no end` (started only)"),
+        Column(
+            "status",
+            TEXT,
+            "`ended`, `missed`, `cancelled`, `not answered` (ended without a duration), `no end` (started only)",
+        ),
     ),
     "A view: the events of a call side by side, paired by call_id within a conversation, else by nearest.",
 )

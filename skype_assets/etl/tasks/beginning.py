@@ -10,6 +10,7 @@ from typing import Final
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.export.form import form_of
+from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.source import Source, is_folder
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.phase import PartFiles
@@ -45,4 +46,4 @@ def _has_to_be_unpacked(export: Path) -> bool:
     if is_folder(export) or export.stat().st_size <= _UNPACKED_AT_MOST:
         return False
     with export.open("rb") as file:
-        return form_of(file, export) in ("tar.gz", "zip")
+        return form_of(file, printable(export.name), export) in ("tar.gz", "zip")

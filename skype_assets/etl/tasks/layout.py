@@ -7,6 +7,7 @@
         attempt.json, lock             whose it is (``checkpoints.attempt``)
         hold                           it is kept until that goes (``checkpoints.hold``)
         raw_export/ ...                a folder per phase (``phases.FOLDERS``, ``checkpoints.state``)
+        given_names.json               names that were given beside the export (``phases.given_names``)
         received/                      a copy of the export, if it came as a stream
     <task id>.reset-<UTC time>/        what ``--reset`` moved aside
     received-<16 hex digits>/          a stream that is being received

@@ -21,7 +21,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.errors import CheckpointError, TaskBusy
-from skype_assets.etl.phases import EXTRACT, FOLDERS
+from skype_assets.etl.phases import EXTRACT, FOLDERS, given_names
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.layout import REMOVING, FolderKind
@@ -129,7 +129,7 @@ def withdraw(output_dir: Path, task_id: str) -> None:
 
     Nothing happens if more than such a beginning lies in its folder, or another attempt has taken it over.
     """
-    beginning = {EXTRACT.asset, ATTEMPT_FILE, LOCK_FILE, layout.RECEIVED}
+    beginning = {EXTRACT.asset, ATTEMPT_FILE, LOCK_FILE, layout.RECEIVED, given_names.KEPT}
     if {path.name for path in (output_dir / task_id).iterdir()} <= beginning:
         with suppress(TaskBusy):
             _put_task_away(output_dir, task_id)

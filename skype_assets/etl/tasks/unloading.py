@@ -26,13 +26,13 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file, mark, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState, UnreadableState
 from skype_assets.etl.database import ddl
-from skype_assets.etl.database.loading import Claim, Loader
+from skype_assets.etl.database.loading import HEAD, Claim, Loader
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
-from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_tables
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.rows.duplicates import KEY, without
 from skype_assets.etl.task import Task, export_id_for
@@ -302,9 +302,9 @@ class _Checkpoint:
         self._summaries = summaries
         self.checksums = {number: ledger_checksum(tables, part) for number, part in self._parts.items()}
 
-    def head(self) -> Mapping[str, pa.Table]:
-        """The tables of part 0."""
-        return head_tables(self._tables, self._parts[0])
+    def media_files(self) -> pa.Table:
+        """The media files, which are in part 0."""
+        return self._tables.part(self._parts[HEAD], "media_files")
 
     def messages(self, part: int) -> pa.Table:
         """Which messages a part has that were loaded."""
