@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,7 @@ from skype_assets.etl.crash_points import CrashPointError
 from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import CheckpointError, DatabaseError, Fenced, OnHold, TaskBusy, UsageError
+from skype_assets.etl.phases import given_names
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.layout import manifest_name
@@ -44,10 +45,18 @@ _numbers = count(1)
 class Account:
     """Exports of one account, each with a task that is ready to be loaded; and what any of them make together."""
 
-    def __init__(self, folder: Path, paths: Sequence[Path], new_database: NewDatabase) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        paths: Sequence[Path],
+        new_database: NewDatabase,
+        names: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         self.tasks = [
             task(f"t{n}", folder / "out", path, None, 40 + 25 * n, media_only=True) for n, path in enumerate(paths)
         ]
+        for one, called in zip(self.tasks, names, strict=False):
+            given_names.keep(one.folder, called)
         for one in self.tasks:
             engine.run_phase(one, "extract")
             engine.run_phase(one, "transform")
@@ -121,7 +130,11 @@ _CONTENTS = [
     f'<URIObject uri="{_OBJECTS}/{OTHER}" type="Picture.1"><OriginalName v="o.jpg"/></URIObject>',
     f'<at id="{THEO}">Theo</at> <a href="https://example.org">link</a>',
     f'<quote author="theo" authorname="Theo" conversation="{GROUP}" timestamp="1730829600">q</quote>',
+    f'<at id="{OWNER}">Mara</at> <quote author="eve" authorname="Eve" timestamp="1730829600">q</quote>',
+    '<partlist type="ended"><part identity="8:eve"><name>Eva</name></part>'
+    f'<part identity="{OWNER}"><name>Mara O.</name></part></partlist>',
 ]
+_TYPES = {"<URI": "RichText/UriObject", "<par": "Event/Call"}
 
 
 @st.composite
@@ -137,7 +150,7 @@ def exports(draw: st.DrawFn) -> list[tuple[bytes, dict[str, bytes] | None]]:
                     conversationid=where,
                     version=draw(st.integers(1, 3)),
                     content=(content := draw(st.sampled_from(_CONTENTS))),
-                    messagetype="RichText/UriObject" if content.startswith("<URI") else "RichText",
+                    messagetype=_TYPES.get(content[:4], "RichText"),
                     displayName=draw(st.sampled_from([None, "Theo", "Ann"])),
                     properties=draw(st.sampled_from([None, {"edittime": "1730829700000"}])),
                     **{"from": draw(st.sampled_from([OWNER, THEO, "8:ann"]))},
@@ -153,7 +166,9 @@ def exports(draw: st.DrawFn) -> list[tuple[bytes, dict[str, bytes] | None]]:
                     id=where,
                     version=draw(st.integers(1, 3)),
                     displayName=draw(st.sampled_from([None, "One", "Two"])),
-                    threadProperties=draw(st.sampled_from([None, {"members": members, "topic": "t"}])),
+                    threadProperties=draw(
+                        st.sampled_from([None, {"members": members, "topic": "t"}, {"members": members}])
+                    ),
                 )
             )
         media: dict[str, bytes] = {}
@@ -175,7 +190,9 @@ def test_that_holds_for_any_exports_of_an_account(
     folder.mkdir()
     drawn = data.draw(exports())
     paths = [write(folder / f"e{n}", document, media) for n, (document, media) in enumerate(drawn)]
-    account = Account(folder, paths, new_database)
+    people = st.sampled_from([OWNER, "8:ann", "8:eve"])
+    names = data.draw(st.lists(st.dictionaries(people, st.sampled_from(["G", "H"])), min_size=len(paths)))
+    account = Account(folder, paths, new_database, names)
     order = data.draw(st.permutations(range(len(paths))))
     gone = data.draw(st.integers(0, len(paths) - 1))
     url = account.loaded(*order)
@@ -368,6 +385,15 @@ def test_a_task_whose_folder_is_gone_is_known_to_the_database(own: Account) -> N
     assert not own.tasks[1].folder.path.exists()
     with pytest.raises(UsageError, match="there is no task t1 in .*, and the database .* knows of none"):
         unload(own.on(url, 1))
+
+
+def test_a_database_that_an_earlier_version_made_is_refused_by_name(own: Account) -> None:
+    url = own.loaded(0)
+    query(url, "ALTER TABLE skype.media_files DROP COLUMN export_id; DROP TABLE skype.conversation_copies")
+    rows = query(url, "SELECT count(*) FROM skype.messages")
+    with pytest.raises(DatabaseError, match=r"skype\.conversation_copies is not as .* load into another database"):
+        unload(own.on(url, 0))
+    assert query(url, "SELECT count(*) FROM skype.messages") == rows
 
 
 def test_what_another_database_has_is_not_unloaded_from_this_one(own: Account) -> None:

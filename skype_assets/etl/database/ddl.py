@@ -90,17 +90,26 @@ def create(session: Session) -> None:
         session.execute("SELECT pg_advisory_xact_lock($1)", _CREATION_LOCK)
         for statement in statements():
             session.execute(statement)
-        found: dict[str, list[tuple[str, str]]] = {}
-        for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
-            found.setdefault(table, []).append((column, type_))
-        for table in TABLES.values():
-            expected = [(field.name, POSTGRES_TYPES[field.type]) for field in table.schema]
-            if found[table.name] != expected:
-                different = sorted({name for name, _ in set(expected) ^ set(found[table.name])}) or ["order of columns"]
-                raise DatabaseError(
-                    f"table {SCHEMA}.{table.name} is not as this program made it ({', '.join(different)}); "
-                    "restore it, or load into another database"
-                )
+        compare(session)
+
+
+def compare(session: Session) -> None:
+    """Within a transaction: compare what is there with the table list.
+
+    Raises:
+        DatabaseError: a table is missing, or was changed by somebody else; the message names it.
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
+        found.setdefault(table, []).append((column, type_))
+    for table in TABLES.values():
+        expected, there = [(field.name, POSTGRES_TYPES[field.type]) for field in table.schema], found.get(table.name)
+        if there != expected:
+            different = sorted({name for name, _ in set(expected) ^ set(there or ())}) or ["order of columns"]
+            raise DatabaseError(
+                f"table {SCHEMA}.{table.name} is not as this program made it ({', '.join(different)}); an earlier "
+                "version made it otherwise, or somebody changed it: restore it, or load into another database"
+            )
 
 
 def complete(session: Session, sessions: int = 1, completed: Callable[[str], None] = lambda table: None) -> None:

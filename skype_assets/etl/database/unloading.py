@@ -161,6 +161,7 @@ class _Unloading:
 
     def prepare(self) -> tuple[list[str], list[str]]:
         """Find the other exports of the account, and those of others whose attachments have objects of this one."""
+        ddl.compare(self._session)
         others = self._require("e.owner_id = $1 AND e.export_id <> $2", self._owner_id, self._export_id)
         self._execute('CREATE TEMPORARY TABLE changed_media (document_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
         self._execute(_CHANGED_MEDIA, self._export_id)
