@@ -371,6 +371,23 @@ def test_where_another_account_finds_its_objects_is_where_they_are_afterwards(
     assert digests(url) == account.expected(1)
 
 
+def test_names_that_only_the_export_knew_go_with_it(new_database: NewDatabase, tmp_path: Path) -> None:
+    """The owner's and another's, in a conversation that the export does not have."""
+    told = message(messagetype="Event/Call", content=_CONTENTS[-1])
+    silent = message("1730829700000", conversationid="8:eve", displayName=None, **{"from": "8:eve"})
+    paths = [
+        write(tmp_path / "ours", export(conversation(told, id=GROUP))),
+        write(tmp_path / "older", export(conversation(silent, id="8:eve"), date="2024-11-01T08:12")),
+    ]
+    account = Account(tmp_path, paths, new_database, [{THEO: "T"}, {}])
+    url = account.loaded(1, 0)
+    names = "SELECT user_id, display_name FROM skype.participants WHERE conversation_id = '8:eve' ORDER BY 1"
+    assert query(url, names) == [("8:eve", "Eva"), (OWNER, "Mara O.")]
+    account.unload(url, 0)
+    assert query(url, names) == [("8:eve", None), (OWNER, None)]
+    assert digests(url) == account.expected(1)
+
+
 def test_another_version_of_the_server_reached_over_tcp_does_the_same(own: Account, tcp_postgres_url: str) -> None:
     own.load(tcp_postgres_url, 1, 0)
     own.unload(tcp_postgres_url, 1)
