@@ -175,7 +175,7 @@ def test_the_checks_of_what_the_library_finished_are_those_of_a_run(
     register(sample_tar, "ann-2", instance)
     run = job.execute_in_process(instance=instance, partition_key="ann-2")
     expected = {found.asset_check_key: found for found in run.get_asset_check_evaluations()}
-    assert len(expected) == 8
+    assert len(expected) == 9
     for key, of_run in expected.items():
         reported = instance.event_log_storage.get_asset_check_execution_history(key, limit=2)[-1].event
         assert reported is not None

@@ -21,8 +21,9 @@ _ROWS = (
     + " + ".join(
         f"(SELECT count(*) FROM skype.{name})"
         for name in (
-            "conversations", "participants", "messages", "attachments", "call_events", "call_participants",
-            "reactions", "mentions", "links", "quotes", "thread_events", "media_files", "rejects",
+            "conversations", "conversation_copies", "participants", "given_names", "messages", "attachments",
+            "call_events", "call_participants", "reactions", "mentions", "links", "quotes", "thread_events",
+            "media_files", "rejects",
         )
     )
 )  # fmt: skip

@@ -16,7 +16,7 @@ LONGEST: Final = 256 * 1024
 
 _BARE_AMPERSAND: Final = re.compile(r"&(?!(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});)")
 _NAMED: Final = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31};)")
-_WITHOUT_END: Final = re.compile(r"<((?:area|br|col|hr|img|input|source|wbr)(?:\s[^<>]*+)?+)>", re.IGNORECASE)
+_WITHOUT_END: Final = re.compile(r"<((?:area|br|col|hr|img|input|source|wbr)(?:\s[^<>]*+)?)>", re.IGNORECASE)
 # XML cannot hold them, but they do not stand in a reader's way.
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 

@@ -202,7 +202,7 @@ NAMES: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
 ARCHIVES: Final[tuple[tuple[tuple[str, ...], Foreign], ...]] = (
     *NAMES,
     ((r"(.*/)?[^/]*\.(msg|eml)",), Foreign("an archive of e-mails", _COMPLIANCE)),
-    ((r"(.*/)?[^/]*\.(tar|tar\.(gz|bz2|xz)|tgz|zip|7z|rar)",), Foreign("an archive of archives", UNPACK)),
+    ((r"(.*/)?[^/]*\.(7z|rar)",), Foreign("an archive of archives", UNPACK)),
 )
 """The same for archives alone: many a folder has such files."""
 
