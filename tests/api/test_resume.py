@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -261,7 +262,8 @@ def test_a_missing_file_of_a_complete_phase_shows_in_the_list_of_checkpoints(cop
 
 def test_the_fingerprint_of_a_folder_resumes_too(place: Place, finished: Place, tmp_path: Path) -> None:
     folder = tmp_path / "unpacked"
-    shutil.unpack_archive(place.export, folder, filter="data")
+    folder.mkdir()
+    subprocess.run(["tar", "-xf", place.export, "-C", folder], check=True)
     unpacked = Place(place.output_dir, place.url, folder)
     kill_in(unpacked, "extract")
     results = ETLPipeline.load_from_checkpoint(place.manifest).run_pipeline(folder, resume_from_checkpoint=True)

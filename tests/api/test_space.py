@@ -51,7 +51,8 @@ def test_extract_needs_half_of_the_messages_and_all_of_them_if_they_are_packed(
 ) -> None:
     export = write_sample(place.export.with_name(f"sample{ending or '.tar'}"), messages=600).path
     if not ending:
-        shutil.unpack_archive(export, export.with_name("folder"), filter="data")
+        export.with_name("folder").mkdir()
+        subprocess.run(["tar", "-xf", export, "-C", export.with_name("folder")], check=True)
         export = export.with_name("folder")
     needed = size // 2 * (halves == 1) + (size // 2 + size) * (halves == 3)
     free(needed - 1)

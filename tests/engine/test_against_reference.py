@@ -1,5 +1,6 @@
 """Row counts and a digest of every table are those of the slow, independent reference (promise I1)."""
 
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -54,8 +55,8 @@ def test_an_archive_of_files_and_one_of_messages_make_one_history_in_either_orde
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
     return folder
 
 

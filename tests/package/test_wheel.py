@@ -59,7 +59,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         elif (ROOT / name).exists():
             shutil.copy(ROOT / name, folder / "checkout")
     sdist = folder / build(folder / "checkout", "build_sdist")
-    shutil.unpack_archive(sdist, folder, filter="data")
+    subprocess.run(["tar", "-xf", sdist, "-C", folder], check=True)
     build(folder / sdist.name.removesuffix(".tar.gz"), "build_wheel")
     return folder
 
