@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_data_path, user_state_path
+from platformdirs import site_state_path, user_data_path
 
 from skype_assets.etl.errors import UsageError
 
@@ -166,7 +166,7 @@ def user_folder() -> Path:
     Root's own home is closed to the account that the embedded server runs as (``postgres.account``).
     """
     if os.geteuid() == 0 and "XDG_DATA_HOME" not in os.environ:
-        return user_state_path(NAME, appauthor=False, use_site_for_root=True)
+        return site_state_path(NAME, appauthor=False)
     return user_data_path(NAME, appauthor=False)
 
 

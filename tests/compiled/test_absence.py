@@ -22,9 +22,8 @@ CALL = f"import sys; {WITHOUT}; from skype_assets.etl.command_line import main; 
 
 def _said(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-c", CALL, *arguments]
-    return subprocess.run(
-        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
-    )
+    environment = {"PYTHONPATH": str(ROOT), "SKYPE_HOME": str(folder)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
 
 
 def test_version_and_status_say_that_it_is_missing(tmp_path: Path) -> None:
