@@ -7,6 +7,7 @@ be allowed to create databases), else a PostgreSQL 16 started for the purpose.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -30,6 +31,11 @@ NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": 
 PASSWORD = "p@ss/w:rd%20?#"
 
 _numbers = count(1)
+
+# Whoever starts the tests in the background of a script, or by nohup, has them ignore these, and with them every
+# process that they start; Dagster, which handles SIGTERM as SIGINT, would ignore that, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The same examples every time, on machines of any speed.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)

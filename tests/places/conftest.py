@@ -32,7 +32,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     folder = tmp_path / "somewhere"
-    folder.mkdir()
+    folder.mkdir(mode=0o755)
     monkeypatch.chdir(folder)
     return folder
 

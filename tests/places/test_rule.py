@@ -39,8 +39,8 @@ def test_root_has_no_private_home_that_the_server_could_not_enter(
 
 def test_a_project_is_found_from_every_folder_in_it(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out(nowhere)
-    deep = nowhere / "a" / "b"
-    deep.mkdir(parents=True)
+    for folder in (deep := nowhere / "a" / "b").parent, deep:
+        folder.mkdir(mode=0o755)
     monkeypatch.chdir(deep)
     assert places.find().home == nowhere
     assert places.find().has_dagster
