@@ -145,6 +145,12 @@ def normalize(url: str) -> str:
     return "postgresql://" + url.partition("://")[2]
 
 
+def with_keywords(url: str, **keywords: str) -> str:
+    """`url` with some of libpq's keywords, which hold whatever it, the environment or a service file has for them."""
+    added = "&".join(f"{keyword}={quote(value, safe='')}" for keyword, value in keywords.items())
+    return f"{url}{'?' if _parse(url)['query'] is None else '&'}{added}"  # of several, libpq takes the last
+
+
 def sqlalchemy_url(url: str) -> str:
     """`url` for SQLAlchemy, which since 2.1 takes ``postgresql://`` for psycopg 3; Dagster works with psycopg2 only."""
     return normalize(url).replace("postgresql://", "postgresql+psycopg2://", 1)
