@@ -18,7 +18,7 @@ import pyarrow as pa
 from skype_assets.etl.database import settings
 from skype_assets.etl.database.waiting import HOLDERS, Watch, looks
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.postgres.url import chosen_by, redact, with_keywords
+from skype_assets.etl.postgres.url import chosen_by, redact, with_keywords, with_options
 
 logger = logging.getLogger(__name__)
 
@@ -94,11 +94,19 @@ class Session:
         # It brings pandas along: a third of a second that is for those only who connect.
         from adbc_driver_postgresql import dbapi
 
-        # Before the first transaction it is these that count; they are no reason for a pooler to refuse.
-        url = with_keywords(self._url, client_encoding="UTF8", fallback_application_name=settings.APPLICATION)
-        try:
+        def connect(url: str) -> None:
             with self._translated():
                 self._connection = dbapi.connect(url, conn_kwargs={}, autocommit=True)
+
+        # What the driver asks by itself when it connects is in no transaction of ours.
+        url = with_keywords(self._url, client_encoding="UTF8", fallback_application_name=settings.APPLICATION)
+        try:
+            try:
+                connect(with_options(url, settings.CONNECTING))
+            except Rejected as refused:
+                if "startup parameter" not in str(refused):
+                    raise
+                connect(url)  # poolers that cannot pass them on (PgBouncer before 1.20) refuse them
         except Rejected as refused:
             message = f"{refused} (this database was chosen by {chosen_by(self._url)})"
             raise Rejected(message, refused.sqlstate, is_transient=refused.is_transient) from None
@@ -288,7 +296,7 @@ def _said(error: Exception) -> str:
     """What is wrong; of the server's own words only the message, which names of parts are the server's language."""
     details = error.details if isinstance(error, adbc_driver_manager.Error) else []
     for name, value in details:
-        if name == "PG_DIAG_MESSAGE_PRIMARY":
+        if name in ("PG_DIAG_MESSAGE_PRIMARY", b"PG_DIAG_MESSAGE_PRIMARY"):  # one version's type is not its annotation
             return bytes(value).decode(errors="replace")
     return str(error)
 

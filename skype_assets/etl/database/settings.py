@@ -44,6 +44,9 @@ SETTINGS: Final = {
     "random_page_cost": "1.1",
 }
 
+CONNECTING: Final = "-c search_path=pg_catalog,pg_temp -c quote_all_identifiers=off -c statement_timeout=0"
+"""The same for what the driver does when it connects, as options of the server's command line."""
+
 # Only where they are otherwise: one that is not there (before PostgreSQL 17), one that only a superuser may set, and
 # one of which some values promise more than ours.
 _WHERE_OTHERWISE: Final = (
@@ -78,6 +81,12 @@ class Surroundings:
         Raises:
             DatabaseError: it cannot; the message says why, and what to do.
         """
+        if not isinstance(self.encoding, str):  # pyright: ignore[reportUnnecessaryIsInstance] - then it is bytes
+            raise DatabaseError(
+                "quote_all_identifiers is on when the driver connects, which it cannot bear, and the pooler between "
+                "takes no options: ALTER ROLE or ALTER DATABASE ... RESET quote_all_identifiers, or use the server's "
+                "own port"
+            )
         if self.encoding != "UTF8":
             fits = self.locale in ("C", "POSIX") or self.locale.lower().replace("-", "").endswith("utf8")
             locale = "" if fits else " LC_COLLATE 'C' LC_CTYPE 'C'"
