@@ -98,16 +98,21 @@ def test_a_user_s_tables_views_functions_operators_and_types_are_not_touched(
 def everything(url: str) -> None:
     """Load two exports, ask all that is asked of one, and take the second out again."""
     load(url)
+    ask(url)
+    with Session(url) as session:
+        [record] = registered(session, "export_id", "e2")
+        with Loader.take_over(session, "e2", OWNER).transaction():
+            assert take_out(session, record, {"e1": _First()}).restored["messages"] == 2
+
+
+def ask(url: str) -> None:
+    """All questions of a verification."""
     with Session(url, read_only=True) as session:
         assert comparison.loaded_export(session, "e2")
         kept = messages("1", "2")["messages"].select(comparison.COPY_COLUMNS)
         assert comparison.copies(session, "e2", OWNER, kept).better == 2
         assert dangling(session, OWNER, "e2") == {}
         assert digests_of_load(session, OWNER, "e2", [CONVERSATION])
-    with Session(url) as session:
-        [record] = registered(session, "export_id", "e2")
-        with Loader.take_over(session, "e2", OWNER).transaction():
-            assert take_out(session, record, {"e1": _First()}).restored["messages"] == 2
 
 
 class _First:

@@ -12,29 +12,11 @@ from skype_assets.etl.database.session import Rejected, Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import from_config
+from tests.database.settings_of_others import SETTINGS, assignment
 from tests.database.small_loads import CONVERSATION, export, head, messages, query, register
 from tests.engine.database_content import Digests, digests
 
 TEXT: Final = "Grüße, Привет, こんにちは, \U0001f600 \\ ' \\'"
-
-SETTINGS: Final = {
-    "client_encoding": "LATIN1", "datestyle": "SQL, DMY", "timezone": "Asia/Kathmandu", "intervalstyle": "iso_8601",
-    "bytea_output": "escape", "extra_float_digits": "-15", "standard_conforming_strings": "off",
-    "escape_string_warning": "on", "backslash_quote": "off", "quote_all_identifiers": "on", "array_nulls": "off",
-    "transform_null_equals": "on", "xmloption": "document", "default_transaction_read_only": "on",
-    "default_transaction_isolation": "serializable", "default_transaction_deferrable": "on", "statement_timeout": "1",
-    "lock_timeout": "1", "idle_in_transaction_session_timeout": "200", "idle_session_timeout": "300",
-    "transaction_timeout": "50", "synchronous_commit": "off", "session_replication_role": "replica",
-    "row_security": "on", "search_path": '"$user", elsewhere', "default_tablespace": "nowhere",
-    "temp_tablespaces": "nowhere", "default_table_access_method": "heap", "default_toast_compression": "pglz",
-    "check_function_bodies": "off", "enable_indexscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
-    "enable_nestloop": "off", "enable_seqscan": "off", "jit": "on", "jit_above_cost": "0", "work_mem": "64kB",
-    "temp_buffers": "800kB", "max_parallel_workers_per_gather": "0", "plan_cache_mode": "force_generic_plan",
-    "createrole_self_grant": "set", "lc_messages": "C", "lc_numeric": "C", "client_min_messages": "debug5",
-    "exit_on_error": "on", "default_text_search_config": "simple", "constraint_exclusion": "on",
-    "debug_parallel_query": "on", "application_name": "somebody", "default_statistics_target": "1",
-    "commit_delay": "1000", "geqo_threshold": "2", "from_collapse_limit": "1", "join_collapse_limit": "1",
-}  # fmt: skip
 
 
 def load(url: str) -> None:
@@ -76,7 +58,7 @@ def database_of(url: str) -> str:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_load_is_the_same_whatever_is_set_for_the_database(name: str, postgres_url: str, expected: Digests) -> None:
     server, database = with_database(postgres_url, "postgres"), database_of(postgres_url)
-    query(server, f"ALTER DATABASE {database} SET {name} = {SETTINGS[name]!r}".replace('"', ""))
+    query(server, f"ALTER DATABASE {database} SET {assignment(name)}")
     load(postgres_url)
     query(server, f"ALTER DATABASE {database} RESET ALL")
     assert digests(postgres_url) == expected
