@@ -1,6 +1,6 @@
 """A pooler between client and server that hands a server process from one transaction to the next.
 
-It is PgBouncer where that is installed (``apt-get install pgbouncer``, as CI does), else one of the tests' own, which
+It is PgBouncer where that is installed (``apt-get install pgbouncer``, as CI does), and one of the tests' own, which
 does the same in Python (``tests/transaction_pooler.py``): on a machine with nothing but Python no test is left out.
 """
 
@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from psycopg2.extensions import parse_dsn
 
-from skype_assets.etl.postgres.account import server_account
+from skype_assets.etl.postgres.account import Identity, server_account
 
 PORT: Final = "6432"
 _CONFIGURATION: Final = """
@@ -39,13 +39,13 @@ logfile = {folder}/log
 """
 
 
-def pgbouncer() -> str | None:
-    """The program, if there is one."""
-    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+PGBOUNCER: Final = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+POOLERS: Final = (*([PGBOUNCER] if PGBOUNCER else []), str(Path(__file__).with_name("transaction_pooler.py")))
+"""What can be put between, the best first."""
 
 
 @contextmanager
-def pooled(url: str, size: int) -> Generator[str]:
+def pooled(url: str, size: int, pooler: str = POOLERS[0]) -> Generator[str]:
     """The same database, reached through a pooler that has so many connections with its server."""
     server = parse_dsn(url)
     with tempfile.TemporaryDirectory(prefix="pool", dir="/tmp") as name:
@@ -55,11 +55,11 @@ def pooled(url: str, size: int) -> Generator[str]:
         settings = {"host": server["host"], "port": server["port"], "size": size, "listen": PORT, "folder": folder}
         (folder / "ini").write_text(_CONFIGURATION.format(**settings))
         os.chown(folder, account.uid, account.gid)
-        program = [sys.executable, str(Path(__file__).with_name("transaction_pooler.py")), server["host"], str(size)]
-        if pgbouncer():
-            program = [str(pgbouncer()), "--quiet", str(folder / "ini")]
+        program, identity = [pooler, "--quiet", str(folder / "ini")], account.identity
+        if pooler != PGBOUNCER:
+            program, identity = [sys.executable, pooler, server["host"], str(size)], Identity()
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LD_"))}
-        process = subprocess.Popen(program, cwd=folder, env=environment, stderr=subprocess.DEVNULL, **account.identity)
+        process = subprocess.Popen(program, cwd=folder, env=environment, stderr=subprocess.DEVNULL, **identity)
         try:
             _wait_for(folder / f".s.PGSQL.{PORT}")
             yield f"postgresql://{server['user']}@/{server['dbname']}?host={quote(name)}&port={PORT}"

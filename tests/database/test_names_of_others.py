@@ -118,7 +118,9 @@ def ask(url: str) -> None:
 class _First:
     """What the first export was loaded from."""
 
-    checksums: Final = {0: "head", 1: "part"}
+    @property
+    def checksums(self) -> dict[int, str]:
+        return {0: "head", 1: "part"}
 
     def media_files(self) -> pa.Table:
         return head()["media_files"]

@@ -1,6 +1,7 @@
 """A pooler in transaction mode may stand between, with the smallest of pools."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -12,12 +13,15 @@ from skype_assets.etl.task import Settings, Task
 from skype_assets.etl.tasks.unloading import unload
 from skype_assets.etl.tasks.verification import verify
 from tests.engine.database_content import Digests, digests, query
-from tests.poolers import pooled
+from tests.poolers import POOLERS, pooled
+
+each_pooler = pytest.mark.parametrize("pooler", POOLERS, ids=lambda path: Path(path).stem)
 
 
+@each_pooler
 @pytest.mark.parametrize("size", [1, 2])
 def test_loads_side_by_side_through_a_pooler_are_right(
-    size: int, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+    size: int, pooler: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     tasks: list[Task] = []
     for number, name in enumerate(("a", "b")):
@@ -26,7 +30,7 @@ def test_loads_side_by_side_through_a_pooler_are_right(
         tasks.append(Task(name, folder / "out", export, postgres_url, Settings(chunk_size=30, max_workers=2)))
     expected = loaded(tasks, postgres_url)
     query(postgres_url, "DROP SCHEMA skype CASCADE")
-    with pooled(postgres_url, size) as url:
+    with pooled(postgres_url, size, pooler) as url:
         through = [Task(f"{task.task_id}2", task.output_dir, task.source, url, task.settings) for task in tasks]
         assert loaded(through, postgres_url) == expected
         for task in through:
@@ -44,7 +48,8 @@ def loaded(tasks: list[Task], url: str) -> Digests:
     return found
 
 
-def test_transactions_of_two_busy_sessions_do_not_meet(postgres_url: str) -> None:
+@each_pooler
+def test_transactions_of_two_busy_sessions_do_not_meet(pooler: str, postgres_url: str) -> None:
     """Nor do they depend on what a third one has left behind in the connection that they share."""
 
     def work(session: Session, name: str) -> None:
@@ -54,7 +59,7 @@ def test_transactions_of_two_busy_sessions_do_not_meet(postgres_url: str) -> Non
                 session.execute("INSERT INTO pg_temp.own VALUES ($1)", name)
                 assert session.rows("SELECT name, current_setting('timezone') FROM pg_temp.own") == [(name, "UTC")]
 
-    with pooled(postgres_url, 1) as url:
+    with pooled(postgres_url, 1, pooler) as url:
         third = psycopg2.connect(url)
         third.autocommit = True
         with third.cursor() as cursor:

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import adbc_driver_manager
 import pyarrow as pa
@@ -19,6 +19,9 @@ from skype_assets.etl.database import settings
 from skype_assets.etl.database.waiting import HOLDERS, Watch, looks
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres.url import chosen_by, redact, with_keywords, with_options
+
+if TYPE_CHECKING:
+    from adbc_driver_manager import dbapi
 
 logger = logging.getLogger(__name__)
 
@@ -91,22 +94,16 @@ class Session:
             raise
 
     def _open(self) -> None:
-        # It brings pandas along: a third of a second that is for those only who connect.
-        from adbc_driver_postgresql import dbapi
-
-        def connect(url: str) -> None:
-            with self._translated():
-                self._connection = dbapi.connect(url, conn_kwargs={}, autocommit=True)
-
         # What the driver asks by itself when it connects is in no transaction of ours.
         url = with_keywords(self._url, client_encoding="UTF8", fallback_application_name=settings.APPLICATION)
         try:
             try:
-                connect(with_options(url, settings.CONNECTING))
+                self._connection = self._connected(with_options(url, settings.CONNECTING))
             except Rejected as refused:
                 if "startup parameter" not in str(refused):
                     raise
-                connect(url)  # poolers that cannot pass them on (PgBouncer before 1.20) refuse them
+                # Poolers that cannot pass them on (PgBouncer before 1.20) refuse them.
+                self._connection = self._connected(url)
         except Rejected as refused:
             message = f"{refused} (this database was chosen by {chosen_by(self._url)})"
             raise Rejected(message, refused.sqlstate, is_transient=refused.is_transient) from None
@@ -116,8 +113,15 @@ class Session:
         try:
             self._inspect()
         except BaseException:
-            self._call(self._end)
+            self._disconnect()
             raise
+
+    def _connected(self, url: str) -> "dbapi.Connection":
+        # It brings pandas along: a third of a second that is for those only who connect.
+        from adbc_driver_postgresql import dbapi
+
+        with self._translated():
+            return dbapi.connect(url, conn_kwargs={}, autocommit=True)
 
     def _inspect(self) -> None:
         """Whether the server is one on which a load can be right."""
@@ -141,8 +145,11 @@ class Session:
 
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
-        self._thread.submit(self._end).result()
+        self._disconnect()
         self._thread.shutdown()
+
+    def _disconnect(self) -> None:
+        self._thread.submit(self._end).result()
 
     def _end(self) -> None:
         for part in (self._plain, self._cursor):
@@ -165,7 +172,7 @@ class Session:
             if not error.is_transient:
                 raise
             # The server, or a pooler, has ended the connection since the last transaction: nothing was in it.
-            self._call(self._end)
+            self._disconnect()
             self._open()
             self._call(self._begin, read_only=self._read_only)
         with self._committed():
