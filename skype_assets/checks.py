@@ -117,8 +117,7 @@ def of_loaded_database(task: Task, tables: PhaseTables, *, loaded_before: bool) 
     transformed = engine.open_phase(task, "transform")
     assert transformed is not None, "what was loaded is complete"
     export_id = transformed.summary("exports")["export_id"][0].as_py()
-    with Session(reachable_url(task.database)) as session:
-        comparison.make_read_only(session)
+    with Session(reachable_url(task.database), read_only=True) as session:
         export = comparison.loaded_export(session, export_id)
         if export is None or export.status != "complete":
             status = "not there" if export is None else export.status

@@ -81,7 +81,7 @@ def _engine(url: str) -> Engine:
     time. Kept by an instance they would add up, for a code server makes one for every tick of a sensor.
     """
     if url not in _engines:
-        engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=3, max_overflow=20)
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=3, max_overflow=20, client_encoding="utf8")
         event.listen(engine, "checkin", _note_time)
         event.listen(engine, "checkout", _replace_if_dead)
         _engines[url] = engine

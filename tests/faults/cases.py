@@ -39,11 +39,14 @@ class Size:
     damages: int
     inputs: int
     budgets: int
+    surroundings: int
     every: bool
 
 
-QUICK = Size(kills=8, calls=6, stops=1, damages=20, inputs=24, budgets=3, every=False)
-LONG = Size(kills=1_000, calls=100_000, stops=100, damages=600, inputs=5_000, budgets=60, every=True)
+QUICK = Size(kills=8, calls=6, stops=1, damages=20, inputs=24, budgets=3, surroundings=12, every=False)
+LONG = Size(
+    kills=1_000, calls=100_000, stops=100, damages=600, inputs=5_000, budgets=60, surroundings=3_000, every=True
+)
 
 
 @dataclass(frozen=True)

@@ -77,5 +77,9 @@ def test_t13_the_surroundings_do_not_show_in_the_database(campaign: Campaign) ->
     campaign("T13")
 
 
+def test_t19_in_whatever_surroundings_a_load_is_right_or_refused_by_name(campaign: Campaign) -> None:
+    assert campaign("T19")["faults"] >= 12
+
+
 def test_t17_the_campaign_catches_every_planted_bug(campaign: Campaign) -> None:
     assert len(campaign("T17")["points"]) >= PLANTED

@@ -52,6 +52,7 @@ def psql(args: tuple[str, ...]) -> None:
     secret = password(chosen)
     # By the environment: arguments can be read by everybody on the machine.
     environment = {**os.environ, **({"PGPASSWORD": secret} if secret else {})}
+    environment.setdefault("PGCLIENTENCODING", "auto")  # that of the locale, also where psql writes to a pipe
     sys.stdout.flush()
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for psql
     code = subprocess.call([program, f"--dbname={without_password(chosen)}", *args], env=environment)

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-CALLS_VIEW: Final = """
-CREATE OR REPLACE VIEW skype.calls AS
+CALLS: Final = """
 WITH events AS (
     SELECT c.*, m.sent_at, m.sender_id
     FROM skype.call_events c JOIN skype.messages m USING (owner_id, conversation_id, message_id)

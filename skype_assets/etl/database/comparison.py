@@ -1,4 +1,4 @@
-"""What the database says of an export that was loaded: questions only, in transactions that cannot write."""
+"""What the database says of an export that was loaded: questions only."""
 
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false
@@ -54,12 +54,6 @@ class Copies:
             self.lesser + other.lesser,
             self.missing + other.missing,
         )
-
-
-def make_read_only(session: Session) -> None:
-    """Let no further transaction of the session write."""
-    with session.transaction():
-        session.execute("SET default_transaction_read_only = on")
 
 
 def server_version(session: Session) -> str:

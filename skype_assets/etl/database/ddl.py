@@ -5,19 +5,23 @@ the first load has its rows in (``complete``): checking and sorting once is a fr
 then on they stay, and later loads meet them.
 """
 
-from collections.abc import Callable, Container, Iterator
+import logging
+from collections.abc import Callable, Container, Generator, Iterator
 from concurrent.futures import as_completed
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
 import pyarrow as pa
 
 from skype_assets.etl import crash_points
-from skype_assets.etl.database.calls import CALLS_VIEW
-from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.calls import CALLS
+from skype_assets.etl.database.session import NO_PRIVILEGE, Rejected, Session
 from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.schema.tables import TABLES, Table
+
+logger = logging.getLogger(__name__)
 
 SCHEMA: Final = "skype"
 
@@ -45,14 +49,12 @@ _INDEXES: Final = {
     "attachments": {"attachments_by_document": "document_id"},
 }
 
-_ATTEMPTS: Final = f"""
-CREATE TABLE IF NOT EXISTS {SCHEMA}.attempts (
+_ATTEMPTS: Final = """(
     export_id text COLLATE "C" PRIMARY KEY,
     attempt bigint NOT NULL
 )"""
 
-_UNLOADS: Final = f"""
-CREATE TABLE IF NOT EXISTS {SCHEMA}.unloads (
+_UNLOADS: Final = """(
     export_id text COLLATE "C" NOT NULL,
     owner_id text COLLATE "C" NOT NULL,
     task_id text NOT NULL,
@@ -62,16 +64,45 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.unloads (
 )"""
 """What was taken out again, and when: of it nothing else is left."""
 
+_OWN_TABLES: Final = {"attempts": _ATTEMPTS, "unloads": _UNLOADS}
+"""Tables that hold no rows of exports."""
+
 _COLUMNS: Final = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum"""
+
+_SCHEMA_IS_THERE: Final = "SELECT to_regnamespace($1) IS NOT NULL"
 
 _RELATIONS: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1"""
 
 _FOREIGN_KEYS: Final = """
 SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = to_regnamespace($1)"""
+
+_VIEW: Final = f"CREATE OR REPLACE VIEW {SCHEMA}.calls AS {CALLS}"
+_VIEW_PATIENCE: Final = "3s"
+"""While it is waited for whoever reads the view, nobody else can begin to."""
+
+# As the server spells it: made once more beside it, which nobody waits for. It was no view, if there is no answer.
+_VIEW_AS_IT_SHOULD_BE: Final = f"CREATE TEMPORARY VIEW calls_as_they_should_be AS {CALLS}"
+_VIEW_DIFFERS: Final = f"""
+SELECT pg_get_viewdef('{SCHEMA}.calls'::regclass) IS DISTINCT FROM
+       pg_get_viewdef('pg_temp.calls_as_they_should_be'::regclass)"""
+
+_HIDING: Final = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relkind = 'r' AND row_security_active(c.oid) ORDER BY 1"""
+
+_RULES: Final = """
+SELECT c.relname, r.rulename FROM pg_rewrite r
+JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relkind = 'r' AND r.ev_enabled <> 'D' ORDER BY 1, 2"""
+
+_TRIGGERS: Final = """
+SELECT c.relname, t.tgname FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2"""
 
 # Any numbers: they only have to be the same in every process.
 _CREATION_LOCK: Final = 7_359_274_101
@@ -83,21 +114,50 @@ TABLE_LOCKS: Final = {name: number for number, name in enumerate(TABLES, start=7
 def create(session: Session) -> None:
     """Create what is missing of the schema, and compare what is there with the table list.
 
+    Where everything is there, it needs no right to create anything, and no lock that a reader could be in the way of.
+
     Raises:
-        DatabaseError: a table was changed by somebody else; the message names it.
+        DatabaseError: a table was changed by somebody else, or the role may not create what is missing; the message
+            names it.
     """
-    with session.transaction():
+    with session.transaction(), _by_their_owner():
         session.execute("SELECT pg_advisory_xact_lock($1)", _CREATION_LOCK)
-        for statement in statements():
+        for statement in statements(_there(session)[0] if _schema_is_there(session) else None):
             session.execute(statement)
         compare(session)
+        for table, name in session.rows(_TRIGGERS, SCHEMA):
+            logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)
+        _create_view(session)
+
+
+def _create_view(session: Session) -> None:
+    """Within a transaction, at its end: make the view ``calls`` what it should be, if it is not."""
+    session.execute(_VIEW_AS_IT_SHOULD_BE)
+    if "calls" not in _there(session)[0] or session.rows(_VIEW_DIFFERS)[0][0]:
+        session.execute(f"SET LOCAL lock_timeout = '{_VIEW_PATIENCE}'")
+        session.execute(_VIEW)
+    session.execute("DROP VIEW pg_temp.calls_as_they_should_be")
+
+
+@contextmanager
+def _by_their_owner() -> Generator[None]:
+    """What is done here, only the owner of the tables may do, or who may create them."""
+    try:
+        yield
+    except Rejected as refused:
+        if refused.sqlstate != NO_PRIVILEGE:
+            raise
+        raise DatabaseError(
+            f"{refused}. The tables are made, and made complete by the first load, by their owner; what another role "
+            "needs besides to load into them, docs/database.md says"
+        ) from None
 
 
 def compare(session: Session) -> None:
     """Within a transaction: compare what is there with the table list.
 
     Raises:
-        DatabaseError: a table is missing, or was changed by somebody else; the message names it.
+        DatabaseError: a table is missing, was changed by somebody else, has rules or hides rows; the message names it.
     """
     found: dict[str, list[tuple[str, str]]] = {}
     for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
@@ -110,6 +170,16 @@ def compare(session: Session) -> None:
                 f"table {SCHEMA}.{table.name} is not as this program made it ({', '.join(different)}); an earlier "
                 "version made it otherwise, or somebody changed it: restore it, or load into another database"
             )
+    for table, *_ in session.rows(_HIDING, SCHEMA):
+        raise DatabaseError(
+            f"table {SCHEMA}.{table} has row-level security, which hides rows from this role: what is hidden cannot be "
+            "compared nor merged. Use the owner of the table, or a role with BYPASSRLS"
+        )
+    for table, rule in session.rows(_RULES, SCHEMA):
+        raise DatabaseError(
+            f"table {SCHEMA}.{table} has a rule of somebody else's, {rule}, which changes what statements do: "
+            f"DROP RULE {rule} ON {SCHEMA}.{table}, or load into another database"
+        )
 
 
 def complete(session: Session, sessions: int = 1, completed: Callable[[str], None] = lambda table: None) -> None:
@@ -129,7 +199,7 @@ def complete(session: Session, sessions: int = 1, completed: Callable[[str], Non
     """
     if is_complete(session):
         return
-    with session.transaction():
+    with session.transaction(), _by_their_owner():
         session.execute("SELECT pg_advisory_xact_lock($1)", _COMPLETION_LOCK)
         for statement in foreign_keys(_there(session)[0]):
             session.execute(statement)
@@ -166,14 +236,14 @@ def hold_off_completion(session: Session) -> None:
     session.execute("SELECT pg_advisory_xact_lock_shared($1)", _COMPLETION_LOCK)
 
 
-def statements() -> Iterator[str]:
-    """The DDL of what a load needs, in an order in which it runs."""
-    yield f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"
-    for table in TABLES.values():
-        yield f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table.name} ({', '.join(_definitions(table))})"
-    yield _ATTEMPTS
-    yield _UNLOADS
-    yield CALLS_VIEW
+def statements(there: Container[str] | None = None) -> Iterator[str]:
+    """The DDL of the tables that are not there, in an order in which it runs; without the schema, of that as well."""
+    if there is None:
+        yield f"CREATE SCHEMA {SCHEMA}"
+    tables = {table.name: f"({', '.join(_definitions(table))})" for table in TABLES.values()} | _OWN_TABLES
+    for name, definitions in tables.items():
+        if name not in (there or ()):
+            yield f"CREATE TABLE {SCHEMA}.{name} {definitions}"
 
 
 def foreign_keys(there: Container[str] = ()) -> Iterator[str]:
@@ -203,6 +273,10 @@ def _completion_of(table: str, there: Container[str], checked: Container[str]) -
     for name, _, _ in _references(TABLES[table]):
         if name not in checked:
             yield f"ALTER TABLE {SCHEMA}.{table} VALIDATE CONSTRAINT {name}"
+
+
+def _schema_is_there(session: Session) -> bool:
+    return session.rows(_SCHEMA_IS_THERE, SCHEMA)[0][0]
 
 
 def _there(session: Session) -> tuple[set[str], set[str]]:

@@ -52,7 +52,7 @@ class Loader:
             lock_owner(session, owner_id)
             stage(session, "exports", export)
             session.execute(
-                f"INSERT INTO {SCHEMA}.exports SELECT * FROM staging_exports ON CONFLICT (export_id) DO NOTHING"
+                f"INSERT INTO {SCHEMA}.exports SELECT * FROM pg_temp.staging_exports ON CONFLICT (export_id) DO NOTHING"
             )
             session.execute(
                 f"UPDATE {SCHEMA}.exports SET started_at = now() WHERE export_id = $1 AND started_at IS NULL", export_id
@@ -165,7 +165,7 @@ class Loader:
             self.session.execute(
                 f"UPDATE {SCHEMA}.exports e SET ({', '.join(columns)}, loaded_at, status) = "
                 f"ROW({', '.join(f's.{c}' for c in columns)}, now(), 'complete') "
-                "FROM staging_exports s WHERE e.export_id = s.export_id "
+                "FROM pg_temp.staging_exports s WHERE e.export_id = s.export_id "
                 f"AND (e.status <> 'complete' OR ({', '.join(f'e.{c}' for c in columns)}) "
                 f"IS DISTINCT FROM ({', '.join(f's.{c}' for c in columns)}))"
             )
@@ -193,7 +193,7 @@ def _end_sessions(session: Session, export_id: str) -> None:
     # the rest, and its time limit for idle transactions does not count. What it had begun is rolled back.
     session.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE application_name = $1 AND datname = current_database() AND usename = current_user",
+        "WHERE application_name = $1 AND datname = current_database() AND pg_has_role(usesysid, 'USAGE')",
         _session_name(export_id),
     )
 

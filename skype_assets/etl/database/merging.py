@@ -24,15 +24,17 @@ _MESSAGE: Final = "owner_id, conversation_id, message_id"
 
 def stage(session: Session, table: str, rows: pa.Table) -> None:
     """Copy rows into ``staging_<table>``, in place of what was there; the transaction drops it at its end."""
-    session.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS staging_{table} (LIKE {SCHEMA}.{table}) ON COMMIT DROP")
-    session.execute(f"TRUNCATE staging_{table}")
+    session.execute(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS pg_temp.staging_{table} (LIKE {SCHEMA}.{table}) ON COMMIT DROP"
+    )
+    session.execute(f"TRUNCATE pg_temp.staging_{table}")
     session.copy(f"staging_{table}", rows)
 
 
 def touch(session: Session, conversation_ids: pa.Table) -> None:
-    """Name the conversations that a load is about: ``REFRESH`` and digests look at no others."""
-    session.execute("DROP TABLE IF EXISTS touched")
-    session.execute('CREATE TEMPORARY TABLE touched (conversation_id text COLLATE "C" PRIMARY KEY)')
+    """Name the conversations that a load is about, until the transaction ends: ``REFRESH`` looks at no others."""
+    columns = 'conversation_id text COLLATE "C" PRIMARY KEY'
+    session.execute(f"CREATE TEMPORARY TABLE pg_temp.touched ({columns}) ON COMMIT DROP")
     session.copy("touched", conversation_ids)
 
 
@@ -46,13 +48,14 @@ def merge_messages(session: Session, code_version: str, tables: Mapping[str, pa.
     session.execute(_DROP_LESSER_COPIES, code_version)
     for name in reversed(CHILDREN):
         session.execute(
-            f"DELETE FROM {SCHEMA}.{name} USING staging_messages s WHERE {_same_message(f'{SCHEMA}.{name}', 's')}"
+            f"DELETE FROM {SCHEMA}.{name} c USING pg_temp.staging_messages s WHERE {_same_message('c', 's')}"
         )
-    session.execute(f"DELETE FROM {SCHEMA}.messages m USING staging_messages s WHERE {_same_message('m', 's')}")
-    session.execute(f"INSERT INTO {SCHEMA}.messages SELECT * FROM staging_messages")
+    session.execute(f"DELETE FROM {SCHEMA}.messages m USING pg_temp.staging_messages s WHERE {_same_message('m', 's')}")
+    session.execute(f"INSERT INTO {SCHEMA}.messages SELECT * FROM pg_temp.staging_messages")
     for name in CHILDREN:
         session.execute(
-            f"INSERT INTO {SCHEMA}.{name} SELECT c.* FROM staging_{name} c JOIN staging_messages USING ({_MESSAGE})"
+            f"INSERT INTO {SCHEMA}.{name} "
+            f"SELECT c.* FROM pg_temp.staging_{name} c JOIN pg_temp.staging_messages USING ({_MESSAGE})"
         )
     session.execute(upsert("rejects"))
 
@@ -71,7 +74,7 @@ def rank(message: str, export: str) -> str:
 
 # Equal ranks are the same copy: it is replaced only by what newer code made of it.
 _DROP_LESSER_COPIES: Final = f"""
-DELETE FROM staging_messages s USING {SCHEMA}.messages m, {SCHEMA}.exports theirs, {SCHEMA}.exports ours
+DELETE FROM pg_temp.staging_messages s USING {SCHEMA}.messages m, {SCHEMA}.exports theirs, {SCHEMA}.exports ours
 WHERE {_same_message("m", "s")} AND theirs.export_id = m.export_id AND ours.export_id = s.export_id
   AND ({rank("m", "theirs")} > {rank("s", "ours")}
        OR {rank("m", "theirs")} = {rank("s", "ours")} AND theirs.code_version = $1)"""
@@ -86,7 +89,8 @@ def upsert(table: str, into: str | None = None) -> str:
     values = [c.name for c in TABLES[table].columns if c.name not in key]
     replacement = f"({', '.join(values)}) = ROW({', '.join(f'excluded.{v}' for v in values)})"
     return (
-        f"INSERT INTO {into or f'{SCHEMA}.{table}'} AS t SELECT * FROM staging_{table} ORDER BY {', '.join(key)} "
+        f"INSERT INTO {into or f'{SCHEMA}.{table}'} AS t "
+        f"SELECT * FROM pg_temp.staging_{table} ORDER BY {', '.join(key)} "
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {replacement} WHERE {_NEW_IS_BETTER[table]}"
     )
 
@@ -112,14 +116,14 @@ _NEW_IS_BETTER: Final[Mapping[str, str]] = {
 
 FORGET_NAMES: Final = f"""
 DELETE FROM {SCHEMA}.given_names t WHERE t.export_id = $1
-AND NOT EXISTS (SELECT FROM staging_given_names s WHERE s.user_id = t.user_id)"""
+AND NOT EXISTS (SELECT FROM pg_temp.staging_given_names s WHERE s.user_id = t.user_id)"""
 """What a names file gave an export, and the one that it has now does not."""
 
 _REJOIN: Final = f"""
 WITH concerned AS (
     SELECT document_id FROM {SCHEMA}.media_files WHERE owner_id = $1
     UNION SELECT document_id FROM {SCHEMA}.attachments
-          WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM touched){{also}}
+          WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM pg_temp.touched){{also}}
 ), wanted AS (
     SELECT DISTINCT owner_id, document_id FROM {SCHEMA}.attachments JOIN concerned USING (document_id)
 ), stored AS (
@@ -148,10 +152,10 @@ REJOIN: Final = _REJOIN.format(also="")
 An account's own archives come first; another account's serve where these lack the object.
 """
 
-REJOIN_AFTER_CHANGES: Final = _REJOIN.format(also=" UNION SELECT document_id FROM changed_media")
+REJOIN_AFTER_CHANGES: Final = _REJOIN.format(also=" UNION SELECT document_id FROM pg_temp.changed_media")
 """The same, and for the documents in ``changed_media``."""
 
-_TOUCHED: Final = "conversation_id IN (SELECT conversation_id FROM touched)"
+_TOUCHED: Final = "conversation_id IN (SELECT conversation_id FROM pg_temp.touched)"
 _WRITTEN: Final = f"NOT '{SERVER_GENERATED}' = ANY (flags)"
 _NO_PEOPLE: Final = "^(19:|48:|unknown:|ALL|#)"
 _OF_TWO: Final = "kind IN ('direct', 'bot', 'phone')"

@@ -9,14 +9,19 @@ import logging
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, Final, ParamSpec, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import adbc_driver_manager
 import pyarrow as pa
 
+from skype_assets.etl.database import settings
+from skype_assets.etl.database.waiting import HOLDERS, Watch, looks
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.postgres.url import chosen_by, redact
+from skype_assets.etl.postgres.url import chosen_by, redact, with_keywords, with_options
+
+if TYPE_CHECKING:
+    from adbc_driver_manager import dbapi
 
 logger = logging.getLogger(__name__)
 
@@ -24,25 +29,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 UNIQUE_VIOLATION = "23505"
+LOCK_NOT_AVAILABLE = "55P03"
+NO_PRIVILEGE = "42501"
 
 PAUSES: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Seconds between the tries of ``Database.repeatedly``: enough for a server that restarts."""
 
 # Serialization failure, deadlock, too many connections, lock not available, server shuts down, crashed, starts up,
-# session idle for too long.
-_TRANSIENT: Final = frozenset({"40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03", "57P05"})
-
-# Digests are of the text of rows, which must not depend on how a server is configured.
-_SETTINGS = (
-    "application_name = 'skype-assets'",
-    "timezone = 'UTC'",
-    "datestyle = 'ISO'",
-    "bytea_output = 'hex'",
-    "extra_float_digits = 1",
-    # What a load reads again it has just written: it is in memory, where an index costs less than sorting does.
-    "random_page_cost = 1.1",
-    # A process that was stopped in the middle of a transaction must not hold its locks for ever (see LEASE_SECONDS).
-    "idle_in_transaction_session_timeout = '60s'",
+# session or transaction idle for too long.
+_TRANSIENT: Final = frozenset(
+    {"40001", "40P01", "53300", LOCK_NOT_AVAILABLE, "57P01", "57P02", "57P03", "57P05", "25P03"}
 )
 
 # PostgreSQL puts values of rows - message text - into these parts of an error.
@@ -67,36 +63,79 @@ class Rejected(DatabaseError):
 
 
 class Session:
-    """An open connection; nothing commits but ``transaction``.
+    """Transactions with a database; nothing commits but ``transaction``.
 
+    Nothing that a transaction needs is expected to survive from the one before it (see ``settings``), so that a pooler
+    may stand between. A connection that was lost between two transactions is replaced by another one.
     What interrupts the caller, as Ctrl-C does, ends the statement under way at once.
 
     Args:
         url: libpq URL of the database.
+        read_only: whether no transaction may write; then a standby will do.
+        is_watched: whether it is looked for who holds a lock that is waited for long.
+
+    Raises:
+        DatabaseError: the database cannot be reached, or cannot be used: why, and what to do.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False, is_watched: bool = True) -> None:
         self._url = url
+        self._read_only = read_only
+        self._is_watched = is_watched
         self._in_transaction = False
         self._is_cancelled = False
+        self._role = ""
+        self._process = 0
+        self._thread = ThreadPoolExecutor(1, "session")
+        try:
+            self._open()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    def _open(self) -> None:
+        # What the driver asks by itself when it connects is in no transaction of ours.
+        url = with_keywords(self._url, client_encoding="UTF8", fallback_application_name=settings.APPLICATION)
+        try:
+            try:
+                self._connection = self._connected(with_options(url, settings.CONNECTING))
+            except Rejected as refused:
+                if "startup parameter" not in str(refused):
+                    raise
+                # Poolers that cannot pass them on (PgBouncer before 1.20) refuse them.
+                self._connection = self._connected(url)
+        except Rejected as refused:
+            message = f"{refused} (this database was chosen by {chosen_by(self._url)})"
+            raise Rejected(message, refused.sqlstate, is_transient=refused.is_transient) from None
+        # Statements without a result go as they are, several at a time; with a cursor they would be prepared.
+        self._plain = self._connection.cursor()
+        self._cursor = self._connection.cursor()
+        try:
+            self._inspect()
+        except BaseException:
+            self._disconnect()
+            raise
+
+    def _connected(self, url: str) -> "dbapi.Connection":
         # It brings pandas along: a third of a second that is for those only who connect.
         from adbc_driver_postgresql import dbapi
 
-        try:
-            with self._translated():
-                self._connection = dbapi.connect(url, conn_kwargs={})
-        except Rejected as refused:
-            message = f"{refused} (this database was chosen by {chosen_by(url)})"
-            raise Rejected(message, refused.sqlstate, is_transient=refused.is_transient) from None
-        self._cursor = self._connection.cursor()
-        self._thread = ThreadPoolExecutor(1, "session")
-        with self.transaction():
-            for setting in _SETTINGS:
-                self.execute(f"SET {setting}")
+        with self._translated():
+            return dbapi.connect(url, conn_kwargs={}, autocommit=True)
+
+    def _inspect(self) -> None:
+        """Whether the server is one on which a load can be right."""
+        self._role = ""
+        self._call(self._begin, read_only=True)
+        with self._committed():
+            surroundings = settings.Surroundings(*self.rows(settings.INSPECTION)[0])
+            surroundings.check(read_only=self._read_only)
+            settings.check_canary(*self.rows(settings.CANARY)[0])
+        self._role = surroundings.role
 
     def another(self) -> "Session":
         """Open a further session with the same database."""
-        return Session(self._url)
+        return Session(self._url, read_only=self._read_only)
 
     def cancel(self) -> None:
         """End what another thread does in it: that, and all that follows but ``close``, fails."""
@@ -106,12 +145,16 @@ class Session:
 
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
-        self._thread.submit(self._end).result()
+        self._disconnect()
         self._thread.shutdown()
 
+    def _disconnect(self) -> None:
+        self._thread.submit(self._end).result()
+
     def _end(self) -> None:
-        with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: there is nothing to end
-            self._cursor.close()
+        for part in (self._plain, self._cursor):
+            with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: there is nothing to end
+                part.close()
         self._connection.close()
 
     def __enter__(self) -> "Session":
@@ -123,16 +166,54 @@ class Session:
     @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
         """A transaction: committed when the block ends well, rolled back when it does not."""
+        try:
+            self._call(self._begin, read_only=self._read_only)
+        except Rejected as error:
+            if not error.is_transient:
+                raise
+            # The server, or a pooler, has ended the connection since the last transaction: nothing was in it.
+            self._disconnect()
+            self._open()
+            self._call(self._begin, read_only=self._read_only)
+        with self._committed():
+            yield
+
+    @contextlib.contextmanager
+    def _committed(self) -> Generator[None]:
+        """The rest of a transaction that has begun."""
         self._in_transaction = True
         try:
             yield
-            self._call(self._connection.commit)
+            self._call(self._commit)
         except BaseException:
             with contextlib.suppress(Rejected):  # the connection may be gone: the server has rolled back
-                self._call(self._connection.rollback)
+                self._call(self._roll_back)
             raise
         finally:
             self._in_transaction = False
+
+    # A driver that does not commit by itself begins a transaction at once, with whatever it is set to then, and has one
+    # open for ever: a pooler would keep a server process for it.
+
+    def _begin(self, *, read_only: bool) -> None:
+        try:
+            self._connection.adbc_connection.set_autocommit(False)
+            statement = self._plain.adbc_statement
+            statement.set_sql_query(settings.opening(self._role, read_only=read_only))
+            statement.execute_update()
+            self._cursor.execute("SELECT pg_backend_pid()")
+            self._process = self._cursor.fetchall()[0][0]
+        except BaseException:
+            with contextlib.suppress(adbc_driver_manager.Error):
+                self._roll_back()
+            raise
+
+    def _commit(self) -> None:
+        self._connection.adbc_connection.set_autocommit(True)
+
+    def _roll_back(self) -> None:
+        self._connection.adbc_connection.rollback()
+        self._connection.adbc_connection.set_autocommit(True)
 
     def execute(self, statement: str, *parameters: Any) -> None:
         """Run a statement; ``$1``, ``$2`` … stand for the parameters."""
@@ -176,12 +257,35 @@ class Session:
         call = self._thread.submit(function, *args, **kwargs)
         try:
             with self._translated():
-                return call.result()
+                return self._watched(call)
         except BaseException:
             if not call.done():
                 self.cancel()
                 wait([call])
             raise
+
+    def _watched(self, call: Future[T]) -> T:
+        """The result of a call; if that takes long, who holds the lock that it waits for is said meanwhile."""
+        if not self._is_watched:
+            return call.result()
+        watch, begin = Watch(self._holders), time.monotonic()
+        for seconds in looks():
+            if wait([call], seconds).done:
+                break
+            watch.look(time.monotonic() - begin)
+        try:
+            return call.result()
+        except adbc_driver_manager.Error as error:
+            if error.sqlstate == LOCK_NOT_AVAILABLE and watch.holders:
+                why = f"; the lock is held by {watch.holders}"
+                raise self._rejected(error, error.sqlstate, is_transient=True, why=why) from None
+            raise
+
+    def _holders(self) -> list[tuple[Any, ...]]:
+        """Who holds what the statement under way waits for."""
+        process = self._process
+        with Session(self._url, read_only=True, is_watched=False) as beside:
+            return beside.rows(HOLDERS, process)
 
     @contextlib.contextmanager
     def _translated(self) -> Generator[None]:
@@ -190,9 +294,18 @@ class Session:
         except adbc_driver_manager.Error as error:
             raise self._rejected(error, error.sqlstate, is_transient=_is_transient(error)) from None
 
-    def _rejected(self, error: Exception, sqlstate: str | None, *, is_transient: bool) -> Rejected:
-        message = " ".join(_VALUES.sub("", redact(str(error), self._url)).split())
-        return Rejected(f"database: {message}", sqlstate, is_transient=is_transient)
+    def _rejected(self, error: Exception, sqlstate: str | None, *, is_transient: bool, why: str = "") -> Rejected:
+        message = " ".join(_VALUES.sub("", redact(_said(error), self._url)).split())
+        return Rejected(f"database: {message}{why}", sqlstate, is_transient=is_transient)
+
+
+def _said(error: Exception) -> str:
+    """What is wrong; of the server's own words only the message, which names of parts are the server's language."""
+    details = error.details if isinstance(error, adbc_driver_manager.Error) else []
+    for name, value in details:
+        if name in ("PG_DIAG_MESSAGE_PRIMARY", b"PG_DIAG_MESSAGE_PRIMARY"):  # one version's type is not its annotation
+            return bytes(value).decode(errors="replace")
+    return str(error)
 
 
 def _literal(value: str | list[str]) -> str:

@@ -163,7 +163,9 @@ class _Unloading:
         """Find the other exports of the account, and those of others whose attachments have objects of this one."""
         ddl.compare(self._session)
         others = self._require("e.owner_id = $1 AND e.export_id <> $2", self._owner_id, self._export_id)
-        self._execute('CREATE TEMPORARY TABLE changed_media (document_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
+        self._execute(
+            'CREATE TEMPORARY TABLE pg_temp.changed_media (document_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP'
+        )
         self._execute(_CHANGED_MEDIA, self._export_id)
         return others, self._require(_WITH_CHANGED_MEDIA, self._owner_id)
 
@@ -174,7 +176,7 @@ class _Unloading:
         self._delete_head()
         for export_id in others:
             self._restore_messages(export_id)
-        if self._session.rows("SELECT EXISTS (SELECT FROM changed_media)")[0][0]:
+        if self._session.rows("SELECT EXISTS (SELECT FROM pg_temp.changed_media)")[0][0]:
             self._change_media(others, elsewhere)
         self._execute(REJOIN_AFTER_CHANGES, self._owner_id)
         for statement in REFRESH:
@@ -203,26 +205,26 @@ class _Unloading:
 
     def _find_messages(self) -> None:
         self._execute(
-            'CREATE TEMPORARY TABLE taken (conversation_id text COLLATE "C", message_id text COLLATE "C", '
+            'CREATE TEMPORARY TABLE pg_temp.taken (conversation_id text COLLATE "C", message_id text COLLATE "C", '
             "batch bigint, PRIMARY KEY (conversation_id, message_id)) ON COMMIT DROP"
         )
         self._execute(_TAKEN, self._owner_id, self._export_id, MESSAGES_AT_A_TIME)
-        self._execute("CREATE INDEX ON taken (batch)")
-        self._execute("ANALYZE taken")
+        self._execute("CREATE INDEX ON pg_temp.taken (batch)")
+        self._execute("ANALYZE pg_temp.taken")
         touch(self._session, _KEYS.empty_table().select(KEY[:1]))
         self._execute(_TOUCHED, self._export_id)
         self._execute(
-            'CREATE TEMPORARY TABLE took_part (conversation_id text COLLATE "C", user_id text COLLATE "C") '
+            'CREATE TEMPORARY TABLE pg_temp.took_part (conversation_id text COLLATE "C", user_id text COLLATE "C") '
             "ON COMMIT DROP"
         )
-        self._execute(f"INSERT INTO took_part {_TAKE_PART}", self._owner_id)
+        self._execute(f"INSERT INTO pg_temp.took_part {_TAKE_PART}", self._owner_id)
 
     def _delete_messages(self) -> None:
-        batches = self._session.rows("SELECT coalesce(max(batch) + 1, 0) FROM taken")[0][0]
+        batches = self._session.rows("SELECT coalesce(max(batch) + 1, 0) FROM pg_temp.taken")[0][0]
         for name in (*reversed(CHILDREN), "messages"):
             self._removed[name] = sum(
                 self._changed(
-                    f"DELETE FROM {SCHEMA}.{name} c USING taken t WHERE c.owner_id = $1 AND t.batch = $2 "
+                    f"DELETE FROM {SCHEMA}.{name} c USING pg_temp.taken t WHERE c.owner_id = $1 AND t.batch = $2 "
                     "AND c.conversation_id = t.conversation_id AND c.message_id = t.message_id",
                     self._owner_id,
                     batch,
@@ -248,13 +250,13 @@ class _Unloading:
         """Merge what an export has of the messages that are gone: of several the best copy comes back."""
         kept = self._kept[export_id]
         self._execute(
-            'CREATE TEMPORARY TABLE IF NOT EXISTS candidates (conversation_id text COLLATE "C", '
+            'CREATE TEMPORARY TABLE IF NOT EXISTS pg_temp.candidates (conversation_id text COLLATE "C", '
             'message_id text COLLATE "C") ON COMMIT DROP'
         )
         for part in self._parts[export_id]:
             if part == HEAD:
                 continue
-            self._execute("TRUNCATE candidates")
+            self._execute("TRUNCATE pg_temp.candidates")
             self._session.copy("candidates", kept.messages(part))
             wanted = pa.Table.from_batches(self._session.batches(_WANTED), _KEYS)
             if wanted.num_rows:
@@ -281,11 +283,13 @@ class _Unloading:
     def _count_restored(self) -> None:
         for name in ("messages", *CHILDREN):
             self._restored[name] = self._count(
-                f"SELECT FROM {SCHEMA}.{name} c JOIN taken t USING (conversation_id, message_id) WHERE c.owner_id = $1",
+                f"SELECT FROM {SCHEMA}.{name} c JOIN pg_temp.taken t USING (conversation_id, message_id) "
+                "WHERE c.owner_id = $1",
                 self._owner_id,
             )
-        self._removed["participants"] = self._count(f"SELECT * FROM took_part EXCEPT {_TAKE_PART}", self._owner_id)
-        self._restored["participants"] = self._count(f"{_TAKE_PART} EXCEPT SELECT * FROM took_part", self._owner_id)
+        before, now = "SELECT * FROM pg_temp.took_part", _TAKE_PART
+        self._removed["participants"] = self._count(f"{before} EXCEPT {now}", self._owner_id)
+        self._restored["participants"] = self._count(f"{now} EXCEPT {before}", self._owner_id)
 
     def _forget(self) -> None:
         """The ledger's rows and the export's own go; what stays is that it was here, and the number of its attempt."""
@@ -311,7 +315,7 @@ class _Unloading:
 def _without_copies(table: str) -> str:
     """DELETE of what belongs to conversations of which no export says anything any more."""
     return (
-        f"DELETE FROM {SCHEMA}.{table} t USING touched WHERE t.owner_id = $1 "
+        f"DELETE FROM {SCHEMA}.{table} t USING pg_temp.touched WHERE t.owner_id = $1 "
         "AND t.conversation_id = touched.conversation_id AND NOT EXISTS ("
         f"SELECT FROM {SCHEMA}.conversation_copies c JOIN {SCHEMA}.exports e USING (export_id) "
         "WHERE c.conversation_id = t.conversation_id AND e.owner_id = $1)"
@@ -325,33 +329,34 @@ INSERT INTO {SCHEMA}.unloads SELECT export_id, owner_id, task_id, loaded_at, clo
 FROM {SCHEMA}.exports WHERE export_id = $1"""
 
 _CHANGED_MEDIA: Final = f"""
-INSERT INTO changed_media SELECT DISTINCT document_id FROM {SCHEMA}.media_files WHERE export_id = $1"""
+INSERT INTO pg_temp.changed_media SELECT DISTINCT document_id FROM {SCHEMA}.media_files WHERE export_id = $1"""
 
 # Attachments find their objects in the archives of every account.
 _WITH_CHANGED_MEDIA: Final = f"""
 e.owner_id <> $1 AND e.export_id IN (
     SELECT m.export_id FROM {SCHEMA}.messages m JOIN {SCHEMA}.attachments a
       ON (a.owner_id, a.conversation_id, a.message_id) = (m.owner_id, m.conversation_id, m.message_id)
-    WHERE a.owner_id <> $1 AND a.document_id IN (SELECT document_id FROM changed_media))"""
+    WHERE a.owner_id <> $1 AND a.document_id IN (SELECT document_id FROM pg_temp.changed_media))"""
 
 _TAKEN: Final = f"""
-INSERT INTO taken SELECT conversation_id, message_id,
+INSERT INTO pg_temp.taken SELECT conversation_id, message_id,
     (row_number() OVER (ORDER BY conversation_id, message_id) - 1) / $3::bigint
 FROM {SCHEMA}.messages WHERE owner_id = $1 AND export_id = $2"""
 
 _TOUCHED: Final = f"""
-INSERT INTO touched SELECT conversation_id FROM {SCHEMA}.conversation_copies WHERE export_id = $1"""
+INSERT INTO pg_temp.touched SELECT conversation_id FROM {SCHEMA}.conversation_copies WHERE export_id = $1"""
 
 _TAKE_PART: Final = f"""
-SELECT conversation_id, user_id FROM {SCHEMA}.participants JOIN touched USING (conversation_id) WHERE owner_id = $1"""
+SELECT conversation_id, user_id FROM {SCHEMA}.participants JOIN pg_temp.touched USING (conversation_id)
+WHERE owner_id = $1"""
 
-_WANTED: Final = f"SELECT {', '.join(KEY)} FROM candidates JOIN taken USING ({', '.join(KEY)})"
+_WANTED: Final = f"SELECT {', '.join(KEY)} FROM pg_temp.candidates JOIN pg_temp.taken USING ({', '.join(KEY)})"
 
 _AS_EXPORTED: Final = f"""
 UPDATE {SCHEMA}.attachments a
 SET (media_member, present, media_export_id, mime_type) = ROW(s.media_member, s.present, s.media_export_id, s.mime_type)
-FROM staging_attachments s, {SCHEMA}.messages m
+FROM pg_temp.staging_attachments s, {SCHEMA}.messages m
 WHERE (a.owner_id, a.conversation_id, a.message_id, a.ordinal)
       = (s.owner_id, s.conversation_id, s.message_id, s.ordinal)
   AND (m.owner_id, m.conversation_id, m.message_id) = (a.owner_id, a.conversation_id, a.message_id)
-  AND m.export_id = $1 AND a.document_id IN (SELECT document_id FROM changed_media)"""
+  AND m.export_id = $1 AND a.document_id IN (SELECT document_id FROM pg_temp.changed_media)"""

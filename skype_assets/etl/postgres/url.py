@@ -145,6 +145,24 @@ def normalize(url: str) -> str:
     return "postgresql://" + url.partition("://")[2]
 
 
+def with_keywords(url: str, **keywords: str) -> str:
+    """`url` with some of libpq's keywords, which hold whatever it, the environment or a service file has for them."""
+    added = "&".join(f"{keyword}={quote(value, safe='')}" for keyword, value in keywords.items())
+    return f"{url}{'?' if _parse(url)['query'] is None else '&'}{added}"  # of several, libpq takes the last
+
+
+def with_options(url: str, options: str) -> str:
+    """`url` with options for the server's command line, after those that it or the environment has.
+
+    Those of a service file cannot be told: where there is one, it stays as it is.
+    """
+    query = dict(_query(_parse(url)))
+    if "service" in query or os.environ.get("PGSERVICE"):
+        return url
+    given = unquote(query["options"]) if "options" in query else os.environ.get("PGOPTIONS", "")
+    return with_keywords(url, options=f"{given} {options}".strip())
+
+
 def sqlalchemy_url(url: str) -> str:
     """`url` for SQLAlchemy, which since 2.1 takes ``postgresql://`` for psycopg 3; Dagster works with psycopg2 only."""
     return normalize(url).replace("postgresql://", "postgresql+psycopg2://", 1)

@@ -19,7 +19,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+SESSIONS = (
+    "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity "
+    "WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()"
+)
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
 

@@ -248,8 +248,7 @@ class _Verification:
         if not is_unloaded:
             self._complete("load")
         url = reachable_url(self._task.database, create=False)
-        session = self._resources.enter_context(Session(url))
-        comparison.make_read_only(session)
+        session = self._resources.enter_context(Session(url, read_only=True))
         version = comparison.server_version(session)
         self._result.server = {"version": version, "url": without_password(url)}
         export = comparison.loaded_export(session, self._export_id)
