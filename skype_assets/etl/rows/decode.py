@@ -13,11 +13,18 @@ from typing import Any, Final
 
 import msgspec
 
+from skype_assets.etl.content.bounds import LARGEST_JSON, fits
 from skype_assets.etl.content.cleaning import clean, clean_json
-from skype_assets.etl.schema.flags import CONTENT_NOT_TEXT, INVALID_UTF8
+from skype_assets.etl.schema.flags import CONTENT_NOT_TEXT, INVALID_UTF8, JSON_TOO_LARGE, ROWS_LEFT_OUT
 
 NOT_AN_OBJECT: Final = "not an object"
 NOT_JSON: Final = "not readable as JSON"
+
+LARGEST_OBJECT: Final = 4 << 20
+"""Bytes of an object that is decoded whole; of a larger one, no more of each field than a table takes."""
+
+_LONGEST_STRING: Final = 8 << 20
+"""Bytes of a string that is kept of it: more than a mebicharacter, even if each is an escape of six bytes."""
 
 # Python refuses to convert longer digit strings, and no field needs them.
 _LONGEST_INTEGER = 4000
@@ -53,29 +60,41 @@ _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 def decode(objects: Sequence[bytes]) -> Decoded:
     """Decode a batch of objects."""
-    joined = b"[" + b",".join(objects) + b"]"
-    if b"\\u0000" not in joined and _is_utf8(joined):
-        try:
-            return Decoded(list(_many.decode(joined)))
-        except (msgspec.MsgspecError, RecursionError):
-            pass  # at least one object is out of the ordinary: look at each
+    if max(map(len, objects), default=0) <= LARGEST_OBJECT:
+        joined = b"[" + b",".join(objects) + b"]"
+        if b"\\u0000" not in joined and _is_utf8(joined):
+            try:
+                return Decoded(list(_many.decode(joined)))
+            except (msgspec.MsgspecError, RecursionError):
+                pass  # at least one object is out of the ordinary: look at each
     decoded = Decoded([])
     for row, raw in enumerate(objects):
         decoded.messages.append(_decode_one(raw, row, decoded))
     return decoded
 
 
-def json_value(text: bytes | msgspec.Raw | str) -> Any:
-    """A decoded JSON value, with Python's leniency: NaN, numbers of any size.
+def json_value(text: bytes) -> Any:
+    """A decoded JSON value, with Python's leniency: NaN, numbers of any size, bytes that are no UTF-8.
+
+    What no column would take is not decoded either: a megabyte can become a gigabyte of objects.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is no JSON, too large (``bounds``), or nested deeper than anything that is decoded.
     """
+    if not fits(text):
+        raise ValueError("the JSON is too large")
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        plain = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
-        return json.loads(plain, strict=False, parse_int=_integer)
+        return lenient(text)
+
+
+def lenient(text: bytes) -> Any:
+    """The same the slow way, however large it is."""
+    try:
+        return json.loads(text.decode("utf-8-sig", "replace").rstrip("\0"), strict=False, parse_int=_integer)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deep") from None
 
 
 def json_text(value: object) -> str:
@@ -84,12 +103,16 @@ def json_text(value: object) -> str:
 
 
 def _decode_one(raw: bytes, row: int, decoded: Decoded) -> Message | None:
+    flags: set[str] = set()
+    if len(raw) > LARGEST_OBJECT:
+        raw = _trimmed(raw, flags)
+        if flags:
+            decoded.flags[row] = flags
     if b"\\u0000" not in raw and _is_utf8(raw):
         try:
             return _one.decode(raw)
         except (msgspec.MsgspecError, RecursionError):
             pass
-    flags: set[str] = set()
     message = _tolerant(raw, flags)
     if isinstance(message, str):
         decoded.rejects[row] = message
@@ -99,13 +122,64 @@ def _decode_one(raw: bytes, row: int, decoded: Decoded) -> Message | None:
     return message
 
 
+class _Fields(msgspec.Struct, gc=False):
+    """The fields of ``Message``, not decoded."""
+
+    id: msgspec.Raw | None = None
+    displayName: msgspec.Raw | None = None
+    originalarrivaltime: msgspec.Raw | None = None
+    messagetype: msgspec.Raw | None = None
+    version: msgspec.Raw | None = None
+    content: msgspec.Raw | None = None
+    from_: msgspec.Raw | None = msgspec.field(name="from", default=None)
+    properties: msgspec.Raw | None = None
+    amsreferences: msgspec.Raw | None = None
+
+
+_fields = msgspec.json.Decoder(_Fields)
+
+
+def _trimmed(raw: bytes, flags: set[str]) -> bytes:
+    """An object with as much of each field as a table takes; what cannot be read stays out."""
+    try:
+        found = _fields.decode(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return b"{}" if raw.lstrip().startswith(b"{") else b"null"
+    kept: list[bytes] = []
+    for field_, name in zip(_Fields.__struct_fields__, _Fields.__struct_encode_fields__, strict=True):
+        value: msgspec.Raw | None = getattr(found, field_)
+        if value is None:
+            continue
+        text = bytes(value)
+        if len(text) > LARGEST_JSON:
+            text = _beginning(text) if text.startswith(b'"') else b""
+            if not text:
+                flags.add(ROWS_LEFT_OUT if name == "amsreferences" else JSON_TOO_LARGE)
+                continue
+        kept.append(b'"%b":%b' % (name.encode(), text))
+    return b"{" + b",".join(kept) + b"}"
+
+
+def _beginning(string: bytes) -> bytes:
+    """A JSON string that is not much longer than anything that is kept of it; nothing if it cannot be read."""
+    if len(string) <= _LONGEST_STRING:
+        return string
+    for end in range(_LONGEST_STRING, _LONGEST_STRING - 16, -1):  # not within an escape or a character
+        try:
+            msgspec.json.decode(cut := string[:end] + b'"')
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        return cut
+    return b""
+
+
 def _tolerant(raw: bytes, flags: set[str]) -> Message | str:
     text = raw.decode("utf-8", "replace")
     if not _is_utf8(raw):
         flags.add(INVALID_UTF8)
     try:
         value = json.loads(text, strict=False, parse_int=_integer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return NOT_JSON
     if not isinstance(value, dict):
         return NOT_AN_OBJECT
