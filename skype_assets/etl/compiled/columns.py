@@ -67,7 +67,12 @@ def read(raw: pa.LargeBinaryArray, excluded: np.ndarray, key_length: int) -> Map
     _, offsets, data = raw.buffers()
     borders = np.frombuffer(offsets, np.int64)[raw.offset : raw.offset + len(raw) + 1] if len(raw) else np.zeros(1, int)
     found = compiled.reader.read(
-        np.ascontiguousarray(borders).data, data or b"", excluded.astype(np.uint8).tobytes(), _READERS, emoji, key_length
+        np.ascontiguousarray(borders).data,
+        data or b"",
+        excluded.astype(np.uint8).tobytes(),
+        _READERS,
+        emoji,
+        key_length,
     )
     return {
         table: {name: _array(_type(table, name), buffers) for name, buffers in columns.items()}

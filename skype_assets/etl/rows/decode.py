@@ -8,7 +8,9 @@ to change it names in the row's flags, and the raw bytes stay in the raw checkpo
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -82,11 +84,39 @@ def json_value(text: bytes) -> Any:
         ValueError: it is no JSON, too large (``bounds``), or nested deeper than anything that is decoded.
     """
     if not fits(text):
-        raise ValueError("the JSON is too large")
+        raise ValueError("the JSON is too large to be decoded")
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return lenient(text)
+
+
+def json_fields(text: bytes, names: Sequence[str]) -> dict[str, Any]:
+    """Some fields of a JSON object, each by ``json_value``; without those that it does not decode.
+
+    Raises:
+        ValueError: it is no JSON, and not large.
+    """
+    if fits(text):
+        value = json_value(text)
+        return {name: value[name] for name in names if name in value} if isinstance(value, dict) else {}
+    try:
+        found = _raw_fields(tuple(names)).decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    values: dict[str, Any] = {}
+    for name, raw in zip(names, msgspec.structs.astuple(found), strict=True):
+        if raw:
+            with suppress(ValueError):
+                values[name] = json_value(bytes(raw))
+    return values
+
+
+@cache
+def _raw_fields(names: tuple[str, ...]) -> msgspec.json.Decoder[msgspec.Struct]:
+    fields = [(f"field{number}", msgspec.Raw, msgspec.Raw(b"")) for number in range(len(names))]
+    renamed = {f"field{number}": name for number, name in enumerate(names)}
+    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=renamed, gc=False))
 
 
 def lenient(text: bytes) -> Any:
@@ -122,35 +152,18 @@ def _decode_one(raw: bytes, row: int, decoded: Decoded) -> Message | None:
     return message
 
 
-class _Fields(msgspec.Struct, gc=False):
-    """The fields of ``Message``, not decoded."""
-
-    id: msgspec.Raw | None = None
-    displayName: msgspec.Raw | None = None
-    originalarrivaltime: msgspec.Raw | None = None
-    messagetype: msgspec.Raw | None = None
-    version: msgspec.Raw | None = None
-    content: msgspec.Raw | None = None
-    from_: msgspec.Raw | None = msgspec.field(name="from", default=None)
-    properties: msgspec.Raw | None = None
-    amsreferences: msgspec.Raw | None = None
-
-
-_fields = msgspec.json.Decoder(_Fields)
+_FIELDS: Final = Message.__struct_encode_fields__
 
 
 def _trimmed(raw: bytes, flags: set[str]) -> bytes:
     """An object with as much of each field as a table takes; what cannot be read stays out."""
     try:
-        found = _fields.decode(raw)
-    except (msgspec.MsgspecError, RecursionError):
+        found = _raw_fields(_FIELDS).decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return b"{}" if raw.lstrip().startswith(b"{") else b"null"
     kept: list[bytes] = []
-    for field_, name in zip(_Fields.__struct_fields__, _Fields.__struct_encode_fields__, strict=True):
-        value: msgspec.Raw | None = getattr(found, field_)
-        if value is None:
-            continue
-        text = bytes(value)
+    for name, value in zip(_FIELDS, msgspec.structs.astuple(found), strict=True):
+        text = bytes(value or b"null")
         if len(text) > LARGEST_JSON:
             text = _beginning(text) if text.startswith(b'"') else b""
             if not text:

@@ -46,6 +46,6 @@ FLAGS: Final[Mapping[str, str]] = {
     NUMBER_TOO_LONG: "a number that has more than 400 digits when it is written out, such as 1e-20000, became null",
     JSON_TOO_LARGE: "properties or details of more than 1 MiB, or of more than 100,000 values, became null",
     TEXT_SHORTENED: "content ends after 1,048,576 characters, another text after 65,536; what follows was not read",
-    ROWS_LEFT_OUT: "there are more links, mentions and the like than belong to a message of its size: the first are kept",
+    ROWS_LEFT_OUT: "more links, mentions and the like than belong to a message of its size: the first are kept",
 }
 """What each flag means."""
