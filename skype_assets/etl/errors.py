@@ -111,7 +111,7 @@ class WorkerLost(EtlError):
 
 
 class PoisonPart(EtlError):
-    """A part ends every process that works on it. Nothing of it is committed; what came before is kept."""
+    """A part ends every process that works on it, or the server. Nothing of it is committed; what came before is kept."""
 
     exit_code = 12
 

@@ -31,6 +31,4 @@ def leave(start: bytes, name: str, offset: int) -> None:
     if is_archive(start):
         raise InvalidExport("another archive follows the first", member=name, offset=offset, remedy=TAKE_APART)
     if start.strip(b"\0"):
-        _logger.warning(
-            "%s: what follows the end of the archive, from byte %d on, was not read", name, offset
-        )
+        _logger.warning("%s: what follows the end of the archive, from byte %d on, was not read", name, offset)
