@@ -142,9 +142,9 @@ def _export(pairs: Sequence[tuple[str, str]]) -> Hostile:
         listed += [_message(id_, dict(_fields_of(text))), _message(beside, {"content": f'"{ordinary[beside]}"'})]
         if (place, value) in _FLAGGED:
             flags[id_] = _FLAGGED[place, value]
-    first = '{"id":"8:tbrannock","displayName":"Theo","MessageList":[%s]}' % ",".join(listed)
-    export = '{"userId":"%s","exportDate":"2024-11-06T08:12","conversations":[%s]}'
-    text = export % (OWNER, ",".join([first, *conversations]))
+    first = '{"id":"8:tbrannock","displayName":"Theo","MessageList":[' + ",".join(listed) + "]}"
+    head = f'{{"userId":"{OWNER}","exportDate":"2024-11-06T08:12","conversations":['
+    text = head + ",".join([first, *conversations]) + "]}"
     return Hostile(text.encode("utf-8"), len(listed) + len(conversations), ordinary, flags)
 
 

@@ -1,4 +1,4 @@
-"""How much of one value the tables take, and what stands in place of more (section 5.7 of the format reference).
+"""How much of one value the tables take, and what stands in place of more (section 5.8 of the format reference).
 
 PostgreSQL takes less than an export can hold, and some of what it takes costs a thousand times its bytes: ``1e-20000``
 is no ``jsonb``, a megabyte of ``{}`` is 200 MB in a server process. No limit here is reached by anything that Skype
@@ -38,7 +38,7 @@ ROWS_PER_BYTE: Final = 8
 ROW: Final = 48
 """What a row counts beside its texts."""
 
-_STRING_OR_NUMBER: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|-?[0-9][0-9.eE+-]*+', re.DOTALL)
+_STRING_OR_NUMBER: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*"|-?[0-9][0-9.eE+-]*+', re.DOTALL)
 _SUSPICIOUS: Final = re.compile(rb"(?<![0-9.])[0-9.]{%d}|[0-9.][eE][-+]?[0-9]{3}" % LONGEST_NUMBER)
 _NUMBER: Final = re.compile(r"-?([0-9]++)(?:\.([0-9]++))?(?:[eE]([-+]?)0*+([0-9]*+))?")
 _LONGEST_EXPONENT: Final = 4

@@ -54,9 +54,9 @@ def committed(database: Database, tables: Mapping[str, pa.Table], commit: Callab
             deaths += error.is_transient and error.sqlstate in (None, _CRASHED)
             if deaths == DEADLY:
                 raise PoisonPart(
-                    f"{error}; it was gone {deaths} times in the middle of the same part ({_place(tables)}). Nothing of "
-                    "it is committed, what came before is kept. Look into the server's log: if it was killed for lack "
-                    "of memory, give it more and resume; else report this line"
+                    f"{error}; it was gone {deaths} times in the middle of the same part ({_place(tables)}). Of that "
+                    "nothing is committed, what came before is kept. Look into the server's log: if it was killed for "
+                    "lack of memory, give it more and resume; else report this line"
                 ) from None
             raise
 
