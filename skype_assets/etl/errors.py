@@ -13,7 +13,7 @@
     ├── NotConserved              8   seen is not loaded + duplicate + rejected
     ├── NotEnoughSpace            9   the disk has too little room for the next phase
     ├── WorkerLost               10   a worker process was killed
-    ├── PoisonPart               12   a part ends every process that works on it
+    ├── PoisonPart               12   a part ends every process that works on it, or the server
     ├── VerificationFailed       11   something is not what was recorded
     ├── OnHold                   13   the data is held, and must not be removed
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
@@ -111,7 +111,7 @@ class WorkerLost(EtlError):
 
 
 class PoisonPart(EtlError):
-    """A part ends every process that works on it. Nothing of it is committed; what came before is kept."""
+    """A part ends every process that works on it, or the server. It is not committed; what came before is kept."""
 
     exit_code = 12
 

@@ -63,6 +63,11 @@ class Settings:
         share_mb = (self.memory_limit_mb - processes * _PROCESS_MB) // processes
         return min(_LARGEST_PART, max(1, share_mb // _MEMORY_PER_BYTE) * 1024 * 1024)
 
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the tables of a part that are held in memory, at most; what is more goes to files meanwhile."""
+        return self.part_bytes * _MEMORY_PER_BYTE // 2
+
 
 @dataclass(frozen=True)
 class Task:

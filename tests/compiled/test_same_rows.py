@@ -137,7 +137,7 @@ def test_without_the_compiled_module_every_message_is_left(monkeypatch: pytest.M
 
 
 def test_the_compiled_module_makes_columns_of_the_tables_only() -> None:
-    columns = read(one(MESSAGE)["raw"], np.zeros(1, np.bool_))
+    columns = read(one(MESSAGE)["raw"], np.zeros(1, np.bool_), 0)
     for table, found in columns.items():
         schema = EDIT_MARKS if table == "edit_marks" else TABLES[table].schema
         beside = {"row", "from", "display_name"} if table == "messages" else {"row"}

@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skype_assets.etl.content.embedded_json import LONGEST, decoded, identifier, objects
+from skype_assets.etl.content.bounds import LARGEST_JSON, MOST_VALUES
+from skype_assets.etl.content.embedded_json import decoded, identifier, objects
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1,]", "nothing", "\ufeff[]", "[" * 100_000, "[" + "1," * LONGEST + "1]"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1,]", "nothing", "\ufeff[]", "[" * 100_000, "[" + "1," * MOST_VALUES + "1]", f'"{"x" * LARGEST_JSON}"'],
+)
 def test_what_is_no_json_too_deep_or_too_long_is_nothing(text: str) -> None:
     assert decoded(text) is None
 

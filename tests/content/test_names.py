@@ -112,7 +112,7 @@ def test_members_come_as_string_array_or_objects(value: Any) -> None:
     assert members(value) == ["8:live:mara.ostrow", "8:tbrannock"]
 
 
-@pytest.mark.parametrize("value", [None, "", "x", "{}", '"8:a"', {}, 3, "[" * 9999, "[" + "9" * 5000 + "]"])
+@pytest.mark.parametrize("value", [None, "", "x", "{}", '"8:a"', {}, 3, "[" * 9999])
 def test_what_holds_no_array_has_no_members(value: Any) -> None:
     assert members(value) is None
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import FileRecord, PartRecord, PhaseState
 from skype_assets.etl.errors import CheckpointDamaged
 
@@ -140,9 +141,9 @@ class PhaseTables:
         """Names of the tables."""
         return iter(self.schemas)
 
-    def part(self, part: PartRecord, table: str) -> pa.Table:
-        """One table of one part, in memory; empty if the part has no rows of it."""
-        return _load(self.folder, part.files.get(table), self.schemas[table])
+    def part(self, part: PartRecord, table: str, memory: Memory | None = None) -> pa.Table:
+        """One table of one part, in memory or as ``memory`` keeps it; empty if the part has no rows of it."""
+        return _load(self.folder, part.files.get(table), self.schemas[table], memory)
 
     def summary(self, table: str) -> pa.Table:
         """One table of the phase's summary, in memory."""
@@ -154,10 +155,13 @@ class PhaseTables:
         return {table: self[table].num_rows for table in self.schemas}
 
 
-def _load(folder: Path, record: FileRecord | None, schema: pa.Schema) -> pa.Table:
+def _load(folder: Path, record: FileRecord | None, schema: pa.Schema, memory: Memory | None) -> pa.Table:
     if record is None:
         return schema.empty_table()
-    return read(folder, record).read(use_threads=False)
+    file = read(folder, record)
+    if memory is None:
+        return file.read(use_threads=False)
+    return memory.collect(schema, file.iter_batches(BATCH_ROWS, use_threads=False))
 
 
 class _HashingSink:

@@ -8,7 +8,12 @@ Memory = tuple[int, int, object]
 """Address, size in bytes, and the object whose end frees it."""
 
 def read(
-    offsets: Buffer, data: Buffer, excluded: Buffer, readers: dict[str, str], emoji: Callable[[str], str | None]
+    offsets: Buffer,
+    data: Buffer,
+    excluded: Buffer,
+    readers: dict[str, str],
+    emoji: Callable[[str], str | None],
+    key_length: int,
 ) -> dict[str, dict[str, tuple[Memory, ...]]]:
     """Columns by table and name, each as (validity, values) or, of texts, (validity, offsets, values).
 
@@ -18,4 +23,5 @@ def read(
         excluded: a byte per object; objects with another value than 0 are left.
         readers: by message type, the reader of its content, or the event that its thread activity tells of.
         emoji: what an emoticon's type is shown as.
+        key_length: of the key of a message, the characters before its id.
     """

@@ -50,12 +50,13 @@ _COLUMNS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
 """Columns that are not those of ``tables``."""
 
 
-def read(raw: pa.LargeBinaryArray, excluded: np.ndarray) -> Mapping[str, Columns]:
+def read(raw: pa.LargeBinaryArray, excluded: np.ndarray, key_length: int) -> Mapping[str, Columns]:
     """Read the usual ones among message objects.
 
     Args:
         raw: the objects.
         excluded: a boolean for each; where it is true, the object is left.
+        key_length: of the keys of the messages, the most characters before their ids.
 
     Returns:
         By table, some of its columns; ``row`` is the place of the object in ``raw``, ascending. Of ``messages`` also
@@ -66,7 +67,12 @@ def read(raw: pa.LargeBinaryArray, excluded: np.ndarray) -> Mapping[str, Columns
     _, offsets, data = raw.buffers()
     borders = np.frombuffer(offsets, np.int64)[raw.offset : raw.offset + len(raw) + 1] if len(raw) else np.zeros(1, int)
     found = compiled.reader.read(
-        np.ascontiguousarray(borders).data, data or b"", excluded.astype(np.uint8).tobytes(), _READERS, emoji
+        np.ascontiguousarray(borders).data,
+        data or b"",
+        excluded.astype(np.uint8).tobytes(),
+        _READERS,
+        emoji,
+        key_length,
     )
     return {
         table: {name: _array(_type(table, name), buffers) for name, buffers in columns.items()}

@@ -102,6 +102,9 @@ struct Said {
     Maybe details;  // JSON
 };
 
+// What the rows below a message count, as `content/bounds.py` counts them, or more: bytes are more than characters.
+size_t weight(const Said& said, const Properties& properties, size_t key_length);
+
 // Names by which emoticons are shown, as `emoticons.emoji`.
 class Emoji {
   public:

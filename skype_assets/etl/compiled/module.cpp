@@ -1,4 +1,4 @@
-// Python's door to the short way: `read(offsets, data, excluded, readers, emoji)`, see `compiled/__init__.py`.
+// Python's door to the short way: `read(offsets, data, excluded, readers, emoji, key_length)`, see `compiled/__init__.py`.
 
 #include <Python.h>
 
@@ -19,6 +19,11 @@ namespace {
 // Columns have 32-bit offsets, and text can grow when it is read; a batch is far smaller.
 constexpr size_t LARGEST_BATCH = size_t{1} << 28;
 constexpr size_t LONGEST_ID = 100;
+// No text of such an object is one that is shortened.
+constexpr size_t LARGEST_OBJECT = size_t{1} << 16;
+
+// As in `content/bounds.py`.
+constexpr size_t FREE_ROWS = 4096, ROWS_PER_BYTE = 8;
 
 // What Python raised meanwhile.
 struct PythonError {};
@@ -84,13 +89,16 @@ struct Scratch {
 
 class Batch {
   public:
-    Batch(Types types, PyObject* emoji, size_t rows, size_t bytes)
-        : tables(rows, bytes), types_(std::move(types)), emoji_(emoji) {}
+    Batch(Types types, PyObject* emoji, size_t rows, size_t bytes, size_t key_length)
+        : tables(rows, bytes), types_(std::move(types)), emoji_(emoji), key_length_(key_length) {}
 
     void add(int32_t row, Slice object) {
+        require(object.size() <= LARGEST_OBJECT);
         message_.clear(row);
         read(object, message_);
         say(message_);
+        require(weight(message_.said, message_.properties, key_length_ + message_.id.size()) <=
+                FREE_ROWS + ROWS_PER_BYTE * object.size());
         tables.add(message_);
     }
 
@@ -99,6 +107,7 @@ class Batch {
   private:
     Types types_;
     PythonEmoji emoji_;
+    size_t key_length_;
     Scratch scratch_;
     Message message_;
     std::vector<std::string> references_;
@@ -209,7 +218,8 @@ class Held {
     Py_buffer view_;
 };
 
-PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObject* readers, PyObject* emoji) {
+PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObject* readers, PyObject* emoji,
+                   Py_ssize_t key_length) {
     Held borders(offsets), bytes(data), left(excluded);
     const int64_t* border = reinterpret_cast<const int64_t*>(borders.data());
     size_t rows = left.size();
@@ -218,7 +228,7 @@ PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObje
         throw PythonError{};
     }
     size_t all = static_cast<size_t>(border[rows] - border[0]);
-    Batch batch(types_of(readers), emoji, rows, std::min(all, LARGEST_BATCH));
+    Batch batch(types_of(readers), emoji, rows, std::min(all, LARGEST_BATCH), static_cast<size_t>(key_length));
     if (all <= LARGEST_BATCH) {
         for (size_t row = 0; row < rows; row++) {
             if (left.data()[row]) continue;
@@ -240,10 +250,11 @@ PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObje
 
 PyObject* read(PyObject*, PyObject* arguments) {
     PyObject *offsets, *data, *excluded, *readers, *emoji;
-    if (!PyArg_ParseTuple(arguments, "OOOO!O", &offsets, &data, &excluded, &PyDict_Type, &readers, &emoji))
+    Py_ssize_t key_length;
+    if (!PyArg_ParseTuple(arguments, "OOOO!On", &offsets, &data, &excluded, &PyDict_Type, &readers, &emoji, &key_length))
         return nullptr;
     try {
-        return read_all(offsets, data, excluded, readers, emoji);
+        return read_all(offsets, data, excluded, readers, emoji, key_length);
     } catch (const PythonError&) {
         return nullptr;
     } catch (const std::bad_alloc&) {

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from skype_assets.etl.content.content import Content
 from skype_assets.etl.content.elements import elements
-from skype_assets.etl.content.embedded_json import LONGEST, decoded, objects, string
+from skype_assets.etl.content.embedded_json import decoded, objects, string
 from skype_assets.etl.content.plain_text import plain_text
 
 _TEXTS: Final = ("title", "subtitle", "text")
@@ -26,8 +26,6 @@ def card_message(content: str, properties: Mapping[str, Any]) -> Content:
 
 
 def _decoded(b64: str) -> object:
-    if len(b64) > LONGEST:
-        return None
     b64 = b64.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         text = binascii.a2b_base64(b64 + "=" * (-len(b64) % 4)).decode("utf-8-sig", "replace")

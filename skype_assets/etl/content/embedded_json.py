@@ -10,10 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from skype_assets.etl.content.bounds import fits
 from skype_assets.etl.content.cleaning import DEEPEST, clean_json
-
-LONGEST: Final = 4 * 1024 * 1024
-"""Characters of JSON that are decoded: a thousand times more than a client sends, and it can grow fifty-fold."""
 
 # Python refuses to convert longer digit strings, and no field needs them.
 _LONGEST_INTEGER: Final = 4000
@@ -21,7 +19,7 @@ _LONGEST_INTEGER: Final = 4000
 
 def decoded(text: str) -> Any:
     """Return the clean value of a JSON text; None if it is cut, too long, too deep, or no JSON at all."""
-    if len(text) > LONGEST:
+    if not fits(text):
         return None
     if _is_harmless(text):
         try:

@@ -4,11 +4,11 @@ Sections 1.5, 2.2, 2.4 and 2.5 of the format reference.
 """
 
 import hashlib
-import json
 import re
 from typing import Final
 
 from skype_assets.etl.content.cleaning import clean
+from skype_assets.etl.content.embedded_json import decoded
 from skype_assets.etl.content.markup import unescape
 
 _PREFIX: Final = re.compile(r"^[0-9]+:")
@@ -98,10 +98,7 @@ def members(value: object) -> list[str] | None:
     It is an array or, in most exports, a string that holds one; of strings or of objects.
     """
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return None
+        value = decoded(value)
     if not isinstance(value, list):
         return None
     user_ids = (mri(_member(element)) for element in value)

@@ -1,11 +1,11 @@
 """Emotions that people left on a message (section 2.7 of the format reference)."""
 
-import json
 from typing import Any, Final
 
 import msgspec
 
 from skype_assets.etl.content.cleaning import clean
+from skype_assets.etl.content.embedded_json import decoded
 from skype_assets.etl.content.names import bounded, mri
 from skype_assets.etl.content.times import milliseconds
 
@@ -43,10 +43,7 @@ def reactions(emotions: object) -> list[Reaction]:
 
 def _objects(value: object) -> list[dict[str, Any]]:
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return []
+        value = decoded(value)
     return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 

@@ -32,6 +32,8 @@ UNIQUE_VIOLATION = "23505"
 LOCK_NOT_AVAILABLE = "55P03"
 NO_PRIVILEGE = "42501"
 
+_COPIED_BYTES: Final = 8 << 20
+
 PAUSES: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Seconds between the tries of ``Database.repeatedly``: enough for a server that restarts."""
 
@@ -240,10 +242,15 @@ class Session:
             raise self._rejected(error, None, is_transient=isinstance(error, OSError)) from None
 
     def copy(self, table: str, rows: pa.Table, *, schema: str | None = None) -> None:
-        """COPY rows into an existing table; without a schema, into a temporary one."""
+        """COPY rows into an existing table; without a schema, into a temporary one.
+
+        The driver makes a message of each batch of rows, as the server gets it; a batch is a few megabytes.
+        """
         if rows.num_rows:
+            some = max(1, _COPIED_BYTES * rows.num_rows // max(rows.nbytes, 1))
+            batches = rows.to_reader(some)
             self._call(
-                self._cursor.adbc_ingest, table, rows, mode="append", db_schema_name=schema, temporary=schema is None
+                self._cursor.adbc_ingest, table, batches, mode="append", db_schema_name=schema, temporary=schema is None
             )
 
     def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -47,7 +47,7 @@ from skype_assets.etl.export.unpacking import (
     stream_blocks,
     tar_headers,
 )
-from skype_assets.etl.export.zip_entries import require_readable, unpacked_entry
+from skype_assets.etl.export.zip_entries import require_alone, require_readable, unpacked_entry
 
 MAX_MEDIA: Final = 1_000_000
 """Media members of one export; each costs some 300 bytes of memory."""
@@ -278,6 +278,7 @@ def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> No
 def _open_zip(opening: _Opening, file: BinaryIO) -> None:
     archive = opening.resources.enter_context(zipfile.ZipFile(file))
     entries = archive.infolist()
+    require_alone(archive, file, opening.name)
     for position, entry in enumerate(entries):
         name = clean_name(entry.filename)
         if name.endswith("/"):

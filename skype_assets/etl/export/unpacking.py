@@ -7,6 +7,7 @@ repetitive text to a hundredth; what goes beyond a thousandth is refused once it
 import bz2
 import errno
 import gzip
+import io
 import lzma
 import os
 import struct
@@ -18,7 +19,9 @@ from contextlib import contextmanager
 from typing import IO, BinaryIO, Final, cast
 
 from skype_assets.etl.errors import InvalidExport
+from skype_assets.etl.export import trailing
 from skype_assets.etl.export.json_syntax import CUT_SHORT
+from skype_assets.etl.export.streams import Streams
 
 MAX_EXPANSION: Final = 1000
 """Bytes that one compressed byte may become ..."""
@@ -29,7 +32,7 @@ FREE_EXPANSION: Final = 64 << 20
 MAX_HEADER: Final = 1 << 20
 """Bytes of one header of a tar archive; ``tarfile`` holds a whole header in memory."""
 
-Unpacked = gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+Unpacked = gzip.GzipFile | io.BufferedReader
 """A compressed file's content."""
 
 UNPACK: Final = "Unpack it and give the folder"
@@ -79,9 +82,9 @@ def decompressor(file: BinaryIO) -> Unpacked | None:
     if start.startswith(b"\x1f\x8b"):
         return gzip.open(file)
     if start.startswith(b"BZh"):
-        return bz2.BZ2File(file)
+        return io.BufferedReader(Streams(file, b"BZh", bz2.BZ2Decompressor))
     if start.startswith(b"\xfd7zXZ\0"):
-        return lzma.LZMAFile(file)
+        return io.BufferedReader(Streams(file, b"\xfd7zXZ\0", lzma.LZMADecompressor))
     return None
 
 
@@ -133,6 +136,7 @@ class TarInput:
         self._size = os.fstat(file.fileno()).st_size
         self._position = 0
         self._behind_header = 0
+        self._given_back = b""
         self.last_block = b""
 
     def tell(self) -> int:
@@ -147,9 +151,28 @@ class TarInput:
             raise InvalidExport(f"a header of {size} bytes", member=self._name, offset=begin)
         if self._behind_header > MAX_HEADER:
             raise InvalidExport(f"a header of more than {MAX_HEADER} bytes", member=self._name, offset=begin)
-        self.last_block = (self._stream or self.file).read(size)
+        self.last_block, self._given_back = self._given_back or (self._stream or self.file).read(size), b""
         self._advance(len(self.last_block))
         return self.last_block
+
+    def next_archive(self) -> bool:
+        """Behind the end of an archive: go to the next one, if another header follows the zeros.
+
+        Raises:
+            InvalidExport: what follows is an archive of another kind.
+        """
+        while block := self.read(tarfile.BLOCKSIZE):
+            if not block.strip(b"\0"):
+                continue
+            try:
+                tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+            except tarfile.HeaderError:
+                trailing.leave(block, self._name, self._position - len(block))
+                return False
+            self._position -= len(block)
+            self._given_back = block
+            return True
+        return False
 
     def seek(self, position: int) -> None:
         """Go to a header; EOFError if the archive ends before."""
@@ -179,21 +202,28 @@ class TarInput:
 
 
 def tar_headers(tar_input: TarInput, name: str) -> Iterator[tarfile.TarInfo]:
-    """The headers of a tar archive, in its order; InvalidExport unless it is whole.
+    """The headers of a tar archive, in its order, and of those that follow it; InvalidExport unless all are whole.
 
     ``tarfile`` takes any damage after the first header for the end of the archive. An end is a block of zeros, or,
-    as some writers leave that out, the end of the file right after a member.
+    as some writers leave that out, the end of the file right after a member. What ``cat`` or ``tar --concatenate`` put
+    behind it is read, as ``tar --ignore-zeros`` does.
     """
     try:
-        archive = tarfile.TarFile(fileobj=cast(IO[bytes], tar_input), encoding="utf-8", errors="replace")
-        while header := archive.next():
-            archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue] - it would keep them all
-            if header.size < 0:
-                raise tarfile.ReadError("a member of negative size")
-            yield header
-        if tar_input.last_block.strip(b"\0"):
-            raise tarfile.ReadError("a header that is none")
+        yield from _headers(tar_input)
+        while tar_input.next_archive():
+            yield from _headers(tar_input)
         tar_input.drain()
     except (tarfile.ReadError, EOFError) as error:
         problem = f"the archive ends before it is complete, or is damaged ({error or 'unexpected end of data'})"
         raise InvalidExport(problem, member=name, offset=tar_input.tell(), remedy=CUT_SHORT) from error
+
+
+def _headers(tar_input: TarInput) -> Iterator[tarfile.TarInfo]:
+    archive = tarfile.TarFile(fileobj=cast(IO[bytes], tar_input), encoding="utf-8", errors="replace")
+    while header := archive.next():
+        archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue] - it would keep them all
+        if header.size < 0:
+            raise tarfile.ReadError("a member of negative size")
+        yield header
+    if tar_input.last_block.strip(b"\0"):
+        raise tarfile.ReadError("a header that is none")

@@ -4,11 +4,14 @@ A zip of another method is sound: Windows packs what is over 2 GB with Deflate64
 own (format reference, 10).
 """
 
+import os
+import struct
 import zipfile
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from skype_assets.etl.errors import InvalidExport
+from skype_assets.etl.export import trailing
 from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.unpacking import UNPACK, check_expansion, spool, stream_blocks
 
@@ -21,6 +24,42 @@ _NAMES: Final = {
     16: "CMPSC", 18: "TERSE", 19: "LZ77", 20: "Zstandard", 93: "Zstandard", 94: "MP3", 95: "XZ", 96: "JPEG",
     97: "WavPack", 98: "PPMd", 99: "AES",
 }  # fmt: skip
+
+_END: Final = struct.Struct("<4s16xH")
+_END_MARK: Final = b"PK\5\6"
+_LONGEST_COMMENT: Final = 0xFFFF
+_LOOKED_AT: Final = 512
+_BLOCK: Final = 1 << 20
+
+
+def require_alone(archive: zipfile.ZipFile, file: BinaryIO, name: str) -> None:
+    """Refuse a file with more than one zip in it: ``zipfile`` reads the last one.
+
+    Raises:
+        InvalidExport: another archive stands before or behind it.
+    """
+    size = os.fstat(file.fileno()).st_size
+    begin = min((entry.header_offset for entry in archive.infolist()), default=0)
+    if begin and _has_end(file, begin):
+        problem = "another zip stands before the last one"
+        raise InvalidExport(problem, member=name, offset=0, remedy=trailing.TAKE_APART)
+    tail = max(0, size - _LONGEST_COMMENT - _END.size)
+    last = os.pread(file.fileno(), size - tail, tail)
+    place = last.rfind(_END_MARK)
+    end = place + _END.size + _END.unpack_from(last, place)[1]
+    if end < len(last):
+        trailing.leave(last[end : end + _LOOKED_AT], name, tail + end)
+
+
+def _has_end(file: BinaryIO, size: int) -> bool:
+    """Whether a zip ends within the first bytes of a file."""
+    before = b""
+    for offset in range(0, size, _BLOCK):
+        block = os.pread(file.fileno(), min(_BLOCK, size - offset), offset)
+        if _END_MARK in before + block:
+            return True
+        before = block[-len(_END_MARK) :]
+    return False
 
 
 def require_readable(entry: zipfile.ZipInfo, name: str) -> None:

@@ -16,10 +16,12 @@ import pyarrow as pa
 
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import HEAD, Claim, Loader, ledger
+from skype_assets.etl.database.refused import committed
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.phases import LOAD, PhaseFacts
 from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
@@ -28,7 +30,7 @@ from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.schema.tables import TABLES
-from skype_assets.etl.task import Task
+from skype_assets.etl.task import Settings, Task
 
 LOADED_PARTS: Final = pa.schema(
     [
@@ -87,14 +89,15 @@ class Load:
     def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:
         """Find the database."""
         with Database(reachable_url(self._task.database)) as database:
-            yield _OpenLoad(self._tables, database, self._task.settings.workers)
+            yield _OpenLoad(self._tables, database, self._task.settings)
 
 
 class _OpenLoad:
-    def __init__(self, tables: PhaseTables, database: Database, workers: int) -> None:
+    def __init__(self, tables: PhaseTables, database: Database, settings: Settings) -> None:
         self._tables = tables
         self._database = database
-        self._workers = workers
+        self._settings = settings
+        self._workers = settings.workers
         self._exports = tables.summary("exports")
         self._export_id: str = self._exports["export_id"][0].as_py()
         self._owner_id: str = self._exports["owner_id"][0].as_py()
@@ -134,6 +137,7 @@ class _OpenLoad:
                 tables=self._tables,
                 known=known.of(part),
                 database=self._database,
+                table_bytes=self._settings.table_bytes,
                 claim=claim,
                 checksum=checksum,
                 is_committed=entries.get(part.number) == checksum,
@@ -207,6 +211,7 @@ class _LoadPart:
     tables: PhaseTables
     known: OfOtherParts
     database: Database
+    table_bytes: int
     claim: Claim
     checksum: str
     is_committed: bool
@@ -218,9 +223,10 @@ class _LoadPart:
         if self.part.number == HEAD:
             tables = head_tables(self.tables, self.part)
         else:
-            tables = message_tables(self.tables, self.part, self.known)
+            memory = Memory(self.table_bytes, self.files.folder.path)
+            tables = message_tables(self.tables, self.part, self.known, memory)
         if not self.is_committed:
-            self.database.repeatedly(partial(self._commit, tables))
+            committed(self.database, tables, partial(self._commit, tables))
         loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]
         return self.files.write(
             self.part.number,

@@ -10,6 +10,7 @@ from typing import Final, Self
 import pyarrow as pa
 
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.phases.phase import of_part
@@ -46,9 +47,11 @@ def head_tables(tables: PhaseTables, part: PartRecord) -> dict[str, pa.Table]:
     return {**{name: tables.summary(name) for name in _OF_HEAD}, "media_files": tables.part(part, "media_files")}
 
 
-def message_tables(tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> dict[str, pa.Table]:
-    """The tables of a part of messages; ``known`` is what is known of this part."""
-    found = {name: tables.part(part, name) for name in (*MESSAGE_TABLES, "rejects")}
+def message_tables(
+    tables: PhaseTables, part: PartRecord, known: OfOtherParts, memory: Memory | None = None
+) -> dict[str, pa.Table]:
+    """The tables of a part of messages, in memory or as ``memory`` keeps them; ``known`` is what is known of it."""
+    found = {name: tables.part(part, name, memory) for name in (*MESSAGE_TABLES, "rejects")}
     found.update({name: without(found[name], known.dropped) for name in MESSAGE_TABLES})
     found["messages"] = with_edits(found["messages"], known.edits)
     found["quotes"] = with_quoted(found["quotes"], known.quoted)

@@ -24,8 +24,10 @@ import pyarrow.compute as pc
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.compiled import warn_of_absence
+from skype_assets.etl.content.bounds import LONGEST_NAME, LONGEST_TEXT
 from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import conversation_key, mri
 from skype_assets.etl.content.times import iso_microseconds
@@ -36,11 +38,11 @@ from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_
 from skype_assets.etl.process_wide import ProcessWide
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.arrays import table_from_rows
-from skype_assets.etl.rows.decode import json_value
+from skype_assets.etl.rows.decode import json_fields
 from skype_assets.etl.rows.duplicates import DUPLICATES, copies_in_other_parts, lesser_copies, occurrences, without
 from skype_assets.etl.rows.edits import EDITS
 from skype_assets.etl.rows.edits import edits as find_edits
-from skype_assets.etl.rows.media import media_files, stored_objects
+from skype_assets.etl.rows.media import media_files, stored_objects, unreadable_side_files
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, RAW_COLUMNS, Export, MessageRows
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUOTED, quoted
@@ -62,6 +64,9 @@ CONSERVATION: Final = pa.schema(
 WITHOUT_LIST: Final = "conversations_without_list"
 """The count of conversations that have no ``MessageList``."""
 
+UNREADABLE_SIDE_FILES: Final = "unreadable_side_files"
+"""The count of side files that describe nothing."""
+
 _PART_TABLES: Final = (*MESSAGE_TABLES, "edit_marks", "rejects")
 
 
@@ -69,7 +74,7 @@ class Transform:
     """The second phase: raw checkpoint → tables."""
 
     facts: ClassVar[PhaseFacts] = TRANSFORM
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
     schemas: ClassVar[Mapping[str, pa.Schema]] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,
@@ -135,13 +140,13 @@ class _OpenTransform:
         self._given_names = names
         self._folder = folder
         self._header = raw["header"].to_table().to_pylist()[0]
-        self._document: dict[str, Any] = json_value(self._header["raw"])
+        self._document = json_fields(self._header["raw"], ("userId", "exportDate"))
         self._media = raw["media"].to_table()
         export_id = export_id_for(raw.state.inputs["source_sha256"])
         self._export = Export(
             export_id=export_id,
             owner_id=mri(_string(self._document, "userId")) or f"unknown:{export_id}",
-            member=self._header["member"] or "",
+            member=(self._header["member"] or "")[:LONGEST_NAME],
             stored=stored_objects(self._media),
         )
 
@@ -168,8 +173,10 @@ class _OpenTransform:
             if part.number == 0:
                 yield _MediaPart(part, self._media, self._export, files)
             else:
-                batch_size = self._task.settings.batch_size
-                yield _MessagesPart(part, self._raw.folder, self._export, batch_size, progress, files)
+                settings = self._task.settings
+                yield _MessagesPart(
+                    part, self._raw.folder, self._export, settings.batch_size, settings.table_bytes, progress, files
+                )
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """What needs more than one part; see the module's docstring."""
@@ -299,8 +306,10 @@ class _MediaPart:
     def __call__(self) -> PartRecord:
         began = time.monotonic()
         rows = media_files(self.media, self.export.owner_id, self.export.export_id)
+        unreadable = unreadable_side_files(self.media)
+        counts = {UNREADABLE_SIDE_FILES: unreadable} if unreadable else {}
         made_from = self.raw.checksum
-        return self.files.write(0, {"media_files": rows}, began=began, progress=0, counts={}, cursor=made_from)
+        return self.files.write(0, {"media_files": rows}, began=began, progress=0, counts=counts, cursor=made_from)
 
 
 @dataclass(frozen=True)
@@ -309,18 +318,21 @@ class _MessagesPart:
     raw_folder: Path
     export: Export
     batch_size: int
+    table_bytes: int
     progress: int
     files: PartFiles
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
         seen: Counter[str] = Counter()
-        made = list(message_rows(self._batches(seen), self.export, self.batch_size))
+        memory = Memory(self.table_bytes, self.files.folder.path)
+        read = message_rows(self._batches(seen), self.export, self.batch_size)
+        made = [rows.kept(memory.keep) for rows in read]
         copies = lesser_copies(_joined(made, "messages"))
         if copies.num_rows:
-            made = [rows.without(copies["source_offset"]) for rows in made]
+            made = [rows.without(copies["source_offset"]).kept(memory.keep) for rows in made]
         tables = {name: _joined(made, name) for name in _PART_TABLES}
-        tables["people"] = people_rows(tables)
+        tables["people"] = pa.concat_tables([PEOPLE.empty_table(), *(people_rows(rows.tables) for rows in made)])
         tables["conservation"] = _conservation(seen, tables["messages"], copies, tables["rejects"])
         counts = {
             "messages": tables["messages"].num_rows,
@@ -379,4 +391,4 @@ def _balance(conversation_id: str, listed: int, account: Sequence[int], counted:
 
 def _string(document: Mapping[str, Any], name: str) -> str | None:
     value = document.get(name)
-    return clean(value)[0] if isinstance(value, str) else None
+    return clean(value)[0][:LONGEST_TEXT] if isinstance(value, str) else None

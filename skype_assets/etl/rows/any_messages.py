@@ -1,12 +1,14 @@
 """Rows of ``messages`` and of the tables below it, from raw message objects of any shape: the general reader."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
+from skype_assets.etl.content.bounds import LONGEST_CONTENT, Allowance, Flag, fits, shortened, storable_json
 from skype_assets.etl.content.cleaning import clean_json
 from skype_assets.etl.content.content import Content
 from skype_assets.etl.content.integers import integer
@@ -16,13 +18,14 @@ from skype_assets.etl.content.reactions import reactions
 from skype_assets.etl.content.times import iso_instants, milliseconds
 from skype_assets.etl.content.uri_object import attachments
 from skype_assets.etl.rows.arrays import array, each, table_from_columns, table_from_rows
-from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, json_value
+from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, lenient
 from skype_assets.etl.rows.media import NOTHING_STORED
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
 from skype_assets.etl.rows.proper_names import with_proper_names
 from skype_assets.etl.schema.flags import (
     CONTENT_MISSING,
     ID_MISSING,
+    JSON_TOO_LARGE,
     SENT_AT_FROM_ID,
     SENT_AT_FROM_VERSION,
     SENT_AT_MISSING,
@@ -51,6 +54,7 @@ class _Rows:
 
     def __init__(self, raw: pa.RecordBatch, kept: Sequence[int], decoded: Decoded, export: Export) -> None:
         self._raw = raw
+        self._lengths: list[int] = raw["length"].to_pylist()
         self._export = export
         self._messages: list[Message] = [m for m in decoded.messages if m is not None]
         self._flags: dict[int, set[str]] = {
@@ -62,8 +66,12 @@ class _Rows:
         self._properties: dict[int, Any] = {}
         self._properties_text: list[str | None] = [None] * len(self._messages)
         for row, message in enumerate(self._messages):
+            flag = self._flag_of(row)
+            message.content = shortened(message.content, flag, LONGEST_CONTENT)
+            message.display_name = shortened(message.display_name, flag)
+            message.messagetype = shortened(message.messagetype, flag)
             if message.properties != _NULL:
-                self._read_properties(row, bytes(message.properties))
+                self._read_properties(row, bytes(message.properties), flag)
         kinds = zip([m.messagetype for m in self._messages], self._conversation_ids, strict=True)
         self._types: list[MessageType] = each(lambda kind: message_type(*kind), list(kinds))
         self._parsed = self._parse()
@@ -91,7 +99,7 @@ class _Rows:
             "album_id": self._albums(),
             "is_forwarded": self._forwarded(),
             "version": [integer(m.version) for m in messages],
-            "details": [None if found.details is None else json_text(found.details) for found in self._parsed],
+            "details": self._details(),
             "properties": self._properties_text,
             "source_member": pa.repeat(self._export.member, count),
             "source_offset": self._raw["offset"],
@@ -107,15 +115,15 @@ class _Rows:
     def children(self) -> dict[str, pa.Table]:
         """The rows of the tables below ``messages``."""
         rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in MESSAGE_TABLES if name != "messages"}
-        for row, message in enumerate(self._messages):
-            rows["attachments"].extend(self._attachments(row, message))
-        for row, parsed in enumerate(self._parsed):
-            _add_parsed(rows, row, parsed)
-        for row, properties in self._properties.items():
-            if isinstance(properties, dict) and properties.get("emotions"):
-                rows["reactions"].extend(
-                    (row, r.emotion, r.user_id, r.reacted_at) for r in reactions(properties["emotions"])
-                )
+        for row in range(len(self._messages)):
+            allowance: Allowance | None = None
+            for table, values in self._hanging_on(row):
+                if allowance is None:
+                    key_length = len(self._export.owner_id) + len(self._conversation_ids[row]) + len(self._ids[row])
+                    allowance = Allowance(self._lengths[row], key_length, self._flag_of(row))
+                if (taken := allowance.take(values)) is None:
+                    break
+                rows[table].append((row, *(self._with_stored(*taken) if table == "attachments" else taken)))
         return {name: self._child_table(name, found) for name, found in rows.items()}
 
     def edit_marks(self) -> pa.Table:
@@ -141,6 +149,18 @@ class _Rows:
             for row, original in marks
         ]
         return table_from_rows(EDIT_MARKS, rows)
+
+    def _hanging_on(self, row: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The rows of a message below it: their tables, and their values behind its key."""
+        message, parsed, properties = self._messages[row], self._parsed[row], self._properties.get(row)
+        found = attachments(message.content or "", message.messagetype, message.amsreferences, properties)
+        for ordinal, a in enumerate(found):
+            sizes = a.file_size, a.width, a.height, a.duration_seconds
+            yield "attachments", (ordinal, a.document_id, a.kind, a.file_name, *sizes, a.uri)
+        yield from _said(parsed)
+        if isinstance(properties, dict) and properties.get("emotions"):
+            for reaction in reactions(properties["emotions"]):
+                yield "reactions", (reaction.emotion, reaction.user_id, reaction.reacted_at)
 
     def _parse(self) -> list[Content]:
         """What the messages say."""
@@ -174,26 +194,36 @@ class _Rows:
         offsets = pa.array(np.cumsum(counts, dtype=np.int32))
         return pa.ListArray.from_arrays(offsets, pa.array(values, pa.string()))
 
-    def _read_properties(self, row: int, text: bytes) -> None:
+    def _read_properties(self, row: int, text: bytes, flag: Flag) -> None:
+        if not fits(text):
+            flag(JSON_TOO_LARGE)
+            return
         try:
             self._properties[row] = msgspec.json.decode(text)
-            self._properties_text[row] = text.decode()
+            self._properties_text[row] = storable_json(text.decode(), flag)
         except msgspec.MsgspecError:  # a number that jsonb would not take, either
-            self._properties[row], flags = clean_json(json_value(text))
-            self._properties_text[row] = json_text(self._properties[row])
-            for flag in flags:
-                self._flag(row, flag)
+            self._properties[row], flags = clean_json(lenient(text))
+            self._properties_text[row] = storable_json(json_text(self._properties[row]), flag)
+            for one in flags:
+                flag(one)
 
-    def _attachments(self, row: int, message: Message) -> Iterable[tuple[Any, ...]]:
-        properties = self._properties.get(row)
-        found = attachments(message.content or "", message.messagetype, message.amsreferences, properties)
-        for ordinal, a in enumerate(found):
-            stored = self._export.stored.get(a.document_id or "", NOTHING_STORED)
-            yield (
-                row, ordinal, a.document_id, a.kind, a.file_name or stored.file_name, a.file_size, stored.mime_type,
-                a.width, a.height, a.duration_seconds, a.uri, stored.member, stored.member is not None,
-                None if stored.member is None else self._export.export_id,
-            )  # fmt: skip
+    def _with_stored(
+        self, ordinal: int, document_id: str | None, kind: str, file_name: str | None, size: int | None,
+        width: int | None, height: int | None, seconds: float | None, uri: str | None,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """An attachment with what the archive holds of it."""
+        stored = self._export.stored.get(document_id or "", NOTHING_STORED)
+        return (
+            ordinal, document_id, kind, file_name or stored.file_name, size, stored.mime_type, width, height, seconds,
+            uri, stored.member, stored.member is not None,
+            None if stored.member is None else self._export.export_id,
+        )  # fmt: skip
+
+    def _details(self) -> list[str | None]:
+        return [
+            None if found.details is None else storable_json(json_text(found.details), self._flag_of(row))
+            for row, found in enumerate(self._parsed)
+        ]
 
     def _message_id(self, row: int, message: Message) -> str:
         identity = message.id.strip() if message.id else ""
@@ -240,13 +270,17 @@ class _Rows:
 
     def _albums(self) -> list[str | None]:
         by_property: list[str | None] = self._property(_identifier, "albumId")
-        return [album or parsed.album_id for album, parsed in zip(by_property, self._parsed, strict=True)]
+        found = enumerate(zip(by_property, self._parsed, strict=True))
+        return [shortened(album or parsed.album_id, self._flag_of(row)) for row, (album, parsed) in found]
 
     def _forwarded(self) -> list[bool]:
         return [found is not None for found in self._property(lambda value: value, "forwardMetadata")]
 
     def _flag(self, row: int, flag: str) -> None:
         self._flags.setdefault(row, set()).add(flag)
+
+    def _flag_of(self, row: int) -> Flag:
+        return partial(self._flag, row)
 
 
 def _identifier(value: object) -> str | None:
@@ -255,21 +289,20 @@ def _identifier(value: object) -> str | None:
     return value or None if isinstance(value, str) else None
 
 
-def _add_parsed(rows: dict[str, list[tuple[Any, ...]]], row: int, parsed: Content) -> None:
+def _said(parsed: Content) -> Iterator[tuple[str, tuple[Any, ...]]]:
     if parsed.call is not None:
-        found = parsed.call
-        rows["call_events"].append((row, found.event, found.call_id, found.duration_seconds))
-        rows["call_participants"].extend(
-            (row, ordinal, part.user_id, part.display_name, part.duration_seconds)
-            for ordinal, part in enumerate(found.parts)
-        )
+        call = parsed.call
+        yield "call_events", (call.event, call.call_id, call.duration_seconds)
+        for ordinal, part in enumerate(call.parts):
+            yield "call_participants", (ordinal, part.user_id, part.display_name, part.duration_seconds)
     for table, records in (
         ("mentions", parsed.mentions),
         ("links", parsed.links),
         ("quotes", parsed.quotes),
         ("thread_events", parsed.thread_events),
     ):
-        rows[table].extend((row, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
+        for ordinal, record in enumerate(records):
+            yield table, (ordinal, *msgspec.structs.astuple(record))
 
 
 def _rejects(raw: pa.RecordBatch, decoded: Decoded, export: Export) -> pa.Table:

@@ -47,7 +47,9 @@ def compiled_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
         return _NONE
     conversation_ids = _conversation_ids(raw)
     # A Text of the call log is none.
-    found = read(raw["raw"], excluded=pc.equal(conversation_ids, CALL_LOGS).to_numpy(zero_copy_only=False))
+    excluded = pc.equal(conversation_ids, CALL_LOGS).to_numpy(zero_copy_only=False)
+    longest = pc.max(pc.utf8_length(conversation_ids.dictionary)).as_py() or 0
+    found = read(raw["raw"], excluded, len(export.owner_id) + longest)
     rows = {name: columns["row"].to_numpy() for name, columns in found.items()}
     messages = _messages(raw, conversation_ids, found["messages"], export)
     tables = {"messages": messages, "rejects": REJECTS.schema.empty_table()}

@@ -11,11 +11,12 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skype_assets.etl.content.bounds import shortened, storable_json
 from skype_assets.etl.content.cleaning import clean_json
 from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.names import OLD_CHAT, conversation_key, conversation_kind, members, proper_name
 from skype_assets.etl.rows.arrays import table_from_rows
-from skype_assets.etl.rows.decode import json_text, json_value
+from skype_assets.etl.rows.decode import json_fields, json_text
 from skype_assets.etl.rows.people import Activity, People
 from skype_assets.etl.schema.tables import CONVERSATION_COPIES, CONVERSATIONS, FROM_ACCOUNT, PARTICIPANTS
 
@@ -164,9 +165,12 @@ def _merged(copies: list[Conversation]) -> Conversation:
     return replace(ranked[0], **found, without_list=sum(copy.without_list for copy in copies))
 
 
+_NAMES: Final = ("version", "displayName", "properties", "threadProperties", "MessageList")
+
+
 def _conversation(row: dict[str, Any]) -> Conversation:
-    value, _ = clean_json(json_value(row["raw"]))
-    assert isinstance(value, dict), "extract keeps objects only in this table"
+    value, _ = clean_json(json_fields(row["raw"], _NAMES))
+    assert isinstance(value, dict), "that is what it is"
     conversation_id = conversation_key(row["conversation_id"], row["conversation_index"])
     version = integer(value.get("version"))
     properties, thread = value.get("properties"), value.get("threadProperties")
@@ -184,16 +188,28 @@ def _conversation(row: dict[str, Any]) -> Conversation:
     return Conversation(
         conversation_id=conversation_id,
         rank=(-1 if version is None else version, row["sha256"]),
-        display_name=proper_name(name, conversation_id) if isinstance(name, str) else None,
-        topic=proper_name(topic, conversation_id) if isinstance(topic, str) else None,
+        display_name=_name(name, conversation_id),
+        topic=_name(topic, conversation_id),
         kind=conversation_kind(conversation_id),
         version=version,
         member_count=count,
         members=None if listed is None else tuple(listed),
         without_list="MessageList" not in value,
-        properties=None if properties is None else json_text(properties),
-        thread_properties=None if thread is None else json_text(thread),
+        properties=_json(properties),
+        thread_properties=_json(thread),
     )
+
+
+def _name(text: object, conversation_id: str) -> str | None:
+    return proper_name(shortened(text, _unflagged), conversation_id) if isinstance(text, str) else None
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else storable_json(json_text(value), _unflagged)
+
+
+def _unflagged(flag: str) -> None:
+    """Conversations have no flags."""
 
 
 def _present(conversation: Conversation, known: Iterable[str], owner_id: str) -> set[str]:

@@ -8,16 +8,25 @@ to change it names in the row's flags, and the raw bytes stay in the raw checkpo
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import msgspec
 
+from skype_assets.etl.content.bounds import LARGEST_JSON, fits
 from skype_assets.etl.content.cleaning import clean, clean_json
-from skype_assets.etl.schema.flags import CONTENT_NOT_TEXT, INVALID_UTF8
+from skype_assets.etl.schema.flags import CONTENT_NOT_TEXT, INVALID_UTF8, JSON_TOO_LARGE, ROWS_LEFT_OUT
 
 NOT_AN_OBJECT: Final = "not an object"
 NOT_JSON: Final = "not readable as JSON"
+
+LARGEST_OBJECT: Final = 4 << 20
+"""Bytes of an object that is decoded whole; of a larger one, no more of each field than a table takes."""
+
+_LONGEST_STRING: Final = 8 << 20
+"""Bytes of a string that is kept of it: more than a mebicharacter, even if each is an escape of six bytes."""
 
 # Python refuses to convert longer digit strings, and no field needs them.
 _LONGEST_INTEGER = 4000
@@ -53,29 +62,69 @@ _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 def decode(objects: Sequence[bytes]) -> Decoded:
     """Decode a batch of objects."""
-    joined = b"[" + b",".join(objects) + b"]"
-    if b"\\u0000" not in joined and _is_utf8(joined):
-        try:
-            return Decoded(list(_many.decode(joined)))
-        except (msgspec.MsgspecError, RecursionError):
-            pass  # at least one object is out of the ordinary: look at each
+    if max(map(len, objects), default=0) <= LARGEST_OBJECT:
+        joined = b"[" + b",".join(objects) + b"]"
+        if b"\\u0000" not in joined and _is_utf8(joined):
+            try:
+                return Decoded(list(_many.decode(joined)))
+            except (msgspec.MsgspecError, RecursionError):
+                pass  # at least one object is out of the ordinary: look at each
     decoded = Decoded([])
     for row, raw in enumerate(objects):
         decoded.messages.append(_decode_one(raw, row, decoded))
     return decoded
 
 
-def json_value(text: bytes | msgspec.Raw | str) -> Any:
-    """A decoded JSON value, with Python's leniency: NaN, numbers of any size.
+def json_value(text: bytes) -> Any:
+    """A decoded JSON value, with Python's leniency: NaN, numbers of any size, bytes that are no UTF-8.
+
+    What no column would take is not decoded either: a megabyte can become a gigabyte of objects.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is no JSON, too large (``bounds``), or nested deeper than anything that is decoded.
     """
+    if not fits(text):
+        raise ValueError("the JSON is too large to be decoded")
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        plain = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
-        return json.loads(plain, strict=False, parse_int=_integer)
+        return lenient(text)
+
+
+def json_fields(text: bytes, names: Sequence[str]) -> dict[str, Any]:
+    """Some fields of a JSON object, each by ``json_value``; without those that it does not decode.
+
+    Raises:
+        ValueError: it is no JSON, and not large.
+    """
+    if fits(text):
+        value = json_value(text)
+        return {name: value[name] for name in names if name in value} if isinstance(value, dict) else {}
+    try:
+        found = _raw_fields(tuple(names)).decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    values: dict[str, Any] = {}
+    for name, raw in zip(names, msgspec.structs.astuple(found), strict=True):
+        if raw:
+            with suppress(ValueError):
+                values[name] = json_value(bytes(raw))
+    return values
+
+
+@cache
+def _raw_fields(names: tuple[str, ...]) -> msgspec.json.Decoder[msgspec.Struct]:
+    fields = [(f"field{number}", msgspec.Raw, msgspec.Raw(b"")) for number in range(len(names))]
+    renamed = {f"field{number}": name for number, name in enumerate(names)}
+    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=renamed, gc=False))
+
+
+def lenient(text: bytes) -> Any:
+    """The same the slow way, however large it is."""
+    try:
+        return json.loads(text.decode("utf-8-sig", "replace").rstrip("\0"), strict=False, parse_int=_integer)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deep") from None
 
 
 def json_text(value: object) -> str:
@@ -84,12 +133,16 @@ def json_text(value: object) -> str:
 
 
 def _decode_one(raw: bytes, row: int, decoded: Decoded) -> Message | None:
+    flags: set[str] = set()
+    if len(raw) > LARGEST_OBJECT:
+        raw = _trimmed(raw, flags)
+        if flags:
+            decoded.flags[row] = flags
     if b"\\u0000" not in raw and _is_utf8(raw):
         try:
             return _one.decode(raw)
         except (msgspec.MsgspecError, RecursionError):
             pass
-    flags: set[str] = set()
     message = _tolerant(raw, flags)
     if isinstance(message, str):
         decoded.rejects[row] = message
@@ -99,13 +152,47 @@ def _decode_one(raw: bytes, row: int, decoded: Decoded) -> Message | None:
     return message
 
 
+_FIELDS: Final = Message.__struct_encode_fields__
+
+
+def _trimmed(raw: bytes, flags: set[str]) -> bytes:
+    """An object with as much of each field as a table takes; what cannot be read stays out."""
+    try:
+        found = _raw_fields(_FIELDS).decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return b"{}" if raw.lstrip().startswith(b"{") else b"null"
+    kept: list[bytes] = []
+    for name, value in zip(_FIELDS, msgspec.structs.astuple(found), strict=True):
+        text = bytes(value or b"null")
+        if len(text) > LARGEST_JSON:
+            text = _beginning(text) if text.startswith(b'"') else b""
+            if not text:
+                flags.add(ROWS_LEFT_OUT if name == "amsreferences" else JSON_TOO_LARGE)
+                continue
+        kept.append(b'"%b":%b' % (name.encode(), text))
+    return b"{" + b",".join(kept) + b"}"
+
+
+def _beginning(string: bytes) -> bytes:
+    """A JSON string that is not much longer than anything that is kept of it; nothing if it cannot be read."""
+    if len(string) <= _LONGEST_STRING:
+        return string
+    for end in range(_LONGEST_STRING, _LONGEST_STRING - 16, -1):  # not within an escape or a character
+        try:
+            msgspec.json.decode(cut := string[:end] + b'"')
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        return cut
+    return b""
+
+
 def _tolerant(raw: bytes, flags: set[str]) -> Message | str:
     text = raw.decode("utf-8", "replace")
     if not _is_utf8(raw):
         flags.add(INVALID_UTF8)
     try:
         value = json.loads(text, strict=False, parse_int=_integer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return NOT_JSON
     if not isinstance(value, dict):
         return NOT_AN_OBJECT

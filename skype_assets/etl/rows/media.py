@@ -6,7 +6,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from skype_assets.etl.content.bounds import LONGEST_NAME
 from skype_assets.etl.content.cleaning import clean
+from skype_assets.etl.content.names import bounded
 from skype_assets.etl.rows.decode import json_value
 from skype_assets.etl.schema.tables import MEDIA_FILES
 
@@ -67,26 +69,38 @@ def stored_objects(media: pa.Table) -> Mapping[str, StoredObject]:
     }
 
 
+def unreadable_side_files(media: pa.Table) -> int:
+    """How many side files describe nothing, as they are no JSON object, or none that is decoded."""
+    return sum(value is None for _, value in _read_side_files(media))
+
+
 def _objects(media: pa.Table) -> Iterator[dict[str, Any]]:
     columns = media.select(["member", "size", "document_id", "media_index", "is_side_file"])
     for batch in columns.to_batches():
         for row in batch.to_pylist():
             if not row["is_side_file"]:
-                yield row | {"media_index": row["media_index"] or 1, "member": clean(row["member"])[0]}
+                names = {"document_id": bounded(row["document_id"]), "member": clean(row["member"])[0][:LONGEST_NAME]}
+                yield row | {"media_index": row["media_index"] or 1, **names}
 
 
 def _side_files(media: pa.Table) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
+    for document_id, value in _read_side_files(media):
+        if value is not None:
+            found.setdefault(document_id, value)
+    return found
+
+
+def _read_side_files(media: pa.Table) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """The side files by the document they describe; None for what is no JSON object, or is not to be decoded."""
     for document_id, raw in zip(media["document_id"].to_pylist(), media["raw"].to_pylist(), strict=True):
         if raw is None:
             continue
         try:
             value = json_value(raw)
         except ValueError:
-            continue  # an unreadable side file names nothing; its bytes stay in the raw checkpoint
-        if isinstance(value, dict):
-            found.setdefault(document_id, value)
-    return found
+            value = None  # it names nothing; its bytes stay in the raw checkpoint
+        yield bounded(document_id), value if isinstance(value, dict) else None
 
 
 def _mime_type(side: dict[str, Any], index: int) -> str | None:
@@ -96,4 +110,4 @@ def _mime_type(side: dict[str, Any], index: int) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    return clean(value)[0] or None if isinstance(value, str) else None
+    return clean(value)[0][:LONGEST_NAME] or None if isinstance(value, str) else None

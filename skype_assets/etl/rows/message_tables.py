@@ -1,6 +1,6 @@
 """What the messages of an export become, and what their rows have in common, however they are read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -62,6 +62,10 @@ class MessageRows:
 
     tables: Mapping[str, pa.Table]
     rows: Mapping[str, np.ndarray]
+
+    def kept(self, keep: Callable[[pa.Table], pa.Table]) -> "MessageRows":
+        """The same with what somebody makes of each table."""
+        return MessageRows({name: keep(table) for name, table in self.tables.items()}, self.rows)
 
     def without(self, source_offsets: pa.Array) -> "MessageRows":
         """The same without some messages and what hangs on them."""

@@ -22,6 +22,10 @@ MARKUP_ILL_FORMED: Final = "markup_ill_formed"
 URLPREVIEWS_UNREADABLE: Final = "urlpreviews_unreadable"
 DELETED_BY_EDIT_MARKER: Final = "deleted_by_edit_marker"
 SERVER_GENERATED: Final = "server_generated"
+NUMBER_TOO_LONG: Final = "number_too_long"
+JSON_TOO_LARGE: Final = "json_too_large"
+TEXT_SHORTENED: Final = "text_shortened"
+ROWS_LEFT_OUT: Final = "rows_left_out"
 
 FLAGS: Final[Mapping[str, str]] = {
     NUL_REPLACED: "U+0000 in a string, which PostgreSQL cannot store, was replaced by U+FFFD",
@@ -39,5 +43,9 @@ FLAGS: Final[Mapping[str, str]] = {
     URLPREVIEWS_UNREADABLE: "the previews of links are cut or no JSON array; the links have no titles",
     DELETED_BY_EDIT_MARKER: "the content is nothing but an edit marker: the message was deleted, nobody knows when",
     SERVER_GENERATED: "an empty row that the server made, neither an edit nor a deletion; it counts in no total",
+    NUMBER_TOO_LONG: "a number that has more than 400 digits when it is written out, such as 1e-20000, became null",
+    JSON_TOO_LARGE: "properties or details of more than 1 MiB, or of more than 100,000 values, became null",
+    TEXT_SHORTENED: "content ends after 1,048,576 characters, another text after 65,536; what follows was not read",
+    ROWS_LEFT_OUT: "more links, mentions and the like than belong to a message of its size: the first are kept",
 }
 """What each flag means."""

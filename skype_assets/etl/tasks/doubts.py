@@ -7,7 +7,7 @@ of messages. But whoever expects messages must be told that there are none.
 from dataclasses import dataclass
 
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.phases.transform import WITHOUT_LIST
+from skype_assets.etl.phases.transform import UNREADABLE_SIDE_FILES, WITHOUT_LIST
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,10 @@ def doubts(transformed: PhaseTables) -> list[str]:
         said.append(
             f"most conversations ({found.without_list:,} of {found.total:,}) lack a MessageList: no message of theirs "
             "is loaded"
+        )
+    if unreadable := transformed.state.counts().get(UNREADABLE_SIDE_FILES, 0):
+        said.append(
+            f"side files of media ({unreadable:,}) hold no JSON that can be read: the names and types that they give "
+            "are missing; their bytes are in the raw checkpoint"
         )
     return said
