@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from skype_assets.etl import crash_points
+from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints.directory import Directory, Lock
 from skype_assets.etl.errors import CheckpointDamaged, Fenced, TaskBusy
 from skype_assets.etl.processes import Process
@@ -283,7 +283,7 @@ class Watch:
                 self.owner.host,
                 LEASE_SECONDS,
             )
-        time.sleep(min(_LOOK_SECONDS, LEASE_SECONDS))
+        interruption.sleep(min(_LOOK_SECONDS, LEASE_SECONDS))
 
 
 def _said(owner: Owner) -> tuple[object, ...]:

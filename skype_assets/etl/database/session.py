@@ -7,14 +7,14 @@ objects of them, and runs statements in the same transaction.
 import contextlib
 import logging
 import re
-import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Final, ParamSpec, TypeVar
 
 import adbc_driver_manager
 import pyarrow as pa
 
+from skype_assets.etl import interruption
+from skype_assets.etl.database.session_thread import SessionThread
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres.url import chosen_by, redact
 
@@ -89,7 +89,7 @@ class Session:
             message = f"{refused} (this database was chosen by {chosen_by(url)})"
             raise Rejected(message, refused.sqlstate, is_transient=refused.is_transient) from None
         self._cursor = self._connection.cursor()
-        self._thread = ThreadPoolExecutor(1, "session")
+        self._thread = SessionThread()
         with self.transaction():
             for setting in _SETTINGS:
                 self.execute(f"SET {setting}")
@@ -106,8 +106,7 @@ class Session:
 
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
-        self._thread.submit(self._end).result()
-        self._thread.shutdown()
+        self._thread.close(self._end)
 
     def _end(self) -> None:
         with contextlib.suppress(adbc_driver_manager.Error):  # the connection may be lost: there is nothing to end
@@ -166,22 +165,11 @@ class Session:
             )
 
     def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the driver, in the session's own thread.
-
-        In the main thread it would take SIGINT for itself while a statement runs: it cancels the statement, and if
-        that has just ended nobody hears of the signal.
-        """
+        """Call the driver, in the session's own thread."""
         if self._is_cancelled:
             raise Rejected("database: the session was cancelled")
-        call = self._thread.submit(function, *args, **kwargs)
-        try:
-            with self._translated():
-                return call.result()
-        except BaseException:
-            if not call.done():
-                self.cancel()
-                wait([call])
-            raise
+        with self._translated():
+            return self._thread.call(self.cancel, function, *args, **kwargs)
 
     @contextlib.contextmanager
     def _translated(self) -> Generator[None]:
@@ -253,7 +241,7 @@ class Database:
                 if not error.is_transient:
                     raise
                 logger.warning("%s; tried again in %g s", error, pause)
-            time.sleep(pause)
+            interruption.sleep(pause)
         with self.session() as session:
             return action(session)
 
