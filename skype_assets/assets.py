@@ -11,7 +11,7 @@ from typing import Final
 import dagster as dg
 
 from skype_assets import checks
-from skype_assets.etl import engine
+from skype_assets.etl import engine, interruption
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.database.ddl import POSTGRES_TYPES
 from skype_assets.etl.engine.journal import PhaseResult
@@ -129,7 +129,9 @@ def _is_known(context: dg.AssetExecutionContext, task: Task) -> bool:
 def _run(context: dg.AssetExecutionContext, task: Task) -> PhaseResult:
     # The engine opens the phase before by itself: the upstream value is a parameter of the assets for the lineage,
     # and because the IO manager looks at the checkpoint before it hands it on.
-    result = engine.run_phase(task, PHASE_OF_ASSET[context.asset_key.path[-1]], Observations(context))
+    # Dagster's handler raises wherever the program is; here it does so when the attempt has ended.
+    with interruption.deferred(of_others=True):
+        result = engine.run_phase(task, PHASE_OF_ASSET[context.asset_key.path[-1]], Observations(context))
     if result.from_checkpoint:
         context.log.info(f"{result.phase}: nothing to do, its checkpoint is complete")
     return result

@@ -4,10 +4,11 @@ Dagster starts a Python for every run: two to three seconds of imports on one co
 takes. Here a server (``run_worker``) imports the libraries once and forks itself for every run. This
 project's own modules are not among them, so that "Reload" in the web UI means what it says.
 
-A run's worker is known by host, pid and start time, in a tag of the run. So any process of this host can end it, and
-Dagster's run monitoring notices when it is gone, also after a restart of the daemon.
+A run's worker is known by what no clock changes (``processes``), in a tag of the run. So any process of this host can
+end it, and Dagster's run monitoring notices when it is gone, also after a restart of the daemon.
 """
 
+import os
 import select
 import signal
 import socket
@@ -19,7 +20,6 @@ from contextlib import suppress
 from typing import Any, Final, Self
 
 import msgspec
-import psutil
 from dagster import DagsterRun, DefaultRunLauncher, serialize_value
 
 # What a run launcher raises, is given and gives. Public is `DefaultRunLauncher`, but not the types of its methods.
@@ -32,6 +32,8 @@ from dagster._grpc.types import ExecuteRunArgs
 # What a class that dagster.yaml names is built from: Dagster's guide to such classes has no other place for it either.
 from dagster._serdes import ConfigurableClassData
 
+from skype_assets.etl.processes import Process
+
 WORKER_TAG: Final = ".dagster/run_worker"
 """Tag of a run that names its worker; the prefix hides it in the UI."""
 
@@ -43,20 +45,19 @@ _LAST_SECONDS: Final = 10.0
 
 
 class RunWorker(msgspec.Struct, frozen=True):
-    """A process, for good: pids are used again, start times are not."""
+    """The process of a run, and the name of the host that it is on, for people."""
 
     host: str
-    pid: int
-    started: float
+    process: Process
 
-    def process(self) -> psutil.Process | None:
-        """The process, if it is alive."""
-        try:
-            process = psutil.Process(self.pid)
-            is_same = process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return None
-        return process if is_same else None
+    def __str__(self) -> str:
+        return f"process {self.process.pid} on {self.host}"
+
+    def is_alive(self) -> bool | None:
+        """Whether it lives; None if it is on another host."""
+        lives = self.process.is_alive()
+        # Runs are of the daemon's own machine: what this host ran before it, or its container, began again is gone.
+        return False if lives is None and self.host == socket.gethostname() and self.process.system else lives
 
 
 class ForkingRunLauncher(DefaultRunLauncher):
@@ -96,11 +97,11 @@ class ForkingRunLauncher(DefaultRunLauncher):
         if run is None or worker is None:
             return super().terminate(run_id)
         self._instance.report_run_canceling(run)
-        process = worker.process() if worker.host == socket.gethostname() else None
-        if process is None:
+        if not worker.is_alive():
             self._instance.report_engine_event(f"{worker} is not there to be interrupted.", run, cls=type(self))
             return False
-        process.send_signal(signal.SIGINT)
+        with suppress(ProcessLookupError):
+            os.kill(worker.process.pid, signal.SIGINT)
         return True
 
     @property
@@ -111,9 +112,9 @@ class ForkingRunLauncher(DefaultRunLauncher):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Whether a run's worker lives; nothing is held against those that cannot be seen from here."""
         worker = _worker(run)
-        if worker is None or worker.host != socket.gethostname() or worker.process() is not None:
+        if worker is None or worker.is_alive() is not False:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"process {worker.pid} was killed; re-execute from failure")
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"{worker} was killed; re-execute from failure")
 
     def dispose(self) -> None:
         """Let the server go; runs that it has forked go on."""
@@ -132,7 +133,7 @@ class ForkingRunLauncher(DefaultRunLauncher):
                 self._server = None
                 problem = f"did not answer within {_PATIENCE:.0f} s" if answer is None else "has ended"
                 raise DagsterLaunchFailedError(f"the server that forks run workers {problem}; see this log for why")
-        return RunWorker(socket.gethostname(), *msgspec.json.decode(answer, type=tuple[int, float]))
+        return RunWorker(socket.gethostname(), msgspec.json.decode(answer, type=Process))
 
 
 def _start_server() -> subprocess.Popen[str]:
@@ -166,5 +167,7 @@ def _kill(server: subprocess.Popen[str]) -> None:
 
 
 def _worker(run: DagsterRun) -> RunWorker | None:
-    tag = run.tags.get(WORKER_TAG)
-    return msgspec.json.decode(tag, type=RunWorker) if tag else None
+    try:
+        return msgspec.json.decode(run.tags.get(WORKER_TAG, "null"), type=RunWorker | None)
+    except msgspec.ValidationError:  # of an earlier version, which named its process by the clock
+        return None

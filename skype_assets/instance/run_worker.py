@@ -1,10 +1,9 @@
 """The server that ``run_launcher`` forks runs from: ``python -m skype_assets.instance.run_worker``.
 
-Reads one run per line from stdin, for each of which its worker answers with its pid and its start time; ends with its
-input. Nothing may be done here that starts threads or opens connections: a fork would have halves of them.
+Reads one run per line from stdin, for each of which its worker answers with which process it is; ends with its input.
+Nothing may be done here that starts threads or opens connections: a fork would have halves of them.
 """
 
-import json
 import os
 import signal
 import sys
@@ -12,7 +11,7 @@ import traceback
 from importlib import import_module
 from typing import Final, NoReturn
 
-import psutil
+import msgspec
 
 # `dagster api execute_run`. Public is the command line alone: another Python, and its imports are what forking saves.
 from dagster._cli.api import execute_run_command
@@ -47,8 +46,11 @@ def _work(arguments: str) -> NoReturn:
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # Here, as all of this project's modules: those of the server would be what they were when it began.
+        from skype_assets.etl.processes import Process
+
         # By the worker itself, and before it does anything: whoever asked for it and is gone gets no run.
-        print(json.dumps([os.getpid(), psutil.Process().create_time()]), flush=True)
+        print(msgspec.json.encode(Process.myself()).decode(), flush=True)
         # The server's input and output are no worker's business; what a run prints goes to the log.
         os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

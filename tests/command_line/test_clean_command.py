@@ -14,7 +14,8 @@ import msgspec
 import pytest
 from click.testing import Result
 
-from skype_assets.etl import engine
+from skype_assets.etl import engine, processes
+from skype_assets.etl.checkpoints import attempt as attempts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
@@ -147,6 +148,33 @@ def test_what_is_in_use_stays_even_if_it_was_begun_a_moment_ago(invoke: Invoke, 
     finally:
         attempt.release()
     assert removed(invoke("clean", "--keep", 0, "--json")) == {"old"}
+
+
+def test_what_was_changed_in_the_future_stays_and_is_newer_than_nothing(invoke: Invoke, first: Task) -> None:
+    copy("future", days=-9)
+    copy("before", days=1)
+    cleaned = invoke("clean", "--keep", 1, "--older-than", 0, "--json")
+    assert removed(cleaned) == {"before"}
+    assert reasons(cleaned)["future"] == "its last change has a time that is yet to come: a clock was or is wrong"
+    assert reasons(cleaned)["first"] == "the newest complete one"
+
+
+@pytest.mark.parametrize("beats", [True, False])
+def test_what_another_host_began_is_watched_and_goes_if_it_says_nothing(
+    beats: bool, invoke: Invoke, first: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(attempts, "BEAT_SECONDS", 0.05 if beats else 60.0)
+    copy("old", days=9)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(processes, "system", lambda: "elsewhere")
+        attempt = Attempt.take(Directory(OUTPUT / "old"))
+    os.utime(OUTPUT / "old" / "attempt.json", (0, 0))  # what only shows it takes it for dead
+    try:
+        cleaned = invoke("clean", "--keep", 0, "--json")
+        assert removed(cleaned) == (set() if beats else {"old"})
+    finally:
+        attempt.release()
 
 
 def test_who_waits_for_a_task_that_is_removed_meanwhile_begins_nothing(first: Task) -> None:

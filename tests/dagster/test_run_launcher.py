@@ -10,17 +10,18 @@ from pathlib import Path
 
 import dagster as dg
 import msgspec
-import psutil
 import pytest
 from dagster._core.errors import DagsterLaunchFailedError
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.dagster_run import DagsterRun
+from msgspec.structs import replace
 
+from skype_assets.etl.processes import Process
 from skype_assets.instance import run_launcher
 from skype_assets.instance.run_launcher import WORKER_TAG, ForkingRunLauncher, RunWorker
 
 HERE = socket.gethostname()
-MYSELF = RunWorker(HERE, os.getpid(), psutil.Process().create_time())
+MYSELF = Process.myself()
 
 # Nothing that a fork would have only half of: threads of Python's, or of a library's, and no code of this project.
 AFTER_IMPORTS = """
@@ -37,13 +38,14 @@ print(threading.active_count(), *sorted(own))
 @pytest.mark.parametrize(
     ("worker", "status"),
     [
-        (MYSELF, WorkerStatus.RUNNING),
-        (RunWorker(HERE, MYSELF.pid, MYSELF.started - 100), WorkerStatus.NOT_FOUND),
-        (RunWorker(HERE, 2**22 + 1, 0.0), WorkerStatus.NOT_FOUND),
-        (RunWorker("elsewhere", 1, 0.0), WorkerStatus.RUNNING),
+        (RunWorker(HERE, MYSELF), WorkerStatus.RUNNING),
+        (RunWorker(HERE, replace(MYSELF, start_ticks=MYSELF.start_ticks - 100)), WorkerStatus.NOT_FOUND),
+        (RunWorker(HERE, replace(MYSELF, pid=2**22 + 1)), WorkerStatus.NOT_FOUND),
+        (RunWorker(HERE, replace(MYSELF, system="of an earlier boot")), WorkerStatus.NOT_FOUND),
+        (RunWorker("elsewhere", Process("elsewhere", 1, 0)), WorkerStatus.RUNNING),
         (None, WorkerStatus.RUNNING),
     ],
-    ids=["alive", "its number is another's", "gone", "on another host", "started by a command"],
+    ids=["alive", "its number is another's", "gone", "before a boot", "on another host", "started by a command"],
 )
 def test_a_run_whose_worker_is_gone_is_noticed_and_no_other(worker: RunWorker | None, status: WorkerStatus) -> None:
     tags = {WORKER_TAG: msgspec.json.encode(worker).decode()} if worker else {}
@@ -54,9 +56,9 @@ def test_a_run_whose_worker_is_gone_is_noticed_and_no_other(worker: RunWorker | 
 
 def test_a_process_that_has_ended_and_waits_to_be_removed_is_gone() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
-    started = psutil.Process(ended.pid).create_time()
+    ticks = int(Path(f"/proc/{ended.pid}/stat").read_text().rpartition(")")[2].split()[19])
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-    assert RunWorker(HERE, ended.pid, started).process() is None
+    assert Process(MYSELF.system, ended.pid, ticks).is_alive() is False
     ended.wait()
 
 
@@ -89,7 +91,7 @@ def test_a_worker_that_cannot_work_says_why_and_ends_with_an_error() -> None:
     worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said, complaint = worker.communicate()
     assert worker.returncode == 1
-    assert json.loads(said)[0] == worker.pid
+    assert json.loads(said)["pid"] == worker.pid
     assert complaint.startswith("Traceback")
 
 
@@ -102,9 +104,9 @@ def test_a_request_that_cannot_be_done_is_answered_and_does_not_end_the_server()
     launcher = ForkingRunLauncher()
     try:
         first, second = launcher._fork("no request"), launcher._fork("another")
-        assert first.pid != second.pid
+        assert first.process.pid != second.process.pid
         until = time.monotonic() + 60
-        while first.process() or second.process():
+        while first.process.is_alive() or second.process.is_alive():
             assert time.monotonic() < until, "a worker of a bad request does not end"
             time.sleep(0.01)
     finally:

@@ -126,6 +126,22 @@ def test_a_server_whose_watchdog_was_killed_gets_another_from_the_next_user(
     _wait_until(lambda: server.status() is None)
 
 
+def test_a_watchdog_that_can_start_no_process_says_so_and_stops_the_server_later(
+    server_folder: Path, start_user: StartUser
+) -> None:
+    user = start_user(server_folder)
+    _said(user)
+    (watchdog,) = _processes_of(server_folder, "watchdog.py")
+    before = watchdog.rlimit(psutil.RLIMIT_NOFILE)
+    watchdog.rlimit(psutil.RLIMIT_NOFILE, (3, before[1]))
+    user.kill()
+    server = EmbeddedServer(server_folder)
+    _wait_until(lambda: "it goes on trying" in server.log.read_text())
+    assert server.status()
+    watchdog.rlimit(psutil.RLIMIT_NOFILE, before)
+    _wait_until(lambda: server.status() is None)
+
+
 def test_a_killed_server_comes_back_with_every_committed_row(server_folder: Path) -> None:
     server = EmbeddedServer(server_folder)
     server.start()

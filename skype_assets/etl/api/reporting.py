@@ -3,11 +3,10 @@
 Importing Dagster takes seconds, and the plain library must neither need it nor be broken by it.
 """
 
-import subprocess
 import sys
 from dataclasses import dataclass
 
-from skype_assets.etl import places
+from skype_assets.etl import interruption, places
 
 
 @dataclass(frozen=True)
@@ -26,16 +25,12 @@ def registration(*arguments: str, database: str | None = None) -> Answer:
     """
     place = places.find()
     chosen = {"SKYPE_DATABASE_URL": database} if database else {}  # its password is nothing for argv
-    done = subprocess.run(
+    done = interruption.run_child(
         [sys.executable, "-m", "skype_assets.registration", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
         errors="backslashreplace",
         # What dagster.yaml says of folders is meant from there; and nobody asked for Dagster's telemetry.
         cwd=place.home if place.home.is_dir() else None,
         env={**place.environment, "DAGSTER_DISABLE_TELEMETRY": "1", **chosen},
-        check=False,
     )
     complaints = [line for line in done.stderr.splitlines() if line.strip()]
     reason = complaints[-1].removeprefix("error: ") if complaints else f"exit code {done.returncode}"

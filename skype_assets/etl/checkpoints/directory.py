@@ -137,29 +137,72 @@ class Directory:
 
     @contextlib.contextmanager
     def lock(self, name: str, seconds: float | None = None) -> Generator[None]:
-        """Hold an exclusive lock for the block; the kernel releases it when the process dies.
+        """Hold an exclusive lock for the block; see ``Lock.acquire``."""
+        lock = self.open_lock(name)
+        try:
+            with lock.held(seconds):
+                yield
+        finally:
+            lock.close()
+
+    def open_lock(self, name: str) -> "Lock":
+        """The lock of that name, for whoever holds it again and again."""
+        return Lock(self.path, name)
+
+
+class Lock:
+    """An exclusive lock; the kernel releases it when the process dies.
+
+    Whoever has it open never waits for itself, even if it was interrupted where it could not let the lock go.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / name
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            give_to_owner(self._descriptor, folder)
+        except BaseException:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def held(self, seconds: float | None = None) -> Generator[None]:
+        """Hold it for the block; see ``acquire``."""
+        self.acquire(seconds)
+        try:
+            yield
+        finally:
+            self.let_go()
+
+    def acquire(self, seconds: float | None = None) -> None:
+        """Wait for it, and hold it.
 
         Args:
-            name: file of the lock.
             seconds: how long to wait for it at most; None = as long as it takes.
 
         Raises:
             TimeoutError: somebody has held it all the time.
             FileNotFoundError: the folder was removed, or put in another's place, while this waited for the lock.
         """
-        descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if seconds is None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        else:
+            _lock_within(self._descriptor, seconds)
         try:
-            give_to_owner(descriptor, self.path)
-            if seconds is None:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            else:
-                _lock_within(descriptor, seconds)
-            held, there = os.fstat(descriptor), (self.path / name).stat()
+            held, there = os.fstat(self._descriptor), self._path.stat()
             if (held.st_dev, held.st_ino) != (there.st_dev, there.st_ino):
-                raise FileNotFoundError(errno.ENOENT, "removed by another process meanwhile", str(self.path))
-            yield
-        finally:
-            os.close(descriptor)
+                raise FileNotFoundError(errno.ENOENT, "removed by another process meanwhile", str(self._path.parent))
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """Let others have it."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let it go for good."""
+        os.close(self._descriptor)
 
 
 def sha256_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from skype_assets.etl import interruption
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import DatabaseError
@@ -54,8 +55,13 @@ def psql(args: tuple[str, ...]) -> None:
     environment = {**os.environ, **({"PGPASSWORD": secret} if secret else {})}
     environment.setdefault("PGCLIENTENCODING", "auto")  # that of the locale, also where psql writes to a pipe
     sys.stdout.flush()
-    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for psql
-    code = subprocess.call([program, f"--dbname={without_password(chosen)}", *args], env=environment)
+    command = [program, f"--dbname={without_password(chosen)}", *args]
+    with (
+        interruption.left_to_a_child(signal.SIGINT),  # Ctrl-C is for psql
+        subprocess.Popen(command, env=environment) as child,
+        interruption.at_the_end(child.terminate),
+    ):
+        code = child.wait()
     if code == _NOT_CONNECTED:
         terminal.say(f"this database was chosen by {chosen_by(chosen)}")
     raise click.exceptions.Exit(code)

@@ -4,16 +4,22 @@ The engine's first word about a phase says what was done before (promise I12): a
 remaining times are counted from there (``pace``).
 """
 
+import os
+import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from skype_assets.etl import interruption
 from skype_assets.etl.command_line.terminal import amount, duration
 from skype_assets.etl.tasks.pace import Pace, Pacer, percent
+
+_CURSOR_BACK: Final = b"\x1b[?25h\n"
 
 LINES_EVERY_SECONDS: Final = 5.0
 """How often a plain line may come."""
@@ -59,13 +65,16 @@ class Bars:
         )
         self._tasks: dict[str, TaskID] = {}
         self._pacer = Pacer()
+        self._unhidden = ExitStack()
 
     def __enter__(self) -> Self:
+        self._unhidden.enter_context(interruption.at_the_end(lambda: os.write(sys.stderr.fileno(), _CURSOR_BACK)))
         self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        with self._unhidden:
+            self._bars.stop()
 
     def begin(self, phase: str) -> None:
         """Add its bar."""

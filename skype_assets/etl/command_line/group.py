@@ -8,17 +8,17 @@ import errno
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, NoReturn
 
 import click
 
-from skype_assets.etl import places
+from skype_assets.etl import interruption, places
 from skype_assets.etl.command_line import terminal
 from skype_assets.etl.errors import EtlError
 
 SYSTEM: Final = 74
 UNEXPECTED: Final = 70
+HUNG_UP: Final = 129
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
@@ -27,15 +27,6 @@ _ARGUMENTS = "skype_assets.arguments"
 _DEBUG = "skype_assets.debug"
 _AGAIN = "skype_assets.again"
 _MANIFEST = "skype_assets.manifest"
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived: the work ends as cleanly as with Ctrl-C."""
-
-
-def terminate(_signal: int, _frame: FrameType | None) -> None:
-    """Handle SIGTERM."""
-    raise Terminated
 
 
 def exit_codes() -> dict[int, str]:
@@ -48,6 +39,7 @@ def exit_codes() -> dict[int, str]:
     return dict(sorted(codes.items())) | {
         UNEXPECTED: "An error in this program; --debug shows where.",
         SYSTEM: "The system refuses: disk full, no permission, ...",
+        HUNG_UP: "The terminal was closed (SIGHUP); the same command goes on.",
         INTERRUPTED: "Interrupted (Ctrl-C); the same command goes on.",
         TERMINATED: "Terminated (SIGTERM); the same command goes on.",
     }
@@ -88,6 +80,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""
+        interruption.say_at_the_end(lambda: terminal.printable(_interrupted(ctx)))
         with terminal.warnings_shown():
             try:
                 return super().invoke(ctx)
@@ -96,7 +89,8 @@ class Commands(click.Group):
             except EtlError as error:
                 self._end(ctx, error, error.exit_code, f"error: {error}")
             except KeyboardInterrupt as stop:
-                code = TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+                interruption.is_said()
+                code = stop.exit_code if isinstance(stop, interruption.Interrupted) else INTERRUPTED
                 self._end(ctx, stop, code, _interrupted(ctx))
             except OSError as error:
                 self._end(ctx, error, SYSTEM, f"error: {_refused(error)}")

@@ -72,7 +72,7 @@ def status(task: str | None, output_dir: Path, as_json: bool) -> None:
 
 def phases_of(folder: Path) -> dict[str, PhaseStatus]:
     """Where each phase of a task stands."""
-    from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
+    from skype_assets.etl.checkpoints.attempt import read_owner, seems_alive
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.tasks.layout import REMOVING
 
@@ -81,7 +81,7 @@ def phases_of(folder: Path) -> dict[str, PhaseStatus]:
     task = Directory(folder)
     try:
         owner = read_owner(task)
-        is_running = owner is not None and is_alive(owner)
+        is_running = owner is not None and seems_alive(owner)
     except CheckpointError:
         is_running = False
     phases: dict[str, PhaseStatus] = {}

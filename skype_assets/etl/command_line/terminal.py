@@ -38,7 +38,7 @@ def err() -> "Console":
 def say(text: str) -> None:
     """A line, or several, on stderr, with foreign text made harmless."""
     for line in text.splitlines():
-        print(printable(line), file=sys.stderr)
+        sys.stderr.write(f"{printable(line)}\n")  # in one piece: a signal may come in between
 
 
 def write_json(value: Any) -> None:

@@ -7,16 +7,16 @@ objects of them, and runs statements in the same transaction.
 import contextlib
 import logging
 import re
-import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import adbc_driver_manager
 import pyarrow as pa
 
+from skype_assets.etl import interruption
 from skype_assets.etl.database import settings
-from skype_assets.etl.database.waiting import HOLDERS, Watch, looks
+from skype_assets.etl.database.session_thread import SessionThread
+from skype_assets.etl.database.waiting import HOLDERS, Watch
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres.url import chosen_by, redact, with_keywords, with_options
 
@@ -88,11 +88,11 @@ class Session:
         self._is_cancelled = False
         self._role = ""
         self._process = 0
-        self._thread = ThreadPoolExecutor(1, "session")
+        self._thread = SessionThread()
         try:
             self._open()
         except BaseException:
-            self._thread.shutdown()
+            self._thread.close()
             raise
 
     def _open(self) -> None:
@@ -148,10 +148,10 @@ class Session:
     def close(self) -> None:
         """End the session; what is not committed is rolled back by the server."""
         self._disconnect()
-        self._thread.shutdown()
+        self._thread.close()
 
     def _disconnect(self) -> None:
-        self._thread.submit(self._end).result()
+        self._thread.finish(self._end)
 
     def _end(self) -> None:
         for part in (self._plain, self._cursor):
@@ -254,39 +254,12 @@ class Session:
             )
 
     def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the driver, in the session's own thread.
-
-        In the main thread it would take SIGINT for itself while a statement runs: it cancels the statement, and if
-        that has just ended nobody hears of the signal.
-        """
+        """Call the driver, in the session's own thread."""
         if self._is_cancelled:
             raise Rejected("database: the session was cancelled")
-        call = self._thread.submit(function, *args, **kwargs)
-        try:
-            with self._translated():
-                return self._watched(call)
-        except BaseException:
-            if not call.done():
-                self.cancel()
-                wait([call])
-            raise
-
-    def _watched(self, call: Future[T]) -> T:
-        """The result of a call; if that takes long, who holds the lock that it waits for is said meanwhile."""
-        if not self._is_watched:
-            return call.result()
-        watch, begin = Watch(self._holders), time.monotonic()
-        for seconds in looks():
-            if wait([call], seconds).done:
-                break
-            watch.look(time.monotonic() - begin)
-        try:
-            return call.result()
-        except adbc_driver_manager.Error as error:
-            if error.sqlstate == LOCK_NOT_AVAILABLE and watch.holders:
-                why = f"; the lock is held by {watch.holders}"
-                raise self._rejected(error, error.sqlstate, is_transient=True, why=why) from None
-            raise
+        watch = Watch(self._holders) if self._is_watched else None
+        with self._translated(watch):
+            return self._thread.call(self.cancel, watch.look if watch else _look_at_nothing, function, *args, **kwargs)
 
     def _holders(self) -> list[tuple[Any, ...]]:
         """Who holds what the statement under way waits for."""
@@ -295,15 +268,21 @@ class Session:
             return beside.rows(HOLDERS, process)
 
     @contextlib.contextmanager
-    def _translated(self) -> Generator[None]:
+    def _translated(self, watch: Watch | None = None) -> Generator[None]:
         try:
             yield
         except adbc_driver_manager.Error as error:
-            raise self._rejected(error, error.sqlstate, is_transient=_is_transient(error)) from None
+            is_locked = error.sqlstate == LOCK_NOT_AVAILABLE
+            why = f"; the lock is held by {watch.holders}" if is_locked and watch and watch.holders else ""
+            raise self._rejected(error, error.sqlstate, is_transient=_is_transient(error), why=why) from None
 
     def _rejected(self, error: Exception, sqlstate: str | None, *, is_transient: bool, why: str = "") -> Rejected:
         message = " ".join(_VALUES.sub("", redact(_said(error), self._url)).split())
         return Rejected(f"database: {message}{why}", sqlstate, is_transient=is_transient)
+
+
+def _look_at_nothing() -> None:
+    """What a session looks at while it waits, if it is not watched."""
 
 
 def _said(error: Exception) -> str:
@@ -373,7 +352,7 @@ class Database:
                 if not error.is_transient:
                     raise
                 logger.warning("%s; tried again in %g s", error, pause)
-            time.sleep(pause)
+            interruption.sleep(pause)
         with self.session() as session:
             return action(session)
 

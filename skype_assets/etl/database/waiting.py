@@ -6,7 +6,8 @@ messages.
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any, Final
 
@@ -23,13 +24,8 @@ ORDER BY a.xact_start NULLS LAST, h.pid"""
 """Of a server process, who holds what it waits for. Without pg_read_all_stats some of it is null."""
 
 
-def looks() -> Iterator[float]:
-    """Seconds to the next look at a statement."""
-    return chain(_AFTER_SECONDS, repeat(60.0))
-
-
 class Watch:
-    """Looks at one statement, in threads that nobody waits for.
+    """Looks at one statement, which begins now, in threads that nobody waits for.
 
     Args:
         ask: gives the rows of ``HOLDERS``.
@@ -38,13 +34,19 @@ class Watch:
     def __init__(self, ask: Callable[[], list[tuple[Any, ...]]]) -> None:
         self._ask = ask
         self._looking: threading.Thread | None = None
+        self._begin = time.monotonic()
+        self._pauses = chain(_AFTER_SECONDS, repeat(60.0))
+        self._next = self._begin + next(self._pauses)
         self.holders = ""
         """Who held the lock at the last look; empty if it waited for none."""
 
-    def look(self, seconds: float) -> None:
-        """Look once more; the statement has taken so long by now."""
+    def look(self) -> None:
+        """Look once more, if it is time."""
+        if (now := time.monotonic()) < self._next:
+            return
+        self._next = now + next(self._pauses)
         if self._looking is None or not self._looking.is_alive():  # a pooler may have no connection to look from
-            self._looking = threading.Thread(target=self._look, args=(seconds,), daemon=True)
+            self._looking = threading.Thread(target=self._look, args=(now - self._begin,), daemon=True)
             self._looking.start()
 
     def _look(self, seconds: float) -> None:
@@ -52,7 +54,7 @@ class Watch:
             self.holders = " and ".join(_named(*row) for row in self._ask())
         except Exception:  # noqa: BLE001 - no reason for anything: it was only for the log
             logger.debug("nobody can be asked who holds a lock", exc_info=True)
-        if self.holders and seconds > _AFTER_SECONDS[0]:
+        if self.holders and seconds > 2 * _AFTER_SECONDS[0]:
             logger.warning("database: waiting for %d s for a lock held by %s", seconds, self.holders)
 
 

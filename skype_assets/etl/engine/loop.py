@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
-from skype_assets.etl import crash_points
+from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.parts import PhaseTables
@@ -59,6 +59,8 @@ def run(task: Task, observer: Observer | None = None, executor: Executor | None 
 
 
 @SYSTEM_MEMORY
+@interruption.deferred()
+@interruption.gently()
 def run_phase(
     task: Task,
     name: str,
@@ -259,6 +261,7 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
             crash_points.reached("part done")
             checkpoint.record(part)
             journal.progress(checkpoint.state)
+            interruption.check()
     except WorkerLost as lost:
         checkpoint.count_death()
         if len(checkpoint.state.parts) < unsuspicious:
@@ -283,6 +286,7 @@ class _AfterParts:
         self._last = 0.0
 
     def __call__(self, share: float, doing: str) -> None:
+        interruption.check()
         now = time.monotonic()
         if doing != self._doing or now - self._last >= _BETWEEN_WORDS:
             self._doing, self._last = doing, now

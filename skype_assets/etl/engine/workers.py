@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -18,6 +18,7 @@ import pyarrow as pa
 from loky import ProcessPoolExecutor
 from loky.backend import get_context
 
+from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import WorkerLost
 from skype_assets.etl.phases.phase import Work
@@ -46,7 +47,7 @@ def in_order(
     if suspects:
         with _workers(1) as executor:
             for part in islice(parts, suspects):
-                yield executor.submit(part).result()
+                yield _result(executor.submit(part))
     begun = time.monotonic()
     # The first part runs alone: those of a load refer to what its first one commits.
     for part in parts:
@@ -61,9 +62,17 @@ def in_order(
         for part in chain(next_two, parts):
             under_way.append(executor.submit(part))
             while under_way and (len(under_way) >= workers or under_way[0].done()):
-                yield under_way.popleft().result()
+                yield _result(under_way.popleft())
         while under_way:
-            yield under_way.popleft().result()
+            yield _result(under_way.popleft())
+
+
+def _result(part: Future[T]) -> T:
+    """Wait for a part, unless a signal was noted."""
+    while not part.done():
+        wait([part], timeout=interruption.LOOK)
+        interruption.check()
+    return part.result()
 
 
 def _do(part: Work) -> PartRecord:
@@ -116,8 +125,9 @@ def _workers(workers: int) -> Generator[Executor]:
 
 def _depend_on(parent: int) -> None:
     """Begin a worker: it ends with the process that has it, and not before."""
-    # Ctrl-C reaches every process of a terminal; the one that has the workers ends them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A signal reaches every process of a terminal; the one that has the workers ends them.
+    for number in interruption.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     pa.set_memory_pool(pa.system_memory_pool())
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

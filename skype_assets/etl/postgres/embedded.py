@@ -42,7 +42,7 @@ from urllib.parse import quote
 
 import psutil
 
-from skype_assets.etl import places
+from skype_assets.etl import interruption, places
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres import watchdog
 from skype_assets.etl.postgres.account import Account, make_reachable, server_account
@@ -151,8 +151,10 @@ class EmbeddedServer:
             with _locked(self.directory / "start.lock"):
                 if not self.data.exists():
                     self._create_cluster(account)
+                # Before there is a server: whoever is killed while it starts leaves it to the watchdog.
+                self._post_watchdog(account, self._socket_directory(account))
                 postmaster = self._launch(account)
-        self._post_watchdog(account, postmaster)
+        self._post_watchdog(account, postmaster.socket_dir)
         return postmaster
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> bool:
@@ -303,7 +305,7 @@ class EmbeddedServer:
             (path / stale).unlink(missing_ok=True)
         return path
 
-    def _post_watchdog(self, account: Account, postmaster: Postmaster) -> None:
+    def _post_watchdog(self, account: Account, socket_dir: Path) -> None:
         post = self.directory / "watchdog.lock"
         if watchdog.on_duty(post):
             return
@@ -314,7 +316,7 @@ class EmbeddedServer:
                     users_lock=str(self.directory / "users.lock"),
                     watchdog_lock=str(post),
                     data=str(self.data),
-                    socket_dir=str(postmaster.socket_dir),
+                    socket_dir=str(socket_dir),
                     binaries=str(binaries()),
                     role=ROLE,
                     uid=account.uid if account.switch else None,
@@ -344,15 +346,12 @@ class EmbeddedServer:
 
         In the server's folder, so that names in it can be relative: `pg_ctl` puts them into a shell's command.
         """
-        return subprocess.run(
+        return interruption.run_child(
             [str(binaries() / program), *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
+            stdin=stdin,
             cwd=self.directory,
             env=watchdog.ENVIRONMENT,
             umask=0o077,
-            check=False,
             **account.identity,
         )
 

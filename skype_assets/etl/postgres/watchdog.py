@@ -75,17 +75,30 @@ def main(watch: Watch) -> None:
 
 def _wait_until_unused(watch: Watch, users: int) -> None:
     """Return, with the users' lock held exclusively, when the server is down."""
+    said = ""
     while True:
         fcntl.flock(users, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_UN)
         time.sleep(watch.idle_seconds)
         if not _try_lock(users):
             continue
-        sessions = _run(watch, "psql", "-XAtqw", "-h", watch.socket_dir, "-U", watch.role, "-c", SESSIONS, "postgres")
-        if sessions.stdout.strip() == "0":
-            _run(watch, "pg_ctl", "stop", "--silent", "--mode=fast", "--timeout=600", "-D", watch.data)
-        if _run(watch, "pg_ctl", "status", "-D", watch.data).returncode != 0:  # not running, or the folder is gone
-            return
+        try:
+            if _is_down(watch):
+                return
+        except OSError as error:  # no process or no memory to be had: that passes, and nobody else stops the server
+            if str(error) != said:
+                said = str(error)
+                print(f"watchdog: cannot stop the server that nobody uses: {error}; it goes on trying", flush=True)
+
+
+def _is_down(watch: Watch) -> bool:
+    """Whether the server is down, after it was stopped if it has no clients."""
+    if not Path(watch.data).exists():
+        return True
+    sessions = _run(watch, "psql", "-XAtqw", "-h", watch.socket_dir, "-U", watch.role, "-c", SESSIONS, "postgres")
+    if sessions.stdout.strip() == "0":
+        _run(watch, "pg_ctl", "stop", "--silent", "--mode=fast", "--timeout=600", "-D", watch.data)
+    return _run(watch, "pg_ctl", "status", "-D", watch.data).returncode != 0
 
 
 def _try_lock(descriptor: int) -> bool:

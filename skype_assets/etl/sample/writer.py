@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
+from skype_assets.etl import interruption
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.sample.document import Conversation, Element, compact, iso, iso7, milliseconds
 
@@ -176,12 +177,13 @@ def _write_zip(out: IO[bytes], members: Iterable[tuple[str, int, IO[bytes]]], ex
 def _replaced(path: Path) -> Generator[IO[bytes]]:
     """Give a file that takes the name `path` when it is complete, and is gone if it never is."""
     partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as out:
-            yield out
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with interruption.at_the_end(lambda: partial.unlink(missing_ok=True)):
+        try:
+            with partial.open("wb") as out:
+                yield out
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _endpoints(exported_at: datetime) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 What an archive's headers and first message tell costs little; an embedded server that is created costs 70 MB.
 """
 
-import tempfile
 from pathlib import Path
 from typing import Final
 
+from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.export.form import form_of
@@ -28,8 +28,8 @@ def check_beginning(export: Path, *, media_only: bool = False) -> None:
     """
     if _has_to_be_unpacked(export):
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Directory(Path(scratch))
+    with interruption.temporary_folder() as scratch:
+        folder = Directory(scratch)
         settings = Settings(chunk_size=1, media_only=media_only)
         task = Task("beginning", folder.path, export, settings=settings, fingerprint=Source(export.name, 0, ""))
         with Extract(task).open(folder) as opened:

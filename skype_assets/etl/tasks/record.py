@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints.attempt import is_alive, read_owner
+from skype_assets.etl.checkpoints.attempt import read_owner, seems_alive
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
@@ -229,7 +229,7 @@ class TaskRecord(History):
         record = cls._restored(manifests.load(path))
         record.output_dir = path.parent
         owner = read_owner(record.task.folder)
-        if owner is None or not is_alive(owner):
+        if owner is None or not seems_alive(owner):
             record.note_interruption()
         return record
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.layout import manifest_name, set_aside_name
 
 
+@interruption.gently()
 def reset(task: Task) -> Path | None:
     """Move a task's phases and manifest to ``<task_id>.reset-<UTC timestamp>``; that folder, or None if it has none.
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, LOCK_FILE, Owner, is_alive, read_owner
+from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, LOCK_FILE, Owner, Watch, seems_alive
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
 from skype_assets.etl.checkpoints.state import PhaseState
@@ -28,6 +28,9 @@ from skype_assets.etl.tasks.layout import REMOVING, FolderKind
 
 LEFT_OVER_AFTER: Final = timedelta(days=1)
 """Age from which what ``--reset`` moved aside, and the copy of a stream, are left-overs."""
+
+CLOCKS_DIFFER_BY: Final = timedelta(minutes=5)
+"""How far apart the clocks of two hosts may be that share a folder."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Entry:
         source_sha256: the export it is about, if that is known.
         has_rows: whether it has loaded what was not taken out of the database again.
         kept: why it stays whatever is asked; empty if it need not.
+        watch: of the attempt that owns the task, since it was found.
     """
 
     name: str
@@ -53,22 +57,29 @@ class Entry:
     source_sha256: str | None = None
     has_rows: bool = False
     kept: str = ""
+    watch: Watch | None = None
 
 
-def entries(output_dir: Path) -> list[Entry]:
-    """Everything in a folder that retention is about, the newest first; only reads."""
+def entries(output_dir: Path, now: datetime | None = None) -> list[Entry]:
+    """Everything in a folder that retention is about, the newest first; only reads.
+
+    What was changed later than ``now``, the present, was changed under another clock: it stays, and is newer than
+    nothing.
+    """
+    now = now or datetime.now(UTC)
     found = sorted(_entries(output_dir), key=lambda entry: (entry.updated_at, entry.name), reverse=True)
     needed = _received_by_tasks(output_dir, found)
     newest: set[str | None] = set()  # sources of which a newer complete checkpoint was met
     result: list[Entry] = []
     for entry in found:
-        kept = entry.kept
-        if entry.is_complete and not kept:
+        kept, is_dated = entry.kept, entry.updated_at <= now + CLOCKS_DIFFER_BY
+        if not is_dated and entry.kind != "being removed":
+            kept = kept or "its last change has a time that is yet to come: a clock was or is wrong"
+        elif entry.is_complete:
             if not newest:
-                kept = "the newest complete one"
+                kept = kept or "the newest complete one"
             elif entry.source_sha256 not in newest:
-                kept = "the newest complete one of its export"
-        if entry.is_complete:
+                kept = kept or "the newest complete one of its export"
             newest.add(entry.source_sha256)
         if entry.name in needed:
             kept = f"task {needed[entry.name]} needs it to resume"
@@ -89,7 +100,9 @@ def removable(
         now: the present.
     """
     now = now or datetime.now(UTC)
-    ranks = {entry.name: rank for rank, entry in enumerate(e for e in found if e.kind == "task" and e.is_complete)}
+    complete = [entry for entry in found if entry.kind == "task" and entry.is_complete]
+    dated = [entry for entry in complete if entry.updated_at <= now + CLOCKS_DIFFER_BY]
+    ranks = {entry.name: rank for rank, entry in enumerate(dated)}
 
     def may_go(entry: Entry) -> bool:
         age = now - entry.updated_at
@@ -118,7 +131,7 @@ def remove(output_dir: Path, entry: Entry) -> None:
         return
     _empty(output_dir / f"{REMOVING}{entry.name}")
     if entry.kind == "task":
-        _put_task_away(output_dir, entry.name)
+        _put_task_away(output_dir, entry.name, entry.watch)
     else:
         _put_away(output_dir / entry.name)
     _empty(output_dir / f"{REMOVING}{entry.name}")
@@ -136,12 +149,14 @@ def withdraw(output_dir: Path, task_id: str) -> None:
             _empty(output_dir / f"{REMOVING}{task_id}")
 
 
-def _put_task_away(output_dir: Path, task_id: str) -> None:
+def _put_task_away(output_dir: Path, task_id: str, watch: Watch | None = None) -> None:
     folder = Directory(output_dir / task_id)
+    watch = watch or Watch(folder)
+    while watch.look() is None:
+        watch.wait()
     with folder.lock(LOCK_FILE):
-        owner = read_owner(folder)
-        if owner is not None and is_alive(owner):
-            raise TaskBusy(f"task {task_id} is {_in_use(owner)}")
+        if watch.look() is not False and watch.owner is not None:
+            raise TaskBusy(f"task {task_id} is {_in_use(watch.owner)}")
         refuse_if_held(folder)
         manifest = output_dir / layout.manifest_name(task_id)
         if manifest.exists():
@@ -183,7 +198,7 @@ def _task(folder: Path) -> Entry:
     task = Directory(folder)
     found = [_state(task.folder(asset)) for asset in FOLDERS.values()]
     known = [state for state in found if state is not None]
-    load = found[-1]
+    load, watch = found[-1], Watch(task)
     return Entry(
         name=folder.name,
         kind="task",
@@ -194,7 +209,8 @@ def _task(folder: Path) -> Entry:
         bytes=_bytes(folder),
         source_sha256=known[0].inputs.get("source_sha256") if known else None,
         has_rows=load is not None and load.status != "unloaded" and bool(load.parts),
-        kept=_use(task) or _hold(task),
+        kept=_use(watch) or _hold(task),
+        watch=watch,
     )
 
 
@@ -205,12 +221,13 @@ def _state(folder: Directory) -> PhaseState | None:
         return None
 
 
-def _use(task: Directory) -> str:
+def _use(watch: Watch) -> str:
+    """Who uses a task; whoever cannot be asked whether he does is watched when the task is to go."""
     try:
-        owner = read_owner(task)
+        watch.look()
     except CheckpointError:
         return "its attempt.json is damaged, so that nobody knows whether it is in use"
-    return _in_use(owner) if owner is not None and is_alive(owner) else ""
+    return _in_use(watch.owner) if watch.owner is not None and seems_alive(watch.owner) else ""
 
 
 def _hold(task: Directory) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from skype_assets.etl import crash_points
+from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
@@ -375,9 +375,10 @@ class _LoadCheckpoint:
 
 @contextmanager
 def _checkpoint_of(task: Task) -> Generator[_LoadCheckpoint]:
-    attempt = Attempt.take(task.folder)
-    try:
-        recover(attempt, task.folder.folder(FOLDERS["load"]))
-        yield _LoadCheckpoint(task, attempt)
-    finally:
-        attempt.release()
+    with interruption.gently():
+        attempt = Attempt.take(task.folder)
+        try:
+            recover(attempt, task.folder.folder(FOLDERS["load"]))
+            yield _LoadCheckpoint(task, attempt)
+        finally:
+            attempt.release()

@@ -10,7 +10,6 @@ database is asked in read-only transactions. Memory is bounded by one part, what
 import hashlib
 import math
 import random
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from typing import Final, Literal, TypeVar
 
 import pyarrow as pa
 
+from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
@@ -225,7 +225,7 @@ class _Verification:
         """The bytes that were kept are those of the export. What is compressed in it is unpacked to TMPDIR."""
         source, count = self._source_at_hand(), 0
         files = self._raw_files()
-        with tempfile.TemporaryDirectory() as scratch, open_export(source, Path(scratch)) as export:
+        with interruption.temporary_folder() as scratch, open_export(source, scratch) as export:
             if export.messages is None:
                 raise _NotPossible("the export has no messages.json")
             for batch in self._raw_batches(files, ["offset", "length", "raw"]):
