@@ -69,7 +69,7 @@ class Transform:
     """The second phase: raw checkpoint → tables."""
 
     facts: ClassVar[PhaseFacts] = TRANSFORM
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
     schemas: ClassVar[Mapping[str, pa.Schema]] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,

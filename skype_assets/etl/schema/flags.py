@@ -38,6 +38,6 @@ FLAGS: Final[Mapping[str, str]] = {
     MARKUP_ILL_FORMED: "the content is no well-formed XML (a bare `&`, no end tag), nor HTML; it was read leniently",
     URLPREVIEWS_UNREADABLE: "the previews of links are cut or no JSON array; the links have no titles",
     DELETED_BY_EDIT_MARKER: "the content is nothing but an edit marker: the message was deleted, nobody knows when",
-    SERVER_GENERATED: "an empty row that the server made, neither an edit nor a deletion; it counts in no total",
+    SERVER_GENERATED: "a blank row that the server made, neither an edit nor a deletion; it counts in no total",
 }
 """What each flag means."""
