@@ -7,6 +7,7 @@ import lzma
 import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,33 @@ def test_an_archive_that_another_program_may_unpack_is_not_called_damaged(tmp_pa
 def test_files_of_operating_systems_are_no_media(tmp_path: Path) -> None:
     files = {**FILES, "media/Thumbs.db": b"1", "media/desktop.ini": b"2", "media/.DS_Store": b"3"}
     assert len(opened(tmp_path / "x.zip", zipped(files))[2]) == 2
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "folder"])
+@pytest.mark.parametrize("change", [str.upper, str.title], ids=["upper", "title"])
+def test_the_letter_case_of_names_does_not_matter(kind: str, change: Callable[[str], str], tmp_path: Path) -> None:
+    files = {change(name): data for name, data in FILES.items()}
+    if kind == "folder":
+        for name, data in files.items():
+            path = tmp_path / "x" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        with open_export(tmp_path / "x", tmp_path) as export:
+            assert export.messages is not None
+            assert {member.document_id for member in export.media} == {OBJECT.removeprefix("media/")}
+        return
+    packed = zipped(files) if kind == "zip" else tar(files)
+    _, messages, media, sides = opened(tmp_path / "x", packed)
+    assert (messages, len(media), len(sides)) == (change("messages.json"), 2, 1)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+@pytest.mark.parametrize("before", [b"PK00", b"PK\7\10", b"#!/bin/sh\n" + b"unzip $0\n" * 100], ids=["0", "1", "2"])
+def test_a_zip_behind_something_else_is_opened(before: bytes, compression: int, tmp_path: Path) -> None:
+    assert opened(tmp_path / "x.exe", before + zipped(FILES, compression))[0] == "zip"
+
+
+def test_the_last_piece_of_a_split_zip_is_not_called_something_else(tmp_path: Path) -> None:
+    packed = zipped(FILES)
+    with pytest.raises(InvalidExport, match="cannot be read|archive is damaged"):
+        opened(tmp_path / "x.zip", packed[len(packed) // 2 :])

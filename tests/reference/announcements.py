@@ -17,7 +17,7 @@ CARD_FIELDS = ("content_type", "title", "subtitle", "text", "images", "buttons")
 def card(content: str) -> Row | None:
     """The cards of every ``<Swift>`` in the content."""
     found: list[Row] = []
-    for attachment in _card_attachments(content):
+    for attachment in (one for document in _card_messages(content) for one in _attached(document)):
         body = _object(attachment.get("content"))
         found.append(
             {
@@ -42,8 +42,21 @@ def _shown(value: Any, *names: str) -> list[Row]:
 
 
 def card_text(content: str, emoticons: Mapping[str, str]) -> str:
-    cards = (card(content) or {"cards": []})["cards"]
-    return _lines([card[name] for card in cards for name in ("title", "subtitle", "text")], emoticons)
+    """What the messages around the cards say, and the cards; else what the object says of itself (10)."""
+    lines: list[str | None] = []
+    for document in _card_messages(content):
+        if _attached(document) != [document]:
+            lines.append(text(document.get("text")))
+        for attachment in _attached(document):
+            body = _object(attachment.get("content"))
+            own = {**body, **{name: attachment[name] for name in attachment if name not in ("contentType", "content")}}
+            lines += [text(own.get(name)) for name in ("title", "subtitle", "text")]
+    return _lines(lines, emoticons) if any(lines) or card(content) else object_title(content)
+
+
+def object_title(content: str) -> str:
+    named = [elements(content, name) for name in ("Title", "Description")]
+    return "\n".join(line for line in (found[0].text.strip() for found in named if found) if line)
 
 
 def notice(content: str) -> Row | None:
@@ -67,9 +80,7 @@ def popcard_text(content: str, emoticons: Mapping[str, str]) -> str:
     """Of JSON as of other announcements; else of a card, of HTML, or of an object (10)."""
     if isinstance(json_value(content), list | dict):
         return announcement_text(content, emoticons)
-    named = [elements(content, name) for name in ("Title", "Description")]
-    title = "\n".join(line for line in (found[0].text.strip() for found in named if found) if line)
-    return card_text(content, emoticons) if card(content) else plain_text(content, emoticons) or title
+    return card_text(content, emoticons) if card(content) else plain_text(content, emoticons) or object_title(content)
 
 
 def announcement_text(content: str, emoticons: Mapping[str, str]) -> str:
@@ -135,16 +146,18 @@ def _item(element: Row, body: Row) -> Row:
     }
 
 
-def _card_attachments(content: str) -> Iterator[Row]:
+def _card_messages(content: str) -> Iterator[Row]:
     for swift in elements(content, "Swift"):
         encoded = "".join((swift.get("b64") or "").split()).replace("-", "+").replace("_", "/")
         try:
             decoded = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
         except binascii.Error:
             continue
-        document = json_object(decoded.decode("utf-8", errors="replace"))
-        document = document or {}
-        yield from _objects(document.get("attachments")) or ([document] if "content" in document else [])
+        yield json_object(decoded.decode("utf-8", errors="replace")) or {}
+
+
+def _attached(document: Row) -> list[Row]:
+    return _objects(document.get("attachments")) or ([document] if "content" in document else [])
 
 
 def _lines(markups: list[str | None], emoticons: Mapping[str, str]) -> str:

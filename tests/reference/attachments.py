@@ -127,7 +127,13 @@ def _pasted(element: Element, sides: SideFiles) -> list[Row]:
     document_id = next((match[0].lower() for match in ids if match), None)
     if what not in STORED and (document_id is None or what == "emoji"):
         return []
-    pixels = {name: whole_number(element.get(name)) for name in ("width", "height")}
+    rules = [rule.partition(":") for rule in (element.get("style") or "").split(";")]
+    styled = {
+        name.strip().lower(): value.strip().lower().removesuffix("px")
+        for name, _, value in rules
+        if "px" in value.lower()
+    }
+    pixels = {name: whole_number(element.get(name) or styled.get(name)) for name in ("width", "height")}
     sized = {name: number if number and 0 < number < 2**31 else None for name, number in pixels.items()}
     row = _attachment(STORED.get(what, PASTED[element.name]), document_id, sides, None)
     return [{**row, **sized, "uri": source or None}]

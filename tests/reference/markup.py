@@ -8,7 +8,7 @@ from dataclasses import dataclass
 KNOWN = re.compile(
     "e_m|quote|legacyquote|ss|at|a|br|b|i|u|s|pre|code|font|center|blink|span|div|p|flag|c_i|e|context|roster"
     "|blockquote|uriobject|partlist|files|contacts|location|sms|systemmessage|em|strong|strike|del|sub|sup|ul|ol|li"
-    "|table|tbody|tr|td|th|h[1-6]|img|hr|ins|mark|small|body|bing-response|attribution|codeblock|emoji|script|style"
+    "|table|tbody|tr|td|th|h[1-6]|img|hr|ins|mark|small|body|bing-response|attribution|codeblock|emoji|script|style|head"
     "|dl|dt|dd|caption|thead|tfoot|address|article|aside|section|header|footer|main|nav|figure|figcaption|details"
     "|summary"
 )
@@ -16,7 +16,9 @@ BLOCKS = re.compile(
     "p|div|h[1-6]|hr|blockquote|codeblock|address|ul|ol|li|dl|dt|dd|table|caption|thead|tbody|tfoot|tr|article|aside"
     "|section|header|footer|main|nav|figure|figcaption|details|summary"
 )
-DROPPED = re.compile("e_m|quote|legacyquote|uriobject|partlist|files|contacts|location|sms|systemmessage|script|style")
+DROPPED = re.compile(
+    "e_m|quote|legacyquote|uriobject|partlist|files|contacts|location|sms|systemmessage|script|style|head"
+)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 ATTRIBUTE = r"""[A-Za-z_:][-A-Za-z0-9_:.]*(?:=(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?"""
 TAG = re.compile(rf"<(/?)([A-Za-z][-A-Za-z0-9_:.]*)((?:\s+{ATTRIBUTE})*)\s*(/?)>")

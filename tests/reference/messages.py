@@ -28,6 +28,7 @@ from tests.reference.values import (
     millisecond_instant,
     mri,
     plain_name,
+    property_instant,
     text_of,
 )
 
@@ -92,8 +93,8 @@ def read_message(place: Row, span: Span, sides: SideFiles, emoticons: Mapping[st
         "kind": KINDS.get(message_type or "", "unknown"),
         "text": _text(message_type, content or "", emoticons),
         "content": content,
-        "edited_at": millisecond_instant(named.get("edittime")),
-        "deleted_at": millisecond_instant(named.get("deletetime")),
+        "edited_at": property_instant(named.get("edittime")),
+        "deleted_at": property_instant(named.get("deletetime")),
         "edit_of": None,
         "album_id": text_of(named.get("albumId")),
         "is_forwarded": named.get("forwardMetadata") is not None,
@@ -144,7 +145,7 @@ def _complete(message: Message, said: Row, properties: Row, emoticons: Mapping[s
     if is_only_edit_mark(markup) and row["deleted_at"] is None:
         flags.add("deleted_by_edit_marker")
     is_generated = str(properties.get("isserversidegenerated")).lower() == "true"
-    if is_generated and not content and row["deleted_at"] is None and row["edited_at"] is None:
+    if is_generated and not content.strip() and row["deleted_at"] is None and row["edited_at"] is None:
         flags.add("server_generated")
     row["flags"] = sorted(flags)
     _drop_ids(message)

@@ -73,11 +73,17 @@ class Chat:
 
 
 def is_name(name: str | None, user_id: str | None) -> bool:
-    """What only repeats the id, with or without its number, is no name (10)."""
+    """What only repeats the id is no name (10)."""
     if not name:
         return False
-    bare = user_id.split(":", 1)[1] if user_id and user_id.split(":", 1)[0].isdecimal() and ":" in user_id else user_id
-    return name not in (user_id, bare)
+    return _shown(name) != _shown(user_id or "")
+
+
+def _shown(text: str) -> str:
+    """An id in the shortest form in which a client shows it for a name."""
+    number, _, rest = text.partition(":")
+    text = rest if number.isdecimal() and number.isascii() and rest else text
+    return text.removeprefix("orgid:").removeprefix("live:" if text.startswith("live:.cid.") else "")
 
 
 def best_names(named: Iterable[Named]) -> dict[str, tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Changes to a conversation: members, title, picture, roles (3.5)."""
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,24 +26,32 @@ def thread_events(message_type: str | None, content: str) -> list[Row]:
     initiator_id = mri(_text(content, "initiator"))
     value = _value(event, content)
     occurred_at = old_instant(_text(content, "eventtime"))
-    names, initiator_name = _infos(content)
+    targets = elements(content, "target")
+    target_ids = [mri(_text(target.inner, "id") if target.children("id") else target.text) for target in targets]
+    names, initiator_name = _infos(content, target_ids)
     initiator_name = initiator_name or names.get(initiator_id)
     rows: list[Row] = []
-    for target in elements(content, "target"):
-        target_id = mri(_text(target.inner, "id") if target.children("id") else target.text)
+    for target, target_id in zip(targets, target_ids, strict=True):
         role = (_text(target.inner, "role") or "").strip().lower() if event == "role_changed" else ""
         row = _row(event, initiator_id, target_id, role or value, occurred_at)
         rows.append({**row, "initiator_name": initiator_name, "target_name": names.get(target_id)})
     return rows or [{**_row(event, initiator_id, None, value, occurred_at), "initiator_name": initiator_name}]
 
 
-def _infos(content: str) -> tuple[dict[str | None, str], str | None]:
-    """What the elements with details call people: by id, and the initiator where no id stands there (10)."""
+def _infos(content: str, target_ids: Sequence[str | None]) -> tuple[dict[str | None, str], str | None]:
+    """What the elements with details call people: by id, and the initiator where no id stands there (10).
+
+    Targets without any id there are told apart by their order.
+    """
     names: dict[str | None, str] = {}
     initiator_name: str | None = None
-    for element in ("detailedinitiatorinfo", "detailedtargetinfo"):
-        for info in elements(content, element):
-            user_id, name = mri(_text(info.inner, "id")), plain_name(_text(info.inner, "friendlyName"))
+    for element, ids in (("detailedinitiatorinfo", ()), ("detailedtargetinfo", target_ids)):
+        infos = elements(content, element)
+        told = [mri(_text(info.inner, "id")) for info in infos]
+        if not any(told) and len(ids) == len(infos):
+            told = list(ids)
+        for info, user_id in zip(infos, told, strict=True):
+            name = plain_name(_text(info.inner, "friendlyName"))
             if name and user_id:
                 names.setdefault(user_id, name)
             elif name and element == "detailedinitiatorinfo":

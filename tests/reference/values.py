@@ -96,6 +96,11 @@ def millisecond_instant(value: Any) -> datetime | None:
     return EPOCH + timedelta(milliseconds=number)
 
 
+def property_instant(value: Any) -> datetime | None:
+    """Milliseconds since 1970, or an ISO date and time (5.5)."""
+    return millisecond_instant(value) or iso_instant(value.strip() if isinstance(value, str) else value)
+
+
 def old_instant(value: Any) -> datetime | None:
     """Milliseconds since 1970, or seconds in what old clients wrote."""
     number = whole_number(value)

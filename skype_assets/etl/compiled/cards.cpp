@@ -126,7 +126,8 @@ void read_cards(Slice message, std::vector<Card>& cards) {
     bool listed = false;
     json.object([&](Slice name) {
         if (name != "attachments") {
-            require(name != "content");
+            // The message is the card, or has a text of its own.
+            require(name != "content" && name != "text");
             json.value();
             return;
         }
@@ -151,7 +152,7 @@ void add_cards(const std::vector<std::string>& encoded, Emoji& emoji, Said& said
     std::vector<Card> cards;
     for (const std::string& one : encoded)
         if (!one.empty()) read_cards(base64_decoded(one), cards);
-    if (cards.empty()) return;
+    require(!cards.empty());  // else the object says what it is
     std::string details = "{\"cards\":[";
     for (const Card& card : cards) {
         add_details(card, details);

@@ -177,7 +177,7 @@ void Batch::say(Message& message) {
     Said& said = message.said;
     const Properties& properties = message.properties;
     // A row of the server's, perhaps.
-    require(!content.empty() || !properties.given || properties.deleted_at);
+    require(!strip(content).empty() || !properties.given || properties.deleted_at);
     // What is left of a deleted message counts as nothing.
     require(!properties.deleted_at || (content.empty() && properties.previews.empty()));
     if (reader == Reader::literal) {

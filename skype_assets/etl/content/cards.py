@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from skype_assets.etl.content.content import Content
-from skype_assets.etl.content.elements import elements
+from skype_assets.etl.content.elements import elements, first_text
 from skype_assets.etl.content.embedded_json import decoded, objects, string
 from skype_assets.etl.content.plain_text import plain_text
 
@@ -15,14 +15,27 @@ _KNOWN: Final = frozenset({*_TEXTS, "images", "buttons", "content_type"})
 
 def card_message(content: str, properties: Mapping[str, Any]) -> Content:
     """Parse ``RichText/Media_Card``."""
-    cards = [
-        _card(attachment)
-        for element in elements(content, {"swift"})
-        for message in objects(_decoded(element.get("b64") or ""))
-        for attachment in objects(message.get("attachments")) or ([message] if "content" in message else [])
-    ]
-    texts = (plain_text(card[name] or "") for card in cards for name in _TEXTS)
-    return Content(text="\n".join(filter(None, texts)), details={"cards": cards} if cards else None)
+    found: list[dict[str, Any]] = []
+    texts: list[str | None] = []
+    for element in elements(content, {"swift"}):
+        for message in objects(_decoded(element.get("b64") or "")):
+            attachments = objects(message.get("attachments"))
+            if not attachments and "content" in message:
+                attachments, message = [message], {}
+            cards = [_card(attachment) for attachment in attachments]
+            texts += [string(message.get("text")), *(card[name] for card in cards for name in _TEXTS)]
+            found += cards
+    if not any(texts) and not found:
+        return Content(text=object_title(content))
+    lines = (plain_text(text or "") for text in texts)
+    return Content(text="\n".join(filter(None, lines)), details={"cards": found} if found else None)
+
+
+def object_title(content: str) -> str:
+    """Return what an object says of itself that has no card, or one that cannot be read."""
+    found = elements(content, {"title", "description"})
+    texts = (first_text(found, name) for name in ("title", "description"))
+    return "\n".join(filter(None, texts))
 
 
 def _decoded(b64: str) -> object:

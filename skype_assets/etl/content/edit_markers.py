@@ -12,7 +12,7 @@ import msgspec
 from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.markup import unescape
 from skype_assets.etl.content.names import mri
-from skype_assets.etl.content.times import milliseconds
+from skype_assets.etl.content.times import milliseconds, milliseconds_or_iso
 from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED
 
 _EDIT_WORDS: Final = "Edited previous message:"
@@ -45,7 +45,7 @@ def without_edit_words(text: str) -> str:
 
 def is_deleted(properties: Mapping[str, Any]) -> bool:
     """Whether a message was deleted: what is left of its content counts as none."""
-    return milliseconds(properties.get("deletetime")) is not None
+    return milliseconds_or_iso(properties.get("deletetime")) is not None
 
 
 def edit_flags(content: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
@@ -53,9 +53,9 @@ def edit_flags(content: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
 
     Those of a message that is not known to be deleted.
     """
-    if content:
+    if content.strip():
         return (DELETED_BY_EDIT_MARKER,) if _ONLY_EDIT_MARKERS.fullmatch(content) else ()
-    edited = milliseconds(properties.get("edittime")) is not None
+    edited = milliseconds_or_iso(properties.get("edittime")) is not None
     return (SERVER_GENERATED,) if is_server_generated(properties) and not edited else ()
 
 

@@ -19,6 +19,13 @@ _LONGEST_KEY: Final = 500
 OLD_CHAT: Final = "#"
 """How the name of a chat of old clients begins (10)."""
 
+NO_NAME_IN_ID: Final = "^(?:[0-9]+:)?(?:live:(?=[.]cid[.])|orgid:)?"
+"""What clients leave out of an id that they show as a name: its number, and what stands before a code.
+
+Python and PostgreSQL read the same in it.
+"""
+_NO_NAME_IN_ID: Final = re.compile(NO_NAME_IN_ID)
+
 _MEMBER_KEYS: Final = ("MemberMri", "mri", "id")
 
 
@@ -69,10 +76,15 @@ def without_prefix(user_id: str | None) -> str | None:
     return None if user_id is None else _PREFIX.sub("", user_id, count=1)
 
 
+def bare(text: str | None) -> str | None:
+    """Return of an id, or of a name, what tells whether one repeats the other (10)."""
+    return None if text is None else _NO_NAME_IN_ID.sub("", text, count=1)
+
+
 def proper_name(text: str | None, own_id: str) -> str | None:
     """Return a name as ``plain_name``; None also if it only repeats the id of whom it names (10)."""
     name = plain_name(text)
-    return None if name in (own_id, without_prefix(own_id)) else name
+    return None if bare(name) == bare(own_id) else name
 
 
 def conversation_kind(conversation_id: str) -> str:

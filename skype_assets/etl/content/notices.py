@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skype_assets.etl.content.cards import card_message
+from skype_assets.etl.content.cards import card_message, object_title
 from skype_assets.etl.content.content import Content
-from skype_assets.etl.content.elements import elements, first_text
 from skype_assets.etl.content.embedded_json import identifier, objects, string
 from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.plain_text import plain_text
@@ -30,14 +29,7 @@ def popcard_message(content: str, properties: Mapping[str, Any]) -> Content:
     if items:
         return _announcement(content, items)
     card = card_message(content, properties)
-    return card if card.details else Content(text=plain_text(content) or _title(content))
-
-
-def _title(content: str) -> str:
-    """Return what an object says that has no card."""
-    found = elements(content, {"title", "description"})
-    texts = (first_text(found, name) for name in ("title", "description"))
-    return "\n".join(filter(None, texts))
+    return card if card.details else Content(text=plain_text(content) or object_title(content))
 
 
 def _announcement(content: str, items: Sequence[Mapping[str, Any]]) -> Content:

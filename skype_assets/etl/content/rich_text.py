@@ -326,7 +326,7 @@ _REWRITES: Final[Mapping[str, Callable[[_Reading, _Element, int], None]]] = {
     "blockquote": _cut_reply,
     "pre": _frame,
     "attribution": _hide,
-    **dict.fromkeys(("legacyquote", "e_m", "systemmessage", "script", "style"), _remove),
+    **dict.fromkeys(("legacyquote", "e_m", "systemmessage", "script", "style", "head"), _remove),
     **dict.fromkeys(("partlist", "files", "contacts", "location", "sms"), _remove),
     "uriobject": _cut_object,
 }
@@ -341,7 +341,9 @@ _NOTES: Final[Mapping[str, Callable[[_Reading, _Element], None]]] = {
     "e_m": _note_edit_marker,
     "systemmessage": _note_system_message,
     "uriobject": _note,
-    **dict.fromkeys(("legacyquote", "script", "style", "partlist", "files", "contacts", "location", "sms"), _begin),
+    **dict.fromkeys(
+        ("legacyquote", "script", "style", "head", "partlist", "files", "contacts", "location", "sms"), _begin
+    ),
 }
 # Of a link within a link the inner one counts; else a label could be read once for every link around it.
 _INNERMOST_ONLY: Final = frozenset({"a", "at", "ss", "emoji"})

@@ -4,9 +4,11 @@ The message comes from the thread itself; who did it is the initiator within the
 person concerned, at least one, and one even if the content cannot be read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
+
+import msgspec
 
 from skype_assets.etl.content.content import Content, Parser, ThreadEvent
 from skype_assets.etl.content.elements import Element, elements, first, first_text
@@ -15,11 +17,20 @@ from skype_assets.etl.content.markup import unescape
 from skype_assets.etl.content.names import document_id, mri, plain_name
 from skype_assets.etl.content.times import milliseconds_or_seconds
 
-_INFOS: Final = frozenset({"detailedinitiatorinfo", "detailedtargetinfo"})
+_OF_TARGET: Final = "detailedtargetinfo"
+_INFOS: Final = frozenset({"detailedinitiatorinfo", _OF_TARGET})
 _NAMES: Final = frozenset({"eventtime", "initiator", "target", "id", "role", "value", "friendlyname", *_INFOS})
 _SWITCHES: Final = frozenset({"history_disclosed", "joining_enabled", "moderation_changed"})
 WITH_VALUE: Final = _SWITCHES | {"topic_changed", "picture_changed", "role_changed"}
 """Events that say more than who, whom and when."""
+
+
+class _Info(msgspec.Struct):
+    """What an element of ``_INFOS`` tells of somebody."""
+
+    about: str
+    user_id: str | None = None
+    name: str | None = None
 
 
 def thread_activity(event: str) -> Parser:
@@ -45,33 +56,42 @@ def _from_markup(event: str, content: str) -> list[ThreadEvent]:
     initiator_id = mri(first_text(found, "initiator"))
     occurred_at = milliseconds_or_seconds(first_text(found, "eventtime"))
     value = _value(event, first(found, "value"))
-    names, initiator_name = _people(found)
+    targets = _targets(found) or [(None, None)]
+    names, initiator_name = _people(found, [target_id for target_id, _ in targets])
     return [
         ThreadEvent(
             event, initiator_id, target_id, role if event == "role_changed" else value, occurred_at,
             initiator_name or names.get(initiator_id), names.get(target_id),
         )
-        for target_id, role in _targets(found) or [(None, None)]
+        for target_id, role in targets
     ]  # fmt: skip
 
 
-def _people(found: list[Element]) -> tuple[dict[str | None, str], str | None]:
-    """Return the names of those whom an event tells more of, by id, and that of the initiator."""
-    names: dict[str | None, str] = {}
-    initiator_name = about = user_id = None
+def _people(found: list[Element], target_ids: Sequence[str | None]) -> tuple[dict[str | None, str], str | None]:
+    """Return the names of those whom an event tells more of, by id, and that of the initiator.
+
+    Where no id stands with the names of the targets, they come in the order of the targets.
+    """
+    infos: list[_Info] = []
+    is_within = False
     for element in found:
         if element.name in _INFOS:
-            about, user_id = element.name, None
+            infos.append(_Info(element.name))
+            is_within = True
         elif element.name in ("target", "initiator"):
-            about = None
-        elif about and element.name == "id":
-            user_id = mri(element.text)
-        elif about and element.name == "friendlyname" and (name := element.text):
-            if user_id is not None:
-                names.setdefault(user_id, name)
-            elif about == "detailedinitiatorinfo":
-                initiator_name = initiator_name or name
-    return names, initiator_name
+            is_within = False
+        elif is_within and element.name == "id":
+            infos[-1].user_id = mri(element.text)
+        elif is_within and element.name == "friendlyname":
+            infos[-1].name = infos[-1].name or element.text
+    of_targets = [info for info in infos if info.about == _OF_TARGET]
+    if len(of_targets) == len(target_ids) and not any(info.user_id for info in of_targets):
+        for info, target_id in zip(of_targets, target_ids, strict=True):
+            info.user_id = target_id
+    named = [info for info in infos if info.name]
+    names = {info.user_id: info.name for info in reversed(named) if info.user_id and info.name}
+    initiator = next((info for info in named if info.about != _OF_TARGET and not info.user_id), None)
+    return names, initiator and initiator.name
 
 
 def _targets(found: list[Element]) -> list[tuple[str | None, str | None]]:

@@ -81,6 +81,12 @@ def milliseconds_or_seconds(value: object) -> int | None:
     return milliseconds(number * 1000 if number is not None and number < _SMALLEST_MILLISECONDS else number)
 
 
+def milliseconds_or_iso(value: object) -> int | None:
+    """Return ``milliseconds`` of a value, or the instant of an ISO text, as other properties have it (5.5)."""
+    found = milliseconds(value)
+    return iso_microseconds(value.strip()) if found is None and isinstance(value, str) else found
+
+
 def iso_text(microseconds: int | None) -> str | None:
     """Return an instant as JSON details hold it: ``2024-11-05T18:04:11.482000Z``."""
     if microseconds is None:

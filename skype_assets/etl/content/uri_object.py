@@ -41,6 +41,7 @@ _ELEMENT_TAGS: Final = frozenset(
 )
 _LARGEST_INTEGER: Final = 2**31 - 1
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]{0,9})?")
+_STYLED: Final = re.compile(r"(?:^|;)\s*+(width|height)\s*+:\s*+([0-9.]{1,20}+)px\s*+(?=;|$)", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"([0-9]{1,9}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{0,9})?)")
 
 
@@ -147,12 +148,13 @@ def _pasted(element: _Element) -> list[Attachment]:
     stored = document_id(unescape(own.get("itemid", ""))) or document_id(address)
     if kind is None and (stored is None or item_type(own) == "emoji"):
         return []
+    styled = {name.lower(): pixels for name, pixels in _STYLED.findall(unescape(own.get("style", "")))}
     return [
         Attachment(
             kind=kind or _KIND_BY_ELEMENT[element.name],
             document_id=stored,
-            width=_whole_pixels(own.get("width")),
-            height=_whole_pixels(own.get("height")),
+            width=_whole_pixels(own.get("width") or styled.get("width")),
+            height=_whole_pixels(own.get("height") or styled.get("height")),
             uri=address or None,
         )
     ]

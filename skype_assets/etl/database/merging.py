@@ -11,6 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from skype_assets.etl.content.names import NO_NAME_IN_ID
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.schema.flags import SERVER_GENERATED
@@ -196,7 +197,8 @@ def _naming(condition: str) -> str:
         f"AND {is_thread} AND s.display_name IS NOT NULL AND NOT p.is_owner "
         f"GROUP BY 1, 3 HAVING count(*) = 1 AND {condition.format(user_id='min(p.user_id)')}",
     )
-    is_name = r"s.label NOT IN (s.user_id, regexp_replace(s.user_id, '^[0-9]+:', '')) AND s.user_id <> '*'"
+    bare = f"regexp_replace(s.{{}}, '{NO_NAME_IN_ID}', '')"
+    is_name = f"{bare.format('label')} <> {bare.format('user_id')} AND s.user_id <> '*'"
     return " UNION ALL ".join(
         (
             of_messages(2, "call_participants", "user_id", "display_name"),

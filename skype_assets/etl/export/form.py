@@ -18,7 +18,8 @@ Form = Literal["tar", "tar.gz", "zip", "json", "compressed"]
 """``tar.gz`` whatever the compression; ``compressed`` is a zip or JSON that was compressed alone."""
 
 _JSON_BEGINS: Final = (b"{", b"[", b"\xff\xfe{", b"\xff\xfe[", b"\xfe\xff\0", b"\0{")  # UTF-16 is refused later
-_ZIP_BEGINS: Final = (b"PK\3\4", b"PK\5\6")
+_ZIP_BEGINS: Final = (b"PK\3\4", b"PK\5\6", b"PK00PK\3\4", b"PK\7\10PK\3\4")
+"""The last two are of archives that were to be split, and then fitted into one file."""
 _BLANKS: Final = b" \t\r\n"
 
 
@@ -40,6 +41,10 @@ def form_of(file: BinaryIO, name: str, path: Path | None = None) -> Form:
     with readable(name):
         form, known = _form(file, start)
     known = known or (foreign.by_beginning(start, path) if form is None else None)
+    if form is None and not known and zipfile.is_zipfile(file):  # behind a script that unpacks it, say
+        with readable(name):
+            form, known = _zip_form(file)
+    file.seek(0)
     if known:
         raise known.refusal(name)
     if form is None:
@@ -49,10 +54,7 @@ def form_of(file: BinaryIO, name: str, path: Path | None = None) -> Form:
 
 def _form(file: BinaryIO, start: bytes) -> tuple[Form | None, Foreign | None]:
     if start.startswith(_ZIP_BEGINS):
-        with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-        file.seek(0)
-        return "zip", foreign.by_names(names) if sum(map(is_messages, names)) != 1 else None
+        return _zip_form(file)
     if stream := decompressor(file):
         with stream:
             block = stream.read(tarfile.BLOCKSIZE)
@@ -63,6 +65,13 @@ def _form(file: BinaryIO, start: bytes) -> tuple[Form | None, Foreign | None]:
     if _begins_tar(start[: tarfile.BLOCKSIZE]):
         return "tar", None
     return ("json", foreign.by_json(start)) if _begins_json(start) else (None, None)
+
+
+def _zip_form(file: BinaryIO) -> tuple[Form, Foreign | None]:
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+    file.seek(0)
+    return "zip", foreign.by_names(names) if sum(map(is_messages, names)) != 1 else None
 
 
 def _begins_json(start: bytes) -> bool:

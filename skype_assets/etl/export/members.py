@@ -49,13 +49,13 @@ def printable(name: str) -> str:
 
 
 def is_messages(name: str) -> bool:
-    """Whether the member holds the messages."""
-    return _path(name).name == MESSAGES
+    """Whether the member holds the messages. Windows and others may have changed its letter case."""
+    return _path(name).name.lower() == MESSAGES
 
 
 def is_endpoints(name: str) -> bool:
     """Whether the member lists the owner's devices."""
-    return _path(name).name == ENDPOINTS
+    return _path(name).name.lower() == ENDPOINTS
 
 
 def is_archive(name: str) -> bool:

@@ -41,6 +41,17 @@ class Span(NamedTuple):
     length: int
 
 
+class Elsewhere(msgspec.Struct, frozen=True):
+    """An array of a conversation that looks like messages, under a name that is not theirs.
+
+    ``is_sure`` tells that its objects have what messages have; else it is only the name.
+    """
+
+    name: str
+    offset: int
+    is_sure: bool
+
+
 class OpenConversation(msgspec.Struct, frozen=True):
     """A conversation of which some messages have been read."""
 
@@ -51,6 +62,7 @@ class OpenConversation(msgspec.Struct, frozen=True):
     message_count: int
     spans: tuple[Span, ...]
     bad_list: Span | None
+    elsewhere: Elsewhere | None = None
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -181,8 +193,7 @@ class _Frame:
     has_id: bool = False
     id_is_settled: bool = False
     bad_list: Span | None = None
-    elsewhere: tuple[str, int] | None = None
-    """Another array that looks like messages: its name and where it is."""
+    elsewhere: Elsewhere | None = None
 
     @property
     def end(self) -> int:
@@ -252,12 +263,11 @@ class _Reader:
             yield from self._read_messages(frame)
             in_list = self._next_list(frame)
         self._conversation = None
-        if frame.elsewhere and not frame.message_count:
-            name, offset = frame.elsewhere
+        if (other := frame.elsewhere) and (other.is_sure or not frame.message_count):
             # Never success that lost messages.
-            raise self._text.error(
-                f'a conversation has no messages in "{_MESSAGES}", but in "{printable(name)}"', offset, UNKNOWN_SHAPE
-            )
+            no, only = ("", "also ") if frame.message_count else ("no ", "")
+            problem = f'a conversation has {no}messages in "{_MESSAGES}", but {only}in "{printable(other.name)}"'
+            raise self._text.error(problem, other.offset, UNKNOWN_SHAPE)
         length = self._position - frame.offset
         self._part.conversations.append(
             RawConversation(
@@ -389,21 +399,31 @@ class _Reader:
         if name == frame.list_name and raw != b"null":
             if frame is self._header:
                 raise self._text.error(f'"{_CONVERSATIONS}" is not an array', value.offset, NO_EXPORT)
+            if _has_messages(raw):
+                problem = f'"{_MESSAGES}" has messages, but is not an array'
+                raise self._text.error(problem, value.offset, UNKNOWN_SHAPE)
             frame.bad_list = value
         elif name == frame.list_name:
             frame.lists += 1
         elif name == "id" and not frame.id_is_settled:
             frame.id, frame.has_id = _id_text(raw), True
         elif frame is not self._header and _is_messages(name, raw):
-            frame.elsewhere = frame.elsewhere or (name, value.offset)
+            other = Elsewhere(name, value.offset, _has_messages(raw))
+            if frame.elsewhere is None or (other.is_sure and not frame.elsewhere.is_sure):
+                frame.elsewhere = other
 
 
 def _is_messages(name: str, raw: bytes) -> bool:
     """Whether a member of a conversation that this program does not know looks like its messages."""
     if name in _KNOWN or not _objects.match(raw):
         return False
-    # What a message says of itself, in the first of the objects.
-    return "message" in name.lower() or len({*_of_a_message.findall(raw[:_LOOKED_AT].lower())}) > 1
+    return "message" in name.lower() or _has_messages(raw)
+
+
+def _has_messages(raw: bytes) -> bool:
+    """Whether a value has what a message says of itself, as far as its beginning shows; also within a string."""
+    start = raw[:_LOOKED_AT].replace(b'\\"', b'"').lower()
+    return len({*_of_a_message.findall(start)}) > 1
 
 
 def _beginning(text: JsonText) -> int:
@@ -436,7 +456,14 @@ def _id_text(value: bytes) -> str | None:
 
 def _left_open(frame: _Frame) -> OpenConversation:
     return OpenConversation(
-        frame.index, frame.id, frame.ordinal, frame.offset, frame.message_count, tuple(frame.spans), frame.bad_list
+        frame.index,
+        frame.id,
+        frame.ordinal,
+        frame.offset,
+        frame.message_count,
+        tuple(frame.spans),
+        frame.bad_list,
+        frame.elsewhere,
     )
 
 
@@ -453,4 +480,5 @@ def _reopened(left: OpenConversation) -> _Frame:
         id=left.id,
         id_is_settled=True,
         bad_list=left.bad_list,
+        elsewhere=left.elsewhere,
     )

@@ -17,19 +17,20 @@ import msgspec
 
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.content.cleaning import clean
-from skype_assets.etl.content.names import mri, without_prefix
+from skype_assets.etl.content.names import bare, mri, without_prefix
 from skype_assets.etl.errors import CheckpointDamaged, UsageError
 
 KEPT: Final = "given_names.json"
 """Where a task has them, in its folder."""
 
 _LARGEST: Final = 64 << 20
-_IDS: Final = ("id", "user_id", "userid", "mri", "skype_id", "skypeid")
-_NAMES: Final = ("display_name", "displayname", "name")
+_IDS: Final = ("id", "user_id", "userid", "mri", "skype_id", "skypeid", "skype_name")
+_NAMES: Final = ("display_name", "displayname", "name", "full_name")
 _PARTS: Final = ("profile.name.first", "profile.name.surname")
 _KIND: Final = "type"
 _PHONE: Final = re.compile(r"profile\.phones\[[0-9]+\]\.number")
 _NOT_DIALLED: Final = re.compile(r"[\s().\-]+")
+_BETWEEN_WORDS: Final = re.compile(r"[\s\-]+")
 _NUMBER: Final = re.compile(r"\+[0-9]{5,15}")
 
 
@@ -102,7 +103,7 @@ def _pairs(rows: Sequence[list[str]], file: str) -> Iterator[tuple[str, str]]:
     if not rows:
         return
     first = rows[0]
-    names = [cell.strip().lower() for cell in first]
+    names = [_BETWEEN_WORDS.sub("_", cell.strip().lower()) for cell in first]
     ids, called = (next((names.index(name) for name in known if name in names), None) for known in (_IDS, _NAMES))
     if ids is None:
         if len(first) != 2 or called is not None:
@@ -118,12 +119,17 @@ def _pair(row: Sequence[str], ids: int, called: int | None, columns: Mapping[str
     def cell(place: int | None) -> str:
         return row[place].strip() if place is not None and place < len(row) else ""
 
-    name = cell(called) or " ".join(filter(None, (cell(columns.get(part)) for part in _PARTS)))
     given = cell(ids)
-    if cell(columns.get(_KIND)).lower() == "bot" and given == without_prefix(given):
+    number = _NOT_DIALLED.sub("", given)
+    if _NUMBER.fullmatch(number):
+        given = f"4:{number}"
+    elif cell(columns.get(_KIND)).lower() == "bot" and given == without_prefix(given):
         given = f"28:{given}" if given else ""
     user_id = mri(given)
-    if not name or name in (user_id, without_prefix(user_id)):
+    called_so = " ".join(cell(called).split())
+    is_no_name = not called_so or bare(called_so) == bare(user_id)
+    name = " ".join(filter(None, (cell(columns.get(part)) for part in _PARTS))) if is_no_name else called_so
+    if not name:
         return
     if user_id is not None:
         yield user_id, name

@@ -15,7 +15,7 @@ from skype_assets.etl.content.integers import integer
 from skype_assets.etl.content.message_types import MessageType, message_type, parse
 from skype_assets.etl.content.names import bounded, conversation_key, plain_name, sender
 from skype_assets.etl.content.reactions import reactions
-from skype_assets.etl.content.times import iso_instants, milliseconds
+from skype_assets.etl.content.times import iso_instants, milliseconds, milliseconds_or_iso
 from skype_assets.etl.content.uri_object import attachments
 from skype_assets.etl.rows.arrays import array, each, table_from_columns, table_from_rows
 from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, lenient
@@ -135,7 +135,7 @@ class _Rows:
         ]
         if not marks:
             return EDIT_MARKS.empty_table()
-        edited_at = self._property(milliseconds, "edittime")
+        edited_at = self._property(milliseconds_or_iso, "edittime")
         self.hanging_on["edit_marks"] = np.array([row for row, _ in marks])
         rows = [
             (
@@ -259,7 +259,7 @@ class _Rows:
         return None, SENT_AT_MISSING
 
     def _instants(self, name: str) -> pa.Array:
-        return pa.array(self._property(milliseconds, name), pa.int64())
+        return pa.array(self._property(milliseconds_or_iso, name), pa.int64())
 
     def _property(self, read: Callable[[Any], Any], name: str) -> list[Any]:
         column: list[Any] = [None] * len(self._messages)

@@ -12,7 +12,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skype_assets.etl.content.names import without_prefix
+from skype_assets.etl.content.names import bare
 from skype_assets.etl.rows.arrays import mapped
 
 _NAMES: Final = (
@@ -38,7 +38,7 @@ def with_proper_names(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
 
 
 def proper_names(names: pa.ChunkedArray, ids: pa.ChunkedArray) -> pa.Array:
-    """Names, but null where one is the id beside it, with or without its prefix, or empty."""
+    """Names, but null where one only repeats the id beside it, or is empty."""
     names, ids = names.combine_chunks(), ids.combine_chunks()
-    repeats = pc.or_(pc.equal(names, ids), pc.equal(names, mapped(without_prefix, ids)))
+    repeats = pc.equal(mapped(bare, names), mapped(bare, ids))
     return pc.if_else(pc.or_(pc.fill_null(repeats, False), pc.equal(names, "")), pa.scalar(None, pa.string()), names)

@@ -42,7 +42,7 @@ FLAGS: Final[Mapping[str, str]] = {
     MARKUP_ILL_FORMED: "the content is no well-formed XML (a bare `&`, no end tag), nor HTML; it was read leniently",
     URLPREVIEWS_UNREADABLE: "the previews of links are cut or no JSON array; the links have no titles",
     DELETED_BY_EDIT_MARKER: "the content is nothing but an edit marker: the message was deleted, nobody knows when",
-    SERVER_GENERATED: "an empty row that the server made, neither an edit nor a deletion; it counts in no total",
+    SERVER_GENERATED: "a blank row that the server made, neither an edit nor a deletion; it counts in no total",
     NUMBER_TOO_LONG: "a number that has more than 400 digits when it is written out, such as 1e-20000, became null",
     JSON_TOO_LARGE: "properties or details of more than 1 MiB, or of more than 100,000 values, became null",
     TEXT_SHORTENED: "content ends after 1,048,576 characters, another text after 65,536; what follows was not read",
