@@ -77,6 +77,14 @@ def test_a_load_is_the_same_whatever_is_set_for_the_role(postgres_url: str, expe
     query(postgres_url, "DROP OWNED BY tables_owner, mara; DROP ROLE mara, tables_owner")
 
 
+def test_what_only_a_superuser_may_set_back_is_refused_by_name(postgres_url: str) -> None:
+    query(postgres_url, "DROP ROLE IF EXISTS theo; CREATE ROLE theo LOGIN")
+    query(postgres_url, "ALTER ROLE theo SET session_replication_role = replica")
+    with pytest.raises(DatabaseError, match=r'"session_replication_role" .* foreign keys off.* RESET'):
+        Session(from_config({**parse_dsn(postgres_url), "user": "theo"}))
+    query(postgres_url, "DROP ROLE theo")
+
+
 @pytest.mark.parametrize(
     "variables",
     [
