@@ -172,9 +172,8 @@ def compare(session: Session) -> None:
             )
     for table, *_ in session.rows(_HIDING, SCHEMA):
         raise DatabaseError(
-            f"table {SCHEMA}.{table} has row-level security, which hides rows from this role: what is hidden cannot be "
-            "compared nor merged. Use a role to which it does not apply: one with BYPASSRLS, or the table's owner, unless "
-            "it is forced"
+            f"table {SCHEMA}.{table} has row-level security, which hides rows from this role; these can neither be "
+            "compared nor merged. Use one to which it does not apply: with BYPASSRLS, or the owner, unless it is forced"
         )
     for table, rule in session.rows(_RULES, SCHEMA):
         raise DatabaseError(
