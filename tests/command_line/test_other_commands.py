@@ -53,6 +53,20 @@ def test_psql_opens_the_database_with_the_password_out_of_sight(
     assert database == tcp_postgres_url.rsplit("/", 1)[1]
 
 
+def test_psql_writes_in_the_encoding_of_the_locale_whatever_is_set_for_the_database(
+    start: Start, workplace: Path, tcp_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKYPE_DATABASE_URL", tcp_postgres_url)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    name = tcp_postgres_url.rsplit("/", 1)[1]
+    for statement, said in (
+        (f"ALTER DATABASE {name} SET client_encoding = LATIN1", "ALTER DATABASE"),
+        ("SELECT 'é€'", "é€"),
+    ):
+        out, err = start("db", "psql", "-XAtc", statement).communicate(timeout=60)
+        assert out == f"{said}\n", err
+
+
 def test_psql_that_cannot_connect_says_what_chose_the_database(
     start: Start, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

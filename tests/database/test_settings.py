@@ -64,6 +64,14 @@ def test_a_load_is_the_same_whatever_is_set_for_the_database(name: str, postgres
     assert digests(postgres_url) == expected
 
 
+def test_a_load_is_the_same_on_a_server_of_another_version(tcp_postgres_url: str, expected: Digests) -> None:
+    for name in ("client_encoding", "datestyle", "quote_all_identifiers", "default_transaction_read_only"):
+        query(tcp_postgres_url, f"ALTER DATABASE {database_of(tcp_postgres_url)} SET {assignment(name)}")
+    load(tcp_postgres_url)
+    query(with_database(tcp_postgres_url, "template1"), f"ALTER DATABASE {database_of(tcp_postgres_url)} RESET ALL")
+    assert digests(tcp_postgres_url) == expected
+
+
 def test_a_load_is_the_same_whatever_is_set_for_the_role(postgres_url: str, expected: Digests) -> None:
     query(postgres_url, "DROP ROLE IF EXISTS mara; DROP ROLE IF EXISTS tables_owner")
     query(postgres_url, "CREATE ROLE tables_owner; CREATE ROLE mara LOGIN; GRANT tables_owner TO mara")
@@ -75,6 +83,14 @@ def test_a_load_is_the_same_whatever_is_set_for_the_role(postgres_url: str, expe
     owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'skype'"
     assert query(postgres_url, owners) == [("tables_owner",)]
     query(postgres_url, "DROP OWNED BY tables_owner, mara; DROP ROLE mara, tables_owner")
+
+
+def test_what_only_a_superuser_may_set_back_is_refused_by_name(postgres_url: str) -> None:
+    query(postgres_url, "DROP ROLE IF EXISTS theo; CREATE ROLE theo LOGIN")
+    query(postgres_url, "ALTER ROLE theo SET session_replication_role = replica")
+    with pytest.raises(DatabaseError, match=r'"session_replication_role" .* foreign keys off.* RESET'):
+        Session(from_config({**parse_dsn(postgres_url), "user": "theo"}))
+    query(postgres_url, "DROP ROLE theo")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tests.faults.children import Armed, Child, Outcome, run
 from tests.faults.world import Place, World
 
 _SOCKET = ".s.PGSQL.5432"
+_COMMIT = b"COMMIT\0"  # the statement, not the isolation level of that name
 _NO_ROOM = """
 CREATE FUNCTION skype.no_room() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
@@ -164,7 +165,7 @@ def _forward(listener: socket.socket, target: str, when: str, number: int) -> No
                 with suppress(ConnectionError):
                     data = one.recv(1 << 16)
                 breaks = False
-                if one in clients and b"COMMIT" in data:
+                if one in clients and _COMMIT in data:
                     commits += 1
                     breaks = commits == number
                 if breaks and when == "after":

@@ -172,8 +172,8 @@ def compare(session: Session) -> None:
             )
     for table, *_ in session.rows(_HIDING, SCHEMA):
         raise DatabaseError(
-            f"table {SCHEMA}.{table} has row-level security, which hides rows from this role: what is hidden cannot be "
-            "compared nor merged. Use the owner of the table, or a role with BYPASSRLS"
+            f"table {SCHEMA}.{table} has row-level security, which hides rows from this role; these can neither be "
+            "compared nor merged. Use one to which it does not apply: with BYPASSRLS, or the owner, unless it is forced"
         )
     for table, rule in session.rows(_RULES, SCHEMA):
         raise DatabaseError(
@@ -214,7 +214,7 @@ def complete(session: Session, sessions: int = 1, completed: Callable[[str], Non
 
 
 def _complete_table(session: Session, name: str) -> None:
-    with session.transaction():
+    with session.transaction(), _by_their_owner():
         # An attempt that was killed within this has sessions that are still at work.
         session.execute("SELECT pg_advisory_xact_lock($1)", TABLE_LOCKS[name])
         for statement in _completion_of(name, *_there(session)):

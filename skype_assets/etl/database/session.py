@@ -128,7 +128,12 @@ class Session:
     def _inspect(self) -> None:
         """Whether the server is one on which a load can be right."""
         self._role = ""
-        self._call(self._begin, read_only=True)
+        try:
+            self._call(self._begin, read_only=True)
+        except Rejected as refused:
+            if refused.sqlstate == NO_PRIVILEGE:
+                raise DatabaseError(f"{refused}{settings.NOT_ALLOWED}") from None
+            raise
         with self._committed():
             surroundings = settings.Surroundings(*self.rows(settings.INSPECTION)[0])
             surroundings.check(read_only=self._read_only)
@@ -218,7 +223,8 @@ class Session:
         self._connection.adbc_connection.set_autocommit(True)
 
     def execute(self, statement: str, *parameters: Any) -> None:
-        """Run a statement; ``$1``, ``$2`` … stand for the parameters."""
+        """Within a transaction: run a statement; ``$1``, ``$2`` … stand for the parameters."""
+        assert self._in_transaction, "elsewhere nothing is set that it depends on"
         self._call(self._cursor.execute, statement, parameters or None)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -242,10 +248,11 @@ class Session:
             raise self._rejected(error, None, is_transient=isinstance(error, OSError)) from None
 
     def copy(self, table: str, rows: pa.Table, *, schema: str | None = None) -> None:
-        """COPY rows into an existing table; without a schema, into a temporary one.
+        """Within a transaction: COPY rows into an existing table; without a schema, into a temporary one.
 
         The driver makes a message of each batch of rows, as the server gets it; a batch is a few megabytes.
         """
+        assert self._in_transaction, "elsewhere nothing is set that it depends on"
         if rows.num_rows:
             some = max(1, _COPIED_BYTES * rows.num_rows // max(rows.nbytes, 1))
             batches = rows.to_reader(some)

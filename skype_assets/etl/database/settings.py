@@ -55,6 +55,12 @@ _WHERE_OTHERWISE: Final = (
     ("synchronous_commit", "= 'off'", "on"),  # else what is complete can be lost
 )
 
+NOT_ALLOWED: Final = (
+    " to what a load needs; a superuser has set it otherwise for the server, the database or the role (as replica, it "
+    "turns foreign keys off): have it reset, with ALTER DATABASE or ALTER ROLE ... RESET"
+)
+"""What ends the refusal of one that only a superuser may set."""
+
 _CANARY: Final = "\u00e9\u20ac\U0001f600"
 
 INSPECTION: Final = """
