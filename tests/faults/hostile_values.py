@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psycopg2
 
@@ -135,7 +135,9 @@ def _export(pairs: Sequence[tuple[str, str]]) -> Hostile:
         id_ = str(1_600_000_000_000 + 2 * number)
         beside = str(int(id_) + 1)
         ordinary[beside] = f"kept {number}"
+        card = _card(_CARD.replace("VALUE", VALUES[value])) if "CARD" in _PLACES[place] else ""
         text = _PLACES[place].replace("VALUE", VALUES[value]).replace("STRING", _string(VALUES[value]))
+        text = text.replace("CARD", card)
         if place.startswith("conversation "):
             conversations.append(text.replace("LIST", _message(beside, {"content": json.dumps(ordinary[beside])})))
             continue
@@ -176,6 +178,9 @@ def _string(value: str) -> str:
     return json.dumps(value)[1:-1]
 
 
+_CARD: Final = '{"attachments":[{"contentType":VALUE,"content":{"title":VALUE,"images":VALUE,"x":VALUE}}]}'
+
+
 def _card(content: str) -> str:
     return base64.b64encode(content.encode("utf-8", "surrogatepass")).decode()
 
@@ -191,6 +196,8 @@ def _places() -> Iterator[tuple[str, str]]:
     yield "preview", 'properties {"urlpreviews":[{"key":VALUE,"value":{"url":VALUE,"title":VALUE}}]}'
     for type_ in ("Translation", "Notice", "RichText/Contacts", "Event/Call", "ThreadActivity/AddMember"):
         yield f"content of {type_}", f'messagetype "{type_}"\n\ncontent "STRING"'
+    swift = "<URIObject type='SWIFT.1'><Swift b64='CARD'/></URIObject>"
+    yield "card", f'messagetype "RichText/Media_Card"\n\ncontent "{swift}"'
     for name in ("mri", "itemid"):
         yield f"mention {name}", f'properties {{"mentions":[{{"{name}":VALUE}}]}}'
     yield "reference", "amsreferences [VALUE]"
@@ -229,8 +236,3 @@ _FLAGGED: Final[Mapping[tuple[str, str], str]] = {
     ("messagetype", "a long text that compresses"): "text_shortened",
     ("content", "many values"): "content_not_text",
 }
-
-
-def card(content: Any) -> str:
-    """The markup of a card whose JSON has some content."""
-    return f"<URIObject type='SWIFT.1'><Swift b64='{_card(content)}'/></URIObject>"

@@ -24,7 +24,7 @@ LARGEST_JSON: Final = 1 << 20
 """Bytes of a JSON value in a column, and characters of one in a string."""
 
 MOST_VALUES: Final = 100_000
-"""Values in it: a group has at most 600 members."""
+"""Values in it, arrays and objects twice: a group has at most 600 members."""
 
 LONGEST_NUMBER: Final = 400
 """Digits of a number that is written out, as ``jsonb`` does: those of a double have 325 at most."""
