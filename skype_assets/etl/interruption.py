@@ -17,7 +17,7 @@ import select
 import signal
 import sys
 import time
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock, get_ident, start_new_thread
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -50,7 +50,7 @@ class _Heard:
 
     def __init__(self) -> None:
         self.number = 0
-        self.is_raised = False
+        self.raised: set[int] = set()
         self.is_said = False
         self.gentle = 0
         self.deaf_to: frozenset[int] = frozenset()
@@ -123,14 +123,19 @@ def gently() -> Generator[None]:
         _heard.gentle -= 1
 
 
+def noted() -> int:
+    """The signal that was noted; 0 if there was none."""
+    return _heard.number
+
+
 def check() -> None:
     """End here if a signal was noted.
 
     Raises:
-        Interrupted: it was, and this is the first to ask: what is done on the way out is not interrupted again.
+        Interrupted: it was. Once in every thread: what is done on the way out is not interrupted again.
     """
-    if _heard.number and not _heard.is_raised:
-        _heard.is_raised = True
+    if _heard.number and get_ident() not in _heard.raised:
+        _heard.raised.add(get_ident())
         raise Interrupted(_heard.number)
 
 
@@ -198,7 +203,7 @@ def deferred(*, of_others: bool = False) -> Generator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-        number, _heard.number, _heard.is_raised = _heard.number, 0, False
+        number, _heard.number, _heard.raised = _heard.number, 0, set()
         if number:
             handler(number, None)
 

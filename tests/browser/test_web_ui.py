@@ -1,60 +1,17 @@
-"""A person at the web UI: an export comes in, the database is away, it comes back. In a real browser.
-
-Not part of `make test`, which must run on machines without a browser: `make test-browser`, and `.ci/run`.
-"""
+"""A person at the web UI: an export comes in, the database is away, it comes back. In a real browser."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Generator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.sample import write_sample
 from tests.dagster.live import Dev, dev
-
-ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
-
-
-@pytest.fixture
-def tables(server_folder: Path) -> Generator[EmbeddedServer]:
-    """A PostgreSQL for the tables that can be stopped; Dagster's own is another."""
-    server = EmbeddedServer(server_folder.parent / "tables")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def project(tmp_path: Path, tables: EmbeddedServer, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("DAGSTER_HOME", "SKYPE_EXPORTS_DIR", "SKYPE_OUTPUT_DIR", "SKYPE_INBOX"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SKYPE_DATABASE_URL", tables.url("skype"))
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres_url)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
-    for name in ("dagster.yaml", "workspace.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def page() -> Generator[Page]:
-    assert CHROMIUM, "no browser: install Debian's package chromium, or name one with CHROMIUM=/path/to/it"
-    with sync_playwright() as playwright:
-        # Root, as in containers and CI, gets no sandbox.
-        sandbox = [] if os.getuid() else ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        page = browser.new_page(viewport={"width": 1280, "height": 960})
-        page.set_default_timeout(60_000)
-        yield page
-        browser.close()
 
 
 def test_an_export_is_loaded_again_after_the_database_was_away(

@@ -32,6 +32,6 @@ def test_only_the_room_of_the_instance_imports_what_is_private() -> None:
 def test_every_private_import_has_a_reason_above_it(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     for node in private_imports(path):
-        above = lines[node.lineno - 2]
+        above = lines[node.lineno - 2].lstrip()
         follows_another = any(node.lineno - 1 == other.lineno for other in private_imports(path))
         assert above.startswith("# ") or follows_another, f"{path.name}:{node.lineno}"

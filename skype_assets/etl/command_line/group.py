@@ -7,6 +7,7 @@ the conventions of shells (128 + signal) and of ``sysexits.h``.
 import errno
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -89,9 +90,7 @@ class Commands(click.Group):
             except EtlError as error:
                 self._end(ctx, error, error.exit_code, f"error: {error}")
             except KeyboardInterrupt as stop:
-                interruption.is_said()
-                code = stop.exit_code if isinstance(stop, interruption.Interrupted) else INTERRUPTED
-                self._end(ctx, stop, code, _interrupted(ctx))
+                self._end(ctx, stop, INTERRUPTED, _interrupted(ctx))
             except OSError as error:
                 self._end(ctx, error, SYSTEM, f"error: {_refused(error)}")
             except Exception as error:  # noqa: BLE001 - the outermost place: here it becomes a line and an exit code
@@ -100,7 +99,11 @@ class Commands(click.Group):
     def _end(self, context: click.Context, error: BaseException, code: int, reason: str) -> NoReturn:
         if context.meta.get(_DEBUG):
             terminal.say("".join(traceback.format_exception(error)))
-        terminal.say(reason)
+        if number := interruption.noted():  # whatever it ended with comes from that: a terminal that is gone, a child
+            interruption.is_said()
+            code, reason = 128 + number, _interrupted(context)
+        with suppress(OSError):  # of a terminal that is gone
+            terminal.say(reason)
         context.exit(code)
 
 

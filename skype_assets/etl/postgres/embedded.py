@@ -152,7 +152,8 @@ class EmbeddedServer:
                 if not self.data.exists():
                     self._create_cluster(account)
                 # Before there is a server: whoever is killed while it starts leaves it to the watchdog.
-                self._post_watchdog(account, self._socket_directory(account))
+                running = self.status()
+                self._post_watchdog(account, running.socket_dir if running else self._socket_path())
                 postmaster = self._launch(account)
         self._post_watchdog(account, postmaster.socket_dir)
         return postmaster
@@ -294,11 +295,15 @@ class EmbeddedServer:
         if recorded and (not recorded.pid or psutil.pid_exists(recorded.pid)):
             (self.data / "postmaster.pid").unlink()
 
-    def _socket_directory(self, account: Account) -> Path:
-        """A private folder, without remains, whose path fits into a socket's address and into a list of hosts."""
+    def _socket_path(self) -> Path:
+        """A folder whose path fits into a socket's address and into a list of hosts."""
         name = _elsewhere(self.data)
         candidates = [self.directory / _RUN, Path(tempfile.gettempdir()).resolve() / name, Path("/tmp") / name]
-        path = next(path for path in candidates if _fits_socket(path))
+        return next(path for path in candidates if _fits_socket(path))
+
+    def _socket_directory(self, account: Account) -> Path:
+        """The same, private and without remains."""
+        path = self._socket_path()
         _private_directory(path, account)
         make_reachable(path, account, "Set TMPDIR to a folder elsewhere")
         for stale in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):  # also with a number that may be another's by now
