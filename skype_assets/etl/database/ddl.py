@@ -48,8 +48,12 @@ _INDEXES: Final = {
 _ATTEMPTS: Final = f"""
 CREATE TABLE IF NOT EXISTS {SCHEMA}.attempts (
     export_id text COLLATE "C" PRIMARY KEY,
-    attempt bigint NOT NULL
+    attempt bigint NOT NULL,
+    nonce text
 )"""
+"""Which attempt may commit. ``nonce`` is drawn by each: a number may come again, when an older database is restored."""
+
+_NONCE: Final = f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN nonce text"
 
 _UNLOADS: Final = f"""
 CREATE TABLE IF NOT EXISTS {SCHEMA}.unloads (
@@ -90,6 +94,8 @@ def create(session: Session) -> None:
         session.execute("SELECT pg_advisory_xact_lock($1)", _CREATION_LOCK)
         for statement in statements():
             session.execute(statement)
+        if ("attempts", "nonce", "text") not in session.rows(_COLUMNS, SCHEMA):  # made by an earlier version
+            session.execute(_NONCE)
         compare(session)
 
 
