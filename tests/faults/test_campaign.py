@@ -77,5 +77,9 @@ def test_t13_the_surroundings_do_not_show_in_the_database(campaign: Campaign) ->
     campaign("T13")
 
 
+def test_t19_a_database_that_was_restored_gets_what_it_lacks_or_is_refused(campaign: Campaign) -> None:
+    campaign("T19 restores")
+
+
 def test_t17_the_campaign_catches_every_planted_bug(campaign: Campaign) -> None:
     assert len(campaign("T17")["points"]) >= PLANTED

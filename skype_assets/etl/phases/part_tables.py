@@ -41,18 +41,23 @@ class OfOtherParts:
         return OfOtherParts(*(of_part(rows, part) for rows in (self.dropped, self.edits, self.quoted)))
 
 
-def head_tables(tables: PhaseTables, part: PartRecord) -> dict[str, pa.Table]:
-    """The tables of the head."""
-    return {**{name: tables.summary(name) for name in _OF_HEAD}, "media_files": tables.part(part, "media_files")}
+def part_tables(tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> dict[str, pa.Table]:
+    """The tables of a part; ``known`` is what is known of it."""
+    names = (*_OF_HEAD, "media_files") if part.number == HEAD else (*MESSAGE_TABLES, "rejects")
+    return {name: table_of_part(tables, part, known, name) for name in names}
 
 
-def message_tables(tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> dict[str, pa.Table]:
-    """The tables of a part of messages; ``known`` is what is known of this part."""
-    found = {name: tables.part(part, name) for name in (*MESSAGE_TABLES, "rejects")}
-    found.update({name: without(found[name], known.dropped) for name in MESSAGE_TABLES})
-    found["messages"] = with_edits(found["messages"], known.edits)
-    found["quotes"] = with_quoted(found["quotes"], known.quoted)
-    return found
+def table_of_part(tables: PhaseTables, part: PartRecord, known: OfOtherParts, name: str) -> pa.Table:
+    """One table of a part; ``known`` is what is known of it."""
+    if part.number == HEAD and name in _OF_HEAD:
+        return tables.summary(name)
+    rows = tables.part(part, name)
+    if name not in MESSAGE_TABLES:
+        return rows
+    kept = without(rows, known.dropped)
+    if name == "messages":
+        return with_edits(kept, known.edits)
+    return with_quoted(kept, known.quoted) if name == "quotes" else kept
 
 
 def ledger_checksum(tables: PhaseTables, part: PartRecord) -> str:
