@@ -10,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from skype_assets.etl.errors import DatabaseError, EtlError
+from skype_assets.etl.errors import DatabaseDiffers, DatabaseError, EtlError
 
 MAX_RETRIES: Final = 3
 """How often a step is tried again, after 2, 4 and 8 seconds: enough for a database that restarts."""
@@ -28,6 +28,8 @@ def as_failures(retry_number: int = 0) -> Generator[None, None, None]:
     """
     try:
         yield
+    except DatabaseDiffers as error:  # what is there now will be there then
+        raise dg.Failure(description=str(error), allow_retries=False) from error
     except (DatabaseError, OSError) as error:
         if retry_number < MAX_RETRIES:
             raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=2 ** (retry_number + 1)) from error

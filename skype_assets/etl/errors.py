@@ -8,6 +8,7 @@
     │   ├── CheckpointMismatch    4   it belongs to another source, task or configuration
     │   └── CheckpointDamaged     4   its bytes are not those that were written
     ├── DatabaseError             5   the database refuses, or does not hold what its ledger says
+    │   └── DatabaseDiffers       5   a row is not what was loaded, and loading it again would not change that
     ├── TaskBusy                  6   another live process works on this task
     ├── Fenced                    7   another attempt has taken over: this one may write nothing more
     ├── NotConserved              8   seen is not loaded + duplicate + rejected
@@ -78,6 +79,10 @@ class DatabaseError(EtlError):
     """The database refuses, or does not hold what its ledger says."""
 
     exit_code = 5
+
+
+class DatabaseDiffers(DatabaseError):
+    """A row is not what was loaded, and loading it again would not change that: names table and key, and what to do."""
 
 
 class TaskBusy(EtlError):

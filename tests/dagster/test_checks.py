@@ -92,16 +92,33 @@ def test_an_export_that_is_mostly_unknown_or_empty_deserves_a_look(workspace: Pa
         ("DELETE FROM skype.media_files", "references_resolve"),
     ],
 )
-def test_a_database_that_was_changed_is_noticed_and_blocks(
-    materialize: Materialize, postgres_url: str, statement: str, check: str
+def test_a_database_that_was_changed_is_noticed(task: Task, postgres_url: str, statement: str, check: str) -> None:
+    *_, loaded = engine.run(task)
+    _change(postgres_url, statement)
+    found = {each.check_name: each for each in checks.of_loaded_database(task, loaded.tables)}[check]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+
+
+def test_rows_that_were_lost_come_back_and_rows_that_were_changed_stop_the_asset(
+    materialize: Materialize, postgres_url: str
 ) -> None:
     materialize()
-    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
+    _change(postgres_url, "DELETE FROM skype.links")
+    assert materialize()["loaded_database.database_equals_checkpoint"].passed
+    _change(postgres_url, "UPDATE skype.messages SET text = 'changed' WHERE text <> ''")
+    assert "loaded_database.database_equals_checkpoint" not in materialize()
+
+
+def test_what_must_be_in_the_database_blocks() -> None:
+    blocking = {spec.name for spec in checks.specs(dg.AssetKey("loaded_database")) if spec.blocking}
+    assert blocking == {checks.REFERENCES, checks.DATABASE}
+
+
+def _change(url: str, statement: str) -> None:
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         assert cursor.rowcount != 0
     connection.close()
-    found = materialize()[f"loaded_database.{check}"]
-    assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
 
 
 def test_a_conversation_that_does_not_balance_blocks(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

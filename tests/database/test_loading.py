@@ -96,6 +96,32 @@ def test_an_attempt_that_was_taken_over_changes_nothing(commit: str, session: Se
     assert latter.ledger() == {0: "h", 1: "p", 2: "q"}
 
 
+@pytest.mark.parametrize("commit", COMMITS)
+def test_an_attempt_of_before_a_restore_does_not_commit_by_its_number(
+    commit: str, session: Session, postgres_url: str
+) -> None:
+    """The dump has an older number, so that the next attempt gets one that another attempt has had, and still lives."""
+    zombie = register(session)
+    zombie.commit_head(0, "h", head())
+    query(postgres_url, "UPDATE skype.attempts SET attempt = attempt - 1")
+    latter = register(session)
+    assert latter.claim.attempt == zombie.claim.attempt
+    before = query(postgres_url, "SELECT * FROM skype.load_parts")
+    with pytest.raises(Fenced, match="another attempt loads it now"):
+        COMMITS[commit](zombie)
+    assert query(postgres_url, "SELECT * FROM skype.load_parts") == before
+    latter.commit_part(2, "q", messages("2"))
+
+
+def test_attempts_of_a_database_that_has_no_nonces_yet_get_them(session: Session, postgres_url: str) -> None:
+    former = register(session)
+    query(postgres_url, "ALTER TABLE skype.attempts DROP COLUMN nonce")
+    latter = register(session)
+    assert query(postgres_url, "SELECT attempt, nonce FROM skype.attempts") == [(2, latter.claim.nonce)]
+    with pytest.raises(Fenced):
+        former.commit_head(0, "h", head())
+
+
 def test_a_commit_keeps_the_export_until_it_ends(session: Session, postgres_url: str) -> None:
     """The check and the commit are one transaction: nobody takes over between them."""
     loader = register(session)

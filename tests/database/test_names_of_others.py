@@ -9,15 +9,22 @@ import psycopg2
 import pyarrow as pa
 import pytest
 
-from skype_assets.etl.database import comparison
-from skype_assets.etl.database.digests import digests_of_load
+from skype_assets.etl.database.comparison import (
+    Ours,
+    compare_head,
+    compare_keys,
+    compare_messages,
+    compare_rejects,
+    count_messages,
+)
+from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.unloading import registered, take_out
 from skype_assets.etl.rows.duplicates import KEY
-from tests.database.small_loads import CONVERSATION, OWNER, head, messages, query
-from tests.database.test_settings import TEXT, database_of, load, with_database
+from tests.database.small_loads import CONVERSATION, OWNER, export, head, messages, query
+from tests.database.test_settings import TEXT, database_of, load, part_of, with_database
 from tests.engine.database_content import digests
 
 _ARGUMENTS: Final = (
@@ -107,12 +114,16 @@ def everything(url: str) -> None:
 
 def ask(url: str) -> None:
     """All questions of a verification."""
+    ours, part = Ours.of(export("e2", days=2)), part_of("e2", 2)
     with Session(url, read_only=True) as session:
-        assert comparison.loaded_export(session, "e2")
-        kept = messages("1", "2")["messages"].select(comparison.COPY_COLUMNS)
-        assert comparison.copies(session, "e2", OWNER, kept).better == 2
+        assert registered(session, "export_id", "e2")
+        assert compare_head(session, ours, head("e2", display_name=TEXT).__getitem__).is_equal
+        assert compare_messages(session, ours, part.__getitem__).is_equal
+        assert compare_rejects(session, ours, part["rejects"]).is_equal
+        assert compare_keys(session, ours, [part["messages"].select(KEY)]).is_equal
+        assert count_messages(session, "e2") == 2
         assert dangling(session, OWNER, "e2") == {}
-        assert digests_of_load(session, OWNER, "e2", [CONVERSATION])
+        assert rows_of_load(session, OWNER, "e2", [CONVERSATION])["messages"] == 2
 
 
 class _First:

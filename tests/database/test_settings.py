@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import psycopg2
+import pyarrow as pa
 import pytest
 from psycopg2.extensions import parse_dsn
 
@@ -25,9 +26,13 @@ def load(url: str) -> None:
         with Session(url) as session:
             loader = register(session, export(export_id, days=version))
             loader.commit_head(0, "head", head(export_id, display_name=TEXT))
-            part = messages("1", "2", export_id=export_id, text=TEXT, version=version, details=f'{{"a": "{version}"}}')
-            loader.commit_part(1, "part", part)
+            loader.commit_part(1, "part", part_of(export_id, version))
             loader.finish(export(export_id, days=version), head()["conversations"].select(["conversation_id"]), 2)
+
+
+def part_of(export_id: str, version: int) -> dict[str, pa.Table]:
+    """The part of one of these exports."""
+    return messages("1", "2", export_id=export_id, text=TEXT, version=version, details=f'{{"a": "{version}"}}')
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.export.test_archive import DOCUMENT, MESSAGES, tar_bytes
 from tests.faults.hostile_values import drawn, every_pair
 
 
-def _load(export: Path, url: str, **settings: int) -> Task:
+def _load(export: Path, url: str, **settings: Any) -> Task:
     task = Task("t", export.parent / "out", export, url, Settings(max_workers=1, **settings))
     engine.run(task)
     return task

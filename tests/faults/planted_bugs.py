@@ -20,8 +20,10 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.database import session, settings
 from skype_assets.etl.database.loading import Loader
+from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.engine import loop
-from skype_assets.etl.phases import transform
+from skype_assets.etl.phases import load, transform
+from skype_assets.etl.phases.proof import Proof
 from skype_assets.etl.tasks.record import TaskRecord
 from tests.faults.cases import Case
 
@@ -134,6 +136,12 @@ def _lost_commit_taken_for_done() -> None:
                 raise
 
     _replace(session.Database, repeatedly=once)
+    _database_believed()  # else the part would be missed, and loaded again
+
+
+def _database_believed() -> None:
+    _replace(load, prove=lambda *args: Proof())
+    _replace(load, compare_part=lambda *args: Comparison())
 
 
 def _no_epoch_check() -> None:
@@ -238,6 +246,10 @@ BUGS: dict[str, Bug] = {
     "lost COMMIT": Bug(
         "a COMMIT without an answer is taken for done", _lost_commit_taken_for_done, "T6",
         [("cut", "before", number) for number in range(21, 33)],
+    ),
+    "database believed": Bug(
+        "rows are not looked at", _database_believed, "T19 restores",
+        [("after the load", "truncate messages", folder) for folder in ("the same folder", "a fresh folder")],
     ),
     "no epoch check": Bug("no comparison of epochs", _no_epoch_check, "T7", [("woken", "transform", "part done", 1)]),
     "no epoch in the database": Bug("none in the database", _no_epoch_in_the_database, "T7", [("raced",)]),

@@ -81,5 +81,9 @@ def test_t19_in_whatever_surroundings_a_load_is_right_or_refused_by_name(campaig
     assert campaign("T19")["faults"] >= 12
 
 
+def test_t19_a_database_that_was_restored_gets_what_it_lacks_or_is_refused(campaign: Campaign) -> None:
+    campaign("T19 restores")
+
+
 def test_t17_the_campaign_catches_every_planted_bug(campaign: Campaign) -> None:
     assert len(campaign("T17")["points"]) >= PLANTED

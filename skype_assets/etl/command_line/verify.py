@@ -52,8 +52,8 @@ def verify(
     """Compare TASK's files, its export and the database with what was recorded.
 
     Read again are: the export (size, SHA-256), the files of all phases, the bytes of every message in the export, the
-    account of messages, the ledger and the tables in the database. Where other exports of the account were loaded or
-    unloaded since, tables may rightly differ; then every message must be there in this copy or in a better one.
+    account of messages, the ledger and the tables in the database. Every row must be there column by column as the
+    checkpoint says, whatever was loaded since; but for messages of which another export has a better copy.
 
     Nothing is changed. What is compressed is unpacked to TMPDIR meanwhile. The exit code is 0 only if nothing failed.
     """
@@ -103,7 +103,6 @@ def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
 def _document(task: "Task", sample: "Sample | None", findings: "Findings", began: datetime) -> dict[str, Any]:
     """The result for programs, and to be filed: no message text, no password."""
     ended = datetime.now(UTC)
-    recorded = {digest.table: digest for digest in findings.recorded}
     return {
         "task_id": task.task_id,
         "passed": not findings.failed,
@@ -114,15 +113,7 @@ def _document(task: "Task", sample: "Sample | None", findings: "Findings", began
             {"check": check.name, "status": check.status.lower(), "detail": check.detail} for check in findings.checks
         ],
         "phases": _phases(task),
-        "tables": {
-            digest.table: {
-                "rows": digest.rows,
-                "sha256": digest.sha256,
-                "recorded_rows": recorded[digest.table].rows if digest.table in recorded else None,
-                "recorded_sha256": recorded[digest.table].sha256 if digest.table in recorded else None,
-            }
-            for digest in findings.found
-        },
+        "tables": {table: {"rows": rows} for table, rows in findings.rows.items()},
         "source": str(task.source) if task.source else None,
         "database": findings.server or None,
         "python": platform.python_version(),

@@ -89,7 +89,7 @@ def _people(found: list[Element], target_ids: Sequence[str | None]) -> tuple[dic
         for info, target_id in zip(of_targets, target_ids, strict=True):
             info.user_id = target_id
     named = [info for info in infos if info.name]
-    names = {info.user_id: info.name for info in reversed(named) if info.user_id and info.name}
+    names: dict[str | None, str] = {info.user_id: info.name for info in reversed(named) if info.user_id and info.name}
     initiator = next((info for info in named if info.about != _OF_TARGET and not info.user_id), None)
     return names, initiator and initiator.name
 

@@ -1,59 +1,47 @@
-"""What the database says of an export that was loaded: questions only."""
+"""Are the rows that an export must have in the database there, column by column? Questions only, nothing is written.
+
+What must be there is handed in: the rows as they are sent when they are loaded. A message that another export has won
+must be there in a better copy, by the rules of ``merging``; whether that is what the other one says is asked when that
+one is compared.
+"""
 
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.merging import rank
+from skype_assets.etl.database.matching import NOT_EXPORTED, Comparison, Expected, Mask, joined, where
+from skype_assets.etl.database.merging import CHILDREN
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.schema.tables import TABLES
 
-COPY_COLUMNS: Final = ["conversation_id", "message_id", "version", "raw_sha256"]
-"""The columns of messages that ``copies`` compares."""
+_MESSAGE: Final = TABLES["messages"].key[1:]
+_OF_ARCHIVES: Final = ("media_member", "present", "media_export_id", "mime_type")
+_OBJECT: Final = [*TABLES["attachments"].key, "document_id", *_OF_ARCHIVES]
+_BEFORE_ALL: Final = -(2**62)
 
 
 @dataclass(frozen=True)
-class LoadedExport:
-    """The database's own record of an export.
-
-    ``task_id`` is the task that loaded it last. ``since`` counts the exports of the same account that were loaded, or
-    begun, or unloaded after it; ``since_elsewhere`` those of other accounts, whose archives may hold objects for its
-    attachments; ``unloaded_since`` are how many of all these are not loaded any more.
-    """
+class Ours:
+    """The export whose rows are compared."""
 
     export_id: str
     owner_id: str
-    task_id: str
-    status: str
-    since: int
-    since_elsewhere: int
-    unloaded_since: int
+    exported_at: int
+    """In microseconds since 1970; of one that does not say it, before all others."""
 
-
-@dataclass(frozen=True)
-class Copies:
-    """Of some messages, how many are in the database in this copy, in a better one, in a lesser one, or not at all.
-
-    Copies are the same if their bytes are, whichever export they came from.
-    """
-
-    this: int = 0
-    better: int = 0
-    lesser: int = 0
-    missing: int = 0
-
-    def __add__(self, other: "Copies") -> "Copies":
-        return Copies(
-            self.this + other.this,
-            self.better + other.better,
-            self.lesser + other.lesser,
-            self.missing + other.missing,
-        )
+    @classmethod
+    def of(cls, exports: pa.Table) -> "Ours":
+        """The export of a row of ``exports``."""
+        at = exports["exported_at"].cast(pa.int64())[0].as_py()
+        return cls(exports["export_id"][0].as_py(), exports["owner_id"][0].as_py(), _BEFORE_ALL if at is None else at)
 
 
 def server_version(session: Session) -> str:
@@ -62,54 +50,230 @@ def server_version(session: Session) -> str:
         return session.rows("SELECT current_setting('server_version')")[0][0]
 
 
-def loaded_export(session: Session, export_id: str) -> LoadedExport | None:
-    """The database's record of an export; None if it has none."""
-    with session.transaction():
-        if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.exports")[0][0]:
-            return None
-        # A database that was made before anything could be unloaded does not have that table.
-        unloads = session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.unloads")[0][0]
-        found = session.rows(_LOADED_EXPORT.format(_UNLOADED_SINCE if unloads else ""), export_id)
-    return LoadedExport(*found[0]) if found else None
+def compare_head(session: Session, ours: Ours, tables: Callable[[str], pa.Table]) -> Comparison:
+    """Compare what messages refer to; ``tables`` gives those of the head by name.
+
+    Conversations and participants are made of the rows of all exports of the account: only where there is no other one
+    they are what this one says.
+    """
+    comparison = Comparison()
+    with session.transaction(snapshot=True):
+        for name in ("conversation_copies", "given_names"):
+            found = _found(session, name, "WHERE t.export_id = $1", ours.export_id)
+            Expected(name, tables(name)).compare(found, comparison)
+        _find_rejects(session, ours, tables("rejects"), comparison)
+        _compare_media_files(session, ours, tables("media_files"), comparison)
+        if session.rows(_HAS_COMPANY, ours.owner_id, ours.export_id)[0][0]:
+            conversations = Expected("conversations", tables("conversations"))
+            for found in _found(session, "conversations", "WHERE t.owner_id = $1", ours.owner_id):
+                conversations.note_seen(conversations.places(found))
+            conversations.note_missing(comparison)
+        else:
+            for name in ("conversations", "participants"):
+                found = _found(session, name, "WHERE t.owner_id = $1", ours.owner_id)
+                Expected(name, tables(name)).compare(found, comparison)
+    return comparison
 
 
-def copies(session: Session, export_id: str, owner_id: str, messages: pa.Table) -> Copies:
-    """Compare an export's messages (columns ``COPY_COLUMNS``) with what the database has under their keys."""
-    versions = pc.fill_null(messages["version"], -1)
-    columns = [messages["conversation_id"], messages["message_id"], versions, messages["raw_sha256"]]
-    if not messages.num_rows:
-        return Copies()
-    with session.transaction():
-        return Copies(*session.rows(_COPIES, export_id, owner_id, *(column.to_pylist() for column in columns))[0])
+def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Table]) -> Comparison:
+    """Compare the messages of a part, and what hangs on them.
+
+    Args:
+        session: with the database.
+        ours: the export.
+        part: gives the tables of the part by name; each is asked for once, so that not all need be in memory.
+    """
+    comparison = Comparison()
+    messages = Expected("messages", part("messages"))
+    ranges = _ranges(messages.rows)
+    with session.transaction(snapshot=True):
+        _find_rejects(session, ours, part("rejects"), comparison)
+        if not messages.rows.num_rows:
+            return comparison
+        exported_at = dict(session.rows(_EXPORTED_AT, ours.owner_id))
+        is_ours: Mask = np.zeros(messages.rows.num_rows, np.bool_)
+        for found in _found(session, "messages", _IN_RANGES, ours.owner_id, *ranges):
+            places = messages.places(found)
+            of_us = pc.equal(found["export_id"], ours.export_id).to_numpy() & (places >= 0)
+            of_others = ~of_us & (places >= 0)
+            is_ours[places[of_us]] = True
+            messages.meet(where(found, of_us), places[of_us], comparison)
+            messages.note_seen(places[of_others])
+            copies = messages.rows.take(pa.array(places[of_others]))
+            _compare_copies(ours, where(found, of_others), copies, exported_at, comparison)
+        comparison.messages = int(np.count_nonzero(is_ours))
+        messages.note_missing(comparison)
+        keys = joined(where(messages.rows, is_ours), _MESSAGE)
+        for name in CHILDREN:
+            children = part(name)
+            if not is_ours.all():
+                children = where(children, _is_among(children, keys))
+            found = _found(session, name, _IN_RANGES, ours.owner_id, *ranges)
+            _compare_children(session, Expected(name, children), found, keys, comparison)
+    return comparison
 
 
-_LOADED_EXPORT: Final = f"""
-WITH ours AS (SELECT * FROM {SCHEMA}.exports WHERE export_id = $1), since AS (
-    SELECT e.owner_id = ours.owner_id AS same_owner, false AS is_unloaded FROM {SCHEMA}.exports e, ours
-    WHERE e.export_id <> ours.export_id
-      AND (e.loaded_at IS NULL OR e.loaded_at > ours.loaded_at OR e.status <> 'complete'
-           OR EXISTS (SELECT FROM {SCHEMA}.load_parts p
-                      WHERE p.export_id = e.export_id AND p.committed_at > ours.loaded_at)){{}}
+def compare_rejects(session: Session, ours: Ours, rejects: pa.Table) -> Comparison:
+    """Compare the rejects of all parts; which are missing their parts say."""
+    comparison, expected = Comparison(), Expected("rejects", rejects)
+    with session.transaction(snapshot=True):
+        for found in _found(session, "rejects", "WHERE t.export_id = $1", ours.export_id):
+            expected.meet_all(found, comparison)
+    return comparison
+
+
+def count_messages(session: Session, export_id: str) -> int:
+    """How many messages the database says are an export's."""
+    return session.rows(f"SELECT count(*) FROM {SCHEMA}.messages WHERE export_id = $1", export_id)[0][0]
+
+
+def compare_keys(session: Session, ours: Ours, parts: Iterable[pa.Table]) -> Comparison:
+    """Find the messages that the database says are an export's and that are in none of its parts.
+
+    Args:
+        session: with the database.
+        ours: the export.
+        parts: the keys of the messages of each part, but the owner.
+    """
+    columns = TABLES["messages"].key
+    query = f"SELECT {', '.join(columns)} FROM {SCHEMA}.messages WHERE export_id = $1"
+    with session.transaction(snapshot=True):
+        batches = list(session.batches(query, ours.export_id))
+    left = pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in columns]))
+    is_left = np.ones(left.num_rows, np.bool_)
+    is_owners = pc.equal(left["owner_id"], ours.owner_id).to_numpy()
+    for keys in parts:
+        is_left &= ~(_is_among(left, joined(keys, _MESSAGE)) & is_owners)
+    comparison = Comparison()
+    comparison.note_wrong("messages", where(left, is_left), NOT_EXPORTED)
+    return comparison
+
+
+def _find_rejects(session: Session, ours: Ours, rejects: pa.Table, comparison: Comparison) -> None:
+    """Which rejects of a part are missing."""
+    if rejects.num_rows:
+        expected = Expected("rejects", rejects)
+        first, last = (rank(rejects["ordinal"]).as_py() for rank in (pc.min, pc.max))
+        within = f"WHERE t.export_id = $1 AND t.ordinal BETWEEN {first} AND {last}"
+        for found in _found(session, "rejects", within, ours.export_id):
+            expected.note_seen(expected.places(found))
+        expected.note_missing(comparison)
+
+
+def _found(session: Session, table: str, condition: str, *parameters: str | list[str]) -> Iterator[pa.Table]:
+    columns = ", ".join(f"t.{name}" for name in TABLES[table].schema.names)
+    for batch in session.batches(f"SELECT {columns} FROM {SCHEMA}.{table} t {condition}", *parameters):
+        yield pa.Table.from_batches([batch])
+
+
+def _ranges(messages: pa.Table) -> tuple[list[str], list[str], list[str]]:
+    """Conversations, and the first and the last message id in each.
+
+    Ids are instants, and an export has them in their order: hardly any other part's lie between.
+    """
+    found = messages.select(_MESSAGE).group_by("conversation_id", use_threads=False)
+    ranges = found.aggregate([("message_id", "min"), ("message_id", "max")])
+    first, last, conversations = (
+        ranges[name].to_pylist() for name in ("message_id_min", "message_id_max", "conversation_id")
+    )
+    return conversations, first, last
+
+
+def _is_among(rows: pa.Table, keys: pa.Array) -> Mask:
+    """Of each row, whether the message that it is about is among some."""
+    return pc.is_in(joined(rows, _MESSAGE), value_set=keys).to_numpy(zero_copy_only=False)
+
+
+def _compare_copies(
+    ours: Ours, theirs: pa.Table, copies: pa.Table, exported_at: Mapping[str, int], comparison: Comparison
+) -> None:
+    """Messages that others have won against what we have: each must be the better copy."""
+
+    def ranks(rows: pa.Table, at: Callable[[str], int | None]) -> Iterator[tuple[int, int | None, bytes, str]]:
+        columns = (rows[name].to_pylist() for name in ("version", "raw_sha256", "export_id"))
+        for version, raw_sha256, export_id in zip(*columns, strict=True):
+            yield (-1 if version is None else version, at(export_id), raw_sha256, export_id)
+
+    lesser: Mask = np.zeros(theirs.num_rows, np.bool_)
+    for row, (their, our) in enumerate(
+        zip(ranks(theirs, exported_at.get), ranks(copies, lambda _: ours.exported_at), strict=True)
+    ):
+        lesser[row] = their[1] is None or their < our
+    comparison.better += int(np.count_nonzero(~lesser))
+    comparison.note_missing("messages", where(theirs, lesser), "is a lesser copy than that of the export")
+
+
+def _compare_children(
+    session: Session, expected: Expected, found: Iterator[pa.Table], keys: pa.Array, comparison: Comparison
+) -> None:
+    """What hangs on messages that are ours, whose ``keys`` these are."""
+    objects: list[tuple[pa.Table, pa.Table]] = []
+    for some in found:
+        places = expected.places(some)
+        known = places >= 0
+        there, others, places = where(some, known), where(some, ~known), places[known]
+        if expected.table == "attachments":
+            expected.meet(there, places, comparison, apart=_OF_ARCHIVES)
+            objects.append((there.select(_OBJECT), expected.rows.take(pa.array(places)).select(_OBJECT)))
+        else:
+            expected.meet(there, places, comparison)
+        if others.num_rows:
+            comparison.note_wrong(expected.table, where(others, _is_among(others, keys)), NOT_EXPORTED)
+    expected.note_missing(comparison)
+    _compare_objects(session, [pair for pair in objects if not _are_equal(*pair)], comparison)
+
+
+def _compare_objects(session: Session, pairs: Sequence[tuple[pa.Table, pa.Table]], comparison: Comparison) -> None:
+    """What attachments say of their objects: what was exported, or an object of that id in any loaded archive.
+
+    Which of several it is, and whether all have found theirs, depends on what else is being loaded.
+    """
+    both = [zip(found.to_pylist(), exported.to_pylist(), strict=True) for found, exported in pairs]
+    others = [(one, other) for pair in both for one, other in pair if one != other]
+    ids = sorted({one["document_id"] for one, _ in others if one["document_id"] is not None})
+    objects, types = set[tuple[str, ...]](), set[tuple[str, str]]()
+    for document_id, member, export_id, mime_type in session.rows(_OBJECTS, ids) if ids else ():
+        objects.add((document_id, member, export_id))
+        types.add((document_id, mime_type))
+    for one, other in others:
+        document_id = one["document_id"]
+        has_object = one["present"] and (document_id, one["media_member"], one["media_export_id"]) in objects
+        has_type = one["mime_type"] == other["mime_type"] or (document_id, one["mime_type"]) in types
+        if not (has_object and has_type):
+            row = pa.Table.from_pylist([one], pairs[0][0].schema)
+            comparison.note_wrong("attachments", row, "names an object that is in no loaded archive")
+
+
+def _are_equal(found: pa.Table, exported: pa.Table) -> bool:
+    return all(found[name].equals(exported[name]) for name in _OF_ARCHIVES)
+
+
+def _compare_media_files(session: Session, ours: Ours, rows: pa.Table, comparison: Comparison) -> None:
+    """Objects: ours, or in their place those of another export that are at least as large."""
+    expected = Expected("media_files", rows)
+    for found in _found(session, "media_files", "WHERE t.owner_id = $1", ours.owner_id):
+        places = expected.places(found)
+        of_us = pc.equal(found["export_id"], ours.export_id).to_numpy()
+        expected.meet(where(found, of_us & (places >= 0)), places[of_us & (places >= 0)], comparison)
+        comparison.note_wrong("media_files", where(found, of_us & (places < 0)), NOT_EXPORTED)
+        of_others = ~of_us & (places >= 0)
+        expected.note_seen(places[of_others])
+        theirs, sizes = where(found, of_others), expected.rows["size_bytes"].take(pa.array(places[of_others]))
+        lesser = pc.less(theirs["size_bytes"], sizes).to_numpy()
+        comparison.note_missing("media_files", where(theirs, lesser), "is a smaller object than that of the export")
+    expected.note_missing(comparison)
+
+
+_HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
+
+_EXPORTED_AT: Final = f"""
+SELECT export_id, coalesce((extract(epoch FROM exported_at) * 1000000)::bigint, {_BEFORE_ALL})
+FROM {SCHEMA}.exports WHERE owner_id = $1"""
+
+_IN_RANGES: Final = """
+JOIN unnest($2, $3, $4) AS r (conversation_id, first, last)
+  ON t.conversation_id = r.conversation_id AND t.message_id BETWEEN r.first AND r.last WHERE t.owner_id = $1"""
+
+_OBJECTS: Final = (
+    f"SELECT document_id, member, export_id, mime_type FROM {SCHEMA}.media_files WHERE document_id = ANY($1)"
 )
-SELECT export_id, owner_id, task_id, status, (SELECT count(*) FROM since WHERE same_owner),
-       (SELECT count(*) FROM since WHERE NOT same_owner), (SELECT count(*) FROM since WHERE is_unloaded) FROM ours"""
-
-_UNLOADED_SINCE: Final = f"""
-    UNION ALL SELECT DISTINCT ON (u.export_id) u.owner_id = ours.owner_id, true FROM {SCHEMA}.unloads u, ours
-    WHERE u.unloaded_at > ours.loaded_at AND NOT EXISTS (SELECT FROM {SCHEMA}.exports e WHERE e.export_id = u.export_id)
-"""
-
-# Null, and so in no count, where the message is missing.
-_SAME_COPY: Final = "(m.raw_sha256 = o.raw_sha256 AND coalesce(m.version, -1) = o.version)"
-
-_COPIES: Final = f"""
-SELECT count(*) FILTER (WHERE {_SAME_COPY}),
-       count(*) FILTER (WHERE NOT {_SAME_COPY} AND {rank("m", "theirs")} > {rank("o", "ours")}),
-       count(*) FILTER (WHERE NOT {_SAME_COPY} AND {rank("m", "theirs")} <= {rank("o", "ours")}),
-       count(*) FILTER (WHERE m.message_id IS NULL)
-FROM (SELECT *, $1 AS export_id FROM unnest($3, $4, $5, $6)
-      AS given (conversation_id, message_id, version, raw_sha256)) o
-JOIN {SCHEMA}.exports ours ON ours.export_id = o.export_id
-LEFT JOIN {SCHEMA}.messages m
-  ON m.owner_id = $2 AND m.conversation_id = o.conversation_id AND m.message_id = o.message_id
-LEFT JOIN {SCHEMA}.exports theirs ON theirs.export_id = m.export_id"""

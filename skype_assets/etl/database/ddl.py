@@ -51,8 +51,12 @@ _INDEXES: Final = {
 
 _ATTEMPTS: Final = """(
     export_id text COLLATE "C" PRIMARY KEY,
-    attempt bigint NOT NULL
+    attempt bigint NOT NULL,
+    nonce text
 )"""
+"""Which attempt may commit. ``nonce`` is drawn by each: a number may come again, when an older database is restored."""
+
+_NONCE: Final = f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN nonce text"
 
 _UNLOADS: Final = """(
     export_id text COLLATE "C" NOT NULL,
@@ -124,6 +128,8 @@ def create(session: Session) -> None:
         session.execute("SELECT pg_advisory_xact_lock($1)", _CREATION_LOCK)
         for statement in statements(_there(session)[0] if _schema_is_there(session) else None):
             session.execute(statement)
+        if ("attempts", "nonce", "text") not in session.rows(_COLUMNS, SCHEMA):  # made by an earlier version
+            session.execute(_NONCE)
         compare(session)
         for table, name in session.rows(_TRIGGERS, SCHEMA):
             logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)

@@ -5,6 +5,7 @@ earlier version of the code - PostgreSQL refuses the COPY, and the part is merge
 better copy of a message wins, with all its children. So the key decides, and a first load costs no merge.
 """
 
+import secrets
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,12 +27,16 @@ HEAD: Final = 0
 
 @dataclass(frozen=True)
 class Claim:
-    """The right of one attempt to load one export, as processes hand it on."""
+    """The right of one attempt to load one export, as processes hand it on.
+
+    ``nonce`` is of this attempt alone: where an older database is restored, another one may get its number.
+    """
 
     export_id: str
     owner_id: str
     code_version: str
     attempt: int
+    nonce: str
 
 
 @dataclass(frozen=True)
@@ -57,16 +62,16 @@ class Loader:
             session.execute(
                 f"UPDATE {SCHEMA}.exports SET started_at = now() WHERE export_id = $1 AND started_at IS NULL", export_id
             )
-            attempt = _next_attempt(session, export_id)
-        return cls(session, Claim(export_id, owner_id, code_version, attempt))
+            attempt, nonce = _next_attempt(session, export_id)
+        return cls(session, Claim(export_id, owner_id, code_version, attempt, nonce))
 
     @classmethod
     def take_over(cls, session: Session, export_id: str, owner_id: str) -> "Loader":
         """Take an export that is there over from any earlier attempt, to take it out: nothing is announced."""
         _end_sessions(session, export_id)
         with session.transaction():
-            attempt = _next_attempt(session, export_id)
-        return cls(session, Claim(export_id, owner_id, "", attempt))
+            attempt, nonce = _next_attempt(session, export_id)
+        return cls(session, Claim(export_id, owner_id, "", attempt, nonce))
 
     @contextmanager
     def transaction(self, lock: str = "") -> Generator[None]:
@@ -85,15 +90,25 @@ class Loader:
             Fenced: another attempt has taken over.
         """
         rows = self.session.rows(
-            f"SELECT attempt FROM {SCHEMA}.attempts WHERE export_id = $1 FOR SHARE", self.claim.export_id
+            f"SELECT attempt, nonce FROM {SCHEMA}.attempts WHERE export_id = $1 FOR SHARE", self.claim.export_id
         )
-        if rows != [(self.claim.attempt,)]:
+        if rows != [(self.claim.attempt, self.claim.nonce)]:
             raise Fenced(
                 f"export {self.claim.export_id}: another attempt loads it now; this one stops and commits nothing"
             )
 
-    def commit_part(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
-        """Load the tables of a part of messages, all or nothing, with the ledger row."""
+    def commit(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, again: bool = False) -> None:
+        """Load the tables of any part; see ``commit_part`` for ``again``."""
+        if part == HEAD:
+            self.commit_head(part, checksum, tables)
+        else:
+            self.commit_part(part, checksum, tables, again=again)
+
+    def commit_part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, again: bool = False) -> None:
+        """Load the tables of a part of messages, all or nothing, with the ledger row.
+
+        ``again`` if rows of it are gone: then also those are replaced that are there and are the same copy.
+        """
         try:
             with self._part(part, checksum, tables, lock="_shared"):
                 for name in TABLES:
@@ -104,7 +119,7 @@ class Loader:
             if error.sqlstate != UNIQUE_VIOLATION:
                 raise
             with self._part(part, checksum, tables, lock=""):
-                merge_messages(self.session, self.claim.code_version, tables)
+                merge_messages(self.session, "" if again else self.claim.code_version, tables)
                 crash_points.reached("part merged")
 
     def commit_head(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
@@ -184,6 +199,17 @@ def ledger(session: Session, export_id: str) -> dict[int, str]:
     return dict(session.rows(f"SELECT part, checksum FROM {SCHEMA}.load_parts WHERE export_id = $1", export_id))
 
 
+def is_complete(session: Session, export_id: str) -> bool:
+    """Whether an export says that it is complete, in a schema that is.
+
+    Both are asked: a database that was restored may be one of before the last transactions of the load.
+    """
+    if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.exports")[0][0]:
+        return False
+    status = session.rows(f"SELECT status FROM {SCHEMA}.exports WHERE export_id = $1", export_id)
+    return status == [("complete",)] and ddl.is_complete(session)
+
+
 def _session_name(export_id: str) -> str:
     return f"skype-assets loads {export_id}"
 
@@ -198,12 +224,14 @@ def _end_sessions(session: Session, export_id: str) -> None:
     )
 
 
-def _next_attempt(session: Session, export_id: str) -> int:
+def _next_attempt(session: Session, export_id: str) -> tuple[int, str]:
     return session.rows(
-        f"INSERT INTO {SCHEMA}.attempts AS a VALUES ($1, 1) "
-        "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1 RETURNING attempt",
+        f"INSERT INTO {SCHEMA}.attempts AS a (export_id, attempt, nonce) VALUES ($1, 1, $2) "
+        "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1, nonce = excluded.nonce "
+        "RETURNING attempt, nonce",
         export_id,
-    )[0][0]
+        secrets.token_hex(16),
+    )[0]
 
 
 def lock_owner(session: Session, owner_id: str, mode: str = "") -> None:

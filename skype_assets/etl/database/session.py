@@ -8,6 +8,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import adbc_driver_manager
@@ -171,17 +172,23 @@ class Session:
         self.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Generator[None]:
-        """A transaction: committed when the block ends well, rolled back when it does not."""
+    def transaction(self, *, snapshot: bool = False) -> Generator[None]:
+        """A transaction: committed when the block ends well, rolled back when it does not.
+
+        Args:
+            snapshot: whether it sees all tables as they are at one instant, whoever commits meanwhile; then it may not
+                write.
+        """
+        begin = partial(self._begin, read_only=self._read_only or snapshot, snapshot=snapshot)
         try:
-            self._call(self._begin, read_only=self._read_only)
+            self._call(begin)
         except Rejected as error:
             if not error.is_transient:
                 raise
             # The server, or a pooler, has ended the connection since the last transaction: nothing was in it.
             self._disconnect()
             self._open()
-            self._call(self._begin, read_only=self._read_only)
+            self._call(begin)
         with self._committed():
             yield
 
@@ -202,11 +209,11 @@ class Session:
     # A driver that does not commit by itself begins a transaction at once, with whatever it is set to then, and has one
     # open for ever: a pooler would keep a server process for it.
 
-    def _begin(self, *, read_only: bool) -> None:
+    def _begin(self, *, read_only: bool, snapshot: bool = False) -> None:
         try:
             self._connection.adbc_connection.set_autocommit(False)
             statement = self._plain.adbc_statement
-            statement.set_sql_query(settings.opening(self._role, read_only=read_only))
+            statement.set_sql_query(settings.opening(self._role, read_only=read_only, snapshot=snapshot))
             statement.execute_update()
             self._cursor.execute("SELECT pg_backend_pid()")
             self._process = self._cursor.fetchall()[0][0]

@@ -121,16 +121,18 @@ def check_canary(text: str, data: bytes) -> None:
         )
 
 
-def opening(role: str, *, read_only: bool) -> str:
+def opening(role: str, *, read_only: bool, snapshot: bool = False) -> str:
     """The statements with which every transaction begins, before any other of it.
 
     Args:
         role: the setting ``role`` that the session began with; empty where that is not known yet.
         read_only: whether the transaction must not write.
+        snapshot: whether it sees all tables as they are at one instant, whoever commits meanwhile.
     """
     access = "READ ONLY" if read_only else "READ WRITE"
-    # What waits for a lock has to see afterwards what the other has done: only this level does.
-    statements = [f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED, {access}, NOT DEFERRABLE"]
+    # What waits for a lock has to see afterwards what the other has done: only READ COMMITTED does.
+    level = "REPEATABLE READ" if snapshot else "READ COMMITTED"
+    statements = [f"SET TRANSACTION ISOLATION LEVEL {level}, {access}, NOT DEFERRABLE"]
     if role:
         statements.append("SET LOCAL ROLE " + ("NONE" if role == "none" else _identifier(role)))
     statements += [f"SET LOCAL {name} = {value if ',' in value else _text(value)}" for name, value in SETTINGS.items()]

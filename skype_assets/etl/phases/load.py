@@ -1,10 +1,12 @@
 """Load: tables → PostgreSQL, one transaction a part, and a Parquet record of what is in the database afterwards.
 
-Part 0 is what the others refer to: conversations, participants, media. The ledger in the database is the truth about
-what is loaded; the checkpoint follows it. A part that the ledger has with the same checksum is not loaded again, a
-part that only the checkpoint has is.
+Part 0 is what the others refer to: conversations, participants, media. The ledger in the database says what was
+loaded; the checkpoint follows it. A part that the ledger has with the same checksum is not loaded again if its rows are
+there, a part that only the checkpoint has is. Before the export is called complete every row is compared with the
+tables that it was sent from.
 """
 
+import logging
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,18 +21,23 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl
-from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
-from skype_assets.etl.database.loading import HEAD, Claim, Loader, ledger
+from skype_assets.etl.database.comparison import Ours
+from skype_assets.etl.database.counting import rows_of_load
+from skype_assets.etl.database.loading import Claim, Loader, is_complete, ledger
 from skype_assets.etl.database.refused import committed
 from skype_assets.etl.database.session import Database, Session
+from skype_assets.etl.errors import DatabaseDiffers
 from skype_assets.etl.phases import LOAD, PhaseFacts
-from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, part_tables
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
+from skype_assets.etl.phases.proof import Proof, compare_part, prove
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.schema.tables import TABLES
-from skype_assets.etl.task import Settings, Task
+from skype_assets.etl.task import Task
+
+logger = logging.getLogger(__name__)
 
 LOADED_PARTS: Final = pa.schema(
     [
@@ -46,10 +53,9 @@ DATABASE_STATE: Final = pa.schema(
     [
         pa.field("table", pa.string(), False),
         pa.field("rows", pa.int64(), False),
-        pa.field("sha256", pa.string(), False),
     ]
 )
-"""What is in the database afterwards: rows and digest per table, of the export's conversations."""
+"""What is in the database afterwards: rows per table, of the export's conversations, whichever export brought them."""
 
 _RECORD_BYTES: Final = 16_000_000
 
@@ -58,7 +64,7 @@ class Load:
     """The third phase: tables → database."""
 
     facts: ClassVar[PhaseFacts] = LOAD
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     schemas: ClassVar[Mapping[str, pa.Schema]] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
     outdated: ClassVar[str] = "the database no longer holds it"
 
@@ -89,15 +95,16 @@ class Load:
     def open(self, task_folder: Directory) -> Generator["_OpenLoad"]:
         """Find the database."""
         with Database(reachable_url(self._task.database)) as database:
-            yield _OpenLoad(self._tables, database, self._task.settings)
+            yield _OpenLoad(self._task, self._tables, database)
 
 
 class _OpenLoad:
-    def __init__(self, tables: PhaseTables, database: Database, settings: Settings) -> None:
+    def __init__(self, task: Task, tables: PhaseTables, database: Database) -> None:
+        self._task_id = task.task_id
         self._tables = tables
         self._database = database
-        self._settings = settings
-        self._workers = settings.workers
+        self._settings = task.settings
+        self._workers = task.settings.workers
         self._exports = tables.summary("exports")
         self._export_id: str = self._exports["export_id"][0].as_py()
         self._owner_id: str = self._exports["owner_id"][0].as_py()
@@ -109,13 +116,22 @@ class _OpenLoad:
         return self._exports["messages_loaded"][0].as_py()
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
-        """The parts that the ledger has, too, with what the checkpoint says was loaded."""
+        """The parts that the ledger has, too, with what the checkpoint says was loaded.
+
+        Of all parts none less than all is believed that can be asked: a database may be one of before, restored, and
+        rows may have gone under the ledger.
+        """
         with self._database.session() as session:  # the first: a database that cannot be reached is said at once
             entries = ledger(session, self._export_id)
-        for index, part in enumerate(self._tables.state.parts[: len(done)]):
-            if entries.get(part.number) != ledger_checksum(self._tables, part):
-                return done[:index]
-        return done
+            for index, part in enumerate(self._tables.state.parts[: len(done)]):
+                if entries.get(part.number) != ledger_checksum(self._tables, part):
+                    return done[:index]
+            if len(done) < len(self._tables.state.parts) or self._is_there(session):
+                return done
+        return done[:-1]
+
+    def _is_there(self, session: Session) -> bool:
+        return is_complete(session, self._export_id) and prove(session, self._tables, self._workers).total.is_equal
 
     def claim(self) -> None:
         """Register as the attempt that loads the export: from now on no earlier one commits."""
@@ -155,30 +171,46 @@ class _OpenLoad:
         return self._claim
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
-        """The figures over all exports of the account brought up to date, and the state of the database."""
-        state = self._database.repeatedly(partial(self._finish, tell))
-        rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
-        return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
+        """All rows compared with the tables, and the figures over all exports of the account brought up to date."""
+        rows = self._database.repeatedly(partial(self._finish, tell))
+        return {"database_state": table_from_rows(DATABASE_STATE, list(rows.items()))}, {}
 
-    def _finish(self, tell: Told, session: Session) -> list[TableDigest]:
-        """Complete the tables and digest them: every row is looked at once for either, which is what is counted."""
+    def _finish(self, tell: Told, session: Session) -> dict[str, int]:
+        """Compare the rows, and complete the tables: every row is looked at once for either, which is what is counted.
+
+        Raises:
+            DatabaseDiffers: a row is not what was sent, and loading it again would not change that.
+        """
         rows = {name: count for name, count in self._tables.rows().items() if name in TABLES}
         counted = _Counted(2 * sum(rows.values()), tell)
-        conversations = self._tables.summary("conversations").select(["conversation_id", "message_count"])
         loader = Loader(session, self._claimed()[0])
-        counted.doing("indexes and foreign keys")
-        loader.finish(
-            self._exports,
-            conversations.select(["conversation_id"]),
-            self._workers,
-            completed=lambda table: counted.more(rows.get(table, 0)),
-        )
+        counted.doing("comparing all rows")
+        proof = prove(session, self._tables, self._workers, counted.more)
+        if proof.lacking:
+            self._load_again(loader, proof)
+            proof = prove(session, self._tables, self._workers)
+        if not proof.total.is_equal:
+            raise DatabaseDiffers(
+                f"export {self._export_id}: {proof.total}. A trigger or a rule changed what was loaded, or somebody "
+                "did afterwards: remove what changes it, take the export out with `skype-assets unload "
+                f"{self._task_id}`, and run it again"
+            )
         counted.half()
-        counted.doing("digests of the tables")
-        counts = dict(zip(*(column.to_pylist() for column in conversations.columns), strict=True))
-        return digests_side_by_side(
-            session, self._owner_id, self._export_id, counts, self._workers, digested=counted.more
+        counted.doing("indexes and foreign keys")
+        conversations = self._tables.summary("conversations").select(["conversation_id"])
+        loader.finish(
+            self._exports, conversations, self._workers, completed=lambda table: counted.more(rows.get(table, 0))
         )
+        return rows_of_load(session, self._owner_id, self._export_id, conversations["conversation_id"].to_pylist())
+
+    def _load_again(self, loader: Loader, proof: Proof) -> None:
+        """Load the parts of which rows have gone, although the ledger has them."""
+        known = OfOtherParts.read(self._tables)
+        for part in self._tables.state.parts:
+            if part.number in proof.lacking:
+                logger.warning("part %d is loaded again: rows of it have gone from the database", part.number)
+                tables = part_tables(self._tables, part, known.of(part))
+                loader.commit(part.number, ledger_checksum(self._tables, part), tables, again=True)
 
 
 class _Counted:
@@ -220,13 +252,12 @@ class _LoadPart:
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        if self.part.number == HEAD:
-            tables = head_tables(self.tables, self.part)
-        else:
-            memory = Memory(self.table_bytes, self.files.folder.path)
-            tables = message_tables(self.tables, self.part, self.known, memory)
+        memory = Memory(self.table_bytes, self.files.folder.path)
+        tables = part_tables(self.tables, self.part, self.known, memory)
         if not self.is_committed:
             committed(self.database, tables, partial(self._commit, tables))
+        elif self.database.repeatedly(partial(self._lacks_rows, tables)):
+            committed(self.database, tables, partial(self._commit, tables, again=True))
         loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]
         return self.files.write(
             self.part.number,
@@ -236,9 +267,13 @@ class _LoadPart:
             counts={name: rows.num_rows for name, rows in tables.items() if rows.num_rows},
         )
 
-    def _commit(self, tables: Mapping[str, pa.Table], session: Session) -> None:
+    def _lacks_rows(self, tables: Mapping[str, pa.Table], session: Session) -> bool:
+        """Whether rows have gone that the ledger has: those of a table that was emptied, or that was not restored."""
+        ours = Ours.of(self.tables.summary("exports"))
+        return compare_part(session, ours, self.part, tables.__getitem__).missing > 0
+
+    def _commit(self, tables: Mapping[str, pa.Table], session: Session, *, again: bool = False) -> None:
         loader = Loader(session, self.claim)
-        if loader.ledger().get(self.part.number) == self.checksum:
+        if not again and loader.ledger().get(self.part.number) == self.checksum:
             return  # an earlier try committed it, and the answer was lost
-        commit = loader.commit_head if self.part.number == HEAD else loader.commit_part
-        commit(self.part.number, self.checksum, tables)
+        loader.commit(self.part.number, self.checksum, tables, again=again)

@@ -42,20 +42,27 @@ class OfOtherParts:
         return OfOtherParts(*(of_part(rows, part) for rows in (self.dropped, self.edits, self.quoted)))
 
 
-def head_tables(tables: PhaseTables, part: PartRecord) -> dict[str, pa.Table]:
-    """The tables of the head."""
-    return {**{name: tables.summary(name) for name in _OF_HEAD}, "media_files": tables.part(part, "media_files")}
-
-
-def message_tables(
+def part_tables(
     tables: PhaseTables, part: PartRecord, known: OfOtherParts, memory: Memory | None = None
 ) -> dict[str, pa.Table]:
-    """The tables of a part of messages, in memory or as ``memory`` keeps them; ``known`` is what is known of it."""
-    found = {name: tables.part(part, name, memory) for name in (*MESSAGE_TABLES, "rejects")}
-    found.update({name: without(found[name], known.dropped) for name in MESSAGE_TABLES})
-    found["messages"] = with_edits(found["messages"], known.edits)
-    found["quotes"] = with_quoted(found["quotes"], known.quoted)
-    return found
+    """The tables of a part, in memory or as ``memory`` keeps them; ``known`` is what is known of it."""
+    names = (*_OF_HEAD, "media_files") if part.number == HEAD else (*MESSAGE_TABLES, "rejects")
+    return {name: table_of_part(tables, part, known, name, memory) for name in names}
+
+
+def table_of_part(
+    tables: PhaseTables, part: PartRecord, known: OfOtherParts, name: str, memory: Memory | None = None
+) -> pa.Table:
+    """One table of a part, in memory or as ``memory`` keeps it; ``known`` is what is known of the part."""
+    if part.number == HEAD and name in _OF_HEAD:
+        return tables.summary(name)
+    rows = tables.part(part, name, memory)
+    if name not in MESSAGE_TABLES:
+        return rows
+    kept = without(rows, known.dropped)
+    if name == "messages":
+        return with_edits(kept, known.edits)
+    return with_quoted(kept, known.quoted) if name == "quotes" else kept
 
 
 def ledger_checksum(tables: PhaseTables, part: PartRecord) -> str:

@@ -10,22 +10,16 @@ with it - files, tables, the database - is read again.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import is_damaged
 from skype_assets.etl.checkpoints.state import FileRecord
-from skype_assets.etl.database import comparison
-from skype_assets.etl.database.comparison import Copies, LoadedExport
-from skype_assets.etl.database.digests import DIGESTED, TableDigest, digests_of_load
 from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.phases.part_tables import OfOtherParts
-from skype_assets.etl.rows.duplicates import without
-from skype_assets.etl.schema.tables import TABLES
+from skype_assets.etl.database.unloading import Registered
+from skype_assets.etl.phases.proof import prove
 
 _CONSERVED = ("seen", "loaded", "duplicate", "rejected")
 
@@ -99,91 +93,25 @@ def loaded_rows(load: PhaseTables, table: str) -> int:
     return sum(row["rows"] for row in load["loaded_parts"].to_table().to_pylist() if row["table"] == table)
 
 
-def references(session: Session, export: LoadedExport) -> Found:
+def references(session: Session, export: Registered) -> Found:
     """Whether what rows of an export refer to is in the database."""
     missing = dangling(session, export.owner_id, export.export_id)
     said = "; ".join(f"{count} {what}" for what, count in missing.items())
     return Found(not missing, said or "everything that rows refer to is there", {"dangling": said})
 
 
-@dataclass(frozen=True)
-class Digests:
-    """Digests of the tables when they were loaded, and of the same rows now."""
-
-    recorded: list[TableDigest]
-    now: list[TableDigest]
-
-    @property
-    def changed(self) -> list[str]:
-        """Names of the tables that differ."""
-        now = {digest.table: digest for digest in self.now}
-        return [digest.table for digest in self.recorded if now.get(digest.table) != digest]
-
-
-def digests(session: Session, export: LoadedExport, transform: PhaseTables, load: PhaseTables) -> Digests:
-    """Compute the digests of an export's conversations again."""
-    conversations = transform.summary("conversations")["conversation_id"].to_pylist()
-    recorded = load.summary("database_state").to_pylist()
-    return Digests(
-        [TableDigest(row["table"], row["rows"], row["sha256"]) for row in recorded],
-        digests_of_load(session, export.owner_id, export.export_id, conversations),
-    )
-
-
-def unchanged(compared: Digests, export: LoadedExport, task_id: str) -> Found:
-    """Whether the tables are what the load left there; ``task_id`` is the task whose load recorded it."""
-    changed = compared.changed
-    figures = {"tables_that_changed_since_the_load": ", ".join(changed)}
-    unexplained = [table for table in changed if not _may_differ(table, export, task_id)]
-    if unexplained:
-        return Found(False, f"not what was loaded any more: {', '.join(unexplained)}", figures)
-    if changed:
-        since = f"{_others(export, task_id)} since, so that these may rightly differ"
-        return Found(None, f"{since}: {', '.join(changed)}", figures)
-    rows = sum(digest.rows for digest in compared.now)
-    return Found(True, f"{len(DIGESTED)} tables, {rows:,} rows, are what was loaded", figures)
-
-
-def messages_in_database(session: Session, export: LoadedExport, transform: PhaseTables) -> Found:
-    """Whether every message is in the database, in this copy or in a better one, whatever was loaded since."""
-    total, dropped = Copies(), OfOtherParts.read(transform)
-    for part in transform.state.parts:
-        if "messages" not in part.files:
-            continue
-        lesser = dropped.of(part).dropped
-        file = parts.read(transform.folder, part.files["messages"])
-        for batch in file.iter_batches(parts.BATCH_ROWS, columns=comparison.COPY_COLUMNS, use_threads=False):
-            messages = without(pa.Table.from_batches([batch]), lesser)
-            total += comparison.copies(session, export.export_id, export.owner_id, messages)
+def rows_in_database(session: Session, transform: PhaseTables) -> Found:
+    """Whether every row is in the database as the checkpoint says, or in a better copy, whatever was loaded since."""
+    total = prove(session, transform).total
     figures = {
-        "messages_in_this_copy": total.this,
+        "rows_as_exported": total.rows,
+        "messages_in_this_copy": total.messages,
         "messages_in_a_better_copy": total.better,
-        "messages_in_a_lesser_copy": total.lesser,
-        "messages_missing": total.missing,
+        "rows_missing": total.missing,
+        "rows_that_differ": total.wrong,
+        "first_of_these": "; ".join(map(str, total.named[:10])),
     }
-    if total.missing or total.lesser:
-        wrong = f"{total.missing:,} messages are missing, {total.lesser:,} are in a lesser copy"
-        return Found(False, wrong, figures)
-    return Found(True, f"{total.this:,} messages are there in this copy, {total.better:,} in a better one", figures)
-
-
-def _may_differ(table: str, export: LoadedExport, task_id: str) -> bool:
-    """Whether other exports may have changed an export's rows of a table since; its own record they may not."""
-    if export.task_id != task_id:
-        return True
-    if TABLES[table].key[0] == "export_id":
-        return False
-    return export.since > 0 or (table == "attachments" and export.since_elsewhere > 0)
-
-
-def _others(export: LoadedExport, task_id: str) -> str:
-    """What happened to the account, or to archives that hold its objects."""
-    if export.task_id != task_id:
-        return f"the same export was loaded by task {export.task_id}"
-    all_of_them = export.since + export.since_elsewhere
-    happened = {"loaded": all_of_them - export.unloaded_since, "unloaded": export.unloaded_since}
-    return " and ".join(
-        f"{number} other {'export was' if number == 1 else 'exports were'} {what}"
-        for what, number in happened.items()
-        if number
-    )
+    if not total.is_equal:
+        return Found(False, str(total), figures)
+    better = f", {total.better:,} messages in a better copy, of another export" if total.better else ""
+    return Found(True, f"{total.rows:,} rows are there as the checkpoint says{better}", figures)

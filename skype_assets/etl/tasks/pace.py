@@ -1,6 +1,6 @@
 """How far and how fast a phase is, and how long it will take: the one place that computes it, for every door.
 
-What follows the last part - a load completes its tables and digests them - is work like that of the parts, and is
+What follows the last part - a load compares its rows and completes its tables - is work like that of the parts, and is
 counted in the phase's unit: as much as takes so long. A phase is at 100 % when it is complete.
 
 The engine's first word about a phase says what earlier attempts have done (promise I12): percentages begin there, and

@@ -32,7 +32,7 @@ from skype_assets.etl.database.unloading import Changes, Needed, Registered, reg
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
-from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, part_tables
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.rows.duplicates import KEY, without
 from skype_assets.etl.task import Task, export_id_for
@@ -320,7 +320,7 @@ class _Checkpoint:
     def tables(self, part: int) -> Mapping[str, pa.Table]:
         """All tables of a part of messages."""
         known = self._summaries.of(self._tables).of(self._parts[part])
-        return message_tables(self._tables, self._parts[part], known)
+        return part_tables(self._tables, self._parts[part], known)
 
 
 class _Summaries:

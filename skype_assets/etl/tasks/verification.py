@@ -25,10 +25,10 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import FileRecord, PhaseState
 from skype_assets.etl.database import comparison
-from skype_assets.etl.database.comparison import LoadedExport
-from skype_assets.etl.database.digests import TableDigest
+from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.unloading import Registered, registered
 from skype_assets.etl.errors import CheckpointError, EtlError, UsageError, VerificationFailed
 from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.source import fingerprint
@@ -78,14 +78,12 @@ class Findings:
     Attributes:
         checks: in the order in which they were made.
         server: version of PostgreSQL and the database's URL without password; empty if it was not reached.
-        recorded: digests of the tables when they were loaded.
-        found: digests of the same rows now.
+        rows: of each table, of the export's conversations, whichever export brought them; empty if nobody asked.
     """
 
     checks: list[Check] = field(default_factory=list)
     server: dict[str, str] = field(default_factory=dict)
-    recorded: list[TableDigest] = field(default_factory=list)
-    found: list[TableDigest] = field(default_factory=list)
+    rows: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def failed(self) -> list[Check]:
@@ -149,7 +147,7 @@ class _Verification:
         self._sample = sample
         self._result = result
         self._resources = resources
-        self._opened: tuple[Session, LoadedExport] | None = None
+        self._opened: tuple[Session, Registered] | None = None
 
     def checks(self) -> Iterator[tuple[str, Callable[[], Found | str]]]:
         """Names and functions, in order; what comes last depends on what was found."""
@@ -164,9 +162,7 @@ class _Verification:
         yield "database", self._database
         yield "ledger", self._ledger
         yield "references", self._references
-        yield "digests", self._digests
-        if self._result.found and self._result.found != self._result.recorded:
-            yield "messages in the database", self._messages_in_database
+        yield "rows", self._rows
 
     def _manifest(self) -> str:
         path = self._task.output_dir / layout.manifest_name(self._task.task_id)
@@ -251,7 +247,7 @@ class _Verification:
         session = self._resources.enter_context(Session(url, read_only=True))
         version = comparison.server_version(session)
         self._result.server = {"version": version, "url": without_password(url)}
-        export = comparison.loaded_export(session, self._export_id)
+        export = next(iter(registered(session, "export_id", self._export_id)), None)
         if is_unloaded:
             return self._not_in_database(export)
         if export is None:
@@ -261,7 +257,7 @@ class _Verification:
         self._opened = session, export
         return f"PostgreSQL {version} has export {self._export_id}, complete"
 
-    def _not_in_database(self, export: LoadedExport | None) -> str:
+    def _not_in_database(self, export: Registered | None) -> str:
         """After an unload."""
         if export is None:
             return f"export {self._export_id} is not in it: it was unloaded"
@@ -285,15 +281,12 @@ class _Verification:
     def _references(self) -> Found:
         return findings.references(*self._in_database())
 
-    def _digests(self) -> Found:
+    def _rows(self) -> Found:
         session, export = self._in_database()
-        compared = findings.digests(session, export, self._complete("transform"), self._complete("load"))
-        self._result.recorded, self._result.found = compared.recorded, compared.now
-        return findings.unchanged(compared, export, self._task.task_id)
-
-    def _messages_in_database(self) -> Found:
-        """Where digests cannot tell."""
-        return findings.messages_in_database(*self._in_database(), self._complete("transform"))
+        transform = self._complete("transform")
+        conversations = transform.summary("conversations")["conversation_id"].to_pylist()
+        self._result.rows = rows_of_load(session, export.owner_id, export.export_id, conversations)
+        return findings.rows_in_database(session, transform)
 
     @cached_property
     def _export_id(self) -> str:
@@ -326,7 +319,7 @@ class _Verification:
             raise _NotPossible("the export is not where it was; name it with --source")
         return self._task.source
 
-    def _in_database(self) -> tuple[Session, LoadedExport]:
+    def _in_database(self) -> tuple[Session, Registered]:
         if self._opened is None:
             self._complete("load")
             raise _NotPossible("see database")

@@ -1,0 +1,87 @@
+"""Is what a complete transform checkpoint says in the database? Every row of it is compared, part by part.
+
+What must be there is read from the Parquet files, and never from what the database answered before.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+
+from skype_assets.etl.checkpoints import parts
+from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.database.comparison import (
+    Ours,
+    compare_head,
+    compare_keys,
+    compare_messages,
+    compare_rejects,
+    count_messages,
+)
+from skype_assets.etl.database.loading import HEAD
+from skype_assets.etl.database.matching import Comparison
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.side_by_side import SideBySide
+from skype_assets.etl.phases.part_tables import OfOtherParts, table_of_part
+from skype_assets.etl.rows.duplicates import KEY, without
+
+
+@dataclass
+class Proof:
+    """What came of comparing an export's checkpoint with the database.
+
+    Attributes:
+        total: of all parts.
+        lacking: numbers of the parts of which rows are missing.
+    """
+
+    total: Comparison = field(default_factory=Comparison)
+    lacking: set[int] = field(default_factory=set[int])
+
+
+def prove(
+    session: Session, tables: PhaseTables, sessions: int = 1, compared: Callable[[int], None] = lambda rows: None
+) -> Proof:
+    """Compare all parts of an export with the database.
+
+    Args:
+        session: with the database.
+        tables: the complete transform.
+        sessions: how many compare side by side; each has one table of one part in memory.
+        compared: called with how many more rows have been looked at, in the caller's thread.
+    """
+    proof, ours, known = Proof(), Ours.of(tables.summary("exports")), OfOtherParts.read(tables)
+    with SideBySide.opened(session, sessions) as beside:
+        under_way = {
+            beside.submit(partial(_compared, ours=ours, tables=tables, part=part, known=known)): part
+            for part in tables.state.parts
+        }
+        for done in as_completed(under_way):
+            part, comparison = under_way[done], done.result()
+            proof.total.add(comparison)
+            if comparison.missing:
+                proof.lacking.add(part.number)
+            compared(sum(file.rows for file in part.files.values()))
+    proof.total.add(compare_rejects(session, ours, tables["rejects"].to_table()))
+    if count_messages(session, ours.export_id) != proof.total.messages:
+        proof.total.add(compare_keys(session, ours, _keys(tables, known)))
+    return proof
+
+
+def compare_part(session: Session, ours: Ours, part: PartRecord, tables: Callable[[str], pa.Table]) -> Comparison:
+    """Compare a part with the database; ``tables`` gives those of the part by name, each once."""
+    return compare_head(session, ours, tables) if part.number == HEAD else compare_messages(session, ours, tables)
+
+
+def _compared(session: Session, ours: Ours, tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> Comparison:
+    return compare_part(session, ours, part, partial(table_of_part, tables, part, known.of(part)))
+
+
+def _keys(tables: PhaseTables, known: OfOtherParts) -> Iterator[pa.Table]:
+    for part in tables.state.parts:
+        if "messages" in part.files:
+            keys = parts.read(tables.folder, part.files["messages"]).read(KEY, use_threads=False)
+            yield without(keys, known.of(part).dropped)
