@@ -269,7 +269,8 @@ def _add_parsed(rows: dict[str, list[tuple[Any, ...]]], row: int, parsed: Conten
         ("quotes", parsed.quotes),
         ("thread_events", parsed.thread_events),
     ):
-        rows[table].extend((row, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
+        if records:
+            rows[table].extend((row, n, *msgspec.structs.astuple(record)) for n, record in enumerate(records))
 
 
 def _rejects(raw: pa.RecordBatch, decoded: Decoded, export: Export) -> pa.Table:

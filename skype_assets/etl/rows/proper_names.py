@@ -40,5 +40,13 @@ def with_proper_names(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
 def proper_names(names: pa.ChunkedArray, ids: pa.ChunkedArray) -> pa.Array:
     """Names, but null where one is the id beside it, with or without its prefix, or empty."""
     names, ids = names.combine_chunks(), ids.combine_chunks()
+    if not _may_repeat(names, ids):
+        return names
     repeats = pc.or_(pc.equal(names, ids), pc.equal(names, mapped(without_prefix, ids)))
     return pc.if_else(pc.or_(pc.fill_null(repeats, False), pc.equal(names, "")), pa.scalar(None, pa.string()), names)
+
+
+def _may_repeat(names: pa.Array, ids: pa.Array) -> bool:
+    """Whether any of the names is one of the ids, or empty: rare, and told by the few that differ."""
+    known = [user_id for user_id in pc.unique(ids).to_pylist() if user_id is not None]
+    return not {"", *known, *map(without_prefix, known)}.isdisjoint(pc.unique(names).to_pylist())
