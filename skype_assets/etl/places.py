@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from platformdirs import site_state_path, user_data_path
-
 from skype_assets.etl.errors import UsageError
 
 NAME: Final = "skype-assets"
@@ -165,6 +163,8 @@ def user_folder() -> Path:
 
     Root's own home is closed to the account that the embedded server runs as (``postgres.account``).
     """
+    from platformdirs import site_state_path, user_data_path  # whoever works in a project need not wait for it
+
     if os.geteuid() == 0 and "XDG_DATA_HOME" not in os.environ:
         return site_state_path(NAME, appauthor=False)
     return user_data_path(NAME, appauthor=False)

@@ -4,11 +4,13 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.export.source import Source
+
+if TYPE_CHECKING:  # `skype-assets status` knows tasks, and must not wait for what reads exports
+    from skype_assets.etl.export.source import Source
 
 TASK_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a task id may look like: it is a folder name, a partition key and part of a file name."""
@@ -87,7 +89,7 @@ class Task:
     source: Path | None = None
     database: str | None = None
     settings: Settings = field(default_factory=Settings)
-    fingerprint: Source | None = None
+    fingerprint: "Source | None" = None
 
     def __post_init__(self) -> None:
         check_task_id(self.task_id)
@@ -124,7 +126,7 @@ def check_task_id(task_id: str) -> str:
     return task_id
 
 
-def task_id_for(source: Source) -> str:
+def task_id_for(source: "Source") -> str:
     """A task id from an export's name and content: the same export gives the same task, wherever it lies."""
     name = source.name
     for ending in sorted(ENDINGS, key=len, reverse=True):

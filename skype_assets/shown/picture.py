@@ -8,8 +8,8 @@ them. Names are plain text: what could act as markup or hide something is escape
 import base64
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from typing import Final
-from xml.sax.saxutils import escape
 
 from skype_assets.etl.export.members import printable
 from skype_assets.shown.statistics import NAMES_SWITCH, Statistics
@@ -96,9 +96,9 @@ def _label(name: str) -> str:
     for character in printable(name):
         cells += 2 if unicodedata.east_asian_width(character) in "WF" else 1
         if cells > _NAME_CELLS:
-            return escape(shown) + "..."
+            return escape(shown, quote=False) + "..."
         shown += character
-    return escape(shown)
+    return escape(shown, quote=False)
 
 
 _KINDS: Final = ("direct", "group", "bot", "phone", "special")

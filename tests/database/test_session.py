@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from skype_assets.etl.database.session import Database, Rejected, Session
 from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError, UsageError
-from skype_assets.etl.postgres.url import LIBPQ_TARGETS, reachable_url
+from skype_assets.etl.postgres import LIBPQ_TARGETS
+from skype_assets.etl.postgres.url import reachable_url
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import Export, open_export, raw_parts
+from skype_assets.etl.export.archive import Export, open_export
+from skype_assets.etl.export.messages_json import raw_parts
 
 MESSAGES = b'{"userId":"8:live:mara.ostrow","conversations":[{"id":"8:a","MessageList":[{"id":"1"}]}]}'
 DOCUMENT = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
@@ -359,7 +360,7 @@ def test_a_tar_header_of_gigabytes_is_refused_in_flat_memory(tmp_path: Path) -> 
 import resource
 from pathlib import Path
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import open_export
+from skype_assets.etl.export.archive import open_export
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30,) * 2)
 try:
     open_export(Path({str(path)!r}), Path({str(tmp_path)!r}))

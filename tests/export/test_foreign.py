@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import fingerprint, open_export
+from skype_assets.etl.export.archive import open_export
+from skype_assets.etl.export.source import fingerprint
 
 DOCUMENT = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
 

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import Cursor, RawPart, raw_parts
 from skype_assets.etl.export import json_elements as elements
-from skype_assets.etl.export.messages_json import NOT_AN_ARRAY, NOT_AN_OBJECT
+from skype_assets.etl.export.messages_json import NOT_AN_ARRAY, NOT_AN_OBJECT, Cursor, RawPart, raw_parts
 
 EXPORT = (
     b'{"userId":"8:live:mara.ostrow","exportDate":"2024-11-06T20:55","conversations":['

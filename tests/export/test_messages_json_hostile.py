@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import RawPart, raw_parts
 from skype_assets.etl.export import json_elements as elements
+from skype_assets.etl.export.messages_json import RawPart, raw_parts
 
 FIRST = b'{"conversations":[{"id":"a","MessageList":[{"id":"1"},{"id":"2"}'
 SMALL = (
@@ -135,7 +135,7 @@ def test_hostile_documents_are_refused_in_flat_memory(document: str) -> None:
     program = f"""
 import resource
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import raw_parts
+from skype_assets.etl.export.messages_json import raw_parts
 SIZE = 20 << 20
 FIRST = {FIRST!r}
 document = {document}
@@ -155,7 +155,7 @@ def test_memory_stays_flat_over_a_long_file() -> None:
     """64 MiB of messages, read by a process that may hold 64 MiB beside them."""
     program = """
 import resource
-from skype_assets.etl.export import raw_parts
+from skype_assets.etl.export.messages_json import raw_parts
 message = b'{"id":"1730829852101","content":"' + b"word " * 200 + b'"}'
 document = b'{"conversations":[{"MessageList":[' + b",".join([message] * (64000)) + b'],"id":"a"}]}'
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import fingerprint
-from skype_assets.etl.export.source import folder_files, size_of
+from skype_assets.etl.export.source import fingerprint, folder_files, size_of
 
 DOCUMENT = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174.1.jpeg"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl import places
-from skype_assets.etl.postgres.url import DATABASE_VARIABLES
+from skype_assets.etl.postgres import DATABASE_VARIABLES
 from skype_assets.etl.sample import write_sample
 
 ROOT = Path(__file__).parents[2]

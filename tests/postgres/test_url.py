@@ -10,9 +10,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from skype_assets.etl.errors import UsageError
+from skype_assets.etl.postgres import LIBPQ_TARGETS
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import (
-    LIBPQ_TARGETS,
     from_config,
     normalize,
     password,

@@ -1,29 +1,26 @@
-"""The commands of ``skype-assets``, one line for each of them.
+"""The commands of ``skype-assets``, one word for each of them.
 
-They import what they work with when they run: ``skype-assets --help`` must not wait for Arrow, let alone Dagster.
+A command's file is imported when the command is named or listed, and imports what it works with when it runs:
+``skype-assets --help`` must not wait for Arrow, let alone Dagster.
 """
 
 import io
 import sys
+from typing import Final
 
 import click
 
 from skype_assets.etl import compiled
-from skype_assets.etl.command_line.add import add
-from skype_assets.etl.command_line.clean import clean
-from skype_assets.etl.command_line.db import db
-from skype_assets.etl.command_line.dev import dev
-from skype_assets.etl.command_line.group import Commands
-from skype_assets.etl.command_line.init import init
-from skype_assets.etl.command_line.resume import resume
-from skype_assets.etl.command_line.run import run
-from skype_assets.etl.command_line.sample import sample
-from skype_assets.etl.command_line.status import status
-from skype_assets.etl.command_line.unload import unload
-from skype_assets.etl.command_line.verify import verify
+from skype_assets.etl.command_line.group import Commands, Imported
+
+COMMANDS: Final = ("run", "resume", "status", "verify", "unload", "clean", "add", "sample", "init", "db", "dev")
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    commands=Imported(COMMANDS),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(
     package_name="skype-assets",
     message=f"%(prog)s, version %(version)s{f' ({compiled.ABSENCE})' if compiled.reader is None else ''}",
@@ -43,10 +40,6 @@ def skype_assets() -> None:
       skype-assets db psql               look at the tables (schema skype)
       skype-assets status                what is loaded, what is not
     """
-
-
-for command in (run, resume, status, verify, unload, clean, add, sample, init, db, dev):
-    skype_assets.add_command(command)
 
 
 def run() -> None:

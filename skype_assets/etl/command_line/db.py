@@ -83,8 +83,9 @@ def stop() -> None:
 @options.placed
 def status() -> None:
     """Show which database it is, and whether the embedded server runs. Starts nothing."""
+    from skype_assets.etl.postgres import DATABASE_VARIABLES
     from skype_assets.etl.postgres.embedded import EmbeddedServer
-    from skype_assets.etl.postgres.url import DATABASE_VARIABLES, without_password
+    from skype_assets.etl.postgres.url import without_password
 
     given = [name for name in DATABASE_VARIABLES if os.environ.get(name)]
     if given:

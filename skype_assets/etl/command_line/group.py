@@ -6,8 +6,9 @@ the conventions of shells (128 + signal) and of ``sysexits.h``.
 
 import errno
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -64,6 +65,24 @@ debug = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_remember, help="Show the traceback of an error."
 )
 """Option of every command. A traceback may quote what is in an export; the one line without it does not."""
+
+
+class Imported(Mapping[str, click.Command]):
+    """Commands by name, each imported when it is looked up: the function of that name in the module of that name."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._names:
+            raise KeyError(name)
+        return getattr(import_module(f"{__package__}.{name}"), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Commands(click.Group):

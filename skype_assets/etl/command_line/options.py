@@ -76,7 +76,7 @@ def placed(command: Callable[P, None]) -> Callable[P, None]:
 
 def say_place() -> None:
     """One line: the place, why it is this one, and what chose something elsewhere."""
-    from skype_assets.etl.postgres.url import DATABASE_VARIABLES
+    from skype_assets.etl.postgres import DATABASE_VARIABLES
 
     place = places.find()
     others = [name for name in (*places.VARIABLES, *DATABASE_VARIABLES) if os.environ.get(name)]

@@ -11,7 +11,6 @@ from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import CheckpointError, InvalidExport, UsageError
 from skype_assets.etl.phases import FOLDERS
-from skype_assets.etl.tasks.pace import percent, work
 
 if TYPE_CHECKING:
     from skype_assets.etl.checkpoints.directory import Directory
@@ -40,6 +39,8 @@ class PhaseStatus:
     @property
     def percent(self) -> int:
         """Share of the phase's work that is recorded."""
+        from skype_assets.etl.tasks.pace import percent, work
+
         if self.state is None:
             return 0
         return 0 if self.state.status == "unloaded" else percent(*work(self.state))

@@ -2,7 +2,6 @@
 
 import json
 import platform
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +56,8 @@ def verify(
 
     Nothing is changed. What is compressed is unpacked to TMPDIR meanwhile. The exit code is 0 only if nothing failed.
     """
+    import secrets
+
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.tasks.verification import Sample, verify
 

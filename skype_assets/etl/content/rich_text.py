@@ -60,6 +60,8 @@ def rich_text(markup: str, people: Addressed | None = None) -> RichText:
         markup: the content.
         people: whom the numbers of the Teams era stand for.
     """
+    if "<" not in markup:
+        return RichText(finished(markup))
     markup = without_comments(markup)
     reading = _Reading(people or {})
     text = finished(_read(markup, reading))

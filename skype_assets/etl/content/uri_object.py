@@ -79,6 +79,8 @@ def attachments(
         properties: of the message; of one that is deleted only the references are left.
     """
     own: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
+    if not amsreferences and "<" not in content and not own.get("files"):
+        return []
     files = objects(own.get("files"))
     if is_deleted(own):
         content, files = "", []

@@ -16,11 +16,8 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from skype_assets.etl.errors import UsageError
+from skype_assets.etl.postgres import DATABASE_VARIABLES, LIBPQ_TARGETS
 from skype_assets.etl.postgres.embedded import DATABASES, ROLE, EmbeddedServer
-
-LIBPQ_TARGETS = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE")
-DATABASE_VARIABLES = ("SKYPE_DATABASE_URL", *LIBPQ_TARGETS)
-"""Each names a database, the first before the others."""
 
 EMBEDDED: Final = "embedded:"
 """How the name of an embedded server begins; its folder follows."""

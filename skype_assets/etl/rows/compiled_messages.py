@@ -28,15 +28,6 @@ _NULL: Final = {
 }
 """Columns that are null in what is read: edits are known when all parts are, events with a value or names are left."""
 
-_NONE: Final = MessageRows(
-    {
-        "messages": TABLES["messages"].schema.empty_table(),
-        "rejects": REJECTS.schema.empty_table(),
-        **{name: schema.empty_table() for name, schema in _BELOW_MESSAGES.items()},
-    },
-    {"messages": np.empty(0, np.int64)},
-)
-
 
 def compiled_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     """Rows of every table fed by the usual messages of a batch; of the others there is none.
@@ -44,7 +35,7 @@ def compiled_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
     Without the compiled reader every message is one of the others.
     """
     if compiled.reader is None:
-        return _NONE
+        return _none()
     conversation_ids = _conversation_ids(raw)
     # A Text of the call log is none.
     excluded = pc.equal(conversation_ids, CALL_LOGS).to_numpy(zero_copy_only=False)
@@ -62,6 +53,12 @@ def compiled_rows(raw: pa.RecordBatch, export: Export) -> MessageRows:
             columns |= _stored(columns, export)
         tables[name] = table_from_columns(schema, columns, len(rows[name]))
     return MessageRows(with_proper_names(tables), rows)
+
+
+def _none() -> MessageRows:
+    tables = {"messages": TABLES["messages"].schema, "rejects": REJECTS.schema, **_BELOW_MESSAGES}
+    empty = {name: schema.empty_table() for name, schema in tables.items()}
+    return MessageRows(empty, {"messages": np.empty(0, np.int64)})
 
 
 def _messages(raw: pa.RecordBatch, conversation_ids: pa.DictionaryArray, found: Columns, export: Export) -> pa.Table:

@@ -86,13 +86,8 @@ _ADDRESSING: Final = frozenset({"quote", "mention"})
 def people_rows(tables: Mapping[str, pa.Table]) -> pa.Table:
     """The ``PEOPLE`` of some messages, given the tables of ``PEOPLE_OF`` that they feed."""
     messages = tables["messages"]
-    found = [_sent(messages)]
-    for source, table, id_column, name_column in _NAMING:
-        rows = tables[table]
-        rows = rows.filter(rows[id_column].is_valid())
-        if rows.num_rows:
-            found.append(_named(source, rows, id_column, name_column, messages))
-    return pa.concat_tables(found)
+    named = [_naming(place, tables) for place in range(len(_NAMING))]
+    return pa.concat_tables([_sent(messages), _named(pa.concat_tables(named), messages)])
 
 
 def _sent(messages: pa.Table) -> pa.Table:
@@ -102,7 +97,10 @@ def _sent(messages: pa.Table) -> pa.Table:
     table = messages.select([*keys, "sent_at"]).append_column("written_at", instants).append_column("written", written)
     aggregates = [("sent_at", "max"), ("written", "sum"), ("written_at", "min"), ("written_at", "max")]
     grouped = table.group_by(keys, use_threads=False).aggregate(aggregates)
-    return _rows("message", [grouped[name] for name in (*keys, *("_".join(of) for of in aggregates))])
+    return _rows(
+        pa.repeat("message", grouped.num_rows),
+        [grouped[name] for name in (*keys, *("_".join(of) for of in aggregates))],
+    )
 
 
 def _written(flags: pa.ChunkedArray) -> pa.Array:
@@ -114,24 +112,32 @@ def _written(flags: pa.ChunkedArray) -> pa.Array:
     return pa.array(written)
 
 
-def _named(source: str, rows: pa.Table, id_column: str, name_column: str, messages: pa.Table) -> pa.Table:
-    names = proper_names(rows[name_column], rows[id_column])
-    rows = rows.select(_MESSAGE).append_column("user_id", rows[id_column]).append_column("name", names)
+def _naming(place: int, tables: Mapping[str, pa.Table]) -> pa.Table:
+    """Whom messages name in one of the ways of ``_NAMING``, and how: its place there, with ``user_id`` and ``name``."""
+    source, table, id_column, name_column = _NAMING[place]
+    rows = tables[table].select([*_MESSAGE, id_column, name_column])
+    rows = rows.rename_columns([*_MESSAGE, "user_id", "name"]).filter(rows[id_column].is_valid())
+    rows = rows.set_column(rows.num_columns - 1, "name", proper_names(rows["name"], rows["user_id"]))
     if source in _ADDRESSING:
         rows = rows.filter(pc.and_(rows["name"].is_valid(), pc.not_equal(rows["user_id"], EVERYONE)))
+    return rows.append_column("place", pa.repeat(pa.scalar(place, pa.int8()), rows.num_rows))
+
+
+def _named(rows: pa.Table, messages: pa.Table) -> pa.Table:
     # A join makes a table of its right side: only what can match is given to it.
     near = pc.is_in(messages["message_id"], value_set=rows["message_id"].combine_chunks())
     timed = rows.join(messages.select([*_MESSAGE, "sent_at"]).filter(near), _MESSAGE, use_threads=False)
     keys = ["conversation_id", "user_id", "name"]
-    grouped = timed.group_by(keys, use_threads=False).aggregate([("sent_at", "max")])
-    return _rows(source, [grouped[name] for name in (*keys, "sent_at_max")])
+    grouped = timed.group_by(["place", *keys], use_threads=False).aggregate([("sent_at", "max")])
+    sources = pa.array([source for source, *_ in _NAMING], pa.string()).take(grouped["place"].combine_chunks())
+    return _rows(sources, [grouped[name] for name in (*keys, "sent_at_max")])
 
 
-def _rows(source: str, columns: list[pa.ChunkedArray]) -> pa.Table:
-    """Rows of ``PEOPLE`` from its columns after the first; without activity, the last are missing."""
-    count = len(columns[0])
+def _rows(sources: pa.Array, columns: list[pa.ChunkedArray]) -> pa.Table:
+    """Rows of ``PEOPLE`` from its columns; without activity, the last are missing."""
+    count = len(sources)
     activity = [] if len(columns) == len(PEOPLE) - 1 else [pa.repeat(pa.scalar(0, pa.int64()), count), None, None]
-    every = [pa.repeat(source, count), *columns, *activity]
+    every = [sources, *columns, *activity]
     return pa.table([array(column, f.type, count) for column, f in zip(every, PEOPLE, strict=True)], schema=PEOPLE)
 
 

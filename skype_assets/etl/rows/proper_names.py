@@ -40,5 +40,13 @@ def with_proper_names(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
 def proper_names(names: pa.ChunkedArray, ids: pa.ChunkedArray) -> pa.Array:
     """Names, but null where one only repeats the id beside it, or is empty."""
     names, ids = names.combine_chunks(), ids.combine_chunks()
+    if not _may_repeat(names, ids):
+        return names
     repeats = pc.equal(mapped(bare, names), mapped(bare, ids))
     return pc.if_else(pc.or_(pc.fill_null(repeats, False), pc.equal(names, "")), pa.scalar(None, pa.string()), names)
+
+
+def _may_repeat(names: pa.Array, ids: pa.Array) -> bool:
+    """Whether any of the names is one of the ids, or empty: rare, and told by the few that differ."""
+    bare_names, bare_ids = ({bare(text) for text in pc.unique(some).drop_null().to_pylist()} for some in (names, ids))
+    return not {"", *bare_ids}.isdisjoint(bare_names)
