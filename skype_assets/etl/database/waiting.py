@@ -38,11 +38,13 @@ class Watch:
     def __init__(self, ask: Callable[[], list[tuple[Any, ...]]]) -> None:
         self._ask = ask
         self._looking: threading.Thread | None = None
+        self._looks = 0
         self.holders = ""
         """Who held the lock at the last look; empty if it waited for none."""
 
     def look(self, seconds: float) -> None:
         """Look once more; the statement has taken so long by now."""
+        self._looks += 1
         if self._looking is None or not self._looking.is_alive():  # a pooler may have no connection to look from
             self._looking = threading.Thread(target=self._look, args=(seconds,), daemon=True)
             self._looking.start()
@@ -52,7 +54,8 @@ class Watch:
             self.holders = " and ".join(_named(*row) for row in self._ask())
         except Exception:  # noqa: BLE001 - no reason for anything: it was only for the log
             logger.debug("nobody can be asked who holds a lock", exc_info=True)
-        if self.holders and seconds > _AFTER_SECONDS[0]:
+            return
+        if self.holders and self._looks > 1:
             logger.warning("database: waiting for %d s for a lock held by %s", seconds, self.holders)
 
 
