@@ -121,7 +121,28 @@ def test_a_lock_that_is_waited_for_is_named_while_it_is(
     postgres_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "_AFTER_SECONDS", (0.2, 0.5, 0.5, 0.5))
-    with Session(postgres_url) as holder, Session(postgres_url) as waiter:
+    with one_waiting_for_another(postgres_url) as process:
+        give_up = time.monotonic() + 60
+        while "waiting for" not in caplog.text:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+    assert f"s for a lock held by process {process} (skype-assets, user " in caplog.text
+    assert "SELECT" not in caplog.text
+
+
+def test_a_lock_that_is_waited_for_shortly_is_not_worth_a_line(
+    postgres_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_AFTER_SECONDS", (0.1, 60.0))
+    with one_waiting_for_another(postgres_url):
+        time.sleep(1)
+    assert "waiting for" not in caplog.text
+
+
+@contextmanager
+def one_waiting_for_another(url: str) -> Generator[int]:
+    """Two loads of an account, of which one holds the lock that the other waits for: the number of its process."""
+    with Session(url) as holder, Session(url) as waiter:
 
         def wait() -> None:
             with waiter.transaction():
@@ -132,14 +153,9 @@ def test_a_lock_that_is_waited_for_is_named_while_it_is(
             process = holder.rows("SELECT pg_backend_pid()")[0][0]
             lock_owner(holder, OWNER)
             waits = in_background(wait)
-            give_up = time.monotonic() + 60
-            while "waiting for" not in caplog.text:
-                assert time.monotonic() < give_up
-                time.sleep(0.05)
+            yield process
         waits.join(30)
         assert not waits.is_alive()
-    assert f"s for a lock held by process {process} (skype-assets, user " in caplog.text
-    assert "SELECT" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from tests.faults.world import Place, World
 from tests.poolers import pooled
 
 _ENCODINGS: Final = ("LATIN1", "SQL_ASCII", "EUC_JP", "WIN1252")
+_FOR_SUPERUSERS: Final = ("session_replication_role", "lc_messages", "commit_delay")
+_TABLESPACES: Final = ("default_tablespace", "temp_tablespaces")
 _VARIABLES: Final = (
     {"PGCLIENTENCODING": "LATIN1"}, {"PGTZ": "America/St_Johns"}, {"PGDATESTYLE": "German"}, {"PGAPPNAME": "somebody"},
 )  # fmt: skip
@@ -106,8 +108,10 @@ def _settings(stage: Stage) -> None:
     for name in stage.rng.sample(sorted(SETTINGS), stage.rng.randint(1, 4)):
         where = stage.rng.choice(["database", "role", "url", "PGOPTIONS"])
         stage.drawn.append(f"{name} for {where}")
-        if name == "session_replication_role" and stage.user != "skype":
+        if name in _FOR_SUPERUSERS and stage.user != "skype":
             stage.refusals.append(f'permission denied to set parameter "{name}"')
+        if name in _TABLESPACES and where in ("url", "PGOPTIONS"):  # elsewhere, one that is not there counts as none
+            stage.refusals.append(f'invalid value for parameter "{name}"')
         if where in ("database", "role"):
             of = (
                 f"DATABASE {stage.database}"

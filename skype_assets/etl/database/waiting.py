@@ -54,6 +54,7 @@ class Watch:
             self.holders = " and ".join(_named(*row) for row in self._ask())
         except Exception:  # noqa: BLE001 - no reason for anything: it was only for the log
             logger.debug("nobody can be asked who holds a lock", exc_info=True)
+            return
         if self.holders and seconds > 2 * _AFTER_SECONDS[0]:
             logger.warning("database: waiting for %d s for a lock held by %s", seconds, self.holders)
 
