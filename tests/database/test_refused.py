@@ -4,6 +4,7 @@ import os
 import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -15,7 +16,7 @@ from skype_assets.etl.errors import PoisonPart
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from tests.database.small_loads import Tables, head, messages, query, register
 
-BAD = {"source_offset": 777, "source_length": 99}
+BAD: dict[str, Any] = {"source_offset": 777, "source_length": 99}
 
 
 def joined(*parts: Tables) -> Tables:
