@@ -19,6 +19,13 @@ from skype_assets.etl.schema.tables import CALLS
 ROOT = Path(__file__).parents[2]
 
 SO_DEEP = b"[" * 600 + b"]" * 600
+ADDED_BY_ONE = (
+    b'{"id":"1","messagetype":"ThreadActivity/AddMember","content":"<addmember><initiator>8:'
+    + b"i" * 400
+    + b"</initiator>"
+    + b"<target>8:a</target>" * 200
+    + b'</addmember>"}'
+)
 ODD_MESSAGES = {
     b'{"id":"1","content":"a\\u0000"}': {"nul_replaced", "sent_at_from_id"},
     b'{"id":"1","content":"\\ud83d"}': {"surrogate_replaced", "sent_at_from_id"},
@@ -31,6 +38,10 @@ ODD_MESSAGES = {
         "nul_replaced",
         "sent_at_from_version",
     },
+    b'{"id":"1","content":"a","properties":{"b":1e-20000}}': {"number_too_long", "sent_at_from_id"},
+    b'{"id":"1","content":"a","properties":[' + b"0," * 100_000 + b"0]}": {"json_too_large", "sent_at_from_id"},
+    b'{"id":"1","content":"a","displayName":"' + b"x" * 70_000 + b'"}': {"sent_at_from_id", "text_shortened"},
+    ADDED_BY_ONE: {"rows_left_out", "sent_at_from_id"},
     b'{"id":"1","content":null}': {"content_missing", "sent_at_from_id"},
     b'{"id":"1","content":{"a":1}}': {"content_not_text", "sent_at_from_id"},
     b'{"content":"a","version":1}': {"id_missing", "sent_at_from_version"},

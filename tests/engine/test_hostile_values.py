@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,15 +15,15 @@ from tests.export.test_archive import DOCUMENT, MESSAGES, tar_bytes
 from tests.faults.hostile_values import drawn, every_pair
 
 
-def _load(export: Path, url: str, **settings: Any) -> Task:
-    task = Task("t", export.parent / "out", export, url, Settings(max_workers=1, **settings))
+def _load(export: Path, url: str, chunk_size: int = 100_000) -> Task:
+    task = Task("t", export.parent / "out", export, url, Settings(chunk_size=chunk_size, max_workers=1))
     engine.run(task)
     return task
 
 
 def _digest(url: str) -> list[object]:
     with Session(url) as session:
-        return list(digests(session, [name for name in ("messages", "reactions", "links", "conversations")]))
+        return list(digests(session, ("messages", "reactions", "links", "conversations")))
 
 
 def test_every_value_in_every_place_is_loaded_by_either_reader(

@@ -167,7 +167,8 @@ def _trimmed(raw: bytes, flags: set[str]) -> bytes:
         if len(text) > LARGEST_JSON:
             text = _beginning(text) if text.startswith(b'"') else b""
             if not text:
-                flags.add(ROWS_LEFT_OUT if name == "amsreferences" else JSON_TOO_LARGE)
+                is_list = name == "amsreferences"
+                flags.add(ROWS_LEFT_OUT if is_list else JSON_TOO_LARGE)
                 continue
         kept.append(b'"%b":%b' % (name.encode(), text))
     return b"{" + b",".join(kept) + b"}"
