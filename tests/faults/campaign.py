@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from tests.faults import damage, kills, server, surroundings, system_calls, takeover
+from tests.faults import damage, interruptions, kills, server, surroundings, system_calls, takeover
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.planted_bugs import BUGS
 from tests.faults.world import Place, World
 
-_ROOMS = (kills, system_calls, damage, server, takeover, surroundings)
+_ROOMS = (kills, system_calls, damage, server, takeover, surroundings, interruptions)
 _TESTED = {test.name: test for room in _ROOMS for test in room.TESTS}
 
 

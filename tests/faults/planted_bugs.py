@@ -5,6 +5,7 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -12,12 +13,13 @@ from typing import Any
 
 import msgspec
 
-from skype_assets.etl import crash_points
+from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints import attempt, directory, parts, state
 from skype_assets.etl.checkpoints import phase_checkpoint as phase
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
+from skype_assets.etl.command_line import group
 from skype_assets.etl.database import session
 from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.engine import loop
@@ -193,6 +195,22 @@ def _message_lost() -> None:
     _replace(transform, _joined=joined, _balance=lambda *account: None)
 
 
+def _nobody_listens() -> None:
+    _replace(interruption, listen=lambda: None)
+
+
+def _closed_terminals_not_heard() -> None:
+    _replace(interruption, SIGNALS=(signal.SIGINT, signal.SIGTERM))
+
+
+def _noted_and_forgotten() -> None:
+    _replace(interruption, check=lambda: None, PATIENCE=3600.0)
+
+
+def _no_word_on_how_to_go_on() -> None:
+    _replace(group, _interrupted=lambda context: "interrupted")
+
+
 def _short_pauses() -> None:
     _replace(session, PAUSES=(0.05, 0.1))
 
@@ -213,6 +231,12 @@ def _with(module: ModuleType, **others: Any) -> ModuleType:
 
 
 _COUNT = ("transform", 0)
+
+
+def _told(number: signal.Signals) -> Case:
+    return ("run", int(number), False, False, ("part recorded", 2), 0.0)
+
+
 BUGS: dict[str, Bug] = {
     "naive save": Bug("files are written in place", _naive_save, "T3", [_COUNT]),
     "no fsync": Bug("nothing is synchronised", _no_fsync, "T3", [_COUNT]),
@@ -250,5 +274,9 @@ BUGS: dict[str, Bug] = {
     "source hash ignored": Bug("another export goes on", _source_hash_ignored, "T9", [("changed", 0)]),
     "identity from hash()": Bug("ids depend on the process", _identity_from_hash, "T13", [(1, 0, 30, 1)]),
     "message lost": Bug("a message of every part is lost", _message_lost, "T1", [("transform", 1, 8)]),
+    "nobody listens": Bug("signals do what the system does", _nobody_listens, "T18", [_told(signal.SIGTERM)]),
+    "closed terminal": Bug("SIGHUP is not heard", _closed_terminals_not_heard, "T18", [_told(signal.SIGHUP)]),
+    "noted and forgotten": Bug("nobody asks for signals", _noted_and_forgotten, "T18", [_told(signal.SIGINT)]),
+    "no last word": Bug("no word on how to go on", _no_word_on_how_to_go_on, "T18", [_told(signal.SIGINT)]),
     "short pauses": Bug("no bug: the tests do not want to wait", _short_pauses),
 }  # fmt: skip

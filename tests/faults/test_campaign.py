@@ -77,5 +77,9 @@ def test_t13_the_surroundings_do_not_show_in_the_database(campaign: Campaign) ->
     campaign("T13")
 
 
+def test_t18_a_signal_ends_a_command_at_any_instant_and_does_no_harm(campaign: Campaign) -> None:
+    campaign("T18")
+
+
 def test_t17_the_campaign_catches_every_planted_bug(campaign: Campaign) -> None:
     assert len(campaign("T17")["points"]) >= PLANTED
