@@ -89,6 +89,11 @@ def say_at_the_end(last_word: Callable[[], str]) -> None:
     _heard.last_word = last_word
 
 
+def always_at_the_end(do: Callable[[], object]) -> None:
+    """From now on, have this done, in another thread, if a signal ends the process."""
+    _heard.at_end[do] = do
+
+
 @contextmanager
 def at_the_end(do: Callable[[], object]) -> Generator[None]:
     """Have this done, in another thread, if a signal ends the process within the block."""

@@ -44,7 +44,7 @@ def begin(
         preexec_fn=lambda: _dispositions(ignored),
     )
     until = time.monotonic() + _UNTIL_HEARD
-    while process.poll() is None and not _hears(process.pid):
+    while process.poll() is None and not hears(process.pid):
         assert time.monotonic() < until, "it never hears signals"
     return process
 
@@ -74,7 +74,7 @@ def _dispositions(ignored: int) -> None:
         signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
 
 
-def _hears(pid: int) -> bool:
+def hears(pid: int) -> bool:
     """Whether it has handlers of its own; that of SIGINT is always there."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()

@@ -8,12 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from tests.faults import damage, drawn_surroundings, kills, restores, server, surroundings, system_calls, takeover
+from tests.faults import (
+    damage,
+    drawn_surroundings,
+    interruptions,
+    kills,
+    restores,
+    server,
+    surroundings,
+    system_calls,
+    takeover,
+)
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.planted_bugs import BUGS
 from tests.faults.world import Place, World
 
-_ROOMS = (kills, system_calls, damage, server, takeover, surroundings, drawn_surroundings, restores)
+_ROOMS = (kills, system_calls, damage, server, takeover, surroundings, interruptions, drawn_surroundings, restores)
 _TESTED = {test.name: test for room in _ROOMS for test in room.TESTS}
 
 

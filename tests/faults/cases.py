@@ -39,13 +39,22 @@ class Size:
     damages: int
     inputs: int
     budgets: int
+    interruptions: int
     surroundings: int
     every: bool
 
 
-QUICK = Size(kills=8, calls=6, stops=1, damages=20, inputs=24, budgets=3, surroundings=12, every=False)
+QUICK = Size(kills=8, calls=6, stops=1, damages=20, inputs=24, budgets=3, interruptions=3, surroundings=12, every=False)
 LONG = Size(
-    kills=1_000, calls=100_000, stops=100, damages=600, inputs=5_000, budgets=60, surroundings=3_000, every=True
+    kills=1_000,
+    calls=100_000,
+    stops=100,
+    damages=600,
+    inputs=5_000,
+    budgets=60,
+    interruptions=600,
+    surroundings=3_000,
+    every=True,
 )
 
 

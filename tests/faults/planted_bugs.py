@@ -5,6 +5,7 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -12,12 +13,13 @@ from typing import Any
 
 import msgspec
 
-from skype_assets.etl import crash_points
+from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints import attempt, directory, parts, state
 from skype_assets.etl.checkpoints import phase_checkpoint as phase
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
+from skype_assets.etl.command_line import group
 from skype_assets.etl.database import session, settings
 from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.database.matching import Comparison
@@ -203,7 +205,23 @@ def _message_lost() -> None:
 
 def _settings_left_to_others() -> None:
     _replace(session, with_keywords=lambda url, **keywords: url)
-    _replace(settings, opening=lambda role, *, read_only: "SELECT 1", check_canary=lambda text, data: None)
+    _replace(settings, opening=lambda role, **kinds: "SELECT 1", check_canary=lambda text, data: None)
+
+
+def _nobody_listens() -> None:
+    _replace(interruption, listen=lambda: None)
+
+
+def _closed_terminals_not_heard() -> None:
+    _replace(interruption, SIGNALS=(signal.SIGINT, signal.SIGTERM))
+
+
+def _noted_and_forgotten() -> None:
+    _replace(interruption, check=lambda: None, PATIENCE=3600.0)
+
+
+def _no_word_on_how_to_go_on() -> None:
+    _replace(group, _interrupted=lambda context: "interrupted")
 
 
 def _short_pauses() -> None:
@@ -226,6 +244,12 @@ def _with(module: ModuleType, **others: Any) -> ModuleType:
 
 
 _COUNT = ("transform", 0)
+
+
+def _told(number: signal.Signals) -> Case:
+    return ("run", int(number), False, False, ("part recorded", 2), 0.0)
+
+
 BUGS: dict[str, Bug] = {
     "naive save": Bug("files are written in place", _naive_save, "T3", [_COUNT]),
     "no fsync": Bug("nothing is synchronised", _no_fsync, "T3", [_COUNT]),
@@ -268,5 +292,9 @@ BUGS: dict[str, Bug] = {
     "identity from hash()": Bug("ids depend on the process", _identity_from_hash, "T13", [(1, 0, 30, 1)]),
     "message lost": Bug("a message of every part is lost", _message_lost, "T1", [("transform", 1, 8)]),
     "settings left to others": Bug("a session sets nothing", _settings_left_to_others, "T19", [(145,), (315,)]),
+    "nobody listens": Bug("signals do what the system does", _nobody_listens, "T18", [_told(signal.SIGTERM)]),
+    "closed terminal": Bug("SIGHUP is not heard", _closed_terminals_not_heard, "T18", [_told(signal.SIGHUP)]),
+    "noted and forgotten": Bug("nobody asks for signals", _noted_and_forgotten, "T18", [_told(signal.SIGINT)]),
+    "no last word": Bug("no word on how to go on", _no_word_on_how_to_go_on, "T18", [_told(signal.SIGINT)]),
     "short pauses": Bug("no bug: the tests do not want to wait", _short_pauses),
 }  # fmt: skip

@@ -77,6 +77,10 @@ def test_t13_the_surroundings_do_not_show_in_the_database(campaign: Campaign) ->
     campaign("T13")
 
 
+def test_t18_a_signal_ends_a_command_at_any_instant_and_does_no_harm(campaign: Campaign) -> None:
+    campaign("T18")
+
+
 def test_t19_in_whatever_surroundings_a_load_is_right_or_refused_by_name(campaign: Campaign) -> None:
     assert campaign("T19")["faults"] >= 12
 

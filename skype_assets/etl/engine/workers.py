@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 import pyarrow as pa
@@ -105,6 +106,7 @@ CPU time.
 @contextmanager
 def _workers(workers: int) -> Generator[Executor]:
     """Processes for parts. When the block fails, what is under way is killed: a part is all or nothing."""
+    interruption.always_at_the_end(_end_children)
     # Not forked: a process that has threads (Dagster's, Arrow's) can hang its child. And without importing the
     # caller's main module, as multiprocessing would: a script that runs a pipeline at its top level would run again.
     executor = ProcessPoolExecutor(
@@ -121,6 +123,18 @@ def _workers(workers: int) -> Generator[Executor]:
         executor.shutdown(kill_workers=True)
         raise
     executor.shutdown()
+
+
+def _end_children() -> None:
+    """End the workers without their executor, for which there is no time.
+
+    loky has a process, for as long as this one lives, that removes the semaphores of executors, and complains about each.
+    """
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+    for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):
+        semaphore.unlink(missing_ok=True)
 
 
 def _depend_on(parent: int) -> None:
