@@ -1,5 +1,7 @@
 """T19: a load in surroundings that are drawn at random is right, or refused with a line that is true.
 
+Every seventh or so is of an export with hostile values, drawn as well, and begins with that.
+
 ``SURROUNDINGS`` is what can be drawn. Each changes the stage on which a load takes place, and says with which refusals
 it may end; what it did to the server is taken back at the end. More kinds are added there.
 """
@@ -16,13 +18,18 @@ from urllib.parse import quote
 from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl.postgres.url import from_config
+from skype_assets.etl.task import Task
 from tests.database.settings_of_others import SETTINGS, assignment
 from tests.engine.database_content import query
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.checks import after_success, resumed
 from tests.faults.children import Armed, run
+from tests.faults.hostile_values import Hostile, drawn
 from tests.faults.world import Place, World
 from tests.poolers import pooled
+
+_HOSTILE: Final = 0.15
+"""How often an export with hostile values is drawn."""
 
 _ENCODINGS: Final = ("LATIN1", "SQL_ASCII", "EUC_JP", "WIN1252")
 _FOR_SUPERUSERS: Final = ("session_replication_role", "lc_messages", "commit_delay")
@@ -165,9 +172,21 @@ def _cases(world: World, size: Size, seed: int) -> Sequence[Case]:
     return [(rng.randrange(2**32),) for _ in range(size.surroundings)]
 
 
+def _task(stage: Stage, hostile: Hostile | None) -> Task:
+    """The load of the sample, or everything that is done with another export."""
+    task = replace(stage.place.task(), database=stage.url)
+    if hostile is None:
+        return task
+    stage.place.begin_again("extract")
+    stage.place.folder.mkdir()
+    stage.drawn.append("hostile values")
+    return replace(task, source=hostile.write(stage.place.folder))
+
+
 def _run(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
     rng = random.Random(case[0])
     place.begin("load")
+    hostile = drawn(rng.randrange(2**32)) if rng.random() < _HOSTILE else None
     with ExitStack() as taken_back:
         stage = Stage(place, rng, place.url, taken_back)
         for share, change in SURROUNDINGS:
@@ -176,18 +195,18 @@ def _run(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
         before = dict(os.environ)
         os.environ.update(stage.environment)
         try:
-            outcome = run(replace(place.task(), database=stage.url), ("load",), Armed(bugs=bugs))
+            outcome = run(_task(stage, hostile), armed=Armed(bugs=bugs))
         finally:
             for name in stage.environment.keys() - before.keys():
                 del os.environ[name]
             os.environ.update(before)
     report = Report(1, {", ".join(stage.drawn)})
     if outcome.how == "done":
-        report.wrong += after_success(place, outcome)
+        report.wrong += hostile.wrong(place.url) if hostile else after_success(place, outcome)
         report.wrong += [f"not refused: {pattern}" for pattern in stage.refusals if "encoding" in pattern]
     elif not any(re.search(pattern, outcome.message) for pattern in stage.refusals):
         report.wrong.append(f"ended with {outcome.how}: {outcome.message}")
-    else:
+    elif not hostile:
         report.wrong += resumed(place)
     report.wrong = [f"{wrong} ({', '.join(stage.drawn)})" for wrong in report.wrong]
     return report
