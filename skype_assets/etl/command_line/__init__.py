@@ -22,15 +22,22 @@ from skype_assets.etl.command_line.sample import sample
 from skype_assets.etl.command_line.status import status
 from skype_assets.etl.command_line.unload import unload
 from skype_assets.etl.command_line.verify import verify
+from skype_assets.etl.phases import FACTS
+from skype_assets.etl.version import PACKAGE, SCHEMA
 
 __all__ = ["main", "skype_assets"]
 
 
+def _versions() -> str:
+    """The other versions, a line each; and whether the compiled reader is there."""
+    phases = ", ".join(f"{facts.name} {facts.version}" for facts in FACTS.values())
+    return (
+        f"schema {SCHEMA}\nphases: {phases}\ncompiled reader: {compiled.ABSENCE if compiled.reader is None else 'yes'}"
+    )
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(
-    package_name="skype-assets",
-    message=f"%(prog)s, version %(version)s{f' ({compiled.ABSENCE})' if compiled.reader is None else ''}",
-)
+@click.version_option(PACKAGE, message=f"%(prog)s, version %(version)s\n{_versions()}")
 def skype_assets() -> None:
     """Turn Skype exports into checked PostgreSQL tables.
 

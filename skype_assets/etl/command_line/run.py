@@ -57,8 +57,7 @@ def run(
     resumable(context, "--reset")
 
     from skype_assets.etl.command_line.display import display
-    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
-    from skype_assets.etl.database.session import Session
+    from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
     from skype_assets.etl.phases import given_names
     from skype_assets.etl.postgres.url import creates_server
     from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
@@ -77,7 +76,7 @@ def run(
         task = Task(name, output_dir, file, settings=settings, fingerprint=source)
         if creates_server():
             check_beginning(file, media_only=settings.media_only)
-        Session(open_database()).close()  # a database that refuses should do so now, not after extract
+        check_database()
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")
         if names is not None:

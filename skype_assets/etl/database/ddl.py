@@ -17,7 +17,8 @@ from skype_assets.etl.database.calls import CALLS_VIEW
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.schema.tables import TABLES, Table
+from skype_assets.etl.schema.tables import CALLS, TABLES, Table
+from skype_assets.etl.version import SCHEMA as VERSION
 
 SCHEMA: Final = "skype"
 
@@ -62,6 +63,35 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.unloads (
 )"""
 """What was taken out again, and when: of it nothing else is left."""
 
+_REPLACEMENTS: Final = f"""
+CREATE TABLE IF NOT EXISTS {SCHEMA}.replacements (
+    export_id text COLLATE "C" NOT NULL,
+    code_version text COLLATE "C" NOT NULL,
+    table_name text COLLATE "C" NOT NULL,
+    added bigint NOT NULL,
+    changed bigint NOT NULL,
+    removed bigint NOT NULL,
+    PRIMARY KEY (export_id, code_version, table_name)
+)"""
+"""How many rows became others when newer code, of that version, made an export's rows anew."""
+
+VERSION_TABLE: Final = "schema_version"
+"""Alembic's table of the version; ``upgrading`` reads it."""
+
+_DESCRIBED_BESIDE: Final = {
+    "attempts": "Number of the attempt that may load or unload an export: an earlier one commits nothing any more.",
+    "unloads": "Exports that were taken out again, and when.",
+    "replacements": "How many rows became others when newer code made the rows of an export anew, by table.",
+    VERSION_TABLE: "The version of this schema; `skype-assets db upgrade` raises it.",
+}
+"""What the tables mean that are no tables of rows."""
+
+_VERSION_TABLE: Final = f"""
+CREATE TABLE IF NOT EXISTS {SCHEMA}.{VERSION_TABLE} (
+    version_num character varying(32) NOT NULL,
+    CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num)
+)"""
+
 _COLUMNS: Final = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -74,7 +104,7 @@ _FOREIGN_KEYS: Final = """
 SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = to_regnamespace($1)"""
 
 # Any numbers: they only have to be the same in every process.
-_CREATION_LOCK: Final = 7_359_274_101
+CREATION_LOCK: Final = 7_359_274_101
 _COMPLETION_LOCK: Final = 7_359_274_102
 TABLE_LOCKS: Final = {name: number for number, name in enumerate(TABLES, start=7_359_274_201)}
 """Held by whoever completes a table."""
@@ -83,14 +113,19 @@ TABLE_LOCKS: Final = {name: number for number, name in enumerate(TABLES, start=7
 def create(session: Session) -> None:
     """Create what is missing of the schema, and compare what is there with the table list.
 
+    A schema of an earlier version is not for this: ``upgrading.bring_up_to_date`` comes before it.
+
     Raises:
         DatabaseError: a table was changed by somebody else; the message names it.
     """
     with session.transaction():
-        session.execute("SELECT pg_advisory_xact_lock($1)", _CREATION_LOCK)
+        session.execute("SELECT pg_advisory_xact_lock($1)", CREATION_LOCK)
         for statement in statements():
             session.execute(statement)
         compare(session)
+        if not session.rows(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"):
+            for statement in (*version_table(VERSION), *descriptions()):
+                session.execute(statement)
 
 
 def compare(session: Session) -> None:
@@ -99,17 +134,24 @@ def compare(session: Session) -> None:
     Raises:
         DatabaseError: a table is missing, or was changed by somebody else; the message names it.
     """
-    found: dict[str, list[tuple[str, str]]] = {}
-    for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
-        found.setdefault(table, []).append((column, type_))
+    found = columns(session)
     for table in TABLES.values():
-        expected, there = [(field.name, POSTGRES_TYPES[field.type]) for field in table.schema], found.get(table.name)
-        if there != expected:
-            different = sorted({name for name, _ in set(expected) ^ set(there or ())}) or ["order of columns"]
+        expected, there = {(field.name, POSTGRES_TYPES[field.type]) for field in table.schema}, found.get(table.name)
+        # In whatever order: a column that came with an upgrade is the last one.
+        if expected != set(there or ()):
+            different = sorted({name for name, _ in expected ^ set(there or ())})
             raise DatabaseError(
                 f"table {SCHEMA}.{table.name} is not as this program made it ({', '.join(different)}); an earlier "
                 "version made it otherwise, or somebody changed it: restore it, or load into another database"
             )
+
+
+def columns(session: Session) -> dict[str, list[tuple[str, str]]]:
+    """The columns of the tables that are there, with their types, by table."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
+        found.setdefault(table, []).append((column, type_))
+    return found
 
 
 def complete(session: Session, sessions: int = 1, completed: Callable[[str], None] = lambda table: None) -> None:
@@ -173,7 +215,41 @@ def statements() -> Iterator[str]:
         yield f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table.name} ({', '.join(_definitions(table))})"
     yield _ATTEMPTS
     yield _UNLOADS
+    yield _REPLACEMENTS
+    yield _VERSION_TABLE
     yield CALLS_VIEW
+
+
+def version_table(version: str) -> Iterator[str]:
+    """The DDL that says of a schema which version it is, where nothing says so yet."""
+    yield _VERSION_TABLE
+    yield (
+        f"INSERT INTO {SCHEMA}.{VERSION_TABLE} (version_num) SELECT '{version}' "
+        f"WHERE NOT EXISTS (SELECT FROM {SCHEMA}.{VERSION_TABLE})"
+    )
+
+
+def descriptions() -> Iterator[str]:
+    """The DDL of what has no rows, for a schema that has all tables: the view, and what everything means.
+
+    The comments are one statement, which costs one question to the server instead of two hundred.
+    """
+    yield CALLS_VIEW
+    comments = [
+        f"COMMENT ON {'VIEW' if table is CALLS else 'TABLE'} {SCHEMA}.{table.name} IS {_quoted(table.meaning)}"
+        for table in (*TABLES.values(), CALLS)
+    ]
+    comments += [
+        f"COMMENT ON COLUMN {SCHEMA}.{table.name}.{column.name} IS {_quoted(column.meaning)}"
+        for table in (*TABLES.values(), CALLS)
+        for column in table.columns
+    ]
+    comments += [f"COMMENT ON TABLE {SCHEMA}.{name} IS {_quoted(text)}" for name, text in _DESCRIBED_BESIDE.items()]
+    yield "DO $comments$ BEGIN\n" + "".join(f"    {comment};\n" for comment in comments) + "END $comments$"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def foreign_keys(there: Container[str] = ()) -> Iterator[str]:

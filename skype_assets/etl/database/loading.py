@@ -126,7 +126,8 @@ class Loader:
 
     def _enter(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
         self.session.execute(
-            f"INSERT INTO {SCHEMA}.load_parts VALUES ($1, $2, $3, $4, $5, now()) "
+            f"INSERT INTO {SCHEMA}.load_parts (export_id, part, attempt, rows, checksum, committed_at) "
+            "VALUES ($1, $2, $3, $4, $5, now()) "
             "ON CONFLICT (export_id, part) DO UPDATE SET attempt = excluded.attempt, "
             "rows = excluded.rows, checksum = excluded.checksum, "
             "committed_at = excluded.committed_at",
@@ -200,7 +201,7 @@ def _end_sessions(session: Session, export_id: str) -> None:
 
 def _next_attempt(session: Session, export_id: str) -> int:
     return session.rows(
-        f"INSERT INTO {SCHEMA}.attempts AS a VALUES ($1, 1) "
+        f"INSERT INTO {SCHEMA}.attempts AS a (export_id, attempt) VALUES ($1, 1) "
         "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1 RETURNING attempt",
         export_id,
     )[0][0]

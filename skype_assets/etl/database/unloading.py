@@ -321,7 +321,8 @@ def _without_copies(table: str) -> str:
 _REGISTERED: Final = f"SELECT e.export_id, e.owner_id, e.task_id, e.source_name, e.status FROM {SCHEMA}.exports e"
 
 _UNLOADED: Final = f"""
-INSERT INTO {SCHEMA}.unloads SELECT export_id, owner_id, task_id, loaded_at, clock_timestamp()
+INSERT INTO {SCHEMA}.unloads (export_id, owner_id, task_id, loaded_at, unloaded_at)
+SELECT export_id, owner_id, task_id, loaded_at, clock_timestamp()
 FROM {SCHEMA}.exports WHERE export_id = $1"""
 
 _CHANGED_MEDIA: Final = f"""

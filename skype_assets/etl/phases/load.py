@@ -17,7 +17,7 @@ import pyarrow as pa
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import HEAD, Claim, Loader, ledger
 from skype_assets.etl.database.session import Database, Session
@@ -56,7 +56,8 @@ class Load:
     """The third phase: tables → database."""
 
     facts: ClassVar[PhaseFacts] = LOAD
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = LOAD.version
+    superseded: ClassVar[Mapping[str, str]] = {}
     schemas: ClassVar[Mapping[str, pa.Schema]] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
     outdated: ClassVar[str] = "the database no longer holds it"
 
@@ -142,6 +143,7 @@ class _OpenLoad:
             )
 
     def _register(self, session: Session) -> tuple[Claim, dict[int, str]]:
+        upgrading.bring_up_to_date(session)
         ddl.create(session)
         loader = Loader.register(session, self._exports)
         return loader.claim, loader.ledger()

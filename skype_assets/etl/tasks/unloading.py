@@ -25,7 +25,7 @@ from skype_assets.etl.checkpoints.hold import refuse_if_held
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file, mark, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState, UnreadableState
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.loading import HEAD, Claim, Loader
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
@@ -82,7 +82,11 @@ def unload(
     wanted = export_id or (_export_id(state) if state is not None else None)
     folders = _Folders([task.output_dir, *checkpoints])
     url = reachable_url(task.database, create=False)
-    Session(url).close()  # one that cannot be reached says so now, not after several tries
+    with Session(url) as session:  # one that cannot be reached says so now, not after several tries
+        if is_rehearsal:
+            upgrading.require_newest(session)
+        else:
+            upgrading.bring_up_to_date(session)
     with Database(url) as database:
         record = database.repeatedly(lambda session: _record(session, task, wanted))
         if record is None:

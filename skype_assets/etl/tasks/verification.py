@@ -24,7 +24,7 @@ from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import FileRecord, PhaseState
-from skype_assets.etl.database import comparison
+from skype_assets.etl.database import comparison, upgrading
 from skype_assets.etl.database.comparison import LoadedExport
 from skype_assets.etl.database.digests import TableDigest
 from skype_assets.etl.database.loading import ledger
@@ -249,6 +249,7 @@ class _Verification:
             self._complete("load")
         url = reachable_url(self._task.database, create=False)
         session = self._resources.enter_context(Session(url))
+        upgrading.require_newest(session)
         comparison.make_read_only(session)
         version = comparison.server_version(session)
         self._result.server = {"version": version, "url": without_password(url)}
