@@ -1,39 +1,18 @@
 """What earlier releases left, each test's own: databases, output folders, exports; and what is made of these now."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from skype_assets.etl import engine
-from skype_assets.etl.task import Task
 from tests.engine.conftest import NewDatabase
 from tests.engine.conftest import new_database as new_database
 from tests.engine.database_content import Digests, digests
-from tests.engine.runs import task
+from tests.upgrades.left import Left
 from tests.upgrades.make_fixture import EXPORTS, FIXTURES, OUTPUT, TASKS, restore, unpack
 
 RELEASES = sorted(folder.name for folder in FIXTURES.iterdir())
-
-
-@dataclass(frozen=True)
-class Left:
-    """What a release left: an output folder, and a database with the same tasks loaded."""
-
-    output: Path
-    url: str
-    exports: Path
-
-    def task(self, task_id: str, *, with_export: bool = False) -> Task:
-        source = self.exports / f"{task_id}.tar" if with_export else None
-        return task(task_id, self.output, source, self.url)
-
-    def run(self) -> None:
-        """Run all tasks, without their exports, until none of them has anything to do."""
-        for _ in range(2):
-            for task_id in TASKS:
-                engine.run(self.task(task_id))
 
 
 Leaves = Callable[[str], Left]

@@ -15,7 +15,19 @@ import pyarrow as pa
 from skype_assets.etl import crash_points
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.merging import FORGET_NAMES, REFRESH, REJOIN, merge_messages, stage, touch, upsert
+from skype_assets.etl.database.merging import (
+    DROP_LESSER_THAN_OTHERS,
+    FORGET_NAMES,
+    REFRESH,
+    REJOIN,
+    merge_messages,
+    merge_staged,
+    stage,
+    stage_messages,
+    touch,
+    upsert,
+)
+from skype_assets.etl.database.replacing import Made, Replacement
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced
 from skype_assets.etl.schema.tables import TABLES
@@ -26,12 +38,16 @@ HEAD: Final = 0
 
 @dataclass(frozen=True)
 class Claim:
-    """The right of one attempt to load one export, as processes hand it on."""
+    """The right of one attempt to load one export, as processes hand it on.
+
+    ``replaces`` says that rows of another version of the code are there, which its rows replace.
+    """
 
     export_id: str
     owner_id: str
     code_version: str
     attempt: int
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +73,10 @@ class Loader:
             session.execute(
                 f"UPDATE {SCHEMA}.exports SET started_at = now() WHERE export_id = $1 AND started_at IS NULL", export_id
             )
+            # It stays what it was until all rows are replaced.
+            made_by = session.rows(f"SELECT code_version FROM {SCHEMA}.exports WHERE export_id = $1", export_id)
             attempt = _next_attempt(session, export_id)
-        return cls(session, Claim(export_id, owner_id, code_version, attempt))
+        return cls(session, Claim(export_id, owner_id, code_version, attempt, made_by != [(code_version,)]))
 
     @classmethod
     def take_over(cls, session: Session, export_id: str, owner_id: str) -> "Loader":
@@ -94,6 +112,11 @@ class Loader:
 
     def commit_part(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
         """Load the tables of a part of messages, all or nothing, with the ledger row."""
+        if self.claim.replaces:
+            with self._part(part, checksum, tables, lock=""):
+                self._replace_messages(tables)
+                crash_points.reached("part merged")
+            return
         try:
             with self._part(part, checksum, tables, lock="_shared"):
                 for name in TABLES:
@@ -112,8 +135,25 @@ class Loader:
         with self._part(part, checksum, tables, lock=""):
             for name, rows in tables.items():
                 stage(self.session, name, rows)
+            if self.claim.replaces:
+                self._replacement.prepare_head(is_alone=not self._has_company())
+            for name in tables:
                 self.session.execute(upsert(name))
             self.session.execute(FORGET_NAMES, self.claim.export_id)
+
+    @property
+    def _replacement(self) -> Replacement:
+        return Replacement(self.session, self.claim.export_id, self.claim.owner_id, self.claim.code_version)
+
+    def _replace_messages(self, tables: Mapping[str, pa.Table]) -> None:
+        """Like ``merge_messages``, and whatever older code made of a message of this export is of no account."""
+        stage_messages(self.session, tables)
+        if self._replacement.lets_others_win():
+            self._replacement.recall_others()
+        self.session.execute(DROP_LESSER_THAN_OTHERS)
+        self._replacement.count_messages()
+        self._replacement.count_staged("rejects")
+        merge_staged(self.session)
 
     @contextmanager
     def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Generator[None]:
@@ -149,6 +189,7 @@ class Loader:
         conversations: pa.Table,
         sessions: int = 1,
         completed: Callable[[str], None] = lambda table: None,
+        made: Made | None = None,
     ) -> None:
         """After the last part: complete the schema, bring figures over several exports up to date, say `complete`.
 
@@ -157,10 +198,14 @@ class Loader:
             conversations: ids of its conversations, column conversation_id.
             sessions: how many complete the schema side by side.
             completed: called with the name of each table that has just got its indexes and foreign keys.
+            made: the keys of all its rows, if the claim replaces what older code made: what is beside them goes.
         """
         ddl.complete(self.session, sessions, completed)
         with self.transaction():
             touch(self.session, conversations)
+            if self.claim.replaces and made is not None:
+                self._replacement.remove_left_over(made)
+                crash_points.reached("left-over rows removed")
             stage(self.session, "exports", exports)
             columns = [c.name for c in TABLES["exports"].columns if c.name not in ("started_at", "loaded_at", "status")]
             self.session.execute(

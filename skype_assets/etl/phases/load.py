@@ -5,6 +5,7 @@ what is loaded; the checkpoint follows it. A part that the ledger has with the s
 part that only the checkpoint has is.
 """
 
+import logging
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,15 +21,24 @@ from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.digests import TableDigest, digests_side_by_side
 from skype_assets.etl.database.loading import HEAD, Claim, Loader, ledger
+from skype_assets.etl.database.replacing import Made, changes, recalled
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.phases import LOAD, PhaseFacts
-from skype_assets.etl.phases.part_tables import OfOtherParts, head_tables, ledger_checksum, message_tables
+from skype_assets.etl.phases.part_tables import (
+    OfOtherParts,
+    head_tables,
+    ledger_checksum,
+    message_keys,
+    message_tables,
+)
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
+
+logger = logging.getLogger(__name__)
 
 LOADED_PARTS: Final = pa.schema(
     [
@@ -49,6 +59,16 @@ DATABASE_STATE: Final = pa.schema(
 )
 """What is in the database afterwards: rows and digest per table, of the export's conversations."""
 
+REPLACED: Final = pa.schema(
+    [
+        pa.field("table", pa.string(), False),
+        pa.field("added", pa.int64(), False),
+        pa.field("changed", pa.int64(), False),
+        pa.field("removed", pa.int64(), False),
+    ]
+)
+"""How many rows became others, where newer code made anew what was there of the export; else it is empty."""
+
 _RECORD_BYTES: Final = 16_000_000
 
 
@@ -58,7 +78,11 @@ class Load:
     facts: ClassVar[PhaseFacts] = LOAD
     version: ClassVar[str] = LOAD.version
     superseded: ClassVar[Mapping[str, str]] = {}
-    schemas: ClassVar[Mapping[str, pa.Schema]] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
+    schemas: ClassVar[Mapping[str, pa.Schema]] = {
+        "loaded_parts": LOADED_PARTS,
+        "database_state": DATABASE_STATE,
+        "replaced": REPLACED,
+    }
     outdated: ClassVar[str] = "the database no longer holds it"
 
     def __init__(self, task: Task) -> None:
@@ -156,7 +180,30 @@ class _OpenLoad:
         """The figures over all exports of the account brought up to date, and the state of the database."""
         state = self._database.repeatedly(partial(self._finish, tell))
         rows = [(digest.table, digest.rows, digest.sha256) for digest in state]
-        return {"database_state": table_from_rows(DATABASE_STATE, rows)}, {}
+        replaced = self._database.repeatedly(self._replaced)
+        return {
+            "database_state": table_from_rows(DATABASE_STATE, rows),
+            "replaced": table_from_rows(REPLACED, replaced),
+        }, {}
+
+    def _replaced(self, session: Session) -> list[tuple[str, int, int, int]]:
+        for task_id in recalled(session, self._owner_id):
+            logger.warning(
+                "task %s has to be run again: what newer code no longer makes of this export, that one may have",
+                task_id,
+            )
+        found = changes(session, self._export_id, self._claimed()[0].code_version)
+        return [(change.table, change.added, change.changed, change.removed) for change in found]
+
+    def _made(self) -> Made:
+        known = OfOtherParts.read(self._tables)
+        all_parts = self._tables.state.parts
+        return Made(
+            parts=len(all_parts),
+            messages=lambda: (message_keys(self._tables, part, of_part(known.dropped, part)) for part in all_parts),
+            rejects=lambda: (pa.Table.from_batches([batch]) for batch in self._tables["rejects"].batches(["ordinal"])),
+            media_files=self._tables["media_files"].to_table(["document_id", "media_index"]),
+        )
 
     def _finish(self, tell: Told, session: Session) -> list[TableDigest]:
         """Complete the tables and digest them: every row is looked at once for either, which is what is counted."""
@@ -170,6 +217,7 @@ class _OpenLoad:
             conversations.select(["conversation_id"]),
             self._workers,
             completed=lambda table: counted.more(rows.get(table, 0)),
+            made=self._made(),
         )
         counted.half()
         counted.doing("digests of the tables")

@@ -9,11 +9,12 @@ from typing import Final, Self
 
 import pyarrow as pa
 
+from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.phases.phase import of_part
-from skype_assets.etl.rows.duplicates import without
+from skype_assets.etl.rows.duplicates import KEY, without
 from skype_assets.etl.rows.edits import with_edits
 from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
 from skype_assets.etl.rows.old_quotes import with_quoted
@@ -44,6 +45,13 @@ class OfOtherParts:
 def head_tables(tables: PhaseTables, part: PartRecord) -> dict[str, pa.Table]:
     """The tables of the head."""
     return {**{name: tables.summary(name) for name in _OF_HEAD}, "media_files": tables.part(part, "media_files")}
+
+
+def message_keys(tables: PhaseTables, part: PartRecord, dropped: pa.Table) -> pa.Table:
+    """Which messages of a part are loaded, as columns ``KEY``; ``dropped`` are its copies that are better elsewhere."""
+    if "messages" not in part.files:
+        return tables.schemas["messages"].empty_table().select(KEY)
+    return without(parts.read(tables.folder, part.files["messages"]).read(KEY, use_threads=False), dropped)
 
 
 def message_tables(tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> dict[str, pa.Table]:

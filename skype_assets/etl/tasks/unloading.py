@@ -17,7 +17,6 @@ from typing import Literal
 import pyarrow as pa
 
 from skype_assets.etl import crash_points
-from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
@@ -32,9 +31,8 @@ from skype_assets.etl.database.unloading import Changes, Needed, Registered, reg
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
-from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, message_tables
 from skype_assets.etl.postgres.url import reachable_url, without_password
-from skype_assets.etl.rows.duplicates import KEY, without
 from skype_assets.etl.task import Task, export_id_for
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.record import TaskRecord
@@ -312,10 +310,9 @@ class _Checkpoint:
 
     def messages(self, part: int) -> pa.Table:
         """Which messages a part has that were loaded."""
-        files, dropped = self._parts[part].files, self._summaries.of(self._tables).of(self._parts[part]).dropped
-        if "messages" not in files:
-            return self._tables.schemas["messages"].empty_table().select(KEY)
-        return without(parts.read(self._tables.folder, files["messages"]).read(KEY, use_threads=False), dropped)
+        return message_keys(
+            self._tables, self._parts[part], self._summaries.of(self._tables).of(self._parts[part]).dropped
+        )
 
     def attachments(self, part: int) -> pa.Table:
         """The attachments of a part, as exported."""

@@ -60,16 +60,16 @@ def upgrade() -> None:
     PRIMARY KEY (export_id, code_version, table_name)
 )"""
     )
-    # Only one copy of a conversation was kept, the best: what other exports say of it comes with their rows.
+    # Only one copy of a conversation was kept, the best of all exports: until their rows are made anew, each says so.
     op.execute(
         """INSERT INTO skype.conversation_copies (
     export_id, conversation_id, display_name, topic, member_count, members, version, properties, thread_properties
 )
-SELECT c.export_id, c.conversation_id, c.display_name, c.topic, c.member_count,
+SELECT e.export_id, c.conversation_id, c.display_name, c.topic, c.member_count,
        (SELECT array_agg(p.user_id ORDER BY p.user_id) FROM skype.participants p
         WHERE p.owner_id = c.owner_id AND p.conversation_id = c.conversation_id AND p.is_member),
        c.version, c.properties, c.thread_properties
-FROM skype.conversations c"""
+FROM skype.conversations c JOIN skype.exports e USING (owner_id)"""
     )
     # Else what names people elsewhere would take the place of these names.
     op.execute("UPDATE skype.participants SET name_source = 'message' WHERE display_name IS NOT NULL")
