@@ -70,10 +70,15 @@ def upgrade(dry_run: bool) -> None:
     A run does so by itself where it is quick. It is one transaction: interrupted, it has changed nothing. The rows stay
     what they are; what newer code would make of them, the next run of each task does.
     """
+    from skype_assets.etl import places
+    from skype_assets.etl.api.reporting import registration
     from skype_assets.etl.command_line.running import open_database
     from skype_assets.etl.database import upgrading
     from skype_assets.etl.database.session import Session
 
+    if not dry_run and places.find().has_dagster:
+        for warning in registration("storage").warnings:
+            terminal.say(warning)
     with Session(open_database(create=False)) as session:
         if (needed := upgrading.upgrade_of(session)) is None:
             version = upgrading.version_of(session)

@@ -113,6 +113,8 @@ def report(command: str, task: "Task", done: str) -> None:
     arguments = [command, *(text for pair in named.items() for text in pair)]
     with terminal.err().status("checking what was done, and reporting to Dagster"):
         reported = registration(*arguments, database=task.database)
+    for warning in reported.warnings:
+        terminal.say(warning)
     if reported.returncode:
         terminal.say(
             f"warning: {done}, but was not reported to Dagster: {reported.reason} "
