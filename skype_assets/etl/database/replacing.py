@@ -110,11 +110,6 @@ class Replacement:
             self.owner_id,
             self.export_id,
         )
-        self.session.execute(
-            f"UPDATE {SCHEMA}.exports SET status = 'loading' WHERE owner_id = $1 AND export_id <> $2",
-            self.owner_id,
-            self.export_id,
-        )
 
     def remove_left_over(self, made: Made) -> None:
         """Remove what older code had made of the export, and newer code does not make.
