@@ -23,6 +23,7 @@ PINNED = {
     "load": {
         "1": "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2",
         "2": "cc629e0d2ebc1da205b352ce3ef17489fb6c071ec02adc7c1f2c4213406a6444",
+        "3": "2f69a56c089b8ef3df64116a38ee48fadd063961fbf112c16f96a00687384fe2",
     },
 }
 """By phase, what each of its versions made, the newest last. What is here stays: somebody has checkpoints of it."""
