@@ -170,7 +170,7 @@ def is_unloaded(instance: dg.DagsterInstance, task_id: str) -> bool:
 def outdated_storage(instance: dg.DagsterInstance) -> str | None:
     """What to do about Dagster's own storage, if an earlier version of Dagster made it; None if it is up to date."""
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
-    versions = [version for storage in storages if (version := storage.alembic_version()) is not None]
+    versions = [version for storage in storages if storage and (version := storage.alembic_version()) is not None]
     if all(current == newest for current, newest in versions):
         return None
     return "an earlier version of Dagster made its storage here; stop Dagster, then: dagster instance migrate"
