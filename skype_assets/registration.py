@@ -16,6 +16,7 @@ import dagster as dg
 
 from skype_assets import checks
 from skype_assets.etl import engine
+from skype_assets.etl.api.reporting import WARNING
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.errors import EtlError, UsageError
@@ -166,8 +167,25 @@ def is_unloaded(instance: dg.DagsterInstance, task_id: str) -> bool:
     )
 
 
+def outdated_storage(instance: dg.DagsterInstance) -> str | None:
+    """What to do about Dagster's own storage, if an earlier version of Dagster made it; None if it is up to date."""
+    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    versions = [version for storage in storages if storage and (version := storage.alembic_version()) is not None]
+    if all(current == newest for current, newest in versions):
+        return None
+    return "an earlier version of Dagster made its storage here; stop Dagster, then: dagster instance migrate"
+
+
+def _warn_of_storage() -> None:
+    with configured_instance() as instance:
+        if instance is not None and (remedy := outdated_storage(instance)):
+            print(f"{WARNING}{remedy}", file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Register an export and print its task id, or report a task or its unload and print the assets that were news.
+
+    Whatever it does, it says if Dagster's own storage has to be migrated.
 
     Returns:
         The exit code: 0, or that of the error, which is written to stderr.
@@ -182,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         about.add_argument("--task-id", required=command == "unloaded", help="by default all tasks")
         about.add_argument("--output-dir", required=True)
         about.add_argument("--source")
+    commands.add_parser("storage", help="say whether Dagster's own storage has to be migrated")
     given = parser.parse_args(arguments)
     try:
         if given.command == "add":
@@ -191,12 +210,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 *report_unload(check_task_id(given.task_id)),
                 sep="\n",
             )
-        else:
+        elif given.command == "report":
             folder = named_path(given.output_dir, "--output-dir").absolute()
             source = named_path(given.source, "--source") if given.source is not None else None
             tasks = [entry.name for entry in retention.entries(folder) if entry.kind == "task"]
             for task_id in tasks if given.task_id is None else [given.task_id]:
                 print(*report_task(Task(task_id, folder, source)), sep="\n")
+        _warn_of_storage()
     except EtlError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -40,8 +40,15 @@ POINTS: Final = (
     "rows unloaded",
     "unload committed",
     "unload recorded",
+    "upgrade begun",
+    "upgrade statement done",
+    "upgrade committed",
+    "left-over rows removed",
 )
-"""All points, in the order of a run and of what takes it out again."""
+"""All points, in the order of a run, of what takes it out again, and of what newer code does to older tables."""
+
+OF_UPGRADES: Final = POINTS[POINTS.index("upgrade begun") :]
+"""Those that are reached with tables of an earlier release only."""
 
 FAULTS: Final = ("kill", "exception", "ENOSPC", "EIO")
 """What can happen at a point."""

@@ -16,6 +16,7 @@ from skype_assets.etl import compiled
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.phases import EXTRACT, LOAD, TRANSFORM
+from skype_assets.etl.phases.load import REPLACED
 from skype_assets.etl.phases.transform import CONSERVATION
 from skype_assets.etl.rows import edits
 from skype_assets.etl.schema.tables import MESSAGES, TABLES
@@ -135,9 +136,11 @@ def _transformed(tables: PhaseTables) -> Metadata:
 
 def _loaded(tables: PhaseTables) -> Metadata:
     state = tables.summary("database_state")
+    replaced = [tuple(row.values()) for row in tables.summary("replaced").to_pylist()]
     return {
         "database": _table(state.column_names, (tuple(row.values()) for row in state.to_pylist())),
         "database_counts": _DATABASE_COUNTS,
+        **({"made_anew_by_newer_code": _table(REPLACED.names, replaced)} if replaced else {}),
     }
 
 

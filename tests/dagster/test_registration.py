@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import psycopg2
 import pytest
 
 from skype_assets.definitions import defs
@@ -13,7 +14,7 @@ from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.task import Settings, Task, task_id_for
 from skype_assets.etl.tasks.unloading import unload
 from skype_assets.instance.configured import configured_instance
-from skype_assets.registration import is_unloaded, main, register, report, report_task, report_unload
+from skype_assets.registration import is_unloaded, main, outdated_storage, register, report, report_task, report_unload
 from skype_assets.resources.exports import Exports
 
 ASSETS = ("raw_export", "transformed_tables", "loaded_database")
@@ -238,3 +239,20 @@ def test_the_module_says_what_is_wrong_in_one_line_with_the_errors_exit_code(
     written = capsys.readouterr()
     assert written.out == ""
     assert [line.partition(" ")[0] for line in written.err.splitlines()] == ["error:", "error:"]
+
+
+def test_a_storage_that_an_earlier_dagster_made_is_said_with_the_command(
+    workspace: Path, postgres_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["storage"]) == 0
+    assert capsys.readouterr().err == ""
+    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
+        # The revision before the newest one of Dagster 1.13.
+        cursor.execute("UPDATE alembic_version SET version_num = '7e2f3204cf8e'")
+    connection.close()
+    assert main(["storage"]) == 0
+    assert "dagster instance migrate" in capsys.readouterr().err
+
+
+def test_a_storage_without_versions_has_nothing_to_migrate(instance: dg.DagsterInstance) -> None:
+    assert outdated_storage(instance) is None

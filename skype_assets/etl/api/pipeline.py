@@ -13,6 +13,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.api.context import ETLContext
 from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.database import upgrading
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import Observer, PhaseResult
 from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
@@ -157,8 +158,8 @@ class ETLPipeline:
             _find_source(context, given)  # what is refused creates nothing
             if context.file_source is not None:
                 check_beginning(context.file_source, media_only=context.settings.media_only)
-        with Session(reachable_url(context.database)):
-            pass  # wrong credentials are found before any work, not after hours of it
+        with Session(reachable_url(context.database)) as session:  # what is wrong is found now, not after hours of work
+            upgrading.bring_up_to_date(session)
         if file_obj is not None:
             _receive_source(context, file_obj)
         elif not is_first:

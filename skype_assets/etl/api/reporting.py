@@ -5,17 +5,22 @@ Importing Dagster takes seconds, and the plain library must neither need it nor 
 
 import sys
 from dataclasses import dataclass
+from typing import Final
 
 from skype_assets.etl import interruption, places
+
+WARNING: Final = "warning: "
+"""How a line begins that somebody should read although the call succeeded."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How the call ended: its exit code, what it wrote to stdout, and the line that says why it failed."""
+    """How the call ended: its exit code, what it wrote to stdout, why it failed, and what it warns about."""
 
     returncode: int
     text: str
     reason: str
+    warnings: tuple[str, ...] = ()
 
 
 def registration(*arguments: str, database: str | None = None) -> Answer:
@@ -34,4 +39,5 @@ def registration(*arguments: str, database: str | None = None) -> Answer:
     )
     complaints = [line for line in done.stderr.splitlines() if line.strip()]
     reason = complaints[-1].removeprefix("error: ") if complaints else f"exit code {done.returncode}"
-    return Answer(done.returncode, done.stdout.strip(), reason)
+    warnings = tuple(line for line in complaints if line.startswith(WARNING))
+    return Answer(done.returncode, done.stdout.strip(), reason, warnings)

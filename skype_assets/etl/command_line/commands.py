@@ -12,8 +12,18 @@ import click
 
 from skype_assets.etl import compiled
 from skype_assets.etl.command_line.group import Commands, Imported
+from skype_assets.etl.phases import FACTS
+from skype_assets.etl.version import PACKAGE, SCHEMA
 
 COMMANDS: Final = ("run", "resume", "status", "verify", "unload", "clean", "add", "sample", "init", "db", "dev")
+
+
+def _versions() -> str:
+    """The other versions, a line each; and whether the compiled reader is there."""
+    phases = ", ".join(f"{facts.name} {facts.version}" for facts in FACTS.values())
+    return (
+        f"schema {SCHEMA}\nphases: {phases}\ncompiled reader: {compiled.ABSENCE if compiled.reader is None else 'yes'}"
+    )
 
 
 @click.group(
@@ -21,10 +31,7 @@ COMMANDS: Final = ("run", "resume", "status", "verify", "unload", "clean", "add"
     commands=Imported(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(
-    package_name="skype-assets",
-    message=f"%(prog)s, version %(version)s{f' ({compiled.ABSENCE})' if compiled.reader is None else ''}",
-)
+@click.version_option(PACKAGE, message=f"%(prog)s, version %(version)s\n{_versions()}")
 def skype_assets() -> None:
     """Turn Skype exports into checked PostgreSQL tables.
 

@@ -20,7 +20,7 @@ _NOT_CONNECTED: Final = 2
 
 @click.group()
 def db() -> None:
-    """The database: its URL, a prompt, its server.
+    """The database: its URL, a prompt, its version, its server.
 
     It is that of SKYPE_DATABASE_URL, else of libpq's variables (PGHOST, ...), else that of the embedded server, which
     starts when it is needed and stops when it is not.
@@ -65,6 +65,38 @@ def psql(args: tuple[str, ...]) -> None:
     if code == _NOT_CONNECTED:
         terminal.say(f"this database was chosen by {chosen_by(chosen)}")
     raise click.exceptions.Exit(code)
+
+
+@db.command()
+@click.option("--dry-run", is_flag=True, help="Print the SQL, and change nothing.")
+@debug
+@options.placed
+def upgrade(dry_run: bool) -> None:
+    """Upgrade the tables to the version that this program needs.
+
+    A run does so by itself where it is quick. It is one transaction: interrupted, it has changed nothing. The rows stay
+    what they are; what newer code would make of them, the next run of each task does.
+    """
+    from skype_assets.etl import places
+    from skype_assets.etl.api.reporting import registration
+    from skype_assets.etl.command_line.running import open_database
+    from skype_assets.etl.database import upgrading
+    from skype_assets.etl.database.session import Session
+
+    if not dry_run and places.find().has_dagster:
+        for warning in registration("storage").warnings:
+            terminal.say(warning)
+    with Session(open_database(create=False)) as session:
+        if (needed := upgrading.upgrade_of(session)) is None:
+            version = upgrading.version_of(session)
+            print(f"nothing to upgrade: {f'schema version {version}' if version else 'there are no tables yet'}")
+            return
+        if dry_run:
+            print(needed.script, end="")
+            return
+        terminal.say(f"upgrading, about {terminal.duration(upgrading.estimate(session, needed))} ...")
+        upgrading.run(session, needed)
+    print(f"upgraded: schema version {needed.version} to {upgrading.NEWEST}")
 
 
 @db.command()

@@ -39,8 +39,7 @@ def resume(
     resumable(context)
 
     from skype_assets.etl.command_line.display import display
-    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
-    from skype_assets.etl.database.session import Session
+    from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
     from skype_assets.etl.task import media_only_by_environment
     from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.record import TaskRecord
@@ -59,7 +58,7 @@ def resume(
         if source is not None:
             state.set_file_source(source, fingerprint_shown(source, shown))
         task = replace(state.task, source=source, database=resuming.database(state))
-        Session(open_database(task.database)).close()  # one that refuses should do so now
+        check_database(task.database)
         resumable_from(context, path)
         phases = run_phases(task, shown, state)
     conclude(task, phases, as_json=as_json, no_report=no_report)

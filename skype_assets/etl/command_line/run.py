@@ -52,32 +52,42 @@ def run(
     Interrupted at any point, by anything, the same command goes on where it stopped. Doing what is done already
     changes nothing. The database is SKYPE_DATABASE_URL, else that of libpq's variables, else the embedded server.
 
+    Where FILE is not there any more, its task goes on without it, if extract is complete: after an upgrade of this
+    program, its rows are made anew from the checkpoints.
+
     Keep FILE, also when all is loaded: its media files are in no checkpoint and no table.
     """
     resumable(context, "--reset")
 
     from skype_assets.etl.command_line.display import display
-    from skype_assets.etl.command_line.running import conclude, fingerprint_shown, open_database, run_phases
-    from skype_assets.etl.database.session import Session
+    from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
     from skype_assets.etl.phases import given_names
     from skype_assets.etl.postgres.url import creates_server
     from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
     from skype_assets.etl.tasks.beginning import check_beginning
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
+    from skype_assets.etl.tasks.resuming import without_export
 
     media_only = media_only or media_only_by_environment()
     settings = Settings(max_workers=max_workers, user_display_name=user_display_name, media_only=media_only)
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
     names = given_names.read(names_file) if names_file is not None else None
+    record = None if file.exists() or is_reset else without_export(output_dir, file, task_id)
     with display(terminal.err()) as shown:
-        source = fingerprint_shown(file, shown)
-        name = task_id_for(source) if task_id is None else task_id
-        task = Task(name, output_dir, file, settings=settings, fingerprint=source)
-        if creates_server():
-            check_beginning(file, media_only=settings.media_only)
-        Session(open_database()).close()  # a database that refuses should do so now, not after extract
+        if record is not None and record.task_id is not None:
+            terminal.say(f"{file} is not there: task {record.task_id} goes on with its checkpoints")
+            name = record.task_id
+            named = user_display_name or record.settings.user_display_name
+            task = Task(name, output_dir, settings=replace(record.settings, user_display_name=named))
+        else:
+            source = fingerprint_shown(file, shown)
+            name = task_id_for(source) if task_id is None else task_id
+            task = Task(name, output_dir, file, settings=settings, fingerprint=source)
+            if creates_server():
+                check_beginning(file, media_only=settings.media_only)
+        check_database()
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")
         if names is not None:

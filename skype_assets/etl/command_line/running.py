@@ -44,6 +44,16 @@ def open_database(explicit: str | None = None, *, create: bool = True) -> str:
     return reachable_url(explicit, create=create)
 
 
+def check_database(explicit: str | None = None) -> None:
+    """Open the database: one that refuses should do so before any work. Tables of an older version are upgraded."""
+    from skype_assets.etl.database import upgrading
+    from skype_assets.etl.database.session import Session
+
+    with Session(open_database(explicit)) as session:
+        if upgrade := upgrading.bring_up_to_date(session):
+            terminal.say(f"upgraded the tables: schema version {upgrade.version} to {upgrading.NEWEST}")
+
+
 def run_phases(task: "Task", shown: "Display", state: "TaskRecord | None" = None) -> "list[PhaseRun]":
     """Run what is not done of a task; ``state`` is what its manifest tells, if that was read already."""
     from skype_assets.etl import engine
@@ -103,6 +113,8 @@ def report(command: str, task: "Task", done: str) -> None:
     arguments = [command, *(text for pair in named.items() for text in pair)]
     with terminal.err().status("checking what was done, and reporting to Dagster"):
         reported = registration(*arguments, database=task.database)
+    for warning in reported.warnings:
+        terminal.say(warning)
     if reported.returncode:
         terminal.say(
             f"warning: {done}, but was not reported to Dagster: {reported.reason} "

@@ -10,7 +10,8 @@ from skype_assets.etl import compiled
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import CheckpointError, InvalidExport, UsageError
-from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases import EXTRACT, FACTS, FOLDERS
+from skype_assets.etl.tasks.pace import percent, work
 
 if TYPE_CHECKING:
     from skype_assets.etl.checkpoints.directory import Directory
@@ -24,10 +25,10 @@ class PhaseStatus:
     """Where a phase stands.
 
     ``status`` is ``complete``, ``running`` (a living process works on it), ``interrupted`` (none does any more),
-    ``failed`` (likewise, and the manifest knows why: ``problem``), ``outdated`` (made from what the phase before it no
-    longer is; done anew by the next run), ``not started``, ``unloading`` or ``unloaded`` (of a load: its rows are being
-    taken out of the database, or were), ``damaged`` (``problem`` says how), or ``being removed`` (``clean`` was
-    interrupted; the next one finishes).
+    ``failed`` (likewise, and the manifest knows why: ``problem``), ``outdated`` (made by older code, or from what the
+    phase before it no longer is; done anew by the next run), ``not started``, ``unloading`` or ``unloaded`` (of a load:
+    its rows are being taken out of the database, or were), ``damaged`` (``problem`` says how), or ``being removed``
+    (``clean`` was interrupted; the next one finishes).
     """
 
     status: str
@@ -39,7 +40,6 @@ class PhaseStatus:
     @property
     def percent(self) -> int:
         """Share of the phase's work that is recorded."""
-        from skype_assets.etl.tasks.pace import percent, work
 
         if self.state is None:
             return 0
@@ -88,7 +88,7 @@ def phases_of(folder: Path) -> dict[str, PhaseStatus]:
     phases: dict[str, PhaseStatus] = {}
     before: PhaseState | None = None
     for name, asset in FOLDERS.items():
-        phases[name] = _phase(task.folder(asset), before, is_running=is_running)
+        phases[name] = _phase(name, task.folder(asset), before, is_running=is_running)
         before = phases[name].state
     return {name: _with_failure(folder, name, phase) for name, phase in phases.items()}
 
@@ -113,7 +113,7 @@ def _with_failure(folder: Path, name: str, phase: PhaseStatus) -> PhaseStatus:
     return PhaseStatus("failed", phase.state, problem, is_final=errors[-1].type == InvalidExport.__name__)
 
 
-def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool) -> PhaseStatus:
+def _phase(name: str, folder: "Directory", before: "PhaseState | None", *, is_running: bool) -> PhaseStatus:
     from skype_assets.etl.checkpoints.state import read
 
     try:
@@ -131,7 +131,9 @@ def _phase(folder: "Directory", before: "PhaseState | None", *, is_running: bool
     if state.status in ("unloading", "unloaded"):
         return PhaseStatus(state.status, state)
     made_from = {asset: state.inputs[asset] for asset in FOLDERS.values() if asset in state.inputs}
-    is_current = before is None or before.fingerprint in made_from.values()
+    # What an older extract made still serves.
+    is_own = name == EXTRACT.name or state.inputs.get("code_version", FACTS[name].version) == FACTS[name].version
+    is_current = is_own and (before is None or before.fingerprint in made_from.values())
     return PhaseStatus("complete" if is_current else "outdated", state)
 
 

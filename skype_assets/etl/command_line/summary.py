@@ -32,7 +32,8 @@ class _Account:
 
     ``in_database`` has the rows of the export's conversations, and of its account where a table has no conversations,
     whichever export brought them. ``edit_copies`` are those of the loaded messages that an edit left beside another;
-    ``warnings`` is what somebody should know who thinks that all is well.
+    ``replaced`` are the rows that newer code made others, by table: added, changed, removed. ``warnings`` is what
+    somebody should know who thinks that all is well.
     """
 
     source_name: str
@@ -42,6 +43,7 @@ class _Account:
     loaded: dict[str, int]
     in_database: dict[str, int]
     edit_copies: int
+    replaced: dict[str, dict[str, int]]
     warnings: list[str]
 
 
@@ -65,6 +67,7 @@ def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
         "rows": account.loaded,
         "rows_in_database": account.in_database,
         "edit_copies": account.edit_copies,
+        "replaced": account.replaced,
         "warnings": account.warnings,
         "checkpoint_dir": str(task.folder.path),
     }
@@ -79,6 +82,8 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
         console.print(_times(account, phases), "")
         console.print(_rows(account))
         console.print(*_meaning(account), "", sep="\n")
+        if account.replaced:
+            console.print(_replaced(account), "")
     console.print(_conservation(account), "")
     for warning in account.warnings:
         console.print(f"warning: {warning}\n", style="bold yellow")
@@ -102,6 +107,7 @@ def _account(phases: Sequence[PhaseRun]) -> _Account:
         loaded={table: loaded[table] for table in in_database if table in loaded},
         in_database=in_database,
         edit_copies=edits.copies(transform.summary("edits")),
+        replaced={row.pop("table"): row for row in load.summary("replaced").to_pylist()},
         warnings=doubts(transform),
     )
 
@@ -122,6 +128,13 @@ def _rows(account: _Account) -> Table:
     table = _table("table", "rows loaded", "in the database")
     for name, rows in account.loaded.items():
         table.add_row(name, f"{rows:,}", f"{account.in_database[name]:,}")
+    return table
+
+
+def _replaced(account: _Account) -> Table:
+    table = _table("made anew by newer code", "rows added", "changed", "removed")
+    for name, rows in account.replaced.items():
+        table.add_row(name, *(f"{count:,}" for count in rows.values()))
     return table
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-CALLS: Final = """
+CALLS_QUERY: Final = """
 WITH events AS (
     SELECT c.*, m.sent_at, m.sender_id
     FROM skype.call_events c JOIN skype.messages m USING (owner_id, conversation_id, message_id)

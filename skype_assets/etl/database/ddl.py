@@ -15,11 +15,12 @@ from typing import Final
 import pyarrow as pa
 
 from skype_assets.etl import crash_points
-from skype_assets.etl.database.calls import CALLS
+from skype_assets.etl.database.calls import CALLS_QUERY
 from skype_assets.etl.database.session import NO_PRIVILEGE, Rejected, Session
 from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.schema.tables import TABLES, Table
+from skype_assets.etl.schema.tables import CALLS, TABLES, Table
+from skype_assets.etl.version import SCHEMA as VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,8 @@ _ATTEMPTS: Final = """(
 )"""
 """Which attempt may commit. ``nonce`` is drawn by each: a number may come again, when an older database is restored."""
 
-_NONCE: Final = f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN nonce text"
+_NONCE: Final = f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN IF NOT EXISTS nonce text"
+"""Of tables that no release has made, which have no version yet."""
 
 _UNLOADS: Final = """(
     export_id text COLLATE "C" NOT NULL,
@@ -68,7 +70,39 @@ _UNLOADS: Final = """(
 )"""
 """What was taken out again, and when: of it nothing else is left."""
 
-_OWN_TABLES: Final = {"attempts": _ATTEMPTS, "unloads": _UNLOADS}
+_REPLACEMENTS: Final = """(
+    export_id text COLLATE "C" NOT NULL,
+    code_version text COLLATE "C" NOT NULL,
+    table_name text COLLATE "C" NOT NULL,
+    added bigint NOT NULL,
+    changed bigint NOT NULL,
+    removed bigint NOT NULL,
+    PRIMARY KEY (export_id, code_version, table_name)
+)"""
+"""How many rows became others when newer code, of that version, made an export's rows anew."""
+
+VERSION_TABLE: Final = "schema_version"
+"""Alembic's table of the version; ``upgrading`` reads it."""
+
+_DESCRIBED_BESIDE: Final = {
+    "attempts": "Number of the attempt that may load or unload an export: an earlier one commits nothing any more.",
+    "unloads": "Exports that were taken out again, and when.",
+    "replacements": "How many rows became others when newer code made the rows of an export anew, by table.",
+    VERSION_TABLE: "The version of this schema; `skype-assets db upgrade` raises it.",
+}
+"""What the tables mean that are no tables of rows."""
+
+_VERSION: Final = f"""(
+    version_num character varying(32) NOT NULL,
+    CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num)
+)"""
+
+_OWN_TABLES: Final = {
+    "attempts": _ATTEMPTS,
+    "unloads": _UNLOADS,
+    "replacements": _REPLACEMENTS,
+    VERSION_TABLE: _VERSION,
+}
 """Tables that hold no rows of exports."""
 
 _COLUMNS: Final = """
@@ -84,12 +118,12 @@ SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace W
 _FOREIGN_KEYS: Final = """
 SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = to_regnamespace($1)"""
 
-_VIEW: Final = f"CREATE OR REPLACE VIEW {SCHEMA}.calls AS {CALLS}"
+VIEW: Final = f"CREATE OR REPLACE VIEW {SCHEMA}.calls AS {CALLS_QUERY}"
 _VIEW_PATIENCE: Final = "3s"
 """While it is waited for whoever reads the view, nobody else can begin to."""
 
 # As the server spells it: made once more beside it, which nobody waits for. It was no view, if there is no answer.
-_VIEW_AS_IT_SHOULD_BE: Final = f"CREATE TEMPORARY VIEW calls_as_they_should_be AS {CALLS}"
+_VIEW_AS_IT_SHOULD_BE: Final = f"CREATE TEMPORARY VIEW calls_as_they_should_be AS {CALLS_QUERY}"
 _VIEW_DIFFERS: Final = f"""
 SELECT pg_get_viewdef('{SCHEMA}.calls'::regclass) IS DISTINCT FROM
        pg_get_viewdef('pg_temp.calls_as_they_should_be'::regclass)"""
@@ -109,7 +143,7 @@ JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespa
 WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2"""
 
 # Any numbers: they only have to be the same in every process.
-_CREATION_LOCK: Final = 7_359_274_101
+CREATION_LOCK: Final = 7_359_274_101
 _COMPLETION_LOCK: Final = 7_359_274_102
 TABLE_LOCKS: Final = {name: number for number, name in enumerate(TABLES, start=7_359_274_201)}
 """Held by whoever completes a table."""
@@ -119,21 +153,23 @@ def create(session: Session) -> None:
     """Create what is missing of the schema, and compare what is there with the table list.
 
     Where everything is there, it needs no right to create anything, and no lock that a reader could be in the way of.
+    A schema of an earlier version is not for this: ``upgrading.bring_up_to_date`` comes before it.
 
     Raises:
         DatabaseError: a table was changed by somebody else, or the role may not create what is missing; the message
             names it.
     """
     with session.transaction(), _by_their_owner():
-        session.execute("SELECT pg_advisory_xact_lock($1)", _CREATION_LOCK)
+        session.execute("SELECT pg_advisory_xact_lock($1)", CREATION_LOCK)
         for statement in statements(_there(session)[0] if _schema_is_there(session) else None):
             session.execute(statement)
-        if ("attempts", "nonce", "text") not in session.rows(_COLUMNS, SCHEMA):  # made by an earlier version
-            session.execute(_NONCE)
         compare(session)
         for table, name in session.rows(_TRIGGERS, SCHEMA):
             logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)
         _create_view(session)
+        if not session.rows(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"):
+            for statement in (_NONCE, *version_table(VERSION), *comments()):
+                session.execute(statement)
 
 
 def _create_view(session: Session) -> None:
@@ -141,7 +177,7 @@ def _create_view(session: Session) -> None:
     session.execute(_VIEW_AS_IT_SHOULD_BE)
     if "calls" not in _there(session)[0] or session.rows(_VIEW_DIFFERS)[0][0]:
         session.execute(f"SET LOCAL lock_timeout = '{_VIEW_PATIENCE}'")
-        session.execute(_VIEW)
+        session.execute(VIEW)
     session.execute("DROP VIEW pg_temp.calls_as_they_should_be")
 
 
@@ -165,13 +201,12 @@ def compare(session: Session) -> None:
     Raises:
         DatabaseError: a table is missing, was changed by somebody else, has rules or hides rows; the message names it.
     """
-    found: dict[str, list[tuple[str, str]]] = {}
-    for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
-        found.setdefault(table, []).append((column, type_))
+    found = columns(session)
     for table in TABLES.values():
-        expected, there = [(field.name, POSTGRES_TYPES[field.type]) for field in table.schema], found.get(table.name)
-        if there != expected:
-            different = sorted({name for name, _ in set(expected) ^ set(there or ())}) or ["order of columns"]
+        expected, there = {(field.name, POSTGRES_TYPES[field.type]) for field in table.schema}, found.get(table.name)
+        # In whatever order: a column that came with an upgrade is the last one.
+        if expected != set(there or ()):
+            different = sorted({name for name, _ in expected ^ set(there or ())})
             raise DatabaseError(
                 f"table {SCHEMA}.{table.name} is not as this program made it ({', '.join(different)}); an earlier "
                 "version made it otherwise, or somebody changed it: restore it, or load into another database"
@@ -186,6 +221,14 @@ def compare(session: Session) -> None:
             f"table {SCHEMA}.{table} has a rule of somebody else's, {rule}, which changes what statements do: "
             f"DROP RULE {rule} ON {SCHEMA}.{table}, or load into another database"
         )
+
+
+def columns(session: Session) -> dict[str, list[tuple[str, str]]]:
+    """The columns of the tables that are there, with their types, by table."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for table, column, type_ in session.rows(_COLUMNS, SCHEMA):
+        found.setdefault(table, []).append((column, type_))
+    return found
 
 
 def complete(session: Session, sessions: int = 1, completed: Callable[[str], None] = lambda table: None) -> None:
@@ -250,6 +293,37 @@ def statements(there: Container[str] | None = None) -> Iterator[str]:
     for name, definitions in tables.items():
         if name not in (there or ()):
             yield f"CREATE TABLE {SCHEMA}.{name} {definitions}"
+
+
+def version_table(version: str) -> Iterator[str]:
+    """The DDL that says of a schema which version it is, where nothing says so yet."""
+    yield f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{VERSION_TABLE} {_VERSION}"
+    yield (
+        f"INSERT INTO {SCHEMA}.{VERSION_TABLE} (version_num) SELECT '{version}' "
+        f"WHERE NOT EXISTS (SELECT FROM {SCHEMA}.{VERSION_TABLE})"
+    )
+
+
+def comments() -> Iterator[str]:
+    """The DDL of what everything means, for a schema that has all tables and the view.
+
+    It is one statement, which costs one question to the server instead of two hundred.
+    """
+    found = [
+        f"COMMENT ON {'VIEW' if table is CALLS else 'TABLE'} {SCHEMA}.{table.name} IS {_quoted(table.meaning)}"
+        for table in (*TABLES.values(), CALLS)
+    ]
+    found += [
+        f"COMMENT ON COLUMN {SCHEMA}.{table.name}.{column.name} IS {_quoted(column.meaning)}"
+        for table in (*TABLES.values(), CALLS)
+        for column in table.columns
+    ]
+    found += [f"COMMENT ON TABLE {SCHEMA}.{name} IS {_quoted(text)}" for name, text in _DESCRIBED_BESIDE.items()]
+    yield "DO $comments$ BEGIN\n" + "".join(f"    {comment};\n" for comment in found) + "END $comments$"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def foreign_keys(there: Container[str] = ()) -> Iterator[str]:

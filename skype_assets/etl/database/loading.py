@@ -16,7 +16,19 @@ import pyarrow as pa
 from skype_assets.etl import crash_points
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.merging import FORGET_NAMES, REFRESH, REJOIN, merge_messages, stage, touch, upsert
+from skype_assets.etl.database.merging import (
+    DROP_LESSER_THAN_OTHERS,
+    FORGET_NAMES,
+    REFRESH,
+    REJOIN,
+    merge_messages,
+    merge_staged,
+    stage,
+    stage_messages,
+    touch,
+    upsert,
+)
+from skype_assets.etl.database.replacing import Made, Replacement
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced
 from skype_assets.etl.schema.tables import TABLES
@@ -30,6 +42,7 @@ class Claim:
     """The right of one attempt to load one export, as processes hand it on.
 
     ``nonce`` is of this attempt alone: where an older database is restored, another one may get its number.
+    ``replaces`` says that rows of another version of the code are there, which its rows replace.
     """
 
     export_id: str
@@ -37,6 +50,7 @@ class Claim:
     code_version: str
     attempt: int
     nonce: str
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,8 +76,10 @@ class Loader:
             session.execute(
                 f"UPDATE {SCHEMA}.exports SET started_at = now() WHERE export_id = $1 AND started_at IS NULL", export_id
             )
+            # It stays what it was until all rows are replaced.
+            made_by = session.rows(f"SELECT code_version FROM {SCHEMA}.exports WHERE export_id = $1", export_id)
             attempt, nonce = _next_attempt(session, export_id)
-        return cls(session, Claim(export_id, owner_id, code_version, attempt, nonce))
+        return cls(session, Claim(export_id, owner_id, code_version, attempt, nonce, made_by != [(code_version,)]))
 
     @classmethod
     def take_over(cls, session: Session, export_id: str, owner_id: str) -> "Loader":
@@ -109,6 +125,11 @@ class Loader:
 
         ``again`` if rows of it are gone: then also those are replaced that are there and are the same copy.
         """
+        if self.claim.replaces:
+            with self._part(part, checksum, tables, lock=""):
+                self._replace_messages(tables)
+                crash_points.reached("part merged")
+            return
         try:
             with self._part(part, checksum, tables, lock="_shared"):
                 for name in TABLES:
@@ -127,8 +148,25 @@ class Loader:
         with self._part(part, checksum, tables, lock=""):
             for name, rows in tables.items():
                 stage(self.session, name, rows)
+            if self.claim.replaces:
+                self._replacement.prepare_head(is_alone=not self._has_company())
+            for name in tables:
                 self.session.execute(upsert(name))
             self.session.execute(FORGET_NAMES, self.claim.export_id)
+
+    @property
+    def _replacement(self) -> Replacement:
+        return Replacement(self.session, self.claim.export_id, self.claim.owner_id, self.claim.code_version)
+
+    def _replace_messages(self, tables: Mapping[str, pa.Table]) -> None:
+        """Like ``merge_messages``, and whatever older code made of a message of this export is of no account."""
+        stage_messages(self.session, tables)
+        if self._replacement.lets_others_win():
+            self._replacement.recall_others()
+        self.session.execute(DROP_LESSER_THAN_OTHERS)
+        self._replacement.count_messages()
+        self._replacement.count_staged("rejects")
+        merge_staged(self.session)
 
     @contextmanager
     def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Generator[None]:
@@ -141,7 +179,8 @@ class Loader:
 
     def _enter(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
         self.session.execute(
-            f"INSERT INTO {SCHEMA}.load_parts VALUES ($1, $2, $3, $4, $5, now()) "
+            f"INSERT INTO {SCHEMA}.load_parts (export_id, part, attempt, rows, checksum, committed_at) "
+            "VALUES ($1, $2, $3, $4, $5, now()) "
             "ON CONFLICT (export_id, part) DO UPDATE SET attempt = excluded.attempt, "
             "rows = excluded.rows, checksum = excluded.checksum, "
             "committed_at = excluded.committed_at",
@@ -156,6 +195,20 @@ class Loader:
     def ledger(self) -> dict[int, str]:
         """Checksum of each committed part."""
         return ledger(self.session, self.claim.export_id)
+
+    def remove_left_over(self, conversations: pa.Table, made: Made) -> None:
+        """After the last part: if the claim replaces what older code made, remove what is beside the new rows.
+
+        Args:
+            conversations: ids of the export's conversations, column conversation_id.
+            made: the keys of all its rows.
+        """
+        if self.claim.replaces:
+            with self.transaction():
+                touch(self.session, conversations)
+                self._replacement.remove_left_over(made)
+                self._refresh()
+            crash_points.reached("left-over rows removed")
 
     def finish(
         self,
@@ -184,11 +237,15 @@ class Loader:
                 f"AND (e.status <> 'complete' OR ({', '.join(f'e.{c}' for c in columns)}) "
                 f"IS DISTINCT FROM ({', '.join(f's.{c}' for c in columns)}))"
             )
-            self.session.execute(REJOIN, self.claim.owner_id)
-            if self._has_company():  # with the name that the export's row has for the owner
-                for statement in REFRESH:
-                    self.session.execute(statement, self.claim.owner_id)
+            self._refresh()
         crash_points.reached("load finished")
+
+    def _refresh(self) -> None:
+        """Within a transaction: bring up to date what depends on several exports, of the conversations touched."""
+        self.session.execute(REJOIN, self.claim.owner_id)
+        if self._has_company():  # with the name that the export's row has for the owner
+            for statement in REFRESH:
+                self.session.execute(statement, self.claim.owner_id)
 
 
 def ledger(session: Session, export_id: str) -> dict[int, str]:

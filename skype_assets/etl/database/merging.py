@@ -20,6 +20,9 @@ from skype_assets.etl.schema.tables import FROM_ACCOUNT, NAME_SOURCES, TABLES
 CHILDREN: Final = tuple(t.name for t in TABLES.values() if t.parent == "messages")
 """The tables of what hangs on messages."""
 
+MESSAGES_AT_A_TIME: Final = 50_000
+"""Messages that one statement deletes: the server keeps the foreign keys that it has to check in memory meanwhile."""
+
 _MESSAGE: Final = "owner_id, conversation_id, message_id"
 
 
@@ -44,9 +47,19 @@ def merge_messages(session: Session, code_version: str, tables: Mapping[str, pa.
 
     ``code_version`` is that of the code that made the tables.
     """
+    stage_messages(session, tables)
+    session.execute(_DROP_LESSER_COPIES, code_version)
+    merge_staged(session)
+
+
+def stage_messages(session: Session, tables: Mapping[str, pa.Table]) -> None:
+    """Stage the tables of a part of messages."""
     for name in ("messages", *CHILDREN, "rejects"):
         stage(session, name, tables[name])
-    session.execute(_DROP_LESSER_COPIES, code_version)
+
+
+def merge_staged(session: Session) -> None:
+    """Let the staged messages take the place of what is there under their keys, with all that hangs on them."""
     for name in reversed(CHILDREN):
         session.execute(
             f"DELETE FROM {SCHEMA}.{name} c USING pg_temp.staging_messages s WHERE {_same_message('c', 's')}"
@@ -61,6 +74,40 @@ def merge_messages(session: Session, code_version: str, tables: Mapping[str, pa.
     session.execute(upsert("rejects"))
 
 
+def list_messages(session: Session, those: str, *parameters: str) -> None:
+    """Note messages in ``taken``, for ``delete_messages``; ``those`` is SQL from FROM on, of messages called ``m``."""
+    session.execute(
+        'CREATE TEMPORARY TABLE pg_temp.taken (conversation_id text COLLATE "C", message_id text COLLATE "C", '
+        "batch bigint, PRIMARY KEY (conversation_id, message_id)) ON COMMIT DROP"
+    )
+    session.execute(
+        "INSERT INTO pg_temp.taken SELECT m.conversation_id, m.message_id, "
+        f"(row_number() OVER (ORDER BY m.conversation_id, m.message_id) - 1) / {MESSAGES_AT_A_TIME} {those}",
+        *parameters,
+    )
+    session.execute("CREATE INDEX ON pg_temp.taken (batch)")
+    session.execute("ANALYZE pg_temp.taken")
+
+
+def delete_messages(session: Session, owner_id: str) -> dict[str, int]:
+    """Delete the messages in ``taken`` with what hangs on them; how many rows that were, by table."""
+    batches = session.rows("SELECT coalesce(max(batch) + 1, 0) FROM pg_temp.taken")[0][0]
+    return {
+        name: sum(
+            session.rows(
+                f"WITH changed AS (DELETE FROM {SCHEMA}.{name} c USING pg_temp.taken t "
+                "WHERE c.owner_id = $1 AND t.batch = $2 "
+                "AND c.conversation_id = t.conversation_id AND c.message_id = t.message_id RETURNING 1) "
+                "SELECT count(*) FROM changed",
+                owner_id,
+                batch,
+            )[0][0]
+            for batch in range(batches)
+        )
+        for name in (*reversed(CHILDREN), "messages")
+    }
+
+
 def _same_message(left: str, right: str) -> str:
     return " AND ".join(f"{left}.{column} = {right}.{column}" for column in TABLES["messages"].key)
 
@@ -72,6 +119,20 @@ def rank(message: str, export: str) -> str:
         f"{message}.raw_sha256, {message}.export_id)"
     )
 
+
+_BOTH: Final = f"""
+pg_temp.staging_messages s, {SCHEMA}.messages m, {SCHEMA}.exports theirs, {SCHEMA}.exports ours
+WHERE {_same_message("m", "s")} AND theirs.export_id = m.export_id AND ours.export_id = s.export_id"""
+
+LESSER_THAN_BEFORE: Final = f"""
+SELECT EXISTS (SELECT FROM {_BOTH} AND m.export_id = s.export_id AND {rank("m", "theirs")} > {rank("s", "ours")})"""
+"""Whether a staged message is less than what stands there of the same export."""
+
+DROP_LESSER_THAN_OTHERS: Final = f"""
+DELETE FROM pg_temp.staging_messages WHERE ({_MESSAGE}) IN (
+    SELECT s.owner_id, s.conversation_id, s.message_id
+    FROM {_BOTH} AND m.export_id <> s.export_id AND {rank("m", "theirs")} > {rank("s", "ours")})"""
+"""What newer code makes of an export is less only than what another export has."""
 
 # Equal ranks are the same copy: it is replaced only by what newer code made of it.
 _DROP_LESSER_COPIES: Final = f"""

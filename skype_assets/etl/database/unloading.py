@@ -20,6 +20,8 @@ from skype_assets.etl.database.merging import (
     CHILDREN,
     REFRESH,
     REJOIN_AFTER_CHANGES,
+    delete_messages,
+    list_messages,
     merge_messages,
     stage,
     touch,
@@ -28,9 +30,6 @@ from skype_assets.etl.database.merging import (
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.duplicates import KEY, only
 from skype_assets.etl.schema.tables import TABLES
-
-MESSAGES_AT_A_TIME: Final = 50_000
-"""Messages that one statement deletes: the server keeps the foreign keys that it has to check in memory meanwhile."""
 
 _KEYS: Final = pa.schema([pa.field(name, pa.string()) for name in KEY])
 
@@ -172,7 +171,7 @@ class _Unloading:
     def run(self) -> Changes:
         others, elsewhere = self.prepare()
         self._find_messages()
-        self._delete_messages()
+        self._removed.update(delete_messages(self._session, self._owner_id))
         self._delete_head()
         for export_id in others:
             self._restore_messages(export_id)
@@ -204,13 +203,8 @@ class _Unloading:
         return [export.export_id for export in exports]
 
     def _find_messages(self) -> None:
-        self._execute(
-            'CREATE TEMPORARY TABLE pg_temp.taken (conversation_id text COLLATE "C", message_id text COLLATE "C", '
-            "batch bigint, PRIMARY KEY (conversation_id, message_id)) ON COMMIT DROP"
-        )
-        self._execute(_TAKEN, self._owner_id, self._export_id, MESSAGES_AT_A_TIME)
-        self._execute("CREATE INDEX ON pg_temp.taken (batch)")
-        self._execute("ANALYZE pg_temp.taken")
+        those = f"FROM {SCHEMA}.messages m WHERE m.owner_id = $1 AND m.export_id = $2"
+        list_messages(self._session, those, self._owner_id, self._export_id)
         touch(self._session, _KEYS.empty_table().select(KEY[:1]))
         self._execute(_TOUCHED, self._export_id)
         self._execute(
@@ -218,19 +212,6 @@ class _Unloading:
             "ON COMMIT DROP"
         )
         self._execute(f"INSERT INTO pg_temp.took_part {_TAKE_PART}", self._owner_id)
-
-    def _delete_messages(self) -> None:
-        batches = self._session.rows("SELECT coalesce(max(batch) + 1, 0) FROM pg_temp.taken")[0][0]
-        for name in (*reversed(CHILDREN), "messages"):
-            self._removed[name] = sum(
-                self._changed(
-                    f"DELETE FROM {SCHEMA}.{name} c USING pg_temp.taken t WHERE c.owner_id = $1 AND t.batch = $2 "
-                    "AND c.conversation_id = t.conversation_id AND c.message_id = t.message_id",
-                    self._owner_id,
-                    batch,
-                )
-                for batch in range(batches)
-            )
 
     def _delete_head(self) -> None:
         """What the export says of conversations and people; of conversations that others have, REFRESH makes the rest.
@@ -325,7 +306,8 @@ def _without_copies(table: str) -> str:
 _REGISTERED: Final = f"SELECT e.export_id, e.owner_id, e.task_id, e.source_name, e.status FROM {SCHEMA}.exports e"
 
 _UNLOADED: Final = f"""
-INSERT INTO {SCHEMA}.unloads SELECT export_id, owner_id, task_id, loaded_at, clock_timestamp()
+INSERT INTO {SCHEMA}.unloads (export_id, owner_id, task_id, loaded_at, unloaded_at)
+SELECT export_id, owner_id, task_id, loaded_at, clock_timestamp()
 FROM {SCHEMA}.exports WHERE export_id = $1"""
 
 _CHANGED_MEDIA: Final = f"""
@@ -337,11 +319,6 @@ e.owner_id <> $1 AND e.export_id IN (
     SELECT m.export_id FROM {SCHEMA}.messages m JOIN {SCHEMA}.attachments a
       ON (a.owner_id, a.conversation_id, a.message_id) = (m.owner_id, m.conversation_id, m.message_id)
     WHERE a.owner_id <> $1 AND a.document_id IN (SELECT document_id FROM pg_temp.changed_media))"""
-
-_TAKEN: Final = f"""
-INSERT INTO pg_temp.taken SELECT conversation_id, message_id,
-    (row_number() OVER (ORDER BY conversation_id, message_id) - 1) / $3::bigint
-FROM {SCHEMA}.messages WHERE owner_id = $1 AND export_id = $2"""
 
 _TOUCHED: Final = f"""
 INSERT INTO pg_temp.touched SELECT conversation_id FROM {SCHEMA}.conversation_copies WHERE export_id = $1"""

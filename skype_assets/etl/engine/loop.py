@@ -6,8 +6,10 @@ answered here and nowhere else.
 """
 
 import logging
+import os
 import time
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,9 +36,11 @@ from skype_assets.etl.phases import FACTS, FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Phase
 from skype_assets.etl.task import Task
-from skype_assets.etl.tasks import retention
+from skype_assets.etl.tasks import layout, retention
+from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.pace import after_parts
 from skype_assets.etl.tasks.record import TaskRecord
+from skype_assets.etl.version import PACKAGE
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +85,7 @@ def run_phase(
     Raises:
         TaskBusy: another process is at the task, and lives.
         Fenced: another process has taken the task over; this one changes nothing any more.
-        CheckpointMismatch: what is recorded belongs to another source or configuration.
+        CheckpointMismatch: what is recorded belongs to another source or configuration, or is a newer program's.
         CheckpointDamaged: a state is, with the one before it; or raw parts are, and the export is not at hand. Other
             parts are made again.
         NotEnoughSpace: the phase needs more than is free where the task's folder is; nothing was begun.
@@ -90,6 +94,7 @@ def run_phase(
         DatabaseError: the database cannot be reached, or refuses.
         NotConserved: a conversation's messages are not all accounted for.
     """
+    _refuse_newer(task)
     attempt = Attempt.take(task.folder)
     is_refused, is_begun = False, True
     try:
@@ -189,6 +194,22 @@ def _is_damaged(task: Task, name: str) -> bool:
     return state is not None and any(damaged_file(folder, record) for record in state.records)
 
 
+def _refuse_newer(task: Task) -> None:
+    """Refuse a task that a newer program has worked on, before anything of it is written."""
+    with suppress(CheckpointDamaged):  # what is damaged may be mended; the phases say so
+        if os.path.lexists(path := task.output_dir / layout.manifest_name(task.task_id)):
+            manifests.load(path)
+    for name, kind in PHASE_CLASSES.items():
+        with suppress(CheckpointDamaged):
+            state = states.read(task.folder.folder(kind.facts.asset))
+            made_by = state.inputs.get("code_version", "") if state is not None else ""
+            if made_by.isdecimal() and kind.version.isdecimal() and int(made_by) > int(kind.version):
+                raise CheckpointMismatch(
+                    f"task {task.task_id}: its {name} checkpoint is of code version {made_by}, newer than version "
+                    f"{kind.version} of this program, skype-assets {PACKAGE}; use the newer one. Nothing was changed"
+                )
+
+
 def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
     """Refuse a checkpoint of another task or export. If it is gone, the manifest still tells which export it was."""
     task, source = run.task, run.record.source
@@ -208,10 +229,7 @@ def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
 
 def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None:
     """The phase's tables if they are complete, whole, and what the phase would make."""
-    inputs = _inputs(phase)
-    if state.inputs != inputs:
-        changed = sorted(name for name in inputs if inputs[name] != state.inputs.get(name))
-        logger.warning("%s is done anew: changed since its checkpoint: %s", phase.facts.name, ", ".join(changed))
+    if not _is_current(task, phase, state):
         return None
     folder = task.folder.folder(phase.facts.asset)
     tables = open_complete(folder, phase.schemas)
@@ -227,6 +245,28 @@ def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None
         logger.warning("%s is done again from part %d on: %s", phase.facts.name, confirmed, phase.outdated)
         return None
     return tables
+
+
+def _is_current(task: Task, phase: Phase, state: PhaseState) -> bool:
+    """Whether the phase would make the same of the same; or older code made it, and it serves nevertheless."""
+    inputs, name = _inputs(phase), phase.facts.name
+    changed = sorted(field for field in inputs if inputs[field] != state.inputs.get(field))
+    older = state.inputs.get("code_version", "")
+    if changed == ["code_version"] and state.status == "complete" and older in phase.superseded:
+        difference = phase.superseded[older]
+        if not difference:
+            return True
+        if phase.facts.reads_export and (task.source is None or not task.source.exists()):
+            logger.warning(
+                "%s stays as version %s made it: %s, for which the export is needed", name, older, difference
+            )
+            return True
+        logger.warning("%s is done anew: %s", name, difference)
+        return False
+    if changed:
+        told = [f"code_version ({older} to {phase.version})" if field == "code_version" else field for field in changed]
+        logger.warning("%s is done anew: changed since its checkpoint: %s", name, ", ".join(told))
+    return state.inputs == inputs
 
 
 def _inputs(phase: Phase) -> dict[str, str]:

@@ -16,6 +16,7 @@ class PhaseFacts:
     Attributes:
         name: the phase.
         asset: name of its asset, and of the folder of its checkpoint.
+        version: of the code that determines the result, a number; another one makes the phase anew.
         unit: what its work is counted in.
         after_parts: how long what follows the last part takes, as a share of the parts' time: measured with 400,000
             messages.
@@ -24,14 +25,15 @@ class PhaseFacts:
 
     name: str
     asset: str
+    version: str
     unit: str
     after_parts: float
     reads_export: bool = False
 
 
-EXTRACT: Final = PhaseFacts("extract", "raw_export", "bytes", after_parts=0.02, reads_export=True)
-TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "messages", after_parts=0.15)
-LOAD: Final = PhaseFacts("load", "loaded_database", "messages", after_parts=0.5)
+EXTRACT: Final = PhaseFacts("extract", "raw_export", "1", "bytes", after_parts=0.02, reads_export=True)
+TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "5", "messages", after_parts=0.15)
+LOAD: Final = PhaseFacts("load", "loaded_database", "3", "messages", after_parts=0.5)
 
 FACTS: Final[Mapping[str, PhaseFacts]] = {facts.name: facts for facts in (EXTRACT, TRANSFORM, LOAD)}
 """The phases by name, in their order."""

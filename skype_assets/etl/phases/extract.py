@@ -41,7 +41,8 @@ class Extract:
     """The first phase: export → raw checkpoint."""
 
     facts: ClassVar[PhaseFacts] = EXTRACT
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = EXTRACT.version
+    superseded: ClassVar[Mapping[str, str]] = {}
     schemas: ClassVar[Mapping[str, pa.Schema]] = raw_tables.RAW_TABLES
     outdated: ClassVar[str] = "what it was made from has changed"
 

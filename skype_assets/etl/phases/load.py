@@ -20,15 +20,16 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.comparison import Ours
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import Claim, Loader, is_complete, ledger
 from skype_assets.etl.database.refused import committed
+from skype_assets.etl.database.replacing import Made, changes, recalled
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.errors import DatabaseDiffers
 from skype_assets.etl.phases import LOAD, PhaseFacts
-from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, part_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, part_tables
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.proof import Proof, compare_part, prove
 from skype_assets.etl.phases.transform import Transform
@@ -57,6 +58,16 @@ DATABASE_STATE: Final = pa.schema(
 )
 """What is in the database afterwards: rows per table, of the export's conversations, whichever export brought them."""
 
+REPLACED: Final = pa.schema(
+    [
+        pa.field("table", pa.string(), False),
+        pa.field("added", pa.int64(), False),
+        pa.field("changed", pa.int64(), False),
+        pa.field("removed", pa.int64(), False),
+    ]
+)
+"""How many rows became others, where newer code made anew what was there of the export; else it is empty."""
+
 _RECORD_BYTES: Final = 16_000_000
 
 
@@ -64,8 +75,13 @@ class Load:
     """The third phase: tables → database."""
 
     facts: ClassVar[PhaseFacts] = LOAD
-    version: ClassVar[str] = "3"
-    schemas: ClassVar[Mapping[str, pa.Schema]] = {"loaded_parts": LOADED_PARTS, "database_state": DATABASE_STATE}
+    version: ClassVar[str] = LOAD.version
+    superseded: ClassVar[Mapping[str, str]] = {}
+    schemas: ClassVar[Mapping[str, pa.Schema]] = {
+        "loaded_parts": LOADED_PARTS,
+        "database_state": DATABASE_STATE,
+        "replaced": REPLACED,
+    }
     outdated: ClassVar[str] = "the database no longer holds it"
 
     def __init__(self, task: Task) -> None:
@@ -162,6 +178,7 @@ class _OpenLoad:
             )
 
     def _register(self, session: Session) -> tuple[Claim, dict[int, str]]:
+        upgrading.bring_up_to_date(session)
         ddl.create(session)
         loader = Loader.register(session, self._exports)
         return loader.claim, loader.ledger()
@@ -173,7 +190,30 @@ class _OpenLoad:
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """All rows compared with the tables, and the figures over all exports of the account brought up to date."""
         rows = self._database.repeatedly(partial(self._finish, tell))
-        return {"database_state": table_from_rows(DATABASE_STATE, list(rows.items()))}, {}
+        replaced = self._database.repeatedly(self._replaced)
+        return {
+            "database_state": table_from_rows(DATABASE_STATE, list(rows.items())),
+            "replaced": table_from_rows(REPLACED, replaced),
+        }, {}
+
+    def _replaced(self, session: Session) -> list[tuple[str, int, int, int]]:
+        for task_id in recalled(session, self._owner_id):
+            logger.warning(
+                "task %s has to be run again: what newer code no longer makes of this export, that one may have",
+                task_id,
+            )
+        found = changes(session, self._export_id, self._claimed()[0].code_version)
+        return [(change.table, change.added, change.changed, change.removed) for change in found]
+
+    def _made(self) -> Made:
+        known = OfOtherParts.read(self._tables)
+        all_parts = self._tables.state.parts
+        return Made(
+            parts=len(all_parts),
+            messages=lambda: (message_keys(self._tables, part, of_part(known.dropped, part)) for part in all_parts),
+            rejects=lambda: (pa.Table.from_batches([batch]) for batch in self._tables["rejects"].batches(["ordinal"])),
+            media_files=self._tables["media_files"].to_table(["document_id", "media_index"]),
+        )
 
     def _finish(self, tell: Told, session: Session) -> dict[str, int]:
         """Compare the rows, and complete the tables: every row is looked at once for either, which is what is counted.
@@ -184,6 +224,8 @@ class _OpenLoad:
         rows = {name: count for name, count in self._tables.rows().items() if name in TABLES}
         counted = _Counted(2 * sum(rows.values()), tell)
         loader = Loader(session, self._claimed()[0])
+        conversations = self._tables.summary("conversations").select(["conversation_id"])
+        loader.remove_left_over(conversations, self._made())
         counted.doing("comparing all rows")
         proof = prove(session, self._tables, self._workers, counted.more)
         if proof.lacking:
@@ -197,7 +239,6 @@ class _OpenLoad:
             )
         counted.half()
         counted.doing("indexes and foreign keys")
-        conversations = self._tables.summary("conversations").select(["conversation_id"])
         loader.finish(
             self._exports, conversations, self._workers, completed=lambda table: counted.more(rows.get(table, 0))
         )

@@ -9,12 +9,13 @@ from typing import Final, Self
 
 import pyarrow as pa
 
+from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.phases.phase import of_part
-from skype_assets.etl.rows.duplicates import without
+from skype_assets.etl.rows.duplicates import KEY, without
 from skype_assets.etl.rows.edits import with_edits
 from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
 from skype_assets.etl.rows.old_quotes import with_quoted
@@ -63,6 +64,13 @@ def table_of_part(
     if name == "messages":
         return with_edits(kept, known.edits)
     return with_quoted(kept, known.quoted) if name == "quotes" else kept
+
+
+def message_keys(tables: PhaseTables, part: PartRecord, dropped: pa.Table) -> pa.Table:
+    """Which messages of a part are loaded, as columns ``KEY``; ``dropped`` are its copies that are better elsewhere."""
+    if "messages" not in part.files:
+        return tables.schemas["messages"].empty_table().select(KEY)
+    return without(parts.read(tables.folder, part.files["messages"]).read(KEY, use_threads=False), dropped)
 
 
 def ledger_checksum(tables: PhaseTables, part: PartRecord) -> str:

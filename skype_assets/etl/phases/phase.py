@@ -68,12 +68,15 @@ class Phase(Protocol):
     Attributes:
         facts: its name, and what else is known without doing it.
         version: of the code that determines the result; another version makes the phase anew.
+        superseded: earlier versions whose complete checkpoints serve as well, each with what doing the phase anew would
+            change, for people; empty if nothing. Where it can be done anew and that changes something, it is.
         schemas: of the tables in its checkpoint.
         outdated: what has happened if recorded parts do not hold any more.
     """
 
     facts: ClassVar[PhaseFacts]
     version: ClassVar[str]
+    superseded: ClassVar[Mapping[str, str]]
     schemas: ClassVar[Mapping[str, pa.Schema]]
     outdated: ClassVar[str]
 

@@ -10,7 +10,6 @@ from functools import partial
 
 import pyarrow as pa
 
-from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database.comparison import (
@@ -25,8 +24,7 @@ from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
-from skype_assets.etl.phases.part_tables import OfOtherParts, table_of_part
-from skype_assets.etl.rows.duplicates import KEY, without
+from skype_assets.etl.phases.part_tables import OfOtherParts, message_keys, table_of_part
 
 
 @dataclass
@@ -81,7 +79,4 @@ def _compared(session: Session, ours: Ours, tables: PhaseTables, part: PartRecor
 
 
 def _keys(tables: PhaseTables, known: OfOtherParts) -> Iterator[pa.Table]:
-    for part in tables.state.parts:
-        if "messages" in part.files:
-            keys = parts.read(tables.folder, part.files["messages"]).read(KEY, use_threads=False)
-            yield without(keys, known.of(part).dropped)
+    return (message_keys(tables, part, known.of(part).dropped) for part in tables.state.parts)

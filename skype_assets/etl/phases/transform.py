@@ -74,7 +74,8 @@ class Transform:
     """The second phase: raw checkpoint → tables."""
 
     facts: ClassVar[PhaseFacts] = TRANSFORM
-    version: ClassVar[str] = "5"
+    version: ClassVar[str] = TRANSFORM.version
+    superseded: ClassVar[Mapping[str, str]] = {}
     schemas: ClassVar[Mapping[str, pa.Schema]] = {
         **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
         "duplicates": DUPLICATES,

@@ -13,6 +13,7 @@ from skype_assets.etl.errors import CheckpointError, UsageError
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import is_configured
+from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.manifest import Manifest, SourceReport
 from skype_assets.etl.tasks.record import TaskRecord, warn_of_lost_server
@@ -73,6 +74,37 @@ def choose_manifest(paths: Sequence[Path], export: Path | None = None) -> tuple[
     )
 
 
+def without_export(output_dir: Path, export: Path, task_id: str | None = None) -> TaskRecord | None:
+    """The record of a task that goes on without its export, which is not there any more; None if none does.
+
+    Args:
+        output_dir: where the task is.
+        export: where the export was; without a task id, its name says which task is meant.
+        task_id: the task.
+
+    Raises:
+        CheckpointDamaged, CheckpointMismatch: the manifest of the task cannot be read.
+        UsageError: the export's name is that of several tasks; it says which.
+    """
+    if task_id is not None:
+        named = [output_dir / layout.manifest_name(task_id)]
+    else:
+        named = [
+            output_dir / layout.manifest_name(folder.name)
+            for folder, kind in layout.folders(output_dir)
+            if kind == "task" and _source_name(output_dir / layout.manifest_name(folder.name)) == export.name
+        ]
+    if len(named) > 1:
+        raise UsageError(
+            f"{export} is not there, and several tasks are of an export of that name; say which with --task-id: "
+            + ", ".join(path.name for path in named)
+        )
+    if not named or not named[0].exists():
+        return None
+    record = TaskRecord.load(named[0])
+    return record if record.can_resume_from_phase("transform") else None
+
+
 def source_at_hand(record: TaskRecord, given: Path | None = None) -> Path | None:
     """The export, if it is where it is said to be, or was.
 
@@ -94,6 +126,17 @@ def database(record: TaskRecord) -> str | None:
     """The database for ``Task``: None = by environment where that names one, else the manifest's."""
     warn_of_lost_server(record)
     return None if is_configured() else record.database
+
+
+def _source_name(manifest: Path) -> str | None:
+    """The name of a manifest's export; None if there is no manifest that can be read."""
+    if not manifest.exists():
+        return None
+    try:
+        source = manifests.load(manifest).source
+    except CheckpointError:
+        return None
+    return source.name if source is not None else None
 
 
 def _matches(checkpoint: str) -> list[Path]:

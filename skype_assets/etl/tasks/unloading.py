@@ -17,7 +17,6 @@ from typing import Literal
 import pyarrow as pa
 
 from skype_assets.etl import crash_points, interruption
-from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
@@ -25,16 +24,15 @@ from skype_assets.etl.checkpoints.hold import refuse_if_held
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file, mark, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState, UnreadableState
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.loading import HEAD, Claim, Loader
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
-from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, part_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, part_tables
 from skype_assets.etl.postgres.url import reachable_url, without_password
-from skype_assets.etl.rows.duplicates import KEY, without
 from skype_assets.etl.task import Task, export_id_for
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.record import TaskRecord
@@ -82,7 +80,11 @@ def unload(
     wanted = export_id or (_export_id(state) if state is not None else None)
     folders = _Folders([task.output_dir, *checkpoints])
     url = reachable_url(task.database, create=False)
-    Session(url).close()  # one that cannot be reached says so now, not after several tries
+    with Session(url) as session:  # one that cannot be reached says so now, not after several tries
+        if is_rehearsal:
+            upgrading.require_newest(session)
+        else:
+            upgrading.bring_up_to_date(session)
     with Database(url) as database:
         record = database.repeatedly(lambda session: _record(session, task, wanted))
         if record is None:
@@ -308,10 +310,9 @@ class _Checkpoint:
 
     def messages(self, part: int) -> pa.Table:
         """Which messages a part has that were loaded."""
-        files, dropped = self._parts[part].files, self._summaries.of(self._tables).of(self._parts[part]).dropped
-        if "messages" not in files:
-            return self._tables.schemas["messages"].empty_table().select(KEY)
-        return without(parts.read(self._tables.folder, files["messages"]).read(KEY, use_threads=False), dropped)
+        return message_keys(
+            self._tables, self._parts[part], self._summaries.of(self._tables).of(self._parts[part]).dropped
+        )
 
     def attachments(self, part: int) -> pa.Table:
         """The attachments of a part, as exported."""

@@ -1,0 +1,82 @@
+"""Who gives a name, what each export says of a conversation, which archive has an object; what was taken out, replaced.
+
+Of what 0.1.0 did not keep, the best that can be told from its rows stands there until the export's rows are made anew.
+"""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+REWRITES = ("conversations", "participants", "media_files")
+
+
+def upgrade() -> None:
+    """Add tables and columns; all columns come last in their tables."""
+    op.execute("ALTER TABLE skype.participants ADD COLUMN name_source text")
+    op.execute("ALTER TABLE skype.attachments ADD COLUMN media_export_id text")
+    op.execute("ALTER TABLE skype.thread_events ADD COLUMN initiator_name text, ADD COLUMN target_name text")
+    op.execute("ALTER TABLE skype.media_files ADD COLUMN export_id text NOT NULL DEFAULT ''")
+    op.execute("ALTER TABLE skype.media_files ALTER COLUMN export_id DROP DEFAULT")
+    op.execute(
+        """CREATE TABLE skype.conversation_copies (
+    export_id text COLLATE "C" NOT NULL,
+    conversation_id text COLLATE "C" NOT NULL,
+    display_name text,
+    topic text,
+    member_count integer,
+    members text[],
+    version bigint,
+    properties jsonb,
+    thread_properties jsonb,
+    PRIMARY KEY (export_id, conversation_id)
+)"""
+    )
+    op.execute(
+        """CREATE TABLE skype.given_names (
+    export_id text COLLATE "C" NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    PRIMARY KEY (export_id, user_id)
+)"""
+    )
+    op.execute("ALTER TABLE skype.attempts ADD COLUMN nonce text")
+    op.execute(
+        """CREATE TABLE skype.unloads (
+    export_id text COLLATE "C" NOT NULL,
+    owner_id text COLLATE "C" NOT NULL,
+    task_id text NOT NULL,
+    loaded_at timestamp with time zone,
+    unloaded_at timestamp with time zone NOT NULL,
+    PRIMARY KEY (export_id, unloaded_at)
+)"""
+    )
+    op.execute(
+        """CREATE TABLE skype.replacements (
+    export_id text COLLATE "C" NOT NULL,
+    code_version text COLLATE "C" NOT NULL,
+    table_name text COLLATE "C" NOT NULL,
+    added bigint NOT NULL,
+    changed bigint NOT NULL,
+    removed bigint NOT NULL,
+    PRIMARY KEY (export_id, code_version, table_name)
+)"""
+    )
+    # Only one copy of a conversation was kept, the best of all exports: until their rows are made anew, each says so.
+    op.execute(
+        """INSERT INTO skype.conversation_copies (
+    export_id, conversation_id, display_name, topic, member_count, members, version, properties, thread_properties
+)
+SELECT e.export_id, c.conversation_id, c.display_name, c.topic, c.member_count,
+       (SELECT array_agg(p.user_id ORDER BY p.user_id) FROM skype.participants p
+        WHERE p.owner_id = c.owner_id AND p.conversation_id = c.conversation_id AND p.is_member),
+       c.version, c.properties, c.thread_properties
+FROM skype.conversations c JOIN skype.exports e USING (owner_id)"""
+    )
+    # Else what names people elsewhere would take the place of these names.
+    op.execute("UPDATE skype.participants SET name_source = 'message' WHERE display_name IS NOT NULL")
+    # Of an account with several exports nobody knows whose archive it is. The least id gives way to whoever has it.
+    op.execute(
+        """UPDATE skype.media_files m SET export_id = e.export_id
+FROM (SELECT owner_id, min(export_id COLLATE "C") AS export_id FROM skype.exports GROUP BY owner_id) e
+WHERE m.owner_id = e.owner_id"""
+    )
