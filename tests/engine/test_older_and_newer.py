@@ -11,6 +11,7 @@ import pytest
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.errors import CheckpointMismatch
+from skype_assets.etl.phases import TRANSFORM
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import manifest as manifests
@@ -43,7 +44,7 @@ def _newer_manifest(task: Task) -> None:
     ("change", "versions"),
     [
         (_newer_format, ("2", "1")),
-        (_newer_code, ("999", "4")),
+        (_newer_code, ("999", TRANSFORM.version)),
         (_newer_manifest, ("'3.0'", f"'{manifests.CHECKPOINT_VERSION}'")),
     ],
 )
