@@ -40,11 +40,32 @@ class Size:
     inputs: int
     budgets: int
     interruptions: int
+    slow_interruptions: int
     every: bool
 
 
-QUICK = Size(kills=8, calls=6, stops=1, damages=20, inputs=24, budgets=3, interruptions=3, every=False)
-LONG = Size(kills=1_000, calls=100_000, stops=100, damages=600, inputs=5_000, budgets=60, interruptions=600, every=True)
+QUICK = Size(
+    kills=8,
+    calls=6,
+    stops=1,
+    damages=20,
+    inputs=24,
+    budgets=3,
+    interruptions=3,
+    slow_interruptions=1,
+    every=False,
+)
+LONG = Size(
+    kills=1_000,
+    calls=100_000,
+    stops=100,
+    damages=600,
+    inputs=5_000,
+    budgets=60,
+    interruptions=600,
+    slow_interruptions=40,
+    every=True,
+)
 
 
 @dataclass(frozen=True)

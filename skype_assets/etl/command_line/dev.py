@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from skype_assets.etl import interruption
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 
@@ -56,4 +57,5 @@ def dev(port: int, origins: tuple[str, ...]) -> None:
     terminal.say(f"starting the web UI: http://127.0.0.1:{port}, in some seconds")
     if place.home.is_dir():
         os.chdir(place.home)  # what dagster.yaml and workspace.yaml say of folders is meant from here
+    interruption.hand_over()
     os.execve(sys.executable, command, {**environment, "DAGSTER_DISABLE_TELEMETRY": "1", "DAGSTER_IS_DEV_CLI": "1"})

@@ -128,7 +128,7 @@ def _workers(workers: int) -> Generator[Executor]:
 def _end_children() -> None:
     """End the workers without their executor, for which there is no time.
 
-    loky has a process, for as long as this one lives, that removes the semaphores of executors, and complains about each.
+    loky has a process, as long as this one lives, that removes the semaphores of executors, and complains about each.
     """
     for children in Path("/proc/self/task").glob("*/children"):
         for child in children.read_text().split():
