@@ -38,11 +38,7 @@ _MOMENT: Final = 0.3
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal arrived. The exit code is that of shells: 128 and its number."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
+    """A signal was noted, and somebody asked."""
 
 
 class _Heard:
@@ -100,11 +96,6 @@ def say_at_the_end(last_word: Callable[[], str]) -> None:
     _heard.last_word = last_word
 
 
-def always_at_the_end(do: Callable[[], object]) -> None:
-    """From now on, have this done, in another thread, if a signal ends the process."""
-    _heard.at_end[do] = do
-
-
 @contextmanager
 def at_the_end(do: Callable[[], object]) -> Generator[None]:
     """Have this done, in another thread, if a signal ends the process within the block."""
@@ -152,7 +143,7 @@ def check() -> None:
     """
     if _heard.number and get_ident() not in _heard.raised:
         _heard.raised.add(get_ident())
-        raise Interrupted(_heard.number)
+        raise Interrupted(signal.Signals(_heard.number).name)
 
 
 def sleep(seconds: float) -> None:

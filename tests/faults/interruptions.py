@@ -29,42 +29,38 @@ _AS_EXPECTED = (
     "place: ", "extract", "transform", "load", "moved aside: ", "warning: ", "creating ", "starting ", "laid out: ",
     "the web UI: ", "\x1b[",
 )  # fmt: skip
-# Seconds that a command takes here, at most; places that are slower are interrupted earlier than could be.
+_COMMANDS = ("run", "run by two", "resume", "reset", "verify", "clean", UNLOAD)
+# With a server of its own, that is created, or with Dagster: seconds of work, so many at most.
+_SLOW = {"create": 4.0, "add": 5.0, "dev": 15.0}
 _SERVERS_STOP_IN = 40.0
-_LONGEST = {"run": 2.5, "run by two": 4.0, "resume": 1.5, "reset": 2.5, "verify": 0.8, "clean": 0.3, UNLOAD: 0.8}
 
 
 def _cases(world: World, size: Size, seed: int) -> Sequence[Case]:
     rng = random.Random(seed)
     cases: list[Case] = []
-    for command in _LONGEST:
-        for _ in range(size.interruptions):
-            cases.append((command, *rng.choice(_WAYS), None, rng.uniform(0.0, _LONGEST[command])))
-        points = sorted(_points(world, command).items())
+    for command in _COMMANDS:
+        cases += [(command, *rng.choice(_WAYS), None, rng.random()) for _ in range(size.interruptions)]
+        points = sorted(_uninterrupted(world, command)[0].items())
         for point, hits in points if size.every else rng.sample(points, min(2, len(points))):
             wanted = sorted({1, (hits + 1) // 2, hits}) if size.every else [rng.randint(1, hits)]
             sent = _WAYS if size.every else [rng.choice(_WAYS)]
             cases += [(command, *way, (point, hit), 0.0) for hit in wanted for way in sent]
-    for command, longest in _SLOW.items():
-        for _ in range(size.slow_interruptions):
-            cases.append((command, *rng.choice(_WAYS), None, rng.uniform(0.0, longest)))
+    for command in _SLOW:
+        cases += [(command, *rng.choice(_WAYS), None, rng.random()) for _ in range(size.slow_interruptions)]
     rng.shuffle(cases)
     return cases
 
 
-# With a server of its own, that is created, or with Dagster: seconds of work.
-_SLOW = {"create": 4.0, "add": 5.0, "dev": 15.0}
-
-
 @cache
-def _points(world: World, command: str) -> dict[str, int]:
-    """The crash points that a command comes to, and how often: of one that nobody interrupts."""
+def _uninterrupted(world: World, command: str) -> tuple[dict[str, int], float]:
+    """The crash points that a command comes to, and how often, and the seconds that it takes."""
     place = world.place(0)
     _begin(place, command)
+    began = time.monotonic()
     end = interrupted(place, _arguments(place, command), Sent(signal.SIGINT, False, False), at=("nowhere", 1))
     assert end.code == 0, end
     # Of parts that are done in other processes it is not this one that comes to their points.
-    return end.points
+    return end.points, time.monotonic() - began
 
 
 def _begin(place: Place, command: str) -> None:
@@ -102,16 +98,17 @@ def _arguments(place: Place, command: str) -> list[str]:
 
 
 def _interrupt(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
-    command, number, to_group, twice, at, after = case
+    command, number, to_group, twice, at, share = case
     if command in _SLOW:
-        return _interrupt_slow(place, command, Sent(number, to_group, twice), after)
+        return _interrupt_slow(place, command, Sent(number, to_group, twice), share * _SLOW[command])
+    after = 0.0 if at else share * _uninterrupted(place.world, command)[1]
     _begin(place, command)
     sent = Sent(number, to_group, twice)
     end = interrupted(place, _arguments(place, command), sent, at=at, after=after, bugs=bugs)
     if end.seconds is None:
         wrong = [] if end.code == 0 else [f"it ended with {end.code} by itself: {end.said[-1:]}"]
         return Report(0, set(), wrong + ([f"it never came to {at}"] if at is not None and at[1] == 1 else []))
-    report = Report(1 + twice, {f"{command} {number} {at or after}"}, _badly_ended(end, number, command, at))
+    report = Report(1 + twice, {f"{command} {number} {at or share}"}, _badly_ended(end, number, command, at))
     report.wrong += after_a_fault(place, Outcome("interrupted"))
     report.wrong += _AFTER.get(command, _resumed)(place, bugs)
     return report
