@@ -1,6 +1,7 @@
 """``skype-assets dev``: Dagster's web UI with its daemon, on this machine only."""
 
 import os
+import signal
 import sys
 from urllib.parse import urlsplit
 
@@ -58,4 +59,6 @@ def dev(port: int, origins: tuple[str, ...]) -> None:
     if place.home.is_dir():
         os.chdir(place.home)  # what dagster.yaml and workspace.yaml say of folders is meant from here
     interruption.hand_over()
+    # A shell that starts it in the background of a script has it ignore Ctrl-C, and Dagster then ignores SIGTERM, too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, command, {**environment, "DAGSTER_DISABLE_TELEMETRY": "1", "DAGSTER_IS_DEV_CLI": "1"})
