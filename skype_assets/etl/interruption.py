@@ -38,11 +38,7 @@ _MOMENT: Final = 0.3
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal arrived. The exit code is that of shells: 128 and its number."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
+    """A signal was noted, and somebody asked."""
 
 
 class _Heard:
@@ -52,6 +48,8 @@ class _Heard:
         self.number = 0
         self.raised: set[int] = set()
         self.is_said = False
+        self.is_ending = False
+        self.pipe = -1
         self.gentle = 0
         self.deaf_to: frozenset[int] = frozenset()
         self.at_end: dict[object, Callable[[], object]] = {}
@@ -64,12 +62,21 @@ _heard = _Heard()
 def listen() -> None:
     """From now on signals end this process; those that it was started to ignore, as by ``nohup``, stay ignored."""
     reading, writing = os.pipe()
+    _heard.pipe = reading
     os.set_blocking(writing, False)
     start_new_thread(_listen, (reading,))
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave_it_to_the_thread)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def hand_over() -> None:
+    """Let signals wait for the program that takes this one's place, until it listens."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    while _heard.is_ending or select.select([_heard.pipe], [], [], 0.0)[0]:
+        time.sleep(LOOK)  # the thread has heard one before, and ends the process
 
 
 def listen_no_more() -> None:
@@ -87,11 +94,6 @@ def is_said() -> None:
 def say_at_the_end(last_word: Callable[[], str]) -> None:
     """Have this line said when a signal ends the process."""
     _heard.last_word = last_word
-
-
-def always_at_the_end(do: Callable[[], object]) -> None:
-    """From now on, have this done, in another thread, if a signal ends the process."""
-    _heard.at_end[do] = do
 
 
 @contextmanager
@@ -141,7 +143,7 @@ def check() -> None:
     """
     if _heard.number and get_ident() not in _heard.raised:
         _heard.raised.add(get_ident())
-        raise Interrupted(_heard.number)
+        raise Interrupted(signal.Signals(_heard.number).name)
 
 
 def sleep(seconds: float) -> None:
@@ -256,6 +258,7 @@ def _next(reading: int, seconds: float | None) -> int:
 
 def _end(number: int) -> None:
     """End this process: what is left to do may take a moment, but no longer."""
+    _heard.is_ending = True
     done = allocate_lock()
     done.acquire()
     start_new_thread(_do_what_is_left, (done.release,))

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -44,10 +45,14 @@ def main() -> None:
     try:
         with interruption.gently(), interruption.at_the_end(_end_what_was_started):
             _serve(door, origins, arguments)
-    except interruption.Interrupted as interrupted:
+    except BaseException:
+        # A terminal gives its signals to all of its processes: what ends with an error because another has ended, too.
+        time.sleep(interruption.LOOK)
+        if not interruption.noted():
+            raise
         _end_what_was_started()
         # Not sys.exit: it would wait for the threads that Dagster has left.
-        os._exit(interrupted.exit_code)
+        os._exit(128 + interruption.noted())
 
 
 def _arguments() -> argparse.Namespace:

@@ -40,11 +40,23 @@ class Size:
     inputs: int
     budgets: int
     interruptions: int
+    slow_interruptions: int
     surroundings: int
     every: bool
 
 
-QUICK = Size(kills=8, calls=6, stops=1, damages=20, inputs=24, budgets=3, interruptions=3, surroundings=12, every=False)
+QUICK = Size(
+    kills=8,
+    calls=6,
+    stops=1,
+    damages=20,
+    inputs=24,
+    budgets=3,
+    interruptions=3,
+    slow_interruptions=1,
+    surroundings=12,
+    every=False,
+)
 LONG = Size(
     kills=1_000,
     calls=100_000,
@@ -54,6 +66,7 @@ LONG = Size(
     budgets=60,
     interruptions=600,
     surroundings=3_000,
+    slow_interruptions=40,
     every=True,
 )
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -70,15 +70,20 @@ def interrupted(
     at: tuple[str, int] | None = None,
     after: float = 0.0,
     bugs: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> End:
-    """Run a command, and send it signals: at a crash point, or some time after it began to hear them."""
+    """Run a command, and send it signals: at a crash point, or some time after it began to hear them.
+
+    ``environment`` is what it gets beside this process's; None = the place's database.
+    """
+    environment = {"SKYPE_DATABASE_URL": place.url} if environment is None else environment
     log = place.folder.with_suffix(".said")
     log.write_bytes(b"")
     reached = place.folder.with_suffix(".points")
     reached.write_text("")
     pid = os.fork()
     if pid == 0:
-        _be(place, arguments, sent, at, bugs, log, reached)
+        _be(arguments, sent, at, bugs, log, reached, {"SKYPE_HOME": str(place.folder / "home"), **environment})
     began = time.monotonic()
     while not hears(pid) and time.monotonic() - began < HUNG_AFTER and _wait(pid, 0.0) is None:
         time.sleep(0.001)
@@ -103,13 +108,13 @@ def interrupted(
 
 
 def _be(
-    place: Place,
     arguments: Sequence[str],
     sent: Sent,
     at: tuple[str, int] | None,
     bugs: Sequence[str],
     log: Path,
     reached: Path,
+    environment: Mapping[str, str],
 ) -> None:
     """Be the command, in a session of its own."""
     code: object = 1
@@ -121,7 +126,7 @@ def _be(
         os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", 1, closefd=False)
-        os.environ.update({"SKYPE_DATABASE_URL": place.url, "SKYPE_HOME": str(place.folder / "home")})
+        os.environ.update(environment)
         crash_points.listener = _listener(reached, sent, at)
         for name in bugs:
             from tests.faults.planted_bugs import BUGS

@@ -4,15 +4,18 @@ A command that was told to end does so in two seconds, with 128 and the signal's
 orphans; what it leaves is what a kill leaves, at most, and the next run ends like an uninterrupted one.
 """
 
+import os
 import random
 import shutil
 import signal
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import product
 
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.tasks.layout import manifest_name
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.checks import after_a_fault, after_success, resumed, unloaded
@@ -22,35 +25,42 @@ from tests.faults.world import CHUNK_SIZE, TASK, Place, World
 
 # What is sent, whether to the group, whether twice.
 _WAYS = list(product((int(signal.SIGINT), int(signal.SIGTERM), int(signal.SIGHUP)), (False, True), (False, True)))
-_AS_EXPECTED = ("place: ", "extract", "transform", "load", "moved aside: ", "warning: ")
-# Seconds that a command takes here, at most; places that are slower are interrupted earlier than could be.
-_LONGEST = {"run": 2.5, "run by two": 4.0, "resume": 1.5, "reset": 2.5, "verify": 0.8, "clean": 0.3, UNLOAD: 0.8}
+_AS_EXPECTED = (
+    "place: ", "extract", "transform", "load", "moved aside: ", "warning: ", "creating ", "starting ", "laid out: ",
+    "the web UI: ", "\x1b[",
+)  # fmt: skip
+_COMMANDS = ("run", "run by two", "resume", "reset", "verify", "clean", UNLOAD)
+# With a server of its own, that is created, or with Dagster: seconds of work, so many at most.
+_SLOW = {"create": 4.0, "add": 5.0, "dev": 15.0}
+_SERVERS_STOP_IN = 40.0
 
 
 def _cases(world: World, size: Size, seed: int) -> Sequence[Case]:
     rng = random.Random(seed)
     cases: list[Case] = []
-    for command in _LONGEST:
-        for _ in range(size.interruptions):
-            cases.append((command, *rng.choice(_WAYS), None, rng.uniform(0.0, _LONGEST[command])))
-        points = sorted(_points(world, command).items())
+    for command in _COMMANDS:
+        cases += [(command, *rng.choice(_WAYS), None, rng.random()) for _ in range(size.interruptions)]
+        points = sorted(_uninterrupted(world, command)[0].items())
         for point, hits in points if size.every else rng.sample(points, min(2, len(points))):
             wanted = sorted({1, (hits + 1) // 2, hits}) if size.every else [rng.randint(1, hits)]
             sent = _WAYS if size.every else [rng.choice(_WAYS)]
             cases += [(command, *way, (point, hit), 0.0) for hit in wanted for way in sent]
+    for command in _SLOW:
+        cases += [(command, *rng.choice(_WAYS), None, rng.random()) for _ in range(size.slow_interruptions)]
     rng.shuffle(cases)
     return cases
 
 
 @cache
-def _points(world: World, command: str) -> dict[str, int]:
-    """The crash points that a command comes to, and how often: of one that nobody interrupts."""
+def _uninterrupted(world: World, command: str) -> tuple[dict[str, int], float]:
+    """The crash points that a command comes to, and how often, and the seconds that it takes."""
     place = world.place(0)
     _begin(place, command)
+    began = time.monotonic()
     end = interrupted(place, _arguments(place, command), Sent(signal.SIGINT, False, False), at=("nowhere", 1))
     assert end.code == 0, end
     # Of parts that are done in other processes it is not this one that comes to their points.
-    return end.points
+    return end.points, time.monotonic() - began
 
 
 def _begin(place: Place, command: str) -> None:
@@ -88,17 +98,49 @@ def _arguments(place: Place, command: str) -> list[str]:
 
 
 def _interrupt(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
-    command, number, to_group, twice, at, after = case
+    command, number, to_group, twice, at, share = case
+    if command in _SLOW:
+        return _interrupt_slow(place, command, Sent(number, to_group, twice), share * _SLOW[command])
+    after = 0.0 if at else share * _uninterrupted(place.world, command)[1]
     _begin(place, command)
     sent = Sent(number, to_group, twice)
     end = interrupted(place, _arguments(place, command), sent, at=at, after=after, bugs=bugs)
     if end.seconds is None:
         wrong = [] if end.code == 0 else [f"it ended with {end.code} by itself: {end.said[-1:]}"]
         return Report(0, set(), wrong + ([f"it never came to {at}"] if at is not None and at[1] == 1 else []))
-    report = Report(1 + twice, {f"{command} {number} {at or after}"}, _badly_ended(end, number, command, at))
+    report = Report(1 + twice, {f"{command} {number} {at or share}"}, _badly_ended(end, number, command, at))
     report.wrong += after_a_fault(place, Outcome("interrupted"))
     report.wrong += _AFTER.get(command, _resumed)(place, bugs)
     return report
+
+
+def _interrupt_slow(place: Place, command: str, sent: Sent, after: float) -> Report:
+    """The same with a place of its own, in which the command is done again afterwards."""
+    place.begin()
+    home = place.folder / "home"
+    server = EmbeddedServer(home / ".postgres")
+    environment = {} if command == "create" else {"DAGSTER_POSTGRES_URL": place.url, "SKYPE_DATABASE_URL": place.url}
+    arguments = {
+        "create": ["run", str(place.world.export), "--no-report", "--max-workers", "1"],
+        "add": ["add", str(place.world.export)],
+        "dev": ["dev", "--port", str(40_000 + os.getpid() % 20_000)],
+    }[command]
+    try:
+        end = interrupted(place, arguments, sent, after=after, environment=environment)
+        if end.seconds is None:
+            return Report(0, set(), [] if end.code == 0 else [f"it ended with {end.code} by itself: {end.said[-1:]}"])
+        report = Report(1 + sent.twice, {f"{command} {after}"}, _badly_ended(end, sent.number, command, None))
+        until = time.monotonic() + _SERVERS_STOP_IN
+        while server.status() is not None and time.monotonic() < until:
+            time.sleep(0.1)
+        if server.status() is not None:
+            report.wrong.append("its server still runs")
+        if command != "dev":
+            again = interrupted(place, arguments, sent, at=("nowhere", 1), environment=environment)
+            report.wrong += [] if again.code == 0 else [f"done again it ends with {again.code}: {again.said[-1:]}"]
+        return report
+    finally:
+        server.stop("immediate")
 
 
 def _badly_ended(end: End, number: int, command: str, at: tuple[str, int] | None) -> list[str]:
@@ -113,6 +155,8 @@ def _badly_ended(end: End, number: int, command: str, at: tuple[str, int] | None
         return wrong + ([f"it said {last}, and ended with {end.code}"] if last or end.seconds > 1 else [])
     if end.code != 128 + number:
         wrong.append(f"it ended with {end.code}: {last}")
+    if command == "dev":  # what Dagster's processes say, to which a terminal gives the signal as well, is their affair
+        return wrong
     if len(last) != 1 or not last[0].startswith("interrupted"):
         wrong.append(f"it said {last}")
     if command in ("run", "reset", "resume") and last and "; resume with: " not in last[0] and end.points:

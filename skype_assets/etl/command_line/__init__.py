@@ -3,7 +3,6 @@
 Nothing is imported here that takes long: a signal that comes while the commands are imported must be heard already.
 """
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from skype_assets.etl import interruption
@@ -22,7 +21,6 @@ def main() -> None:
 
         commands.run()
     finally:
-        sys.stdout.flush()
         interruption.listen_no_more()
 
 

@@ -1,11 +1,13 @@
 """``skype-assets dev``: Dagster's web UI with its daemon, on this machine only."""
 
 import os
+import signal
 import sys
 from urllib.parse import urlsplit
 
 import click
 
+from skype_assets.etl import interruption
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 
@@ -56,4 +58,7 @@ def dev(port: int, origins: tuple[str, ...]) -> None:
     terminal.say(f"starting the web UI: http://127.0.0.1:{port}, in some seconds")
     if place.home.is_dir():
         os.chdir(place.home)  # what dagster.yaml and workspace.yaml say of folders is meant from here
+    interruption.hand_over()
+    # A shell that starts it in the background of a script has it ignore Ctrl-C, and Dagster then ignores SIGTERM, too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, command, {**environment, "DAGSTER_DISABLE_TELEMETRY": "1", "DAGSTER_IS_DEV_CLI": "1"})

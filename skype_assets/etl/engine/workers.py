@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -12,12 +13,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain, islice
-from pathlib import Path
+from multiprocessing import resource_tracker as multiprocessing_tracker
 from typing import Final, ParamSpec, TypeVar
 
 import pyarrow as pa
 from loky import ProcessPoolExecutor
 from loky.backend import get_context
+from loky.backend import resource_tracker as loky_tracker
 
 from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints.state import PartRecord
@@ -27,6 +29,8 @@ from skype_assets.etl.process_wide import ProcessWide
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_SILENT_TRACKER: Final = "ignore:resource_tracker:UserWarning"
 
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """The C library's, if it is GNU's."""
@@ -106,7 +110,7 @@ CPU time.
 @contextmanager
 def _workers(workers: int) -> Generator[Executor]:
     """Processes for parts. When the block fails, what is under way is killed: a part is all or nothing."""
-    interruption.always_at_the_end(_end_children)
+    _start_trackers()
     # Not forked: a process that has threads (Dagster's, Arrow's) can hang its child. And without importing the
     # caller's main module, as multiprocessing would: a script that runs a pipeline at its top level would run again.
     executor = ProcessPoolExecutor(
@@ -125,16 +129,19 @@ def _workers(workers: int) -> Generator[Executor]:
     executor.shutdown()
 
 
-def _end_children() -> None:
-    """End the workers without their executor, for which there is no time.
+def _start_trackers() -> None:
+    """Start the processes that remove what executors leave behind, if they do not run; they end after this one.
 
-    loky has a process, for as long as this one lives, that removes the semaphores of executors, and complains of each.
+    Started by loky they would complain of what a signal leaves, and end with the terminal, which loky complains of.
     """
-    for children in Path("/proc/self/task").glob("*/children"):
-        for child in children.read_text().split():
-            os.kill(int(child), signal.SIGKILL)
-    for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):
-        semaphore.unlink(missing_ok=True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interruption.SIGNALS)  # they inherit it
+    sys.warnoptions.append(_SILENT_TRACKER)  # they inherit these, too
+    try:
+        loky_tracker.ensure_running()
+        multiprocessing_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(_SILENT_TRACKER)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _depend_on(parent: int) -> None:
