@@ -16,9 +16,11 @@ from skype_assets.etl.command_line.db import db
 from skype_assets.etl.command_line.dev import dev
 from skype_assets.etl.command_line.group import Commands, terminate
 from skype_assets.etl.command_line.init import init
+from skype_assets.etl.command_line.read import read
 from skype_assets.etl.command_line.resume import resume
 from skype_assets.etl.command_line.run import run
 from skype_assets.etl.command_line.sample import sample
+from skype_assets.etl.command_line.search import search
 from skype_assets.etl.command_line.status import status
 from skype_assets.etl.command_line.unload import unload
 from skype_assets.etl.command_line.verify import verify
@@ -43,12 +45,13 @@ def skype_assets() -> None:
     First steps:
       skype-assets sample sample.tar     an invented export, to try things with
       skype-assets run sample.tar        load it
+      skype-assets read                  read it, search it, look at the years, in the browser
       skype-assets db psql               look at the tables (schema skype)
       skype-assets status                what is loaded, what is not
     """
 
 
-for command in (run, resume, status, verify, unload, clean, add, sample, init, db, dev):
+for command in (run, read, search, resume, status, verify, unload, clean, add, sample, init, db, dev):
     skype_assets.add_command(command)
 
 
