@@ -19,6 +19,14 @@ from skype_assets.etl.export.unpacking import TarInput, tar_headers
 _ENCRYPTED: Final = 1
 
 
+def is_readable(path: Path) -> bool:
+    """Whether single objects of an export can be read in place; errors as in ``Objects``."""
+    if is_folder(path):
+        return True
+    with path.open("rb") as file:
+        return form_of(file, path.name) in ("tar", "zip")
+
+
 class Objects:
     """Where the members of an export are; it is gone through once, and opened for each object again.
 

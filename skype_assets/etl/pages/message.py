@@ -3,7 +3,7 @@
 ``details`` holds what an archive holds: whatever is read of it is looked at first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -41,6 +41,7 @@ class File:
     name: str | None
     facts: str
     address: str | None
+    is_exported: bool
     shown_as: str
     width: int | None
     height: int | None
@@ -99,11 +100,11 @@ class Renderer:
         of: the conversation.
         names: what people are called, by id.
         zone: of the times.
-        is_deep: whether files are shown; else their names alone.
+        at_hand: the exports whose files can be read.
     """
 
-    def __init__(self, of: Conversation, names: dict[str, str], zone: tzinfo) -> None:
-        self._of, self._names, self._zone = of, names, zone
+    def __init__(self, of: Conversation, names: dict[str, str], zone: tzinfo, at_hand: Container[str]) -> None:
+        self._of, self._names, self._zone, self._at_hand = of, names, zone, at_hand
 
     def shown(self, messages: Sequence[Message], target: str | None = None) -> list[Shown]:
         """Messages that follow each other; those of an album are one block."""
@@ -234,7 +235,7 @@ class Renderer:
         return said.format(who=isolated(who), whom=isolated(whom), value=isolated(event.value or ""), event=event.event)
 
     def _files(self, message: Message) -> list[File]:
-        return [file(self._of.key, message.message_id, attachment) for attachment in message.attachments]
+        return [file(self._of.key, message.message_id, attachment, self._at_hand) for attachment in message.attachments]
 
     def _quoted(self, quote: Quote) -> Quoted:
         address = None
@@ -262,12 +263,11 @@ class Renderer:
         """Links with the preview that Skype kept, and those whose address the text does not show."""
         for one in message.links:
             address = text.href(one.url)
-            described = [escape(part) for part in (one.title, one.description) if part]
-            if not described and (not one.url or one.url in message.text):
+            if not (one.title or one.description) and (not one.url or one.url in message.text):
                 continue
             label = one.url or ""
             shown = text.link(address, label) if address else escape(label)
-            yield Card("", described, links=[shown], css="preview")
+            yield Card(one.title or "", [escape(one.description or "")], links=[shown], css="preview")
 
     def _cards(self, message: Message) -> Iterator[Card]:
         details = message.details
@@ -328,8 +328,9 @@ class Renderer:
         return Card(title, options=counted_options)
 
 
-def file(conversation_key: str, message_id: str, attachment: Attachment) -> File:
-    """A file as it is shown in a message or a gallery."""
+def file(conversation_key: str, message_id: str, attachment: Attachment, at_hand: Container[str]) -> File:
+    """A file as it is shown in a message or a gallery; ``at_hand`` are the exports whose files can be read."""
+    is_at_hand = attachment.present and (attachment.media_export_id or "") in at_hand
     kind = WORDS.get(attachment.kind, word("attachment")) if attachment.kind in _LABELED else word("attachment")
     size, seconds = attachment.file_size, attachment.duration_seconds
     facts = [formats.size(size)] if size is not None else []
@@ -340,7 +341,8 @@ def file(conversation_key: str, message_id: str, attachment: Attachment) -> File
         label=kind,
         name=attachment.file_name,
         facts=" · ".join(facts),
-        address=f"/c/{conversation_key}/file/{at}/{attachment.ordinal}" if attachment.present else None,
+        address=f"/c/{conversation_key}/file/{at}/{attachment.ordinal}" if is_at_hand else None,
+        is_exported=attachment.present,
         shown_as=_PLAYED.get(attachment.kind, ""),
         width=attachment.width,
         height=attachment.height,

@@ -48,7 +48,7 @@ def _span(wanted: str | None, size: int) -> tuple[int, int] | None:
         begin, end = max(0, size - int(found[2])), size
     else:
         begin, end = int(found[1]), min(int(found[2]) + 1, size) if found[2] else size
-    return (begin, end) if begin < end else None
+    return (begin, end) if begin < end or size == 0 else None
 
 
 def _pieces(content: BinaryIO, begin: int, end: int) -> Iterator[bytes]:

@@ -60,7 +60,7 @@ def listening(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"port {port} cannot be used ({error.strerror}): is the reader open already? Another port: --port {port + 1}"
+            f"port {port} cannot be used ({error.strerror}): is the reader open already? Another: --port {port + 1}"
         ) from None
     return listener
 

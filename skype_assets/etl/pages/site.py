@@ -163,7 +163,7 @@ class Site:
 
     def _feed(self, session: Session, of: Conversation, page: Page, target: str | None) -> Response:
         names = messages.names(session, of, page.messages)
-        shown = Renderer(of, names, self._zone).shown(page.messages, target)
+        shown = Renderer(of, names, self._zone, self._files.at_hand(session)).shown(page.messages, target)
         years: dict[int, list[datetime]] = {}
         for month in conversations.months(session, of):
             month = formats.local(month, self._zone)
@@ -189,7 +189,9 @@ class Site:
         if not found:
             raise HTTPException(404)
         page = messages.around(session, of, _found(messages.place_of(session, of, id)), 0)
-        [shown] = Renderer(of, messages.names(session, of, page.messages), self._zone).shown(page.messages)
+        [shown] = Renderer(
+            of, messages.names(session, of, page.messages), self._zone, self._files.at_hand(session)
+        ).shown(page.messages)
         values = {
             "here": "conversations",
             "account": self._account_of(session, of.owner_id),
@@ -224,11 +226,12 @@ class Site:
         behind = self._conversations.find(session, chat) if chat else None
         place = (behind[1], _id(at)) if behind is not None and behind[0] == account.owner_id else None
         page = gallery.gallery(session, account.owner_id, of, behind=place)
+        at_hand = self._files.at_hand(session)
         files = [
             (
                 one,
                 formats.local(one.sent_at, self._zone) if one.sent_at else None,
-                file(key(account.owner_id, one.conversation_id), one.message_id, one.attachment),
+                file(key(account.owner_id, one.conversation_id), one.message_id, one.attachment, at_hand),
                 f"/c/{key(account.owner_id, one.conversation_id)}/m/{slug(one.message_id)}",
             )
             for one in page.files
@@ -393,22 +396,30 @@ def _templates(zone: ZoneInfo) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        day=formats.day,
-        day_of_week=formats.day_of_week,
-        clock=formats.clock,
-        day_and_clock=formats.day_and_clock,
-        iso=formats.iso,
-        size=formats.size,
-        local=lambda instant: formats.local(instant, zone) if instant else None,
-        number=lambda count: f"{count:,}",
-        highlighted=text.highlighted,
-        excerpt=text.excerpt,
-        printable_json=_readable,
-    )
-    environment.globals.update(
-        w=WORDS, word=word, counted=counted, key=key, slug=slug, zone=zone.key, link=_link, weekdays=WEEKDAYS
-    )
+    filters: dict[str, Callable[..., Any]] = {
+        "day": formats.day,
+        "day_of_week": formats.day_of_week,
+        "clock": formats.clock,
+        "day_and_clock": formats.day_and_clock,
+        "iso": formats.iso,
+        "local": lambda instant: formats.local(instant, zone) if instant else None,
+        "number": lambda count: f"{count:,}",
+        "highlighted": text.highlighted,
+        "excerpt": text.excerpt,
+        "readable": lambda raw: raw.decode("utf-8", "backslashreplace"),
+    }
+    shared: dict[str, Any] = {
+        "w": WORDS,
+        "word": word,
+        "counted": counted,
+        "key": key,
+        "slug": slug,
+        "zone": zone.key,
+        "link": _link,
+        "weekdays": WEEKDAYS,
+    }
+    environment.filters |= filters
+    environment.globals |= shared
     return environment
 
 
@@ -417,8 +428,3 @@ def _link(path: str, /, account: Account | None = None, accounts: list[Account] 
     chosen = {"a": account.key} if account is not None and accounts and len(accounts) > 1 else {}
     asked = urlencode({name: value for name, value in {**chosen, **values}.items() if value not in (None, "")})
     return f"{path}?{asked}" if asked else path
-
-
-def _readable(raw: bytes) -> str:
-    """Bytes of JSON as text; what is no UTF-8 as its escapes."""
-    return raw.decode("utf-8", "backslashreplace")

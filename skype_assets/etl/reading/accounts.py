@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import UsageError
@@ -57,9 +57,10 @@ def accounts(session: Session) -> list[Account]:
         exports.setdefault(owner_id, []).append(export)
         if name:
             names[owner_id] = name
-    totals = {owner_id: figures for owner_id, *figures in session.rows(_TOTALS)}
+    nothing: tuple[Any, ...] = (0, 0, None, None)
+    totals: dict[str, tuple[Any, ...]] = {row[0]: row[1:] for row in session.rows(_TOTALS)}
     found = [
-        Account(owner_id, names.get(owner_id, owner_id), tuple(of_owner), *totals.get(owner_id, (0, 0, None, None)))
+        Account(owner_id, names.get(owner_id, owner_id), tuple(of_owner), *totals.get(owner_id, nothing))
         for owner_id, of_owner in exports.items()
     ]
     return sorted(found, key=lambda account: (-account.messages, account.owner_id))

@@ -58,10 +58,21 @@ def evidence(session: Session, of: Conversation, message_id: str, output_dir: Pa
     """That of a message, and of the copies that an edit left of it; empty if there is no such message."""
     found: list[Evidence] = []
     for row in session.rows(_OF_MESSAGE, of.owner_id, of.conversation_id, message_id):
-        *values, sha256, export_id, name, size, source_sha256, exported_at, task_id = row
-        raw = _raw(output_dir / task_id / EXTRACT.asset, values[8])
-        hashes = (sha256.hex(), export_id, name, size, source_sha256.hex())
-        found.append(Evidence(*values, *hashes, exported_at, task_id, raw))
+        values: tuple[Any, ...] = row[:10]
+        sha256, export_id, source_name, source_size, source_sha256, exported_at, task_id = row[10:]
+        found.append(
+            Evidence(
+                *values,
+                sha256=sha256.hex(),
+                export_id=export_id,
+                source_name=source_name,
+                source_size=source_size,
+                source_sha256=source_sha256.hex(),
+                exported_at=exported_at,
+                task_id=task_id,
+                raw=_raw(output_dir / task_id / EXTRACT.asset, values[8]),
+            )
+        )
     return found
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import EtlError
-from skype_assets.etl.export.objects import Objects
+from skype_assets.etl.export.objects import Objects, is_readable
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.tasks import layout, manifest
 
@@ -56,6 +56,18 @@ class Files:
         except (EtlError, OSError):  # it was moved, changed or damaged: what is shown is that the file is not there
             return None
         return File(name, size, content) if content is not None else None
+
+    def at_hand(self, session: Session) -> set[str]:
+        """Ids of the exports whose files can be read where they lie."""
+        exports = session.rows("SELECT export_id, task_id, source_name, source_size FROM skype.exports")
+        return {export_id for export_id, *of_source in exports if self._is_at_hand(*of_source)}
+
+    def _is_at_hand(self, task_id: str, source_name: str, size: int) -> bool:
+        try:
+            export = source_of(self._output_dir, task_id, source_name)
+            return export is not None and (export.is_dir() or export.stat().st_size == size) and is_readable(export)
+        except (EtlError, OSError):
+            return False
 
     def _objects(self, export: Path, size: int) -> Objects:
         """The members of an export, whose archive is gone through once as long as it does not change."""

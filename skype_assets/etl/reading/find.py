@@ -92,7 +92,7 @@ class Line:
 
 @dataclass
 class Hit:
-    """A message that was found. ``message_id`` is that of the original, if the message is the copy that an edit left."""
+    """A message that was found. Of the copy that an edit left, ``message_id`` is the original's."""
 
     owner_id: str
     conversation_id: str
@@ -165,10 +165,11 @@ class _Sql:
 
     def is_beside(self, term: str) -> str:
         """Whether files or links of message ``m`` contain a term."""
+        of_message = f"(b.owner_id, b.conversation_id, b.message_id) = {_OF_MESSAGE}"
         return " OR ".join(
-            f"EXISTS (SELECT FROM skype.{table} AS b WHERE (b.owner_id, b.conversation_id, b.message_id) = {_OF_MESSAGE} "
-            f"AND {self.contains(SEARCHED[table], term, by_index=False)})"
+            f"EXISTS (SELECT FROM skype.{table} AS b WHERE {of_message} AND {contained})"
             for table in _BESIDE
+            for contained in (self.contains(SEARCHED[table], term, by_index=False),)
         )
 
     def _folded(self, expression: str) -> str:
@@ -240,7 +241,8 @@ class _Search:
             f"WITH found AS MATERIALIZED ({self._all(sql)}), "
             f"newest AS MATERIALIZED (SELECT * FROM found ORDER BY {NEWEST} LIMIT {wanted}) "
             f"SELECT {_SHOWN}, (SELECT count(*) FROM (SELECT FROM found LIMIT {MOST + 1}) AS counted) "
-            f"FROM newest JOIN skype.messages AS m USING ({_KEY}) ORDER BY m.sent_at DESC NULLS LAST, m.message_id DESC",
+            f"FROM newest JOIN skype.messages AS m USING ({_KEY}) "
+            "ORDER BY m.sent_at DESC NULLS LAST, m.message_id DESC",
             *sql.parameters,
         )
         return [row[:-1] for row in rows], rows[0][-1] if rows else 0
@@ -341,7 +343,7 @@ _NAMED: Final = {
     "from": ("sender_id", "user_id", "display_name", "participants"),
     "in": ("conversation_id", "conversation_id", "title", "conversations"),
 }
-"""Of an operator: the column of messages, and of another table the column of the same ids, that of names, and its name."""
+"""Of an operator: the column of messages; of another table the same ids, the names, and what it is called."""
 
 
 def _exists(table: str, condition: str = "true") -> str:

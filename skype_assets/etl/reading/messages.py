@@ -23,7 +23,7 @@ _OF: Final = f"SELECT {_COLUMNS} FROM skype.messages WHERE owner_id = $1 AND con
 
 _CHILDREN: Final = {
     "attachments": "ordinal, document_id, kind, file_name, file_size, mime_type, width, height, duration_seconds, "
-    "present",
+    "present, media_export_id",
     "call_events": "event, duration_seconds",
     "call_participants": "user_id, display_name, duration_seconds",
     "reactions": "emotion, user_id",
@@ -63,6 +63,7 @@ class Attachment(NamedTuple):
     height: int | None
     duration_seconds: float | None
     present: bool
+    media_export_id: str | None
 
 
 class CallEvent(NamedTuple):
@@ -293,15 +294,15 @@ _UNORDERED: Final = ("call_events", "reactions")
 def _add_copies(session: Session, of: Conversation, messages: dict[str, Message]) -> None:
     """Put what copies say otherwise to their originals, whose time they have: the latest version is what it says."""
     edited = [message for message in messages.values() if message.edited_at is not None]
-    times = [message.sent_at for message in edited if message.sent_at is not None]
     if not edited:
         return
-    within = (
-        "sent_at BETWEEN $3 AND $4" if len(times) == len(edited) else "(sent_at BETWEEN $3 AND $4 OR sent_at IS NULL)"
-    )
-    bounds = (min(times), max(times)) if times else (datetime.min, datetime.min)
+    times = [message.sent_at for message in edited if message.sent_at is not None]
+    # Compared with null, nothing is between.
+    bounds = (min(times), max(times)) if times else (None, None)
+    untimed = " OR sent_at IS NULL" if len(times) < len(edited) else ""
     copies = session.rows(
-        f"{_OF} AND edit_of IS NOT NULL AND {within} ORDER BY version NULLS FIRST, message_id",
+        f"{_OF} AND edit_of IS NOT NULL AND (sent_at BETWEEN $3::timestamptz AND $4::timestamptz{untimed}) "
+        "ORDER BY version NULLS FIRST, message_id",
         of.owner_id,
         of.conversation_id,
         *bounds,
