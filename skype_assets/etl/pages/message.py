@@ -138,7 +138,7 @@ class Renderer:
         )
         sender = message.sender_id
         is_deleted = message.deleted_at is not None or DELETED_BY_EDIT_MARKER in message.flags
-        return Shown(
+        shown = Shown(
             message=message,
             slug=slug(message.message_id),
             address=f"/c/{self._of.key}/m/{slug(message.message_id)}",
@@ -158,6 +158,9 @@ class Renderer:
             notes=self._notes(message),
             earlier=[text.body(earlier) for earlier in message.earlier],
         )
+        if not (shown.body.strip() or shown.line or shown.files or shown.cards or shown.quotes):
+            shown.line = escape(word("empty"))
+        return shown
 
     def _name(self, user_id: str | None) -> str:
         return self._names.get(user_id, user_id) if user_id else word("nobody")
@@ -191,7 +194,7 @@ class Renderer:
         if message.kind == "file_transfer":
             return escape(word("file_transfer"))
         if message.kind == "unknown":
-            return escape(word("unknown_type", type=message.message_type or ""))
+            return escape(word("unknown_type", type=message.message_type or word("no_type")))
         return Markup()
 
     def _line(self, message: Message) -> Markup:
@@ -210,7 +213,7 @@ class Renderer:
     def _call_log(self, message: Message) -> Markup:
         log = message.details.get("call_log")
         if not isinstance(log, dict):
-            return text.body(message.text)
+            return text.body(message.text) or escape(word("call_unknown"))
         people = [log.get(f"{role}Participant") for role in ("originator", "target")]
         names = " → ".join(_text(person.get("displayName")) or "?" for person in people if isinstance(person, dict))
         direction, state = _text(log.get("callDirection")) or "", _text(log.get("callState")) or ""
@@ -235,7 +238,12 @@ class Renderer:
         return said.format(who=isolated(who), whom=isolated(whom), value=isolated(event.value or ""), event=event.event)
 
     def _files(self, message: Message) -> list[File]:
-        return [file(self._of.key, message.message_id, attachment, self._at_hand) for attachment in message.attachments]
+        return [
+            file(self._of.key, message.message_id, attachment, self._at_hand)
+            for attachment in message.attachments
+            # What there is of a card stands in the message.
+            if attachment.present or attachment.kind != "card"
+        ]
 
     def _quoted(self, quote: Quote) -> Quoted:
         address = None

@@ -65,6 +65,8 @@ WORDS: Final[dict[str, str]] = {
     "show_quoted": "Show the quoted message",
     "reactions": "Reactions",
     "reaction_by": "{emotion} by {people}",
+    "empty": "This message is empty.",
+    "no_type": "none",
     "unknown_type": "A message of a type that is not known: {type}",
     "raw_content": "Its raw content",
     "server_row": "An empty row that Skype's server made.",

@@ -208,7 +208,7 @@ def oldest(session: Session, of: Conversation, limit: int) -> Page:
 def older(session: Session, of: Conversation, place: Place | None, limit: int) -> Page:
     """What comes before a place; before none is the end of the conversation."""
     rows = _walk(session, of, place, limit + 1, newest_first=True)
-    return Page(_whole(session, of, rows[limit - 1 :: -1] if rows else []), len(rows) > limit, place is not None)
+    return Page(_whole(session, of, rows[:limit][::-1]), len(rows) > limit, place is not None)
 
 
 def newer(session: Session, of: Conversation, place: Place | None, limit: int) -> Page:
@@ -231,7 +231,7 @@ def around(session: Session, of: Conversation, place: Place, limit: int) -> Page
     before = _walk(session, of, place, limit + 1, newest_first=True)
     at = session.rows(f"{_OF} AND message_id = $3", of.owner_id, of.conversation_id, place.message_id)
     behind = _walk(session, of, place, limit + 1, newest_first=False)
-    rows = [*(before[limit - 1 :: -1] if before else []), *at, *behind[:limit]]
+    rows = [*before[:limit][::-1], *at, *behind[:limit]]
     return Page(_whole(session, of, rows), len(before) > limit, len(behind) > limit)
 
 

@@ -20,7 +20,7 @@ function current() {
 function show(article, block = "nearest") {
   if (!article) return;
   article.focus({ preventScroll: true });
-  article.scrollIntoView({ block });
+  article.scrollIntoView({ block, behavior: "instant" });
 }
 
 async function step(direction) {
