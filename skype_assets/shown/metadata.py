@@ -30,6 +30,7 @@ _DATABASE_COUNTS = (
     "brought them. SELECT count(*) counts all conversations of all exports. Copies of a message that edits left are "
     "rows, too: those with edit_of."
 )
+_TO_READ_IT = "skype-assets read: conversations, search, media and statistics in the browser, at http://127.0.0.1:8420"
 
 
 def definition(schemas: Mapping[str, pa.Schema], types: Callable[[pa.DataType], str] = str) -> Metadata:
@@ -138,6 +139,7 @@ def _loaded(tables: PhaseTables) -> Metadata:
     return {
         "database": _table(state.column_names, (tuple(row.values()) for row in state.to_pylist())),
         "database_counts": _DATABASE_COUNTS,
+        "to_read_it": dg.MetadataValue.text(_TO_READ_IT),
     }
 
 

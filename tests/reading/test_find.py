@@ -45,12 +45,14 @@ def said(*texts: str) -> list[Said]:
     return [Said(text, BEGIN + timedelta(minutes=n)) for n, text in enumerate(texts)]
 
 
-def found(snapshots: Snapshots, query: str | Query, *, indexed: bool = True, **options: int) -> tuple[list[str], int]:
+def found(
+    snapshots: Snapshots, query: str | Query, *, indexed: bool = True, limit: int = 50, offset: int = 0
+) -> tuple[list[str], int]:
     """The ids of what is found, and how much it is."""
     with pytest.MonkeyPatch.context() as patch, snapshots.snapshot() as session:
         if not indexed:
             patch.setattr(search_index, "is_built", lambda session: False)
-        result = find(session, parse(query) if isinstance(query, str) else query, **options)
+        result = find(session, parse(query) if isinstance(query, str) else query, limit=limit, offset=offset)
     return [hit.message_id for hit in result.hits], result.total
 
 

@@ -27,19 +27,23 @@ def read(port: int, no_open: bool, owner: str | None, time_zone: str | None, out
 
     from skype_assets.etl import places
     from skype_assets.etl.command_line.running import open_database
-    from skype_assets.etl.database import search_index
+    from skype_assets.etl.database import planner, search_index
+    from skype_assets.etl.database.session import Session
     from skype_assets.etl.pages import access, serve
     from skype_assets.etl.pages.site import INDEX_WORTHWHILE, Site
+    from skype_assets.etl.reading import zones
     from skype_assets.etl.reading.accounts import accounts, chosen
     from skype_assets.etl.reading.files import Files
     from skype_assets.etl.reading.snapshots import Snapshots
 
-    zone = serve.local_zone() if time_zone is None else serve.checked_zone(time_zone)
+    zone = zones.local() if time_zone is None else zones.checked(time_zone)
     snapshots = Snapshots(lambda: open_database(create=False), zone)
     with snapshots.snapshot() as session:
         owner_id = chosen(session, owner).owner_id if owner is not None else None
         total = sum(account.messages for account in accounts(session))
         is_indexed = search_index.is_built(session)
+    with Session(open_database(create=False)) as session:
+        planner.inform(session)
     if total > INDEX_WORTHWHILE and not is_indexed:
         terminal.say(f"a search in {total:,} messages is faster with an index: {terminal.command('db', 'index')}")
     with serve.listening(port) as listener:

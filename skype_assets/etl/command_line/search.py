@@ -43,13 +43,13 @@ def search(
     from zoneinfo import ZoneInfo
 
     from skype_assets.etl.command_line.running import open_database
-    from skype_assets.etl.pages import serve
+    from skype_assets.etl.reading import zones
     from skype_assets.etl.reading.accounts import chosen
     from skype_assets.etl.reading.find import find
     from skype_assets.etl.reading.query import parse
     from skype_assets.etl.reading.snapshots import Snapshots
 
-    zone = serve.local_zone() if time_zone is None else serve.checked_zone(time_zone)
+    zone = zones.local() if time_zone is None else zones.checked(time_zone)
     asked = parse(_joined(query), ZoneInfo(zone))
     snapshots = Snapshots(lambda: open_database(create=False), zone)
     with snapshots.snapshot() as session:

@@ -1,11 +1,8 @@
 """Serving the pages at http://127.0.0.1, until Ctrl-C."""
 
-import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,34 +14,6 @@ from skype_assets.etl.pages.words import WORDS
 
 HOST: Final = "127.0.0.1"
 """Nobody elsewhere reaches it."""
-
-_LOCALTIME: Final = Path("/etc/localtime")
-
-
-def local_zone() -> str:
-    """The IANA name of this machine's time zone; UTC if it has none."""
-    named = os.environ.get("TZ", "").lstrip(":")
-    _, _, linked = str(_LOCALTIME.resolve()).partition("/zoneinfo/")
-    return next((name for name in (named, linked) if name and _is_zone(name)), "UTC")
-
-
-def checked_zone(name: str) -> str:
-    """A time zone that somebody named.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if not _is_zone(name):
-        raise UsageError(f"{name!r} is no time zone; give a name such as Europe/Berlin or UTC")
-    return name
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def listening(port: int) -> socket.socket:
