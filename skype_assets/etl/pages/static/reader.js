@@ -8,7 +8,7 @@ function articles() {
 }
 
 function days() {
-  return feed ? [...feed.querySelectorAll(":scope > .day")] : [];
+  return feed ? [...feed.querySelectorAll(":scope > article > .day")] : [];
 }
 
 // Where reading is: the message that has the focus, else the first one that is to be seen.
@@ -35,14 +35,13 @@ async function stepDay(direction) {
   const at = current();
   const next = () => {
     const all = days();
-    const own = all.findLast((day) => day.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING);
+    const own = all.findLast((day) => at.contains(day) || day.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING);
     return all[all.indexOf(own) + direction];
   };
   if (!next()) await more(direction < 0 ? "prev" : "next");
   const day = next();
   if (!day) return;
-  show(day.nextElementSibling);
-  day.scrollIntoView({ block: "start" });
+  show(day.parentElement, "start");
 }
 
 // Endless scrolling: what the link to older or newer messages leads to is put into this page.
@@ -81,11 +80,12 @@ async function more(rel) {
 }
 
 // A page begins with the heading of its day, which may be that of the message before.
-function sameDay(heading) {
-  if (!heading?.matches(".day")) return;
-  const before = days();
-  const earlier = before[before.indexOf(heading) - 1];
-  if (earlier && earlier.textContent === heading.textContent) heading.remove();
+function sameDay(article) {
+  const heading = article?.querySelector(":scope > .day");
+  if (!heading) return;
+  const all = days();
+  const earlier = all[all.indexOf(heading) - 1];
+  if (earlier && earlier.textContent.trim() === heading.textContent.trim()) heading.remove();
 }
 
 // Loads what is beyond the ends while there is less than a few messages left.
