@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Dialog, Page, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 
@@ -25,6 +25,11 @@ class Watched:
         self.page.goto(self.origin + path)
         return self.page
 
+    def refuse(self, dialog: Dialog) -> None:
+        """Note a dialog, and close it."""
+        self.wrong.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
 
 @contextmanager
 def chromium(url: str, **context: Any) -> Generator[Watched]:
@@ -34,10 +39,11 @@ def chromium(url: str, **context: Any) -> Generator[Watched]:
         # Root, as in containers and CI, gets no sandbox.
         sandbox = [] if os.getuid() else ["--no-sandbox"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        page = browser.new_context(**{"viewport": {"width": 1280, "height": 960}, **context}).new_page()
+        options: dict[str, Any] = {"viewport": {"width": 1280, "height": 960}, **context}
+        page = browser.new_context(**options).new_page()
         page.set_default_timeout(60_000)
         watched = Watched(page, url.split("/?")[0])
-        page.on("dialog", lambda dialog: (watched.wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", watched.refuse)
         page.on("pageerror", lambda error: watched.wrong.append(f"error {error}"))
         page.on("console", lambda said: watched.wrong.append(said.text) if "Content Security" in said.text else None)
         page.on("request", lambda sent: None if _is_ours(sent.url, watched) else watched.wrong.append(sent.url))

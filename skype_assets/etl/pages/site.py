@@ -292,7 +292,13 @@ class Site:
                 offset=(number - 1) * HITS,
             )
             terms = [term.text for term in parsed.terms if not term.is_excluded]
-            values |= {"found": found, "most": find.MOST, "terms": terms, "has_next": found.total > number * HITS}
+            values |= {
+                "found": found,
+                "most": find.MOST,
+                "terms": terms,
+                "beside": _beside,
+                "has_next": number * HITS < min(found.total, find.MOST),
+            }
             values["hits"] = [
                 (
                     hit,
@@ -372,6 +378,12 @@ class Site:
             return datetime(day.year, day.month, day.day, tzinfo=self._zone)
         except ValueError:
             raise HTTPException(404) from None
+
+
+def _beside(hit: find.Hit, terms: list[str]) -> list[str]:
+    """Of a hit's links those that contain a term which its text does not."""
+    missing = [term.lower() for term in terms if term.lower() not in hit.text.lower()]
+    return [link for link in hit.links if any(term in link.lower() for term in missing)]
 
 
 def _found(value: T | None) -> T:

@@ -80,6 +80,11 @@ SELECT owner_id, conversation_id, message_id, file_name FROM skype.attachments
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS h(owner_id, conversation_id, message_id)
 USING (owner_id, conversation_id, message_id) WHERE file_name IS NOT NULL ORDER BY ordinal"""
 
+_LINKS: Final = """
+SELECT owner_id, conversation_id, message_id, concat_ws(' · ', title, description, url) FROM skype.links
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS h(owner_id, conversation_id, message_id)
+USING (owner_id, conversation_id, message_id) ORDER BY ordinal"""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -104,6 +109,7 @@ class Hit:
     kind: str
     text: str
     files: list[str] = field(default_factory=list[str])
+    links: list[str] = field(default_factory=list[str])
     before: Line | None = None
     after: Line | None = None
 
@@ -391,6 +397,8 @@ def _hits(session: Session, rows: Sequence[tuple[Any, ...]]) -> list[Hit]:
     by_key = {(hit.owner_id, hit.conversation_id, hit.message_id): hit for hit in hits}
     for *key, file_name in session.rows(_FILES, owners, conversations, ids):
         by_key[tuple(key)].files.append(file_name)
+    for *key, described in session.rows(_LINKS, owners, conversations, ids):
+        by_key[tuple(key)].links.append(described)
     _add_neighbours(session, hits, owners, conversations, ids)
     return hits
 
