@@ -14,7 +14,8 @@ def local() -> str:
     """The IANA name of this machine's time zone; UTC if it has none."""
     named = os.environ.get("TZ", "").lstrip(":")
     _, _, linked = str(_LOCALTIME.resolve()).partition("/zoneinfo/")
-    return next((name for name in (named, linked) if name and _is_zone(name)), "UTC")
+    found = next((name for name in (named, linked) if name and _is_zone(name)), "UTC")
+    return found.removeprefix("Etc/")
 
 
 def checked(name: str) -> str:
