@@ -98,6 +98,7 @@ def measured(folder: Path, messages: int, rounds: int) -> list[Figure]:
                 took = time.perf_counter() - began
                 figures.append(Figure("index: time to build", took, "s", 90.0 * messages / 1_000_000))
                 figures.append(Figure("index: size, of the table's", search_index.size(session) / table, "x", 1.2))
+            browser = _Browser(origin, cookie)  # the server does not wait so long for a next question
             figures += [_searches(browser, f"index: {name}", some, rounds, 100) for name, some in QUERIES.items()]
             figures.append(_pages(browser, "media of all, with index", ["/media"], rounds, 100))
             figures.append(_pages(browser, "statistics, the first time and then", ["/stats"], 1, None))

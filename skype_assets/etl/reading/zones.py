@@ -15,7 +15,7 @@ def local() -> str:
     named = os.environ.get("TZ", "").lstrip(":")
     _, _, linked = str(_LOCALTIME.resolve()).partition("/zoneinfo/")
     found = next((name for name in (named, linked) if name and _is_zone(name)), "UTC")
-    return found.removeprefix("Etc/")
+    return "UTC" if found == "Etc/UTC" else found
 
 
 def checked(name: str) -> str:
