@@ -170,8 +170,7 @@ class Site:
             years.setdefault(month.year, []).append(month)
         values = {
             "here": "conversations",
-            "account": self._account_of(session, of.owner_id),
-            "accounts": self._accounts(session),
+            **self._whose(session, of.owner_id),
             "conversation": of,
             "page": page,
             "shown": shown,
@@ -194,8 +193,7 @@ class Site:
         ).shown(page.messages)
         values = {
             "here": "conversations",
-            "account": self._account_of(session, of.owner_id),
-            "accounts": self._accounts(session),
+            **self._whose(session, of.owner_id),
             "conversation": of,
             "shown": shown,
             "evidence": found,
@@ -215,13 +213,16 @@ class Site:
         account = self._account(request, known)
         if account is None:
             return self._page("accounts.html", values={"here": "media", "accounts": known})
-        return self._gallery(request, session, account, None)
+        return self._gallery(request, session, account, known, None)
 
     def _conversation_media(self, request: Request, session: Session) -> Response:
         of = self._of(request, session)
-        return self._gallery(request, session, self._account_of(session, of.owner_id), of)
+        known = self._accounts(session)
+        return self._gallery(request, session, _of_owner(known, of.owner_id), known, of)
 
-    def _gallery(self, request: Request, session: Session, account: Account, of: Conversation | None) -> Response:
+    def _gallery(
+        self, request: Request, session: Session, account: Account, known: list[Account], of: Conversation | None
+    ) -> Response:
         chat, _, at = request.query_params.get("behind", "").partition(".")
         behind = self._conversations.find(session, chat) if chat else None
         place = (behind[1], _id(at)) if behind is not None and behind[0] == account.owner_id else None
@@ -240,7 +241,7 @@ class Site:
         values = {
             "here": "media",
             "account": account,
-            "accounts": self._accounts(session),
+            "accounts": known,
             "conversation": of,
             "files": files,
             "behind": f"{key(account.owner_id, last[0])}.{slug(last[1])}" if last else None,
@@ -252,8 +253,7 @@ class Site:
         person = _found(people.person(session, *meant))
         values = {
             "here": "conversations",
-            "account": self._account_of(session, person.owner_id),
-            "accounts": self._accounts(session),
+            **self._whose(session, person.owner_id),
             "person": person,
             "person_key": request.path_params["key"],
         }
@@ -263,7 +263,7 @@ class Site:
         known = self._accounts(session)
         asked = request.query_params.get("q", "")
         of = self._of(request, session, request.query_params["c"]) if "c" in request.query_params else None
-        account = self._account_of(session, of.owner_id) if of is not None else self._account(request, known)
+        account = _of_owner(known, of.owner_id) if of is not None else self._account(request, known)
         number = _number(request.query_params.get("page", "1"), find.MOST // HITS)
         values: dict[str, Any] = {
             "here": "search",
@@ -316,7 +316,7 @@ class Site:
         meant = self._visible(self._people, session, asked["p"]) if "p" in asked else None
         person = _found(people.person(session, *meant)) if meant is not None else None
         owner_id = of.owner_id if of is not None else person.owner_id if person is not None else None
-        account = self._account_of(session, owner_id) if owner_id else self._account(request, known)
+        account = _of_owner(known, owner_id) if owner_id else self._account(request, known)
         if account is None:
             return self._page("accounts.html", values={"here": "stats", "accounts": known})
         figures = self._counted(session, account, of, person)
@@ -357,8 +357,10 @@ class Site:
             return _found(next((account for account in known if account.key == asked), None))
         return known[0] if len(known) == 1 else None
 
-    def _account_of(self, session: Session, owner_id: str) -> Account:
-        return _found(next((a for a in self._accounts(session) if a.owner_id == owner_id), None))
+    def _whose(self, session: Session, owner_id: str) -> dict[str, object]:
+        """What every page knows: whose messages it shows, and whose else there are."""
+        known = self._accounts(session)
+        return {"account": _of_owner(known, owner_id), "accounts": known}
 
     def _of(self, request: Request, session: Session, asked: str | None = None) -> Conversation:
         """The conversation that an address names."""
@@ -384,6 +386,10 @@ def _beside(hit: find.Hit, terms: list[str]) -> list[str]:
     """Of a hit's links those that contain a term which its text does not."""
     missing = [term.lower() for term in terms if term.lower() not in hit.text.lower()]
     return [link for link in hit.links if any(term in link.lower() for term in missing)]
+
+
+def _of_owner(known: list[Account], owner_id: str) -> Account:
+    return _found(next((account for account in known if account.owner_id == owner_id), None))
 
 
 def _found(value: T | None) -> T:

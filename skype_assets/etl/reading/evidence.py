@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skype_assets.etl.checkpoints.directory import Directory
@@ -15,6 +17,8 @@ from skype_assets.etl.errors import EtlError
 from skype_assets.etl.phases import EXTRACT
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.schema.raw_tables import RAW_TABLES
+
+_ROWS: Final = 1_000
 
 _OF_MESSAGE: Final = """
 SELECT m.message_id, m.message_type, m.kind, m.version, m.flags, m.content, m.properties, m.source_member,
@@ -77,14 +81,30 @@ def evidence(session: Session, of: Conversation, message_id: str, output_dir: Pa
 
 
 def _raw(folder: Path, offset: int) -> bytes | None:
-    """The object at an offset, from the raw checkpoint."""
+    """The object at an offset, from the raw checkpoint, of which a small piece is in memory at a time."""
     try:
         tables = open_complete(Directory(folder), RAW_TABLES) if folder.is_dir() else None
         for record in tables.state.records if tables is not None else ():
             if (file := record.files.get("messages")) is not None:
-                rows: Any = pq.read_table(folder / file.name, columns=["raw"], filters=[("offset", "=", offset)])
-                if rows.num_rows:
-                    return rows["raw"][0].as_py()
-    except (EtlError, OSError):  # not complete, or damaged: `verify` says what is wrong with it
+                raw = _in_part(folder / file.name, offset)
+                if raw is not None:
+                    return raw
+    except (EtlError, OSError, pa.ArrowException):  # not complete, or damaged: `verify` says what is wrong with it
         return None
+    finally:
+        pa.default_memory_pool().release_unused()
+    return None
+
+
+def _in_part(path: Path, offset: int) -> bytes | None:
+    with pq.ParquetFile(path, pre_buffer=False) as part:
+        for group in range(part.num_row_groups):
+            offsets: Any = part.read_row_group(group, columns=["offset"], use_threads=False)["offset"].to_numpy()
+            place = int(np.searchsorted(offsets, offset))  # they are in the order of the export
+            if place == len(offsets) or offsets[place] != offset:
+                continue
+            for batch in part.iter_batches(_ROWS, row_groups=[group], columns=["raw"], use_threads=False):
+                if place < batch.num_rows:
+                    return batch["raw"][place].as_py()
+                place -= batch.num_rows
     return None
