@@ -1,12 +1,14 @@
 # make run [EXPORT=path]   set up, then load an export (default: the sample) into the embedded database
+# make read                set up, then read what is loaded, in the browser
 # make test                set up, then run the tests
-# make test-browser        set up, then test the web UI in Chromium, which must be installed
+# make test-browser        set up, then test the reader and the web UI in Chromium, which must be installed
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make faults              set up, then run the whole campaign of faults: half an hour or more (docs/reliability.md)
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting, types and the order of imports
 # make test-newest         run the tests with the newest versions of everything that pyproject.toml allows, in .venv-newest
 # make bench               set up, then measure what things cost beside what they must cost; some minutes
+# make bench-reader        set up, then measure pages, search and index of the reader at 1,000,000 messages; some minutes
 # make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; an hour, and 100 GB of disk
 #
 # Only CPython 3.11 or newer is needed. The set-up downloads packages once, into .venv; after that nothing does.
@@ -34,12 +36,15 @@ USABLE := 'import platform, sys; name = platform.python_implementation(); \
 	[ "$$("$(PYTHON)" -c 'import ensurepip, venv; print("usable")' 2>/dev/null)" = usable ]
 REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
-.PHONY: run test test-browser test-frames test-newest faults dev lint bench bench-large
+.PHONY: run read test test-browser test-frames test-newest faults dev lint bench bench-reader bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
 run: $(VENV)/.installed-test
 	$(VENV)/bin/skype-assets run "$(EXPORT)"
+
+read: $(VENV)/.installed-test
+	$(VENV)/bin/skype-assets read
 
 test: $(VENV)/.installed-test
 	$(VENV)/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(TESTS)
@@ -64,6 +69,9 @@ lint: $(VENV)/.installed-lint
 
 bench: $(VENV)/.installed-bench
 	$(VENV)/bin/python -m benchmarks
+
+bench-reader: $(VENV)/.installed-bench
+	$(VENV)/bin/python -m benchmarks.reader
 
 bench-large: $(VENV)/.installed-bench
 	$(VENV)/bin/python -m benchmarks.large

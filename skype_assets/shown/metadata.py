@@ -31,6 +31,7 @@ _DATABASE_COUNTS = (
     "brought them. SELECT count(*) counts all conversations of all exports. Copies of a message that edits left are "
     "rows, too: those with edit_of."
 )
+_TO_READ_IT = "skype-assets read: conversations, search, media and statistics in the browser, at http://127.0.0.1:8420"
 
 
 def definition(schemas: Mapping[str, pa.Schema], types: Callable[[pa.DataType], str] = str) -> Metadata:
@@ -141,6 +142,7 @@ def _loaded(tables: PhaseTables) -> Metadata:
         "database": _table(state.column_names, (tuple(row.values()) for row in state.to_pylist())),
         "database_counts": _DATABASE_COUNTS,
         **({"made_anew_by_newer_code": _table(REPLACED.names, replaced)} if replaced else {}),
+        "to_read_it": dg.MetadataValue.text(_TO_READ_IT),
     }
 
 

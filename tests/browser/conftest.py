@@ -1,17 +1,25 @@
-"""A project whose web UI is served, and a real browser.
+"""A project whose web UI is served, readers of some exports, and a real browser.
 
 Not part of `make test`, which must run on machines without a browser: `make test-browser`, and `.ci/run`.
 """
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from skype_assets.etl import engine
 from skype_assets.etl.postgres.embedded import EmbeddedServer
+from skype_assets.etl.sample import write_sample
+from skype_assets.etl.task import Task
+from tests.engine.conftest import NewDatabase
+from tests.pages.conftest import attacked, database, new_database, place, reader
+from tests.pages.reader import Reader, reading
+
+__all__ = ["attacked", "database", "new_database", "place", "reader"]
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
@@ -53,3 +61,13 @@ def page() -> Generator[Page]:
         page.set_default_timeout(60_000)
         yield page
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def long(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[Reader]:
+    """A reader of one conversation of 3,000 messages."""
+    folder, url = tmp_path_factory.mktemp("long"), new_database()
+    write_sample(folder / "long.tar", messages=3_000, conversations=1, oddities=False)
+    engine.run(Task("long", folder / "output", folder / "long.tar", url))
+    with reading(folder, url, "--time-zone", "UTC") as running:
+        yield running

@@ -125,6 +125,11 @@ def test_a_wheel_puts_nothing_but_its_own_name_into_site_packages(wheel: Path) -
     modules |= {f"skype_assets/{room}/{path.name}" for room in ROOMS for path in (ROOT / room).glob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
     assert {"skype_assets/py.typed", "skype_assets/etl/compiled/_compiled.pyi"} <= set(names)
+    pages = ROOT / "skype_assets" / "etl" / "pages"
+    shown = {
+        path.relative_to(ROOT).as_posix() for path in pages.rglob("*.*") if path.suffix in (".html", ".css", ".js")
+    }
+    assert shown <= set(names)
 
 
 def test_the_installed_commands_work_beside_packages_of_the_same_names(

@@ -24,6 +24,9 @@ QUESTIONS = [
     (["db", "url"], 5),
     (["db", "psql", "-c", "SELECT 1"], 5),
     (["db", "stop"], 0),
+    (["db", "index"], 5),
+    (["search", "otters"], 5),
+    (["read", "--no-open"], 5),
 ]
 
 

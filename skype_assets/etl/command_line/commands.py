@@ -15,7 +15,9 @@ from skype_assets.etl.command_line.group import Commands, Imported
 from skype_assets.etl.phases import FACTS
 from skype_assets.etl.version import PACKAGE, SCHEMA
 
-COMMANDS: Final = ("run", "resume", "status", "verify", "unload", "clean", "add", "sample", "init", "db", "dev")
+COMMANDS: Final = (
+    "run", "read", "search", "resume", "status", "verify", "unload", "clean", "add", "sample", "init", "db", "dev",
+)  # fmt: skip
 
 
 def _versions() -> str:
@@ -44,6 +46,7 @@ def skype_assets() -> None:
     First steps:
       skype-assets sample sample.tar     an invented export, to try things with
       skype-assets run sample.tar        load it
+      skype-assets read                  read it, search it, look at the years, in the browser
       skype-assets db psql               look at the tables (schema skype)
       skype-assets status                what is loaded, what is not
     """

@@ -158,6 +158,7 @@ def _conservation(account: _Account) -> Table:
 
 def _show_next(console: Console, task: Task) -> None:
     steps = {
+        command("read", *elsewhere(task.output_dir)): "read it and search it, in the browser",
         command("db", "psql"): "look at the tables, in the schema skype",
         command("status", task.task_id, *elsewhere(task.output_dir)): "the task in detail",
         command("dev"): "the web UI",

@@ -234,6 +234,14 @@ class Session:
         assert self._in_transaction, "elsewhere nothing is set that it depends on"
         self._call(self._cursor.execute, statement, parameters or None)
 
+    def alone(self, statement: str) -> None:
+        """Run a statement that must not be part of a transaction, such as CREATE INDEX CONCURRENTLY."""
+        self._call(self._connection.adbc_connection.set_autocommit, True)
+        try:
+            self.execute(statement)
+        finally:
+            self._call(self._connection.adbc_connection.set_autocommit, False)
+
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run a query that gives few rows; outside a transaction, in one of its own."""
         with contextlib.nullcontext() if self._in_transaction else self.transaction():

@@ -1,0 +1,61 @@
+"""Times, sizes and durations as people write them."""
+
+from datetime import datetime, tzinfo
+from typing import Final
+
+from skype_assets.etl.pages.words import word
+
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+
+
+def local(instant: datetime, zone: tzinfo) -> datetime:
+    """An instant in a time zone; as it is at the ends of the calendar."""
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        return instant
+
+
+def day(instant: datetime | None) -> str:
+    """A date: ``5 March 2019``."""
+    return f"{instant.day} {instant:%B} {instant.year}" if instant else word("no_time")
+
+
+def day_of_week(instant: datetime | None) -> str:
+    """A date with its weekday."""
+    return f"{instant:%A}, {day(instant)}" if instant else word("undated")
+
+
+def clock(instant: datetime | None) -> str:
+    """A time of day: ``14:05``."""
+    return f"{instant:%H:%M}" if instant else word("no_time")
+
+
+def day_and_clock(instant: datetime | None) -> str:
+    """A date and a time of day."""
+    return f"{day(instant)}, {clock(instant)}" if instant else word("no_time")
+
+
+def iso(instant: datetime) -> str:
+    """An instant for programs, with its zone."""
+    return instant.isoformat(timespec="milliseconds")
+
+
+def size(count: float) -> str:
+    """A number of bytes: ``1.2 MB``."""
+    for unit in _UNITS[:-1]:
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} {_UNITS[-1]}"
+
+
+def duration(seconds: float) -> str:
+    """A duration: ``12 min 5 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

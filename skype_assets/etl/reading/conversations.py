@@ -1,0 +1,96 @@
+"""Conversations: all of an account, one of them, when something was written in it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.reading.keys import key
+
+_COLUMNS: Final = (
+    "owner_id, conversation_id, title, kind, topic, member_count, message_count, first_message_at, last_message_at"
+)
+
+_ALL: Final = f"""
+SELECT {_COLUMNS} FROM skype.conversations WHERE owner_id = $1
+ORDER BY last_message_at DESC NULLS LAST, message_count DESC, conversation_id"""
+
+_ONE: Final = f"SELECT {_COLUMNS} FROM skype.conversations WHERE owner_id = $1 AND conversation_id = $2"
+
+_KEYS: Final = "SELECT owner_id, conversation_id FROM skype.conversations"
+
+# From each month straight to the next one in which something was written, by the index.
+_MONTHS: Final = """
+WITH RECURSIVE months(month) AS (
+    SELECT (SELECT date_trunc('month', sent_at) FROM skype.messages
+            WHERE owner_id = $1 AND conversation_id = $2 AND sent_at IS NOT NULL AND edit_of IS NULL
+            ORDER BY sent_at LIMIT 1)
+    UNION ALL
+    SELECT (SELECT date_trunc('month', sent_at) FROM skype.messages
+            WHERE owner_id = $1 AND conversation_id = $2 AND sent_at >= month + interval '1 month' AND edit_of IS NULL
+            ORDER BY sent_at LIMIT 1)
+    FROM months WHERE month IS NOT NULL
+)
+SELECT month FROM months WHERE month IS NOT NULL LIMIT 1200"""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation of an account; counts and times are those of the table."""
+
+    owner_id: str
+    conversation_id: str
+    title: str
+    kind: str
+    topic: str | None
+    member_count: int | None
+    message_count: int
+    first: datetime | None
+    last: datetime | None
+
+    @property
+    def key(self) -> str:
+        """What stands for it in addresses."""
+        return key(self.owner_id, self.conversation_id)
+
+
+def conversations(session: Session, owner_id: str) -> list[Conversation]:
+    """All conversations of an account, the newest first."""
+    return [Conversation(*row) for row in session.rows(_ALL, owner_id)]
+
+
+def conversation(session: Session, owner_id: str, conversation_id: str) -> Conversation | None:
+    """One conversation."""
+    found = session.rows(_ONE, owner_id, conversation_id)
+    return Conversation(*found[0]) if found else None
+
+
+def months(session: Session, of: Conversation) -> list[datetime]:
+    """The beginnings of the months in which something was written, in the session's time zone."""
+    return [month for month, *_ in session.rows(_MONTHS, of.owner_id, of.conversation_id)]
+
+
+class Directory:
+    """Which conversation or person a key in an address stands for.
+
+    Keys are hashes: they are computed once, and again when one is asked for that a later load may have brought.
+
+    Args:
+        statement: gives account and id of all that have a key.
+    """
+
+    def __init__(self, statement: str) -> None:
+        self._statement = statement
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def find(self, session: Session, wanted: str) -> tuple[str, str] | None:
+        """Account and id; None if there is nothing of that key."""
+        if wanted not in self._known:
+            rows: list[tuple[Any, ...]] = session.rows(self._statement)
+            self._known = {key(owner_id, id): (owner_id, id) for owner_id, id in rows}
+        return self._known.get(wanted)
+
+
+def directory() -> Directory:
+    """That of conversations."""
+    return Directory(_KEYS)

@@ -1,0 +1,421 @@
+"""Search: the messages that a query asks for, the newest first.
+
+A term is contained in a message if its text, the name of one of its files or one of its links contains it, whatever
+the case. What is found is the same with and without the index (``database.search_index``). With it, frequent terms are
+looked for among the newest messages first: an index would list all that have them before the newest are known.
+"""
+
+import json
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from skype_assets.etl.database import search_index
+from skype_assets.etl.database.search_index import NEWEST, SEARCHED
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.reading.query import Filter, Period, Query
+
+MOST: Final = 1_000
+"""Hits that are shown; counting ends behind them."""
+
+RECENT: Final = 20_000
+"""The newest messages, among which a frequent term is looked for first."""
+
+FREQUENT: Final = 2_000
+"""So many files and links with a term are looked through faster than found by the index."""
+
+_KEY: Final = "owner_id, conversation_id, message_id"
+_BESIDE: Final = ("attachments", "links")
+_OF_MESSAGE: Final = "(m.owner_id, m.conversation_id, m.message_id)"
+
+# A copy that an edit left says what its original does, or is found for what it says otherwise.
+_ORIGINAL: Final = (
+    "(m.edit_of IS NULL OR m.text IS DISTINCT FROM (SELECT o.text FROM skype.messages o WHERE "
+    "(o.owner_id, o.conversation_id, o.message_id) = (m.owner_id, m.conversation_id, m.edit_of)))"
+)
+
+_KIND_OF_FILE: Final = {
+    "photo": ("photo",),
+    "video": ("video", "moji", "recording"),
+    "voice": ("voice",),
+    "file": ("file",),
+}
+
+_SHOWN: Final = (
+    "m.owner_id, m.conversation_id, m.message_id, m.edit_of, m.sent_at, m.sender_id, m.sender_name, m.kind, m.text"
+)
+
+# One text of a message beside those that are hits, for each hit at once.
+_NEIGHBOURS: Final = """
+SELECT h.n, o.side, o.sender_id, o.sender_name, o.kind, o.text
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]::timestamptz[]) WITH ORDINALITY
+     AS h(owner_id, conversation_id, message_id, sent_at, n),
+LATERAL (
+    (SELECT 'before' AS side, sender_id, sender_name, kind, text FROM skype.messages m
+     WHERE m.owner_id = h.owner_id AND m.conversation_id = h.conversation_id AND m.edit_of IS NULL
+       AND (m.sent_at, m.message_id) < (h.sent_at, h.message_id)
+     ORDER BY m.sent_at DESC, m.message_id DESC LIMIT 1)
+    UNION ALL
+    (SELECT 'after', sender_id, sender_name, kind, text FROM skype.messages m
+     WHERE m.owner_id = h.owner_id AND m.conversation_id = h.conversation_id AND m.edit_of IS NULL
+       AND (m.sent_at, m.message_id) > (h.sent_at, h.message_id)
+     ORDER BY m.sent_at, m.message_id LIMIT 1)
+) o"""
+
+_DESCRIBED: Final = """
+SELECT c.owner_id, c.conversation_id, c.title FROM skype.conversations c
+JOIN unnest($1::text[], $2::text[]) AS h(owner_id, conversation_id) USING (owner_id, conversation_id)"""
+
+_NAMES: Final = """
+SELECT DISTINCT ON (p.owner_id, p.conversation_id, p.user_id) p.owner_id, p.conversation_id, p.user_id, p.display_name
+FROM skype.participants p
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS h(owner_id, conversation_id, user_id)
+USING (owner_id, conversation_id, user_id) WHERE p.display_name IS NOT NULL"""
+
+_FILES: Final = """
+SELECT owner_id, conversation_id, message_id, file_name FROM skype.attachments
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS h(owner_id, conversation_id, message_id)
+USING (owner_id, conversation_id, message_id) WHERE file_name IS NOT NULL ORDER BY ordinal"""
+
+_LINKS: Final = """
+SELECT owner_id, conversation_id, message_id, concat_ws(' · ', title, description, url) FROM skype.links
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS h(owner_id, conversation_id, message_id)
+USING (owner_id, conversation_id, message_id) ORDER BY ordinal"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A message in a line: who, and what."""
+
+    sender: str
+    kind: str
+    text: str
+
+
+@dataclass
+class Hit:
+    """A message that was found. Of the copy that an edit left, ``message_id`` is the original's."""
+
+    owner_id: str
+    conversation_id: str
+    message_id: str
+    title: str
+    sent_at: datetime | None
+    sender_id: str | None
+    sender: str
+    kind: str
+    text: str
+    files: list[str] = field(default_factory=list[str])
+    links: list[str] = field(default_factory=list[str])
+    before: Line | None = None
+    after: Line | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of hits; ``total`` ends at ``MOST`` + 1, which stands for more."""
+
+    hits: list[Hit]
+    total: int
+
+    @property
+    def is_more(self) -> bool:
+        """Whether there are more than ``total`` says."""
+        return self.total > MOST
+
+
+def forms(term: str) -> list[str]:
+    """The ways to write a term: with accents as they are, as characters with them, and as characters beside them."""
+    return list(dict.fromkeys([term, *(unicodedata.normalize(form, term) for form in ("NFC", "NFD"))]))
+
+
+def _any(conditions: Iterable[str]) -> str:
+    return f"({' OR '.join(conditions)})"
+
+
+class _Sql:
+    """Conditions of one statement, and its parameters."""
+
+    def __init__(self, collation: str) -> None:
+        self.parameters: list[Any] = []
+        self._collation = collation
+
+    def bind(self, value: object) -> str:
+        """A parameter."""
+        self.parameters.append(value)
+        return f"${len(self.parameters)}"
+
+    def contains(self, expression: str, term: str, *, by_index: bool) -> str:
+        """Whether a text contains a term."""
+        values = [f"{self.bind(form)}::text" for form in forms(term)]
+        text = self._folded(expression)
+        contained = _any(f"strpos({text}, {self._folded(value)}) > 0" for value in values)
+        if not by_index:
+            return contained
+        # Apart from the comparison: what the index has found, it need not find again in each text.
+        return f"({self.has_pieces(expression, term)} AND {contained})"
+
+    def has_pieces(self, expression: str, term: str) -> str:
+        """Whether a text has all pieces of a term: the index knows."""
+        return _any(f"skype.grams({expression}) @> skype.grams({self.bind(form)}::text)" for form in forms(term))
+
+    def beside(self, term: str, *, by_index: bool) -> str:
+        """Keys of the messages whose files or links contain a term."""
+        return " UNION ALL ".join(
+            f"SELECT {_KEY} FROM skype.{table} WHERE {self.contains(SEARCHED[table], term, by_index=by_index)}"
+            for table in _BESIDE
+        )
+
+    def is_beside(self, term: str) -> str:
+        """Whether files or links of message ``m`` contain a term."""
+        of_message = f"(b.owner_id, b.conversation_id, b.message_id) = {_OF_MESSAGE}"
+        return " OR ".join(
+            f"EXISTS (SELECT FROM skype.{table} AS b WHERE {of_message} AND {contained})"
+            for table in _BESIDE
+            for contained in (self.contains(SEARCHED[table], term, by_index=False),)
+        )
+
+    def _folded(self, expression: str) -> str:
+        return search_index.folded(expression, self._collation)
+
+
+def find(
+    session: Session,
+    query: Query,
+    owner_id: str | None = None,
+    conversation_id: str | None = None,
+    *,
+    limit: int = 50,
+    offset: int = 0,
+) -> Found:
+    """Search, in all accounts, in one, or in a conversation of it.
+
+    Args:
+        session: with the database.
+        query: what is looked for; an empty one finds nothing.
+        owner_id: the account.
+        conversation_id: the conversation.
+        limit: how many hits are wanted.
+        offset: how many of them were seen already; less than ``MOST``.
+    """
+    if not query:
+        return Found([], 0)
+    wanted = min(offset + limit, MOST)
+    search = _Search(session, query, owner_id, conversation_id)
+    rows = search.recent(wanted + 1) if search.is_indexed else []
+    if len(rows) > wanted:
+        return Found(_hits(session, rows[offset:wanted]), search.count())
+    rows, total = search.everything(wanted)
+    return Found(_hits(session, rows[offset:]), total)
+
+
+class _Search:
+    """The statements of one search."""
+
+    def __init__(self, session: Session, query: Query, owner_id: str | None, conversation_id: str | None) -> None:
+        self._session, self._query = session, query
+        self._within = {"owner_id": owner_id, "conversation_id": conversation_id}
+        self._collation = search_index.collation(session)
+        self.is_indexed = search_index.is_built(session)
+        self._people = {asked: self._named(asked) for asked in query.filters if asked.operator in _NAMED}
+        terms = dict.fromkeys(term.text for term in query.terms) if self.is_indexed else {}
+        self._pieces = {term: self._pieces_of(term) for term in terms}
+        # Terms for which to ask the index, of texts, and of files and links.
+        self._rare = {term for term in terms if self._estimated(term, "messages") < RECENT}
+        self._rare_beside = {term for term in terms if self._estimated(term, *_BESIDE) < FREQUENT}
+        asked = [term.text for term in query.terms if not term.is_excluded and term.text in self._rare]
+        self._lead = max(asked, key=lambda term: self._pieces[term], default=None)
+
+    def recent(self, wanted: int) -> list[tuple[Any, ...]]:
+        """Hits among the newest messages that are from and in what is asked for, in that time."""
+        sql = _Sql(self._collation)
+        before = self._where(sql, self._cheap(sql))
+        conditions = self._where(sql, [*self._terms(sql, is_among_few=True), *self._others(sql)])
+        return self._session.rows(
+            f"SELECT {_SHOWN} FROM (SELECT * FROM skype.messages AS m {before} ORDER BY {NEWEST} LIMIT {RECENT}) AS m "
+            f"{conditions} LIMIT {wanted}",
+            *sql.parameters,
+        )
+
+    def everything(self, wanted: int) -> tuple[list[tuple[Any, ...]], int]:
+        """The newest hits of all, and how many there are."""
+        sql = _Sql(self._collation)
+        rows = self._session.rows(
+            f"WITH found AS MATERIALIZED ({self._all(sql)}), "
+            f"newest AS MATERIALIZED (SELECT * FROM found ORDER BY {NEWEST} LIMIT {wanted}) "
+            f"SELECT {_SHOWN}, (SELECT count(*) FROM (SELECT FROM found LIMIT {MOST + 1}) AS counted) "
+            f"FROM newest JOIN skype.messages AS m USING ({_KEY}) "
+            "ORDER BY m.sent_at DESC NULLS LAST, m.message_id DESC",
+            *sql.parameters,
+        )
+        return [row[:-1] for row in rows], rows[0][-1] if rows else 0
+
+    def count(self) -> int:
+        """How many hits there are; counting ends behind the most."""
+        sql = _Sql(self._collation)
+        statement = f"SELECT count(*) FROM (SELECT FROM ({self._all(sql)}) AS found LIMIT {MOST + 1}) AS counted"
+        return self._session.rows(statement, *sql.parameters)[0][0]
+
+    def _all(self, sql: "_Sql") -> str:
+        """Keys and times of all messages that are asked for, in no order."""
+        selected = "SELECT m.owner_id, m.conversation_id, m.message_id, m.sent_at FROM skype.messages AS m"
+        lead = self._lead
+        rest = [*self._cheap(sql), *self._others(sql), *self._terms(sql, without=lead)]
+        if lead is None:
+            return f"{selected} {self._where(sql, rest)}"
+        in_text = [sql.contains("m.text", lead, by_index=True), *rest]
+        beside = f"{_OF_MESSAGE} IN ({sql.beside(lead, by_index=lead in self._rare_beside)})"
+        elsewhere = [beside, f"NOT {sql.contains('m.text', lead, by_index=False)}", *rest]
+        return f"{selected} {self._where(sql, in_text)} UNION ALL {selected} {self._where(sql, elsewhere)}"
+
+    def _cheap(self, sql: "_Sql") -> list[str]:
+        """Conditions that an index may answer."""
+        conditions = [f"m.{column} = {sql.bind(id)}" for column, id in self._within.items() if id is not None]
+        conditions += [_in_period(sql, period) for period in self._query.periods]
+        for asked, ids in self._people.items():
+            condition = f"m.{_NAMED[asked.operator][0]} = ANY ({sql.bind(ids)}::text[])"
+            conditions.append(f"({condition}) IS NOT TRUE" if asked.is_excluded else condition)
+        return conditions
+
+    def _terms(self, sql: "_Sql", *, without: str | None = None, is_among_few: bool = False) -> list[str]:
+        conditions: list[str] = []
+        for term in self._query.terms:
+            if term.is_excluded or term.text != without:
+                by_index = term.text in self._rare_beside
+                if is_among_few and not by_index:
+                    beside = sql.is_beside(term.text)
+                else:
+                    beside = f"{_OF_MESSAGE} IN ({sql.beside(term.text, by_index=by_index)})"
+                contained = f"({sql.contains('m.text', term.text, by_index=False)} OR {beside})"
+                conditions.append(f"NOT {contained}" if term.is_excluded else contained)
+        return conditions
+
+    def _others(self, sql: "_Sql") -> list[str]:
+        conditions: list[str] = []
+        for asked in self._query.filters:
+            if asked.operator not in _NAMED:
+                condition = _condition(sql, asked)
+                conditions.append(f"({condition}) IS NOT TRUE" if asked.is_excluded else condition)
+        return conditions
+
+    def _where(self, sql: "_Sql", conditions: Sequence[str]) -> str:
+        return f"WHERE {' AND '.join([*conditions, _ORIGINAL])}"
+
+    def _named(self, asked: Filter) -> list[str]:
+        """The ids whose name contains the value of a filter, or that contain it themselves."""
+        _, id, name, table = _NAMED[asked.operator]
+        sql = _Sql(self._collation)
+        named = " OR ".join(sql.contains(searched, asked.value, by_index=False) for searched in (name, id))
+        found = self._session.rows(f"SELECT DISTINCT {id} FROM skype.{table} WHERE {named}", *sql.parameters)
+        return sorted(row[0] for row in found)
+
+    def _pieces_of(self, term: str) -> int:
+        """How many pieces a term has by which the index finds it, in each of the ways to write it."""
+        return self._session.rows(
+            "SELECT min(cardinality(skype.grams(form)))::bigint FROM unnest($1::text[]) AS form", forms(term)
+        )[0][0]
+
+    def _estimated(self, term: str, *tables: str) -> float:
+        """How many rows have all pieces of a term, as the planner estimates it: to count them would be the search."""
+        if not self._pieces[term]:
+            return math.inf
+        sql = _Sql(self._collation)
+        listed = " UNION ALL ".join(
+            f"SELECT FROM skype.{table} WHERE {sql.has_pieces(SEARCHED[table], term)}" for table in tables
+        )
+        [(plan,)] = self._session.rows(f"EXPLAIN (FORMAT JSON) {listed}", *sql.parameters)
+        return json.loads(plan)[0]["Plan"]["Plan Rows"]
+
+
+def _in_period(sql: _Sql, period: Period) -> str:
+    limits = [
+        *([f"m.sent_at >= {sql.bind(period.begin)}"] if period.begin else []),
+        *([f"m.sent_at < {sql.bind(period.end)}"] if period.end else []),
+    ]
+    condition = " AND ".join(limits) or "m.sent_at IS NOT NULL"
+    return f"({condition}) IS NOT TRUE" if period.is_excluded else f"({condition})"
+
+
+def _condition(sql: "_Sql", asked: Filter) -> str:
+    if asked.operator == "kind":
+        return f"m.kind = {sql.bind(asked.value)}"
+    return _IS[asked.value] if asked.operator == "is" else _HAS[asked.value]
+
+
+_NAMED: Final = {
+    "from": ("sender_id", "user_id", "display_name", "participants"),
+    "in": ("conversation_id", "conversation_id", "title", "conversations"),
+}
+"""Of an operator: the column of messages; of another table the same ids, the names, and what it is called."""
+
+
+def _exists(table: str, condition: str = "true") -> str:
+    return (
+        f"EXISTS (SELECT FROM skype.{table} x WHERE (x.owner_id, x.conversation_id, x.message_id) = {_OF_MESSAGE} "
+        f"AND {condition})"
+    )
+
+
+def _has_file(name: str) -> str:
+    kinds = ", ".join(f"'{kind}'" for kind in _KIND_OF_FILE[name])
+    return _exists("attachments", f"x.kind IN ({kinds})")
+
+
+_IS: Final = {
+    "edited": "m.edited_at IS NOT NULL",
+    "deleted": "(m.deleted_at IS NOT NULL OR 'deleted_by_edit_marker' = ANY (m.flags))",
+    "mine": "m.sender_id = m.owner_id",
+}
+
+_HAS: Final = {
+    **{name: _has_file(name) for name in _KIND_OF_FILE},
+    "file": f"({_has_file('file')} OR m.kind = 'file_transfer')",
+    "link": _exists("links"),
+    "call": "m.kind IN ('call', 'call_log')",
+    "reaction": _exists("reactions"),
+    "quote": _exists("quotes"),
+}
+
+
+def _hits(session: Session, rows: Sequence[tuple[Any, ...]]) -> list[Hit]:
+    if not rows:
+        return []
+    owners, conversations = [row[0] for row in rows], [row[1] for row in rows]
+    titles = {tuple(key): title for *key, title in session.rows(_DESCRIBED, owners, conversations)}
+    hits = [
+        Hit(owner, chat, original or id, titles.get((owner, chat), chat), sent_at, sender, name or "", kind, text)
+        for owner, chat, id, original, sent_at, sender, name, kind, text in rows
+    ]
+    ids = [hit.message_id for hit in hits]
+    senders = [hit.sender_id or "" for hit in hits]
+    names = {tuple(key): name for *key, name in session.rows(_NAMES, owners, conversations, senders)}
+    for hit in hits:
+        hit.sender = hit.sender or names.get((hit.owner_id, hit.conversation_id, hit.sender_id), hit.sender_id or "")
+    by_key = {(hit.owner_id, hit.conversation_id, hit.message_id): hit for hit in hits}
+    for *key, file_name in session.rows(_FILES, owners, conversations, ids):
+        by_key[tuple(key)].files.append(file_name)
+    for *key, described in session.rows(_LINKS, owners, conversations, ids):
+        by_key[tuple(key)].links.append(described)
+    _add_neighbours(session, hits, owners, conversations, ids)
+    return hits
+
+
+def _add_neighbours(session: Session, hits: list[Hit], owners: list[str], chats: list[str], ids: list[str]) -> None:
+    times = [hit.sent_at.isoformat() if hit.sent_at else None for hit in hits]
+    found = session.rows(_NEIGHBOURS, owners, chats, ids, times)
+    unnamed = [(owners[row[0] - 1], chats[row[0] - 1], row[2] or "") for row in found if not row[3]]
+    names: dict[tuple[Any, ...], str] = {}
+    if unnamed:
+        columns = [list(column) for column in zip(*unnamed, strict=True)]
+        names = {tuple(key): name for *key, name in session.rows(_NAMES, *columns)}
+    for number, side, sender_id, sender_name, kind, text in found:
+        hit = hits[number - 1]
+        sender = sender_name or names.get((hit.owner_id, hit.conversation_id, sender_id), sender_id or "")
+        line = Line(sender, kind, text)
+        if side == "before":
+            hit.before = line
+        else:
+            hit.after = line

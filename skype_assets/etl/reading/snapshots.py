@@ -1,0 +1,92 @@
+"""Sessions that can only read, kept between pages: each page is made from one snapshot of the database."""
+
+import contextlib
+from collections.abc import Callable, Generator
+from queue import Empty, LifoQueue
+from typing import Final
+
+from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.session import Rejected, Session
+from skype_assets.etl.errors import DatabaseError
+
+TIMED_OUT: Final = "57014"
+"""SQLSTATE of a statement that took longer than ``TIMEOUT_SECONDS``."""
+
+TIMEOUT_SECONDS: Final = 10
+
+_SETTINGS: Final = (
+    "default_transaction_read_only = on",
+    "default_transaction_isolation = 'repeatable read'",
+    f"statement_timeout = '{TIMEOUT_SECONDS}s'",
+    # With less, the planner would look through what it cannot hash for every message again.
+    "work_mem = '64MB'",
+    "jit = off",  # compiling takes longer than a page may
+)
+
+
+class Snapshots:
+    """Read-only sessions with a database; any number of threads may use them side by side.
+
+    Args:
+        url: finds the database, at the first use and after its server was away.
+        time_zone: IANA name; days and months are those of this zone.
+    """
+
+    def __init__(self, url: Callable[[], str], time_zone: str = "UTC") -> None:
+        self._url = url
+        self.time_zone = time_zone
+        self._idle: LifoQueue[Session] = LifoQueue()
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Generator[Session]:
+        """A session in a transaction that sees the database as it is now.
+
+        Raises:
+            Rejected: the database refuses; its ``sqlstate`` is ``TIMED_OUT`` if a statement took too long.
+        """
+        session = self._usable()
+        try:
+            with session.transaction():
+                yield session
+        except Rejected as refused:
+            if refused.is_transient:
+                session.close()
+            else:
+                self._idle.put(session)
+            raise
+        except BaseException:
+            session.close()
+            raise
+        self._idle.put(session)
+
+    def close(self) -> None:
+        """End all sessions that nobody uses."""
+        with contextlib.suppress(Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    def _usable(self) -> Session:
+        """A session that answers: of one that was kept the server may have gone."""
+        with contextlib.suppress(Empty):
+            while True:
+                session = self._idle.get_nowait()
+                try:
+                    session.rows("SELECT 1")
+                except Rejected:
+                    session.close()
+                else:
+                    return session
+        return self._opened()
+
+    def _opened(self) -> Session:
+        session = Session(self._url())
+        try:
+            with session.transaction():
+                for setting in (*_SETTINGS, f"timezone = '{self.time_zone}'"):
+                    session.execute(f"SET {setting}")
+            if session.rows("SELECT to_regclass($1) IS NULL", f"{SCHEMA}.load_parts")[0][0]:
+                raise DatabaseError("no export is loaded in this database: load one with `skype-assets run FILE`")
+        except BaseException:
+            session.close()
+            raise
+        return session
