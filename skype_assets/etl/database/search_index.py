@@ -122,10 +122,10 @@ def build(session: Session) -> Iterator[str]:
     try:
         chosen = collation(session)
         with session.transaction():
-            session.execute("SET maintenance_work_mem = '256MB'")
             if not session.rows("SELECT to_regprocedure($1) IS NOT NULL", f"{SCHEMA}.grams(text)")[0][0]:
                 session.execute(_FUNCTION.format(schema=SCHEMA, folded=folded("searched", chosen)))
                 session.execute(f"COMMENT ON FUNCTION {SCHEMA}.grams IS '{chosen}'")
+        session.alone("SET maintenance_work_mem = '256MB'")
         there = {name: is_valid for name, is_valid, _ in session.rows(_THERE, SCHEMA, list(_INDEXES))}
         for name, definition in _INDEXES.items():
             if there.get(name):
@@ -137,6 +137,7 @@ def build(session: Session) -> Iterator[str]:
         for table in SEARCHED:  # how frequent a piece is, the planner has to know
             session.alone(f"ANALYZE {SCHEMA}.{table}")
     finally:
+        session.alone("RESET maintenance_work_mem")
         session.rows("SELECT pg_advisory_unlock($1)", _LOCK)
 
 

@@ -235,12 +235,12 @@ class Session:
         self._call(self._cursor.execute, statement, parameters or None)
 
     def alone(self, statement: str) -> None:
-        """Run a statement that must not be part of a transaction, such as CREATE INDEX CONCURRENTLY."""
-        self._call(self._connection.adbc_connection.set_autocommit, True)
-        try:
-            self.execute(statement)
-        finally:
-            self._call(self._connection.adbc_connection.set_autocommit, False)
+        """Run a statement that must not be part of a transaction, such as CREATE INDEX CONCURRENTLY.
+
+        What ``settings`` sets for a transaction is not set for it.
+        """
+        assert not self._in_transaction
+        self._call(self._cursor.execute, statement, None)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run a query that gives few rows; outside a transaction, in one of its own."""

@@ -14,14 +14,11 @@ TIMED_OUT: Final = "57014"
 
 TIMEOUT_SECONDS: Final = 10
 
-_SETTINGS: Final = (
-    "default_transaction_read_only = on",
-    "default_transaction_isolation = 'repeatable read'",
-    f"statement_timeout = '{TIMEOUT_SECONDS}s'",
-    # With less, the planner would look through what it cannot hash for every message again.
-    "work_mem = '64MB'",
-    "jit = off",  # compiling takes longer than a page may
-)
+# For each transaction, as what ``Session`` sets for it is not meant for a reader. With less memory, the planner would
+# look through what it cannot hash for every message again; compiling takes longer than a page may.
+_SETTINGS: Final = f"""
+SELECT set_config('timezone', $1, true), set_config('statement_timeout', '{TIMEOUT_SECONDS}s', true),
+       set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"""
 
 
 class Snapshots:
@@ -46,7 +43,8 @@ class Snapshots:
         """
         session = self._usable()
         try:
-            with session.transaction():
+            with session.transaction(snapshot=True):
+                session.rows(_SETTINGS, self.time_zone)
                 yield session
         except Rejected as refused:
             if refused.is_transient:
@@ -79,11 +77,8 @@ class Snapshots:
         return self._opened()
 
     def _opened(self) -> Session:
-        session = Session(self._url())
+        session = Session(self._url(), read_only=True)
         try:
-            with session.transaction():
-                for setting in (*_SETTINGS, f"timezone = '{self.time_zone}'"):
-                    session.execute(f"SET {setting}")
             if session.rows("SELECT to_regclass($1) IS NULL", f"{SCHEMA}.load_parts")[0][0]:
                 raise DatabaseError("no export is loaded in this database: load one with `skype-assets run FILE`")
         except BaseException:
