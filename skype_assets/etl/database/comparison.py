@@ -249,7 +249,7 @@ def _are_equal(found: pa.Table, exported: pa.Table) -> bool:
 
 
 def _compare_media_files(session: Session, ours: Ours, rows: pa.Table, comparison: Comparison) -> None:
-    """Objects: ours, or in their place those of another export that are at least as large."""
+    """Objects: ours, or in their place those of another export that win by the rules of ``merging``."""
     expected = Expected("media_files", rows)
     for found in _found(session, "media_files", "WHERE t.owner_id = $1", ours.owner_id):
         places = expected.places(found)
@@ -258,10 +258,16 @@ def _compare_media_files(session: Session, ours: Ours, rows: pa.Table, compariso
         comparison.note_wrong("media_files", where(found, of_us & (places < 0)), NOT_EXPORTED)
         of_others = ~of_us & (places >= 0)
         expected.note_seen(places[of_others])
-        theirs, sizes = where(found, of_others), expected.rows["size_bytes"].take(pa.array(places[of_others]))
-        lesser = pc.less(theirs["size_bytes"], sizes).to_numpy()
-        comparison.note_missing("media_files", where(theirs, lesser), "is a smaller object than that of the export")
+        theirs, copies = where(found, of_others), expected.rows.take(pa.array(places[of_others]))
+        ranks = zip(_media_ranks(theirs), _media_ranks(copies), strict=True)
+        lesser = np.fromiter((their < our for their, our in ranks), np.bool_, theirs.num_rows)
+        comparison.note_missing("media_files", where(theirs, lesser), "is a lesser object than that of the export")
     expected.note_missing(comparison)
+
+
+def _media_ranks(rows: pa.Table) -> Iterator[tuple[int, ...]]:
+    texts = (pc.fill_null(rows[name], "").to_pylist() for name in ("member", "file_name", "mime_type", "export_id"))
+    return zip(rows["size_bytes"].to_pylist(), *texts, strict=True)
 
 
 _HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
