@@ -144,9 +144,9 @@ _CONCERNED: Final = f"""
           WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM pg_temp.touched)"""
 
 _HAS_OTHER_OBJECT: Final = """
-    a.owner_id = o.owner_id AND a.document_id = o.document_id
-    AND (a.media_member, a.media_export_id, a.mime_type)
-        IS DISTINCT FROM (o.member, o.export_id, coalesce(t.mime_type, a.mime_type))"""
+(a.owner_id, a.document_id) = (o.owner_id, o.document_id)
+AND (a.media_member, a.present, a.media_export_id, a.mime_type)
+    IS DISTINCT FROM (o.member, true, o.export_id, coalesce(t.mime_type, a.mime_type))"""
 
 _REJOIN: Final = f"""{_JOINED}
 UPDATE {SCHEMA}.attachments a
@@ -168,9 +168,8 @@ REJOIN_AFTER_CHANGES: Final = _REJOIN.format(
 
 APART: Final = f"""{_JOINED.format(concerned=f"SELECT document_id FROM {SCHEMA}.media_files")}
 SELECT a.owner_id, a.conversation_id, a.message_id, a.ordinal
-FROM {SCHEMA}.attachments a JOIN objects o ON a.document_id = o.document_id
-LEFT JOIN types t ON t.owner_id = o.owner_id AND t.document_id = o.document_id
-WHERE {_HAS_OTHER_OBJECT} OR a.document_id = o.document_id AND a.owner_id = o.owner_id AND NOT a.present"""
+FROM {SCHEMA}.attachments a, objects o LEFT JOIN types t USING (owner_id, document_id)
+WHERE {_HAS_OTHER_OBJECT}"""
 """Attachments that would find another object than they have; none once all loads have ended."""
 
 _TOUCHED: Final = "conversation_id IN (SELECT conversation_id FROM pg_temp.touched)"

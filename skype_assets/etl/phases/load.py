@@ -199,7 +199,11 @@ class _OpenLoad:
         counted.doing("indexes and foreign keys")
         conversations = self._tables.summary("conversations").select(["conversation_id"])
         loader.finish(
-            self._exports, conversations, self._workers, completed=lambda table: counted.more(rows.get(table, 0))
+            self._exports,
+            conversations,
+            self._workers,
+            completed=lambda table: counted.more(rows.get(table, 0)),
+            last_part=max(part.number for part in self._tables.state.parts),
         )
         return rows_of_load(session, self._owner_id, self._export_id, conversations["conversation_id"].to_pylist())
 
