@@ -62,6 +62,11 @@ class Sample:
         count = math.ceil(len(items) * self.percent / 100)
         return [items[index] for index in sorted(random.Random(self.seed).sample(range(len(items)), count))]
 
+    @staticmethod
+    def confidence(drawn: int, total: int, damaged: int) -> float:
+        """How probable it is that at least one damaged item is among those drawn, if so many of all are damaged."""
+        return 1 - math.comb(total - damaged, drawn) / math.comb(total, drawn)
+
 
 def verify(task: Task, sample: Sample | None = None, begun: Callable[[str], None] | None = None) -> Findings:
     """Check everything that can be checked of a task.
@@ -83,6 +88,13 @@ def verify(task: Task, sample: Sample | None = None, begun: Callable[[str], None
                 begun(name)
             result.checks.append(outcome(name, check))
     return result
+
+
+def _confidence(drawn: int, total: int) -> str:
+    """What a sample proves: with which probability damage of some extent would have been found."""
+    extents = sorted({1, *(math.ceil(total * percent / 100) for percent in (1, 10))})
+    said = (f"{Sample.confidence(drawn, total, damaged):.1%} if {damaged} of {total}" for damaged in extents)
+    return f"damage is found with a probability of {', '.join(said)}"
 
 
 class _Verification:
@@ -109,6 +121,8 @@ class _Verification:
         yield "verbatim", self._verbatim
         yield "conservation", self._conservation
         yield "database", self._database
+        if self._is("load", "unloaded"):
+            return
         yield "ledger", self._ledger
         yield "references", self._references
         yield "rows", self._rows
@@ -131,7 +145,10 @@ class _Verification:
         if state is None:
             raise NotPossible(f"{phase} was not begun")
         recorded = [file for record in state.records for file in record.files.values()]
-        found = findings.files(folder, self._drawn(recorded), len(recorded))
+        drawn = self._drawn(recorded)
+        found = findings.files(folder, drawn, len(recorded))
+        if found.passed and len(drawn) < len(recorded):
+            found = replace(found, detail=f"{found.detail}; {_confidence(len(drawn), len(recorded))}")
         if found.passed and state.status != "complete":
             return replace(found, detail=f"{found.detail}; {phase} {_NOT_COMPLETE[state.status]}")
         return found
@@ -139,6 +156,8 @@ class _Verification:
     def _phases(self) -> str:
         """Each phase was made from the one before it, as that is now."""
         for before, phase in (("extract", "transform"), ("transform", "load")):
+            if self._is(phase, "unloaded"):
+                continue
             made_from = self._complete(phase).state.inputs[FOLDERS[before]]
             fingerprint_now = self._complete(before).state.fingerprint
             if made_from != fingerprint_now:
@@ -172,7 +191,7 @@ class _Verification:
         files = self._raw_files()
         with interruption.temporary_folder() as scratch, open_export(source, scratch) as export:
             if export.messages is None:
-                raise NotPossible("the export has no messages.json")
+                return "the export has no messages.json"
             for batch in self._raw_batches(files, ["offset", "length", "raw"]):
                 offset = 0
                 for offset, length, raw in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -185,11 +204,11 @@ class _Verification:
         return f"{count:,} messages are, byte for byte, what is in the export"
 
     def _conservation(self) -> Found:
-        load = self._complete("load") if self._is_complete("load") else None
+        load = self._complete("load") if self._is("load", "complete") else None
         return findings.conservation(self._complete("transform"), self._complete("extract"), load)
 
     def _database(self) -> str:
-        is_unloaded = self._state("load").status == "unloaded"
+        is_unloaded = self._is("load", "unloaded")
         if not is_unloaded:
             self._complete("load")
         url = reachable_url(self._task.database, create=False)
@@ -250,9 +269,9 @@ class _Verification:
             raise NotPossible(f"{phase} was not begun")
         return state
 
-    def _is_complete(self, phase: str) -> bool:
+    def _is(self, phase: str, status: str) -> bool:
         try:
-            return self._state(phase).status == "complete"
+            return self._state(phase).status == status
         except NotPossible:
             return False
 
