@@ -13,7 +13,23 @@ import click
 from skype_assets.etl import compiled
 from skype_assets.etl.command_line.group import Commands, Imported
 
-COMMANDS: Final = ("run", "resume", "status", "verify", "unload", "clean", "add", "sample", "init", "db", "dev")
+COMMANDS: Final = (
+    *(
+        "run",
+        "resume",
+        "status",
+        "verify",
+        "digest",
+        "compare",
+        "unload",
+        "clean",
+        "add",
+        "sample",
+        "init",
+        "db",
+        "dev",
+    ),
+)
 
 
 @click.group(
