@@ -40,9 +40,10 @@ def test_psql_alone_gets_the_same_digests(invoke: Invoke, loaded: str) -> None:
     (recipe,) = re.findall(r"```sql\n(.*?)```", (PROJECT / "docs" / "proof.md").read_text(), re.DOTALL)
     Path("digest.sql").write_text(recipe)
     command = [str(binaries() / "psql"), "-XqAt", "-f", "digest.sql", f"--dbname={loaded}"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stderr == ""
     tables = json.loads(invoke("digest", "--json").stdout)["tables"]
-    assert sorted(printed.splitlines()) == sorted(
+    assert sorted(ran.stdout.splitlines()) == sorted(
         f"{table['sha256']}|{table['rows']}|{name}" for name, table in tables.items()
     )
     assert sum(table["rows"] for table in tables.values()) > 100

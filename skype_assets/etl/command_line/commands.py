@@ -14,21 +14,8 @@ from skype_assets.etl import compiled
 from skype_assets.etl.command_line.group import Commands, Imported
 
 COMMANDS: Final = (
-    *(
-        "run",
-        "resume",
-        "status",
-        "verify",
-        "digest",
-        "compare",
-        "unload",
-        "clean",
-        "add",
-        "sample",
-        "init",
-        "db",
-        "dev",
-    ),
+    *("run", "resume", "status", "verify", "digest", "compare", "unload", "clean", "add", "sample"),
+    *("init", "db", "dev"),
 )
 
 

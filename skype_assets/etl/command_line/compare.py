@@ -31,7 +31,7 @@ def compare(one: str, other: str, owner_id: str | None, as_json: bool) -> None:
     from skype_assets.etl.errors import DatabasesDiffer
 
     with ExitStack() as opened:
-        sides = [_side(name, owner_id, opened) for name in (one, other)]
+        sides = _side(one, owner_id, opened), _side(other, owner_id, opened)
         known = [side.tables for side in sides if isinstance(side, Saved)]
         tables = [name for name in COUNTED if all(name in saved for saved in known)]
         found = differences(*sides, tables)

@@ -104,7 +104,7 @@ def differences(one: Side, other: Side, tables: Sequence[str]) -> list[Unequal]:
         raise UsageError(f"they are of different accounts: {one.owner_id or 'all'}, {other.owner_id or 'all'}")
     pairs = zip(one.digests(tables, "table"), other.digests(tables, "table"), strict=True)
     unequal = [of_one.table for of_one, of_other in pairs if of_one.sha256 != of_other.sha256]
-    depth = min(one.depth, other.depth, key=DEPTHS.index)
+    depth = DEPTHS[min(DEPTHS.index(one.depth), DEPTHS.index(other.depth))]
     found: list[Unequal] = []
     for name in unequal:
         (of_one,), (of_other,) = one.digests([name], depth), other.digests([name], depth)
