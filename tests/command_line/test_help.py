@@ -32,20 +32,7 @@ def test_what_must_be_quick_imports_nothing_heavy(arguments: list[str], tmp_path
 
 def test_every_command_is_listed_and_explained(invoke: Invoke) -> None:
     text = invoke("--help").stdout
-    for command in (
-        "run",
-        "resume",
-        "status",
-        "verify",
-        "digest",
-        "compare",
-        "unload",
-        "clean",
-        "add",
-        "sample",
-        "db",
-        "dev",
-    ):
+    for command in COMMANDS:
         assert f"\n  {command} " in text
         shown = invoke(command, "--help")
         assert shown.exit_code == 0
