@@ -16,7 +16,7 @@ class Check:
     """One thing that was checked, or was not: ``detail`` says what was found, or why not; ``named`` what differs."""
 
     name: str
-    status: Status
+    status: Literal["ok", "FAILED", "not checked"]
     detail: str
     named: Sequence[Difference] = ()
 
