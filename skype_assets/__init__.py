@@ -41,10 +41,11 @@ if TYPE_CHECKING:
     from skype_assets.etl.export.source import Source, fingerprint
     from skype_assets.etl.phases import PHASES
     from skype_assets.etl.task import Settings, Task, task_id_for
+    from skype_assets.etl.tasks.outcomes import Check, Findings
     from skype_assets.etl.tasks.record import DbConfig
     from skype_assets.etl.tasks.resuming import choose_manifest, find_manifests
     from skype_assets.etl.tasks.unloading import Unloaded, unload
-    from skype_assets.etl.tasks.verification import Check, Findings, Sample, verify
+    from skype_assets.etl.tasks.verification import Sample, verify
 
 __all__ = [
     "PHASES",
@@ -112,8 +113,8 @@ _HOMES: Final = {
     "find_manifests": "tasks.resuming",
     "Unloaded": "tasks.unloading",
     "unload": "tasks.unloading",
-    "Check": "tasks.verification",
-    "Findings": "tasks.verification",
+    "Check": "tasks.outcomes",
+    "Findings": "tasks.outcomes",
     "Sample": "tasks.verification",
     "verify": "tasks.verification",
 }

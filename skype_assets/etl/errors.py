@@ -17,6 +17,8 @@
     ├── PoisonPart               12   a part ends every process that works on it, or the server
     ├── VerificationFailed       11   something is not what was recorded
     ├── OnHold                   13   the data is held, and must not be removed
+    ├── NotAllChecked            14   nothing is wrong, but something could not be checked: which, and why
+    ├── DatabasesDiffer          15   two databases, or a database and a saved digest, are not equal
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
 
@@ -131,6 +133,18 @@ class OnHold(EtlError):
     """The data is held, and must not be removed. Nothing was changed."""
 
     exit_code = 13
+
+
+class NotAllChecked(EtlError):
+    """Nothing is wrong of what was checked, but something could not be: a checkpoint or an export is gone, as said."""
+
+    exit_code = 14
+
+
+class DatabasesDiffer(EtlError):
+    """Two databases, or a database and a saved digest, do not have the same rows."""
+
+    exit_code = 15
 
 
 class PhaseFailed(EtlError):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl import errors
+from skype_assets.etl.command_line.commands import COMMANDS
 from tests.command_line.conftest import PROJECT, Invoke
 
 HEAVY = ("dagster", "pandas", "pyarrow", "numpy", "rich", "adbc_driver_manager", "psycopg2")
@@ -31,20 +32,7 @@ def test_what_must_be_quick_imports_nothing_heavy(arguments: list[str], tmp_path
 
 def test_every_command_is_listed_and_explained(invoke: Invoke) -> None:
     text = invoke("--help").stdout
-    for command in (
-        "run",
-        "read",
-        "search",
-        "resume",
-        "status",
-        "verify",
-        "unload",
-        "clean",
-        "add",
-        "sample",
-        "db",
-        "dev",
-    ):
+    for command in COMMANDS:
         assert f"\n  {command} " in text
         shown = invoke(command, "--help")
         assert shown.exit_code == 0

@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.errors import VerificationFailed
+from skype_assets.etl.errors import NotAllChecked, VerificationFailed
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.postgres.url import without_password
 from skype_assets.etl.sample.overlapping import write_overlapping
 from skype_assets.etl.task import Settings, Task
+from skype_assets.etl.tasks.verification import Sample
 from tests.command_line.conftest import MESSAGES, Invoke
 
 PASSED = [
@@ -204,20 +206,21 @@ def test_whatever_is_changed_in_the_database_is_found(invoke: Invoke, database: 
 def test_after_later_exports_of_the_account_every_row_must_be_there_or_a_better_copy_of_its_message(
     invoke: Invoke, database: str, workplace: Path
 ) -> None:
-    for path in write_overlapping(workplace, exports=2, messages=400):
+    for path in write_overlapping(workplace, exports=3, messages=400):
         engine.run(Task(path.stem[-1], Path("output"), path, settings=SETTINGS))
-    assert set(outcomes(invoke("verify", "2", "--json")).values()) == {"ok"}
-    first = invoke("verify", "1", "--json")
-    assert set(outcomes(first).values()) == {"ok"}
-    details = {check["check"]: check["detail"] for check in json.loads(first.stdout)["checks"]}
+    assert set(outcomes(invoke("verify", "3", "--json")).values()) == {"ok"}
+    earlier = invoke("verify", "2", "--json")
+    assert set(outcomes(earlier).values()) == {"ok"}
+    details = {check["check"]: check["detail"] for check in json.loads(earlier.stdout)["checks"]}
     assert re.fullmatch(
-        r"[1-9]\d* rows are there as the checkpoint says, [1-9]\d* messages in a better copy, of another export",
+        r"[1-9]\d* rows are there as the checkpoint says, "
+        r"([1-9]\d*) messages in a better copy: \1 of export [0-9a-f]{16}",
         details["rows"],
     )
-    kept = "SELECT export_id FROM skype.exports WHERE task_id = '1'"
+    kept = "SELECT export_id FROM skype.exports WHERE task_id = '2'"
     execute(database, f"UPDATE skype.messages SET text = 'tampered' WHERE export_id = ({kept})")
-    assert failed(invoke("verify", "1", "--json")) == ["rows"]
-    assert set(outcomes(invoke("verify", "2", "--json")).values()) == {"ok"}
+    assert failed(invoke("verify", "2", "--json")) == ["rows"]
+    assert set(outcomes(invoke("verify", "3", "--json")).values()) == {"ok"}
 
 
 def test_a_sample_reads_less_and_its_seed_draws_it_again(invoke: Invoke, loaded: Task) -> None:
@@ -225,7 +228,9 @@ def test_a_sample_reads_less_and_its_seed_draws_it_again(invoke: Invoke, loaded:
     seed = said.split("--seed ")[1].split(")")[0]
     again = invoke("verify", "mine", "--sample", "30", "--seed", seed).stdout
     assert again == said
-    assert " of " in next(line for line in said.splitlines() if line.startswith("transform files"))
+    drawn = next(line for line in said.splitlines() if line.startswith("transform files"))
+    count, total = map(int, re.search(r"(\d+) of (\d+) files", drawn).groups())  # pyright: ignore[reportOptionalMemberAccess]
+    assert f"{count / total:.1%} if 1 of {total}" in drawn
     read = next(line for line in said.splitlines() if line.startswith("verbatim"))
     assert 0 < int(read.split()[2].replace(",", "")) < MESSAGES
     assert invoke("verify", "mine", "--sample", "0%").exit_code == 2
@@ -238,7 +243,9 @@ def test_what_is_not_there_is_not_checked_and_said(
     engine.run_phase(Task("mine", Path("output"), Path("mine.tar"), settings=SETTINGS), "extract")
     Path("mine.tar").rename("moved.tar")
     verified = invoke("verify", "mine", "--json")
-    assert verified.exit_code == 0, verified.output
+    assert verified.exit_code == NotAllChecked.exit_code, verified.output
+    assert "nothing is wrong, but" in verified.stderr
+    assert invoke("verify", "mine", "--allow-missing").exit_code == 0
     passed = [name for name, status in outcomes(verified).items() if status == "ok"]
     assert passed == ["manifest", "extract files", "raw messages"]
     assert set(outcomes(verified).values()) == {"ok", "not checked"}
@@ -267,3 +274,48 @@ def test_a_member_name_cannot_command_the_terminal(invoke: Invoke, loaded: Task,
     assert said.exit_code == VerificationFailed.exit_code
     assert not set(said.output) & set("\x1b\x07")
     assert r"\x1b]0;owned\x07.tar" in said.stdout
+
+
+def test_the_confidence_of_a_sample_is_how_often_draws_find_damage() -> None:
+    drawn, total, damaged = 3, 9, 2
+    draws = list(combinations(range(total), drawn))
+    found = sum(min(draw) < damaged for draw in draws)
+    assert Sample.confidence(drawn, total, damaged) == pytest.approx(found / len(draws))
+    assert Sample.confidence(total, total, 1) == 1
+    assert Sample.confidence(8, 9, 2) == 1
+
+
+def test_the_whole_database_is_proven_and_what_cannot_be_checked_changes_the_exit_code(
+    invoke: Invoke, database: str, workplace: Path, loaded: Task
+) -> None:
+    for path in write_overlapping(workplace, exports=2, messages=100):
+        engine.run(Task(path.stem[-1], Path("output"), path, settings=SETTINGS))
+    proven = invoke("verify", "--all", "--json", "--report", "report.json")
+    assert proven.exit_code == 0, proven.output
+    assert set(outcomes(proven).values()) == {"ok"}
+    assert json.loads(Path("report.json").read_text()) == json.loads(proven.stdout)
+    assert invoke("verify", "--all").stdout.count("  ok  ") == len(outcomes(proven))
+    before = snapshot(workplace / "output")
+    Path("output/1").rename("elsewhere")
+    missing = invoke("verify", "--all", "--json")
+    assert missing.exit_code == NotAllChecked.exit_code, missing.output
+    assert list(outcomes(missing).values()).count("not checked") == 1
+    assert "task 1" in missing.stdout
+    assert invoke("verify", "--all", "--allow-missing").exit_code == 0
+    Path("others").mkdir()
+    Path("elsewhere").rename("others/1")
+    assert invoke("verify", "--all", "--checkpoints", "others").exit_code == 0
+    Path("others/1").rename("output/1")
+    assert snapshot(workplace / "output") == before
+    execute(
+        database,
+        "UPDATE skype.messages SET text = text || '.' WHERE message_id = (SELECT min(message_id) FROM skype.messages)",
+    )
+    altered = invoke("verify", "--all", "--json")
+    (name,) = failed(altered)
+    check = next(check for check in json.loads(altered.stdout)["checks"] if check["check"] == name)
+    assert {(one["table"], one["what"]) for one in check["differences"]} == {
+        ("messages", "text is not what the export says")
+    }
+    assert invoke("verify", "--all", "mine").exit_code == 2
+    assert invoke("verify").exit_code == 2

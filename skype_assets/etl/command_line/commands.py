@@ -16,8 +16,9 @@ from skype_assets.etl.phases import FACTS
 from skype_assets.etl.version import PACKAGE, SCHEMA
 
 COMMANDS: Final = (
-    "run", "read", "search", "resume", "status", "verify", "unload", "clean", "add", "sample", "init", "db", "dev",
-)  # fmt: skip
+    *("run", "read", "search", "resume", "status", "verify", "digest", "compare", "unload", "clean", "add", "sample"),
+    *("init", "db", "dev"),
+)
 
 
 def _versions() -> str:

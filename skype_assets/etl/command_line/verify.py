@@ -10,11 +10,11 @@ import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
-from skype_assets.etl.errors import CheckpointError, UsageError, VerificationFailed
+from skype_assets.etl.errors import CheckpointError, NotAllChecked, UsageError, VerificationFailed
 
 if TYPE_CHECKING:
     from skype_assets.etl.task import Task
-    from skype_assets.etl.tasks.verification import Findings, Sample
+    from skype_assets.etl.tasks.outcomes import Findings
 
 
 def _percent(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
@@ -30,8 +30,16 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 
 
 @click.command()
-@click.argument("task_id", metavar="TASK")
+@click.argument("task_id", metavar="[TASK]", required=False)
+@click.option("--all", "everything", is_flag=True, help="Prove the whole database against all checkpoints.")
 @options.output_dir
+@click.option(
+    "--checkpoints",
+    type=options.Named(file_okay=False, exists=True),
+    multiple=True,
+    help="With --all: a further folder of checkpoints; may be given several times.",
+)
+@click.option("--allow-missing", is_flag=True, help="Accept that something cannot be checked (exit code 0, not 14).")
 @click.option("--source", type=options.Named("export", exists=True), help="The export.  [default: where it was]")
 @click.option("--sample", "percent", callback=_percent, metavar="N%", help="Read N percent of the files, not all.")
 @click.option("--seed", type=int, help="Draw the same sample again.  [default: another one every time]")
@@ -40,8 +48,11 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @debug
 @options.placed
 def verify(
-    task_id: str,
+    task_id: str | None,
+    everything: bool,
     output_dir: Path,
+    checkpoints: tuple[Path, ...],
+    allow_missing: bool,
     source: Path | None,
     percent: float | None,
     seed: int | None,
@@ -54,30 +65,83 @@ def verify(
     account of messages, the ledger and the tables in the database. Every row must be there column by column as the
     checkpoint says, whatever was loaded since; but for messages of which another export has a better copy.
 
-    Nothing is changed. What is compressed is unpacked to TMPDIR meanwhile. The exit code is 0 only if nothing failed.
+    With --all the whole database is proven: every row of every table is explained by exactly one checkpoint, every row
+    of the checkpoints is there or beaten by a better copy, and the schema is the one that this program makes. What
+    differs is named by table and key.
+
+    Nothing is changed. What is compressed is unpacked to TMPDIR meanwhile. The exit code is 0 only if nothing failed
+    (else 11) and nothing was left unchecked (else 14; --allow-missing accepts that).
     """
+    if everything == (task_id is not None):
+        raise UsageError("name a task, or --all")
+    if everything and (source or percent is not None):
+        raise UsageError("--source and --sample are for one task: with --all every row is compared")
+    began = datetime.now(UTC)
+    if task_id is None:
+        about, document, findings = "the database", *_prove(output_dir, checkpoints, began)
+    else:
+        about, document, findings = f"task {task_id}", *_verify(task_id, output_dir, source, percent, seed, began)
+    if report is not None:
+        from skype_assets.etl.checkpoints.directory import Directory
+
+        Directory(report.parent).make().put(report.name, json.dumps(document, indent=2).encode())
+    if as_json:
+        terminal.write_json(document)
+    else:
+        _show(document, findings)
+    _conclude(about, findings, allow_missing=allow_missing)
+
+
+def _prove(output_dir: Path, checkpoints: tuple[Path, ...], began: datetime) -> "tuple[dict[str, Any], Findings]":
+    from skype_assets.etl.tasks.proving import prove_all
+
+    folders = [_there(output_dir), *checkpoints]
+    with terminal.err().status("") as status:
+        findings = prove_all(folders, None, begun=lambda check: status.update(f"checking: {check}"))
+    document = {"checkpoints": [str(folder) for folder in folders], **_document(findings, began)}
+    return document, findings
+
+
+def _verify(
+    task_id: str, output_dir: Path, source: Path | None, percent: float | None, seed: int | None, began: datetime
+) -> "tuple[dict[str, Any], Findings]":
     import secrets
 
-    from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.tasks.verification import Sample, verify
 
     task = saved(task_id, output_dir, source)
     sample = None
     if percent is not None:
         sample = Sample(percent, secrets.randbelow(2**32) if seed is None else seed)
-    began = datetime.now(UTC)
     with terminal.err().status("") as status:
         findings = verify(task, sample, begun=lambda check: status.update(f"checking: {check}"))
-    document = _document(task, sample, findings, began)
-    if report is not None:
-        Directory(report.parent).make().put(report.name, json.dumps(document, indent=2).encode())
-    if as_json:
-        terminal.write_json(document)
-    else:
-        _show(task, sample, findings)
+    document = {
+        "task_id": task.task_id,
+        "sample": {"percent": sample.percent, "seed": sample.seed} if sample else None,
+        "phases": _phases(task),
+        "source": str(task.source) if task.source else None,
+        **_document(findings, began),
+    }
+    return document, findings
+
+
+def _conclude(about: str, findings: "Findings", *, allow_missing: bool) -> None:
+    total = len(findings.checks)
     if failed := findings.failed:
         names = ", ".join(check.name for check in failed)
-        raise VerificationFailed(f"task {task_id}: {len(failed)} of {len(findings.checks)} checks failed: {names}")
+        raise VerificationFailed(f"{about}: {len(failed)} of {total} checks failed: {names}")
+    if (missing := findings.missing) and not allow_missing:
+        names = ", ".join(check.name for check in missing)
+        raise NotAllChecked(
+            f"{about}: nothing is wrong, but {len(missing)} of {total} checks could not be made: {names}; to accept "
+            "that, add --allow-missing"
+        )
+
+
+def _there(output_dir: Path) -> Path:
+    if not output_dir.is_dir() and options.is_given("output_dir"):
+        raise UsageError(f"--output-dir: there is no folder {output_dir}")
+    return output_dir
 
 
 def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
@@ -87,9 +151,7 @@ def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.record import TaskRecord
 
-    if not output_dir.is_dir() and options.is_given("output_dir"):
-        raise UsageError(f"--output-dir: there is no folder {output_dir}")
-    manifest = output_dir / manifest_name(task_id)
+    manifest = _there(output_dir) / manifest_name(task_id)
     try:
         state = TaskRecord.load(manifest) if manifest.exists() else None
     except CheckpointError:  # the verification says so
@@ -101,21 +163,24 @@ def saved(task_id: str, output_dir: Path, source: Path | None = None) -> "Task":
     return Task(task_id, output_dir, source, resuming.database(state))
 
 
-def _document(task: "Task", sample: "Sample | None", findings: "Findings", began: datetime) -> dict[str, Any]:
+def _document(findings: "Findings", began: datetime) -> dict[str, Any]:
     """The result for programs, and to be filed: no message text, no password."""
     ended = datetime.now(UTC)
     return {
-        "task_id": task.task_id,
         "passed": not findings.failed,
+        "is_whole": not findings.missing,
         "started_at": began.isoformat(),
         "seconds": round((ended - began).total_seconds(), 3),
-        "sample": {"percent": sample.percent, "seed": sample.seed} if sample else None,
         "checks": [
-            {"check": check.name, "status": check.status.lower(), "detail": check.detail} for check in findings.checks
+            {
+                "check": check.name,
+                "status": check.status.lower(),
+                "detail": check.detail,
+                "differences": [{"table": one.table, "key": list(one.key), "what": one.what} for one in check.named],
+            }
+            for check in findings.checks
         ],
-        "phases": _phases(task),
         "tables": {table: {"rows": rows} for table, rows in findings.rows.items()},
-        "source": str(task.source) if task.source else None,
         "database": findings.server or None,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -146,9 +211,12 @@ def _phases(task: "Task") -> dict[str, Any]:
     return found
 
 
-def _show(task: "Task", sample: "Sample | None", findings: "Findings") -> None:
-    if sample is not None:
-        print(f"{task.task_id}: a sample of {sample.percent:g} % of the files (again with: --seed {sample.seed})")
+def _show(document: dict[str, Any], findings: "Findings") -> None:
+    if sample := document.get("sample"):
+        share, seed = sample["percent"], sample["seed"]
+        print(f"{document['task_id']}: a sample of {share:g} % of the files (again with: --seed {seed})")
     width = max(len(check.name) for check in findings.checks)
     for check in findings.checks:
-        print(f"{check.name:<{width}}  {check.status:<11}  {terminal.printable(check.detail)}")
+        print(f"{terminal.printable(check.name):<{width}}  {check.status:<11}  {terminal.printable(check.detail)}")
+        for difference in check.named[3:]:  # the first are in the detail
+            print(f"{'':<{width}}  {'':<11}  {terminal.printable(str(difference))}")

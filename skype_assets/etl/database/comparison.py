@@ -25,6 +25,7 @@ from skype_assets.etl.schema.tables import TABLES
 _MESSAGE: Final = TABLES["messages"].key[1:]
 _OF_ARCHIVES: Final = ("media_member", "present", "media_export_id", "mime_type")
 _OBJECT: Final = [*TABLES["attachments"].key, "document_id", *_OF_ARCHIVES]
+_OF_ALL_EXPORTS: Final = [name for name in TABLES["conversations"].schema.names if name != "kind"]
 _BEFORE_ALL: Final = -(2**62)
 
 
@@ -59,18 +60,19 @@ def compare_head(session: Session, ours: Ours, tables: Callable[[str], pa.Table]
     comparison = Comparison()
     with session.transaction(snapshot=True):
         for name in ("conversation_copies", "given_names"):
-            found = _found(session, name, "WHERE t.export_id = $1", ours.export_id)
+            found = found_rows(session, name, "WHERE t.export_id = $1", ours.export_id)
             Expected(name, tables(name)).compare(found, comparison)
         _find_rejects(session, ours, tables("rejects"), comparison)
         _compare_media_files(session, ours, tables("media_files"), comparison)
         if session.rows(_HAS_COMPANY, ours.owner_id, ours.export_id)[0][0]:
             conversations = Expected("conversations", tables("conversations"))
-            for found in _found(session, "conversations", "WHERE t.owner_id = $1", ours.owner_id):
-                conversations.note_seen(conversations.places(found))
+            for found in found_rows(session, "conversations", "WHERE t.owner_id = $1", ours.owner_id):
+                places = conversations.places(found)
+                conversations.meet(where(found, places >= 0), places[places >= 0], comparison, apart=_OF_ALL_EXPORTS)
             conversations.note_missing(comparison)
         else:
             for name in ("conversations", "participants"):
-                found = _found(session, name, "WHERE t.owner_id = $1", ours.owner_id)
+                found = found_rows(session, name, "WHERE t.owner_id = $1", ours.owner_id)
                 Expected(name, tables(name)).compare(found, comparison)
     return comparison
 
@@ -92,7 +94,7 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
             return comparison
         exported_at = dict(session.rows(_EXPORTED_AT, ours.owner_id))
         is_ours: Mask = np.zeros(messages.rows.num_rows, np.bool_)
-        for found in _found(session, "messages", _IN_RANGES, ours.owner_id, *ranges):
+        for found in found_rows(session, "messages", _IN_RANGES, ours.owner_id, *ranges):
             places = messages.places(found)
             of_us = pc.equal(found["export_id"], ours.export_id).to_numpy() & (places >= 0)
             of_others = ~of_us & (places >= 0)
@@ -108,7 +110,7 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
             children = part(name)
             if not is_ours.all():
                 children = where(children, _is_among(children, keys))
-            found = _found(session, name, _IN_RANGES, ours.owner_id, *ranges)
+            found = found_rows(session, name, _IN_RANGES, ours.owner_id, *ranges)
             _compare_children(session, Expected(name, children), found, keys, comparison)
     return comparison
 
@@ -117,8 +119,38 @@ def compare_rejects(session: Session, ours: Ours, rejects: pa.Table) -> Comparis
     """Compare the rejects of all parts; which are missing their parts say."""
     comparison, expected = Comparison(), Expected("rejects", rejects)
     with session.transaction(snapshot=True):
-        for found in _found(session, "rejects", "WHERE t.export_id = $1", ours.export_id):
+        for found in found_rows(session, "rejects", "WHERE t.export_id = $1", ours.export_id):
             expected.meet_all(found, comparison)
+    return comparison
+
+
+def compare_records(session: Session, export: pa.Table, ledger: pa.Table, status: str) -> Comparison:
+    """Compare what the database records of an export: its row, and the rows of its ledger.
+
+    When and by which attempt it was loaded no checkpoint says: these must only be possible.
+
+    Args:
+        session: with the database.
+        export: the row of ``exports``.
+        ledger: rows of ``load_parts``, but for the columns that no checkpoint says.
+        status: what the row must say.
+    """
+    comparison, expected = Comparison(), Expected("exports", export)
+    export_id = export["export_id"][0].as_py()
+    with session.transaction(snapshot=True):
+        for found in found_rows(session, "exports", "WHERE t.export_id = $1", export_id):
+            expected.meet(found, expected.places(found), comparison, apart=_OF_RUN)
+        expected.note_missing(comparison)
+        parts = found_rows(session, "load_parts", "WHERE t.export_id = $1", export_id)
+        Expected("load_parts", ledger).compare(parts, comparison)
+        for table, condition, what in (
+            ("exports", f"({_IS_POSSIBLE}) IS NOT TRUE", "status or times are impossible"),
+            ("load_parts", f"({_IS_POSSIBLE_PART}) IS NOT TRUE", "attempt or time is impossible"),
+        ):
+            key = ", ".join(f"t.{name}" for name in TABLES[table].key)
+            impossible = f"SELECT {key} FROM {SCHEMA}.{table} t WHERE t.export_id = $1 AND {condition}"
+            for batch in session.batches(impossible, export_id, status):
+                comparison.note_wrong(table, pa.Table.from_batches([batch]), what)
     return comparison
 
 
@@ -149,21 +181,22 @@ def compare_keys(session: Session, ours: Ours, parts: Iterable[pa.Table]) -> Com
     return comparison
 
 
+def found_rows(session: Session, table: str, condition: str, *parameters: str | list[str]) -> Iterator[pa.Table]:
+    """Within a transaction: the rows of a table, which is ``t`` in the condition."""
+    columns = ", ".join(f"t.{name}" for name in TABLES[table].schema.names)
+    for batch in session.batches(f"SELECT {columns} FROM {SCHEMA}.{table} t {condition}", *parameters):
+        yield pa.Table.from_batches([batch])
+
+
 def _find_rejects(session: Session, ours: Ours, rejects: pa.Table, comparison: Comparison) -> None:
     """Which rejects of a part are missing."""
     if rejects.num_rows:
         expected = Expected("rejects", rejects)
         first, last = (rank(rejects["ordinal"]).as_py() for rank in (pc.min, pc.max))
         within = f"WHERE t.export_id = $1 AND t.ordinal BETWEEN {first} AND {last}"
-        for found in _found(session, "rejects", within, ours.export_id):
+        for found in found_rows(session, "rejects", within, ours.export_id):
             expected.note_seen(expected.places(found))
         expected.note_missing(comparison)
-
-
-def _found(session: Session, table: str, condition: str, *parameters: str | list[str]) -> Iterator[pa.Table]:
-    columns = ", ".join(f"t.{name}" for name in TABLES[table].schema.names)
-    for batch in session.batches(f"SELECT {columns} FROM {SCHEMA}.{table} t {condition}", *parameters):
-        yield pa.Table.from_batches([batch])
 
 
 def _ranges(messages: pa.Table) -> tuple[list[str], list[str], list[str]]:
@@ -199,7 +232,7 @@ def _compare_copies(
         zip(ranks(theirs, exported_at.get), ranks(copies, lambda _: ours.exported_at), strict=True)
     ):
         lesser[row] = their[1] is None or their < our
-    comparison.better += int(np.count_nonzero(~lesser))
+    comparison.better_of.update(where(theirs, ~lesser)["export_id"].to_pylist())
     comparison.note_missing("messages", where(theirs, lesser), "is a lesser copy than that of the export")
 
 
@@ -249,19 +282,25 @@ def _are_equal(found: pa.Table, exported: pa.Table) -> bool:
 
 
 def _compare_media_files(session: Session, ours: Ours, rows: pa.Table, comparison: Comparison) -> None:
-    """Objects: ours, or in their place those of another export that are at least as large."""
+    """Objects: ours, or in their place those of another export that win by the rules of ``merging``."""
     expected = Expected("media_files", rows)
-    for found in _found(session, "media_files", "WHERE t.owner_id = $1", ours.owner_id):
+    for found in found_rows(session, "media_files", "WHERE t.owner_id = $1", ours.owner_id):
         places = expected.places(found)
         of_us = pc.equal(found["export_id"], ours.export_id).to_numpy()
         expected.meet(where(found, of_us & (places >= 0)), places[of_us & (places >= 0)], comparison)
         comparison.note_wrong("media_files", where(found, of_us & (places < 0)), NOT_EXPORTED)
         of_others = ~of_us & (places >= 0)
         expected.note_seen(places[of_others])
-        theirs, sizes = where(found, of_others), expected.rows["size_bytes"].take(pa.array(places[of_others]))
-        lesser = pc.less(theirs["size_bytes"], sizes).to_numpy()
-        comparison.note_missing("media_files", where(theirs, lesser), "is a smaller object than that of the export")
+        theirs, copies = where(found, of_others), expected.rows.take(pa.array(places[of_others]))
+        ranks = zip(_media_ranks(theirs), _media_ranks(copies), strict=True)
+        lesser = np.fromiter((their < our for their, our in ranks), np.bool_, theirs.num_rows)
+        comparison.note_missing("media_files", where(theirs, lesser), "is a lesser object than that of the export")
     expected.note_missing(comparison)
+
+
+def _media_ranks(rows: pa.Table) -> Iterator[tuple[int, ...]]:
+    texts = (pc.fill_null(rows[name], "").to_pylist() for name in ("member", "file_name", "mime_type", "export_id"))
+    return zip(rows["size_bytes"].to_pylist(), *texts, strict=True)
 
 
 _HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
@@ -269,6 +308,15 @@ _HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_
 _EXPORTED_AT: Final = f"""
 SELECT export_id, coalesce((extract(epoch FROM exported_at) * 1000000)::bigint, {_BEFORE_ALL})
 FROM {SCHEMA}.exports WHERE owner_id = $1"""
+
+_OF_RUN: Final = ("started_at", "loaded_at", "status")
+
+_IS_POSSIBLE: Final = """
+t.status = $2 AND t.started_at IS NOT NULL AND (t.loaded_at IS NOT NULL) = (t.status = 'complete')"""
+
+_IS_POSSIBLE_PART: Final = f"""
+t.committed_at IS NOT NULL AND t.attempt BETWEEN 1 AND
+(SELECT a.attempt FROM {SCHEMA}.attempts a WHERE a.export_id = t.export_id)"""
 
 _IN_RANGES: Final = """
 JOIN unnest($2, $3, $4) AS r (conversation_id, first, last)

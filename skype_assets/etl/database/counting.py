@@ -25,3 +25,9 @@ def rows_of_load(session: Session, owner_id: str, export_id: str, conversation_i
                 rows = session.rows(query, first)
             counts[name] = rows[0][0]
     return counts
+
+
+def count_rows(session: Session, tables: Sequence[str]) -> dict[str, int]:
+    """Rows of whole tables."""
+    with session.transaction(snapshot=True):
+        return {name: session.rows(f"SELECT count(*) FROM {SCHEMA}.{name}")[0][0] for name in tables}

@@ -6,7 +6,7 @@ then on they stay, and later loads meet them.
 """
 
 import logging
-from collections.abc import Callable, Container, Generator, Iterator
+from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from concurrent.futures import as_completed
 from contextlib import contextmanager
 from functools import partial
@@ -50,39 +50,44 @@ _INDEXES: Final = {
     "attachments": {"attachments_by_document": "document_id"},
 }
 
-_ATTEMPTS: Final = """(
-    export_id text COLLATE "C" PRIMARY KEY,
-    attempt bigint NOT NULL,
-    nonce text
-)"""
-"""Which attempt may commit. ``nonce`` is drawn by each: a number may come again, when an older database is restored."""
+VERSION_TABLE: Final = "schema_version"
+"""Alembic's table of the version; ``upgrading`` reads it."""
+
+_OWN_TABLES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
+    # Which attempt may commit. ``nonce`` is drawn by each: a number may come again, when an older database is restored.
+    "attempts": (
+        {"export_id": 'text COLLATE "C" NOT NULL', "attempt": "bigint NOT NULL", "nonce": "text"},
+        ("export_id",),
+    ),
+    # What was taken out again, and when: of it nothing else is left.
+    "unloads": (
+        {
+            "export_id": 'text COLLATE "C" NOT NULL',
+            "owner_id": 'text COLLATE "C" NOT NULL',
+            "task_id": "text NOT NULL",
+            "loaded_at": "timestamp with time zone",
+            "unloaded_at": "timestamp with time zone NOT NULL",
+        },
+        ("export_id", "unloaded_at"),
+    ),
+    # How many rows became others when newer code, of that version, made an export's rows anew.
+    "replacements": (
+        {
+            "export_id": 'text COLLATE "C" NOT NULL',
+            "code_version": 'text COLLATE "C" NOT NULL',
+            "table_name": 'text COLLATE "C" NOT NULL',
+            "added": "bigint NOT NULL",
+            "changed": "bigint NOT NULL",
+            "removed": "bigint NOT NULL",
+        },
+        ("export_id", "code_version", "table_name"),
+    ),
+    VERSION_TABLE: ({"version_num": "character varying(32) NOT NULL"}, ("version_num",)),
+}
+"""Tables that hold no rows of exports: their columns and keys."""
 
 _NONCE: Final = f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN IF NOT EXISTS nonce text"
 """Of tables that no release has made, which have no version yet."""
-
-_UNLOADS: Final = """(
-    export_id text COLLATE "C" NOT NULL,
-    owner_id text COLLATE "C" NOT NULL,
-    task_id text NOT NULL,
-    loaded_at timestamp with time zone,
-    unloaded_at timestamp with time zone NOT NULL,
-    PRIMARY KEY (export_id, unloaded_at)
-)"""
-"""What was taken out again, and when: of it nothing else is left."""
-
-_REPLACEMENTS: Final = """(
-    export_id text COLLATE "C" NOT NULL,
-    code_version text COLLATE "C" NOT NULL,
-    table_name text COLLATE "C" NOT NULL,
-    added bigint NOT NULL,
-    changed bigint NOT NULL,
-    removed bigint NOT NULL,
-    PRIMARY KEY (export_id, code_version, table_name)
-)"""
-"""How many rows became others when newer code, of that version, made an export's rows anew."""
-
-VERSION_TABLE: Final = "schema_version"
-"""Alembic's table of the version; ``upgrading`` reads it."""
 
 _DESCRIBED_BESIDE: Final = {
     "attempts": "Number of the attempt that may load or unload an export: an earlier one commits nothing any more.",
@@ -91,19 +96,6 @@ _DESCRIBED_BESIDE: Final = {
     VERSION_TABLE: "The version of this schema; `skype-assets db upgrade` raises it.",
 }
 """What the tables mean that are no tables of rows."""
-
-_VERSION: Final = f"""(
-    version_num character varying(32) NOT NULL,
-    CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num)
-)"""
-
-_OWN_TABLES: Final = {
-    "attempts": _ATTEMPTS,
-    "unloads": _UNLOADS,
-    "replacements": _REPLACEMENTS,
-    VERSION_TABLE: _VERSION,
-}
-"""Tables that hold no rows of exports."""
 
 _COLUMNS: Final = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
@@ -174,11 +166,17 @@ def create(session: Session) -> None:
 
 def _create_view(session: Session) -> None:
     """Within a transaction, at its end: make the view ``calls`` what it should be, if it is not."""
-    session.execute(_VIEW_AS_IT_SHOULD_BE)
-    if "calls" not in _there(session)[0] or session.rows(_VIEW_DIFFERS)[0][0]:
+    if "calls" not in _there(session)[0] or not is_view_as_it_should_be(session):
         session.execute(f"SET LOCAL lock_timeout = '{_VIEW_PATIENCE}'")
         session.execute(VIEW)
+
+
+def is_view_as_it_should_be(session: Session) -> bool:
+    """Within a transaction that may make temporary views: whether the view ``calls``, which is there, is ours."""
+    session.execute(_VIEW_AS_IT_SHOULD_BE)
+    differs = session.rows(_VIEW_DIFFERS)[0][0]
     session.execute("DROP VIEW pg_temp.calls_as_they_should_be")
+    return not differs
 
 
 @contextmanager
@@ -289,15 +287,15 @@ def statements(there: Container[str] | None = None) -> Iterator[str]:
     """The DDL of the tables that are not there, in an order in which it runs; without the schema, of that as well."""
     if there is None:
         yield f"CREATE SCHEMA {SCHEMA}"
-    tables = {table.name: f"({', '.join(_definitions(table))})" for table in TABLES.values()} | _OWN_TABLES
-    for name, definitions in tables.items():
+    for name, columns, constraints in layout():
         if name not in (there or ()):
-            yield f"CREATE TABLE {SCHEMA}.{name} {definitions}"
+            definitions = (*(" ".join(column) for column in columns.items()), constraints[f"{name}_pkey"])
+            yield f"CREATE TABLE {SCHEMA}.{name} ({', '.join(definitions)})"
 
 
 def version_table(version: str) -> Iterator[str]:
     """The DDL that says of a schema which version it is, where nothing says so yet."""
-    yield f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{VERSION_TABLE} {_VERSION}"
+    yield f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{VERSION_TABLE} (version_num character varying(32) PRIMARY KEY)"
     yield (
         f"INSERT INTO {SCHEMA}.{VERSION_TABLE} (version_num) SELECT '{version}' "
         f"WHERE NOT EXISTS (SELECT FROM {SCHEMA}.{VERSION_TABLE})"
@@ -355,6 +353,26 @@ def _completion_of(table: str, there: Container[str], checked: Container[str]) -
             yield f"ALTER TABLE {SCHEMA}.{table} VALIDATE CONSTRAINT {name}"
 
 
+def indexes() -> Iterator[tuple[str, str, str]]:
+    """Table, name and columns of the indexes that belong to no constraint."""
+    for table, named in _INDEXES.items():
+        for name, columns in named.items():
+            yield table, name, columns
+
+
+def layout() -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
+    """Every table with its columns and constraints, each with its definition as PostgreSQL spells it."""
+    for table in TABLES.values():
+        columns = {field.name: _column(table, field) for field in table.schema}
+        keys = {
+            name: f"FOREIGN KEY ({', '.join(key)}) REFERENCES {SCHEMA}.{parent}({', '.join(key)})"
+            for name, key, parent in _references(table)
+        }
+        yield table.name, columns, {f"{table.name}_pkey": f"PRIMARY KEY ({', '.join(table.key)})", **keys}
+    for name, (columns, key) in _OWN_TABLES.items():
+        yield name, dict(columns), {f"{name}_pkey": f"PRIMARY KEY ({', '.join(key)})"}
+
+
 def _schema_is_there(session: Session) -> bool:
     return session.rows(_SCHEMA_IS_THERE, SCHEMA)[0][0]
 
@@ -365,12 +383,10 @@ def _there(session: Session) -> tuple[set[str], set[str]]:
     return {name for name, *_ in (*relations, *keys)}, {name for name, is_checked in keys if is_checked}
 
 
-def _definitions(table: Table) -> Iterator[str]:
-    for field in table.schema:
-        # "C" collation: keys sort by code point on every server, and comparing them is cheap.
-        collation = ' COLLATE "C"' if field.name in table.key and field.type == pa.string() else ""
-        yield f"{field.name} {POSTGRES_TYPES[field.type]}{collation}{'' if field.nullable else ' NOT NULL'}"
-    yield f"PRIMARY KEY ({', '.join(table.key)})"
+def _column(table: Table, field: pa.Field) -> str:
+    # "C" collation: keys sort by code point on every server, and comparing them is cheap.
+    collation = ' COLLATE "C"' if field.name in table.key and field.type == pa.string() else ""
+    return f"{POSTGRES_TYPES[field.type]}{collation}{'' if field.nullable else ' NOT NULL'}"
 
 
 def _references(table: Table) -> Iterator[tuple[str, tuple[str, ...], str]]:

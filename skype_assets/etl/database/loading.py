@@ -216,6 +216,7 @@ class Loader:
         conversations: pa.Table,
         sessions: int = 1,
         completed: Callable[[str], None] = lambda table: None,
+        last_part: int | None = None,
     ) -> None:
         """After the last part: complete the schema, bring figures over several exports up to date, say `complete`.
 
@@ -224,6 +225,7 @@ class Loader:
             conversations: ids of its conversations, column conversation_id.
             sessions: how many complete the schema side by side.
             completed: called with the name of each table that has just got its indexes and foreign keys.
+            last_part: its number; what the ledger has after it is of an earlier load, in smaller parts.
         """
         ddl.complete(self.session, sessions, completed)
         with self.transaction():
@@ -237,6 +239,9 @@ class Loader:
                 f"AND (e.status <> 'complete' OR ({', '.join(f'e.{c}' for c in columns)}) "
                 f"IS DISTINCT FROM ({', '.join(f's.{c}' for c in columns)}))"
             )
+            if last_part is not None:
+                further = f"DELETE FROM {SCHEMA}.load_parts WHERE export_id = $1 AND part > $2"
+                self.session.execute(further, self.claim.export_id, last_part)
             self._refresh()
         crash_points.reached("load finished")
 

@@ -7,6 +7,7 @@ Only where columns differ is a row looked at by itself.
 # pyright: reportAttributeAccessIssue=false
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -31,14 +32,15 @@ NOT_EXPORTED: Final = "is not in the export"
 
 @dataclass(frozen=True)
 class Difference:
-    """A row that is not as it must be; never with a value of it, which may be message text."""
+    """A row, or a part of the schema, that is not as it must be; never with a value, which may be message text."""
 
     table: str
     key: tuple[str, ...]
     what: str
 
     def __str__(self) -> str:
-        return f"{SCHEMA}.{self.table} ({', '.join(self.key)}) {self.what}"
+        key = f"({', '.join(self.key)}) " if self.key else ""
+        return f"{SCHEMA}.{self.table} {key}{self.what}"
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Comparison:
     Attributes:
         rows: that are as they must be.
         messages: that are there in this copy, as it must be or not.
-        better: messages that are there in a better copy, of another export.
+        better_of: messages that are there in a better copy, of another export: how many of which.
         missing: rows that are not there, or only in a lesser copy: to load them again is enough.
         wrong: rows that are otherwise than they must be, or must not be there.
         named: some of the rows that are missing or wrong.
@@ -56,7 +58,7 @@ class Comparison:
 
     rows: int = 0
     messages: int = 0
-    better: int = 0
+    better_of: Counter[str] = field(default_factory=Counter[str])
     missing: int = 0
     wrong: int = 0
     named: list[Difference] = field(default_factory=list[Difference])
@@ -65,6 +67,11 @@ class Comparison:
     def is_equal(self) -> bool:
         """Whether everything is there, and nothing else."""
         return not self.missing and not self.wrong
+
+    @property
+    def better(self) -> int:
+        """Messages that are there in a better copy."""
+        return self.better_of.total()
 
     def __str__(self) -> str:
         counts = ((self.missing, "missing"), (self.wrong, "not as they must be"))
@@ -76,7 +83,7 @@ class Comparison:
         """Count what came of another comparison as well."""
         self.rows += other.rows
         self.messages += other.messages
-        self.better += other.better
+        self.better_of += other.better_of
         self.missing += other.missing
         self.wrong += other.wrong
         self.named = [*self.named, *other.named][:NAMED]
@@ -90,6 +97,11 @@ class Comparison:
         """Rows that are wrong; only their keys are read."""
         self.wrong += rows.num_rows
         self._name(table, rows, what)
+
+    def note(self, difference: Difference) -> None:
+        """Something else that is wrong."""
+        self.wrong += 1
+        self.named = [*self.named, difference][:NAMED]
 
     def _name(self, table: str, rows: pa.Table, what: str) -> None:
         room = max(0, NAMED - len(self.named))
@@ -109,7 +121,7 @@ class Expected:
         self.table = table
         self.rows = rows
         self.is_seen: Mask = np.zeros(rows.num_rows, np.bool_)
-        self._key = TABLES[table].key[1:]  # the rest is the same in all rows
+        self._key = TABLES[table].key[1:] or TABLES[table].key  # the first is the same in all rows
         self._keys = joined(rows, self._key)
 
     def places(self, found: pa.Table) -> Places:

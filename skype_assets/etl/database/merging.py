@@ -157,6 +157,12 @@ def upsert(table: str, into: str | None = None) -> str:
     )
 
 
+def _media_rank(row: str) -> str:
+    """What decides between objects of an id, as an SQL row; by code points, however the database sorts texts."""
+    texts = (f"coalesce({row}.{name}, '') COLLATE \"C\"" for name in ("member", "file_name", "mime_type", "export_id"))
+    return f"({row}.size_bytes, {', '.join(texts)})"
+
+
 _EXPORTED_AT: Final = f"coalesce((SELECT e.exported_at FROM {SCHEMA}.exports e WHERE e.export_id = {{}}), '-infinity')"
 
 _NEW_IS_BETTER: Final[Mapping[str, str]] = {
@@ -168,11 +174,7 @@ _NEW_IS_BETTER: Final[Mapping[str, str]] = {
     "conversation_copies": "t.* IS DISTINCT FROM excluded.*",
     "participants": "t.* IS DISTINCT FROM excluded.*",
     "given_names": "t.* IS DISTINCT FROM excluded.*",
-    "media_files": (
-        "(t.size_bytes, t.member, coalesce(t.file_name, ''), coalesce(t.mime_type, ''), t.export_id) "
-        "< (excluded.size_bytes, excluded.member, coalesce(excluded.file_name, ''), coalesce(excluded.mime_type, ''), "
-        "excluded.export_id)"
-    ),
+    "media_files": f"{_media_rank('t')} < {_media_rank('excluded')}",
     "rejects": "t.* IS DISTINCT FROM excluded.*",
 }
 
@@ -181,12 +183,8 @@ DELETE FROM {SCHEMA}.given_names t WHERE t.export_id = $1
 AND NOT EXISTS (SELECT FROM pg_temp.staging_given_names s WHERE s.user_id = t.user_id)"""
 """What a names file gave an export, and the one that it has now does not."""
 
-_REJOIN: Final = f"""
-WITH concerned AS (
-    SELECT document_id FROM {SCHEMA}.media_files WHERE owner_id = $1
-    UNION SELECT document_id FROM {SCHEMA}.attachments
-          WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM pg_temp.touched){{also}}
-), wanted AS (
+_JOINED: Final = f"""
+WITH concerned AS ({{concerned}}), wanted AS (
     SELECT DISTINCT owner_id, document_id FROM {SCHEMA}.attachments JOIN concerned USING (document_id)
 ), stored AS (
     SELECT w.owner_id, w.document_id, m.member, m.export_id, m.media_index, m.mime_type, m.size_bytes,
@@ -199,23 +197,41 @@ WITH concerned AS (
 ), types AS (
     SELECT DISTINCT ON (owner_id, document_id) * FROM stored WHERE media_index = 1 AND mime_type IS NOT NULL
     ORDER BY owner_id, document_id, is_foreign, size_bytes DESC, member COLLATE "C" DESC, mime_type COLLATE "C" DESC
-)
+)"""
+
+_CONCERNED: Final = f"""
+    SELECT document_id FROM {SCHEMA}.media_files WHERE owner_id = $1
+    UNION SELECT document_id FROM {SCHEMA}.attachments
+          WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM pg_temp.touched)"""
+
+_HAS_OTHER_OBJECT: Final = """
+(a.owner_id, a.document_id) = (o.owner_id, o.document_id)
+AND (a.media_member, a.present, a.media_export_id, a.mime_type)
+    IS DISTINCT FROM (o.member, true, o.export_id, coalesce(t.mime_type, a.mime_type))"""
+
+_REJOIN: Final = f"""{_JOINED}
 UPDATE {SCHEMA}.attachments a
 SET media_member = o.member, present = true, media_export_id = o.export_id,
     mime_type = coalesce(t.mime_type, a.mime_type)
 FROM objects o LEFT JOIN types t USING (owner_id, document_id)
-WHERE a.owner_id = o.owner_id AND a.document_id = o.document_id
-  AND (a.media_member, a.media_export_id, a.mime_type)
-      IS DISTINCT FROM (o.member, o.export_id, coalesce(t.mime_type, a.mime_type))"""
+WHERE {_HAS_OTHER_OBJECT}"""
 
-REJOIN: Final = _REJOIN.format(also="")
+REJOIN: Final = _REJOIN.format(concerned=_CONCERNED)
 """Attachments find their objects in every loaded archive: a messages archive and a files archive make one.
 
 An account's own archives come first; another account's serve where these lack the object.
 """
 
-REJOIN_AFTER_CHANGES: Final = _REJOIN.format(also=" UNION SELECT document_id FROM pg_temp.changed_media")
+REJOIN_AFTER_CHANGES: Final = _REJOIN.format(
+    concerned=f"{_CONCERNED} UNION SELECT document_id FROM pg_temp.changed_media"
+)
 """The same, and for the documents in ``changed_media``."""
+
+APART: Final = f"""{_JOINED.format(concerned=f"SELECT document_id FROM {SCHEMA}.media_files")}
+SELECT a.owner_id, a.conversation_id, a.message_id, a.ordinal
+FROM {SCHEMA}.attachments a, objects o LEFT JOIN types t USING (owner_id, document_id)
+WHERE {_HAS_OTHER_OBJECT}"""
+"""Attachments that would find another object than they have; none once all loads have ended."""
 
 _TOUCHED: Final = "conversation_id IN (SELECT conversation_id FROM pg_temp.touched)"
 _WRITTEN: Final = f"NOT '{SERVER_GENERATED}' = ANY (flags)"

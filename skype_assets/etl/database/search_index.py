@@ -28,10 +28,12 @@ SEARCHED: Final = {"messages": "text", "attachments": "file_name", "links": LINK
 NEWEST: Final = "sent_at DESC NULLS LAST, message_id DESC"
 """The order of what is found."""
 
-_INDEXES: Final = {
+INDEXES: Final = {
     "messages_newest": f"{SCHEMA}.messages ({NEWEST})",
     **{f"{table}_grams": f"{SCHEMA}.{table} USING gin ({SCHEMA}.grams({text}))" for table, text in SEARCHED.items()},
 }
+
+FUNCTION: Final = "grams"
 
 _FUNCTION: Final = """
 CREATE OR REPLACE FUNCTION {schema}.grams(searched text) RETURNS bigint[]
@@ -99,13 +101,13 @@ def collation(session: Session) -> str:
 
 def is_built(session: Session) -> bool:
     """Whether the whole index is there and can be used."""
-    there = {name for name, is_valid, _ in session.rows(_THERE, SCHEMA, list(_INDEXES)) if is_valid}
-    return there == set(_INDEXES)
+    there = {name for name, is_valid, _ in session.rows(_THERE, SCHEMA, list(INDEXES)) if is_valid}
+    return there == set(INDEXES)
 
 
 def size(session: Session) -> int:
     """Bytes of the index."""
-    return sum(size for _, _, size in session.rows(_THERE, SCHEMA, list(_INDEXES)))
+    return sum(size for _, _, size in session.rows(_THERE, SCHEMA, list(INDEXES)))
 
 
 def build(session: Session) -> Iterator[str]:
@@ -126,8 +128,8 @@ def build(session: Session) -> Iterator[str]:
                 session.execute(_FUNCTION.format(schema=SCHEMA, folded=folded("searched", chosen)))
                 session.execute(f"COMMENT ON FUNCTION {SCHEMA}.grams IS '{chosen}'")
         session.alone("SET maintenance_work_mem = '256MB'")
-        there = {name: is_valid for name, is_valid, _ in session.rows(_THERE, SCHEMA, list(_INDEXES))}
-        for name, definition in _INDEXES.items():
+        there = {name: is_valid for name, is_valid, _ in session.rows(_THERE, SCHEMA, list(INDEXES))}
+        for name, definition in INDEXES.items():
             if there.get(name):
                 continue
             yield name
@@ -143,7 +145,7 @@ def build(session: Session) -> Iterator[str]:
 
 def remove(session: Session) -> bool:
     """Remove the index; whether there was one."""
-    there = [name for name, *_ in session.rows(_THERE, SCHEMA, list(_INDEXES))]
+    there = [name for name, *_ in session.rows(_THERE, SCHEMA, list(INDEXES))]
     for name in there:
         session.alone(f"DROP INDEX CONCURRENTLY {SCHEMA}.{name}")
     with session.transaction():

@@ -32,6 +32,7 @@ T = TypeVar("T")
 UNIQUE_VIOLATION = "23505"
 LOCK_NOT_AVAILABLE = "55P03"
 NO_PRIVILEGE = "42501"
+READ_ONLY = "25006"
 
 _COPIED_BYTES: Final = 8 << 20
 
@@ -172,14 +173,17 @@ class Session:
         self.close()
 
     @contextlib.contextmanager
-    def transaction(self, *, snapshot: bool = False) -> Generator[None]:
+    def transaction(self, *, snapshot: bool = False, temporary: bool = False) -> Generator[None]:
         """A transaction: committed when the block ends well, rolled back when it does not.
 
         Args:
             snapshot: whether it sees all tables as they are at one instant, whoever commits meanwhile; then it may not
                 write.
+            temporary: whether it makes temporary tables, for which a read-only session, too, has to be allowed to
+                write; the caller writes to nothing else.
         """
-        begin = partial(self._begin, read_only=self._read_only or snapshot, snapshot=snapshot)
+        read_only = not temporary and (self._read_only or snapshot)
+        begin = partial(self._begin, read_only=read_only, snapshot=snapshot)
         try:
             self._call(begin)
         except Rejected as error:

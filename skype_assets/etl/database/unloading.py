@@ -105,6 +105,17 @@ def registered(session: Session, column: Literal["export_id", "task_id"], value:
     return [Registered(*row) for row in session.rows(f"{_REGISTERED} WHERE e.{column} = $1 ORDER BY 1", value)]
 
 
+def all_registered(session: Session) -> list[Registered]:
+    """The exports that the database has, account by account."""
+    order = "ORDER BY e.owner_id, e.exported_at NULLS FIRST, e.export_id"
+    return [Registered(*row) for row in session.rows(f"{_REGISTERED} {order}")]
+
+
+def loads(session: Session) -> list[tuple[str, ...]]:
+    """What tells, if it is asked twice, whether an export was loaded or taken out meanwhile."""
+    return session.rows(f"SELECT export_id, status, started_at::text, loaded_at::text FROM {SCHEMA}.exports ORDER BY 1")
+
+
 @contextmanager
 def rehearsal(session: Session, owner_id: str) -> Generator[None]:
     """A transaction that is alone with the account, like that of a ``Loader``, and is rolled back at its end."""

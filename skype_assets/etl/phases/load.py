@@ -240,7 +240,11 @@ class _OpenLoad:
         counted.half()
         counted.doing("indexes and foreign keys")
         loader.finish(
-            self._exports, conversations, self._workers, completed=lambda table: counted.more(rows.get(table, 0))
+            self._exports,
+            conversations,
+            self._workers,
+            completed=lambda table: counted.more(rows.get(table, 0)),
+            last_part=max(part.number for part in self._tables.state.parts),
         )
         return rows_of_load(session, self._owner_id, self._export_id, conversations["conversation_id"].to_pylist())
 

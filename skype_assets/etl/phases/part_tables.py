@@ -47,8 +47,20 @@ def part_tables(
     tables: PhaseTables, part: PartRecord, known: OfOtherParts, memory: Memory | None = None
 ) -> dict[str, pa.Table]:
     """The tables of a part, in memory or as ``memory`` keeps them; ``known`` is what is known of it."""
-    names = (*_OF_HEAD, "media_files") if part.number == HEAD else (*MESSAGE_TABLES, "rejects")
-    return {name: table_of_part(tables, part, known, name, memory) for name in names}
+    return {name: table_of_part(tables, part, known, name, memory) for name in _tables_of(part)}
+
+
+def rows_of_part(tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> int:
+    """How many rows the tables of a part have together; they are read only where other parts have better copies."""
+    if part.number != HEAD and known.dropped.num_rows:
+        return sum(table_of_part(tables, part, known, name).num_rows for name in _tables_of(part))
+    assert tables.state.summary is not None, "transform is complete"
+    files = {**part.files, **{name: tables.state.summary.files.get(name) for name in _OF_HEAD if part.number == HEAD}}
+    return sum(file.rows for name in _tables_of(part) if (file := files.get(name)) is not None)
+
+
+def _tables_of(part: PartRecord) -> tuple[str, ...]:
+    return (*_OF_HEAD, "media_files") if part.number == HEAD else (*MESSAGE_TABLES, "rejects")
 
 
 def table_of_part(

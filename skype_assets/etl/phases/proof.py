@@ -3,10 +3,11 @@
 What must be there is read from the Parquet files, and never from what the database answered before.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ from skype_assets.etl.database.comparison import (
     compare_head,
     compare_keys,
     compare_messages,
+    compare_records,
     compare_rejects,
     count_messages,
 )
@@ -24,7 +26,9 @@ from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
-from skype_assets.etl.phases.part_tables import OfOtherParts, message_keys, table_of_part
+from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, rows_of_part, table_of_part
+from skype_assets.etl.rows.arrays import table_from_rows
+from skype_assets.etl.schema.tables import TABLES
 
 
 @dataclass
@@ -41,7 +45,11 @@ class Proof:
 
 
 def prove(
-    session: Session, tables: PhaseTables, sessions: int = 1, compared: Callable[[int], None] = lambda rows: None
+    session: Session,
+    tables: PhaseTables,
+    sessions: int = 1,
+    compared: Callable[[int], None] = lambda rows: None,
+    wanted: Container[int] | None = None,
 ) -> Proof:
     """Compare all parts of an export with the database.
 
@@ -50,12 +58,14 @@ def prove(
         tables: the complete transform.
         sessions: how many compare side by side; each has one table of one part in memory.
         compared: called with how many more rows have been looked at, in the caller's thread.
+        wanted: numbers of the parts that must be there; None = all.
     """
     proof, ours, known = Proof(), Ours.of(tables.summary("exports")), OfOtherParts.read(tables)
     with SideBySide.opened(session, sessions) as beside:
         under_way = {
             beside.submit(partial(_compared, ours=ours, tables=tables, part=part, known=known)): part
             for part in tables.state.parts
+            if wanted is None or part.number in wanted
         }
         for done in as_completed(under_way):
             part, comparison = under_way[done], done.result()
@@ -67,6 +77,29 @@ def prove(
     if count_messages(session, ours.export_id) != proof.total.messages:
         proof.total.add(compare_keys(session, ours, _keys(tables, known)))
     return proof
+
+
+def prove_records(session: Session, tables: PhaseTables, entries: Container[int] | None = None) -> Comparison:
+    """Compare what the database records of an export: its row, and the ledger.
+
+    Args:
+        session: with the database.
+        tables: the complete transform.
+        entries: numbers of the parts that the ledger has, if the load is not complete.
+    """
+    export = tables.summary("exports")
+    export_id, known = export["export_id"][0].as_py(), OfOtherParts.read(tables)
+    ledger = [
+        (export_id, part.number, rows_of_part(tables, part, known.of(part)), ledger_checksum(tables, part))
+        for part in tables.state.parts
+        if entries is None or part.number in entries
+    ]
+    schema = pa.schema([TABLES["load_parts"].schema.field(name) for name in _RECORDED])
+    status = "complete" if entries is None else "loading"
+    return compare_records(session, export, table_from_rows(schema, ledger), status)
+
+
+_RECORDED: Final = ("export_id", "part", "rows", "checksum")
 
 
 def compare_part(session: Session, ours: Ours, part: PartRecord, tables: Callable[[str], pa.Table]) -> Comparison:

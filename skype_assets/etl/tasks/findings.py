@@ -8,7 +8,7 @@ with it - files, tables, the database - is read again.
 # pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow.compute as pc
 
@@ -17,6 +17,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import is_damaged
 from skype_assets.etl.checkpoints.state import FileRecord
 from skype_assets.etl.database.integrity import dangling
+from skype_assets.etl.database.matching import Comparison, Difference
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.unloading import Registered
 from skype_assets.etl.phases.proof import prove
@@ -32,11 +33,13 @@ class Found:
         passed: whether all is as it must be; None if it cannot be told.
         detail: that, for people, or why it cannot be told.
         figures: the same in numbers and names.
+        named: what differs, as far as it is named.
     """
 
     passed: bool | None
     detail: str
     figures: Mapping[str, int | str | None] = field(default_factory=dict[str, int | str | None])
+    named: Sequence[Difference] = ()
 
 
 def files(folder: Directory, records: Sequence[FileRecord], total: int) -> Found:
@@ -111,7 +114,13 @@ def rows_in_database(session: Session, transform: PhaseTables) -> Found:
         "rows_that_differ": total.wrong,
         "first_of_these": "; ".join(map(str, total.named[:10])),
     }
+    return replace(compared(total), figures=figures)
+
+
+def compared(total: Comparison) -> Found:
+    """What came of comparing rows, for people."""
     if not total.is_equal:
-        return Found(False, str(total), figures)
-    better = f", {total.better:,} messages in a better copy, of another export" if total.better else ""
-    return Found(True, f"{total.rows:,} rows are there as the checkpoint says{better}", figures)
+        return Found(False, str(total), named=total.named)
+    winners = ", ".join(f"{count:,} of export {export_id}" for export_id, count in sorted(total.better_of.items()))
+    better = f", {total.better:,} messages in a better copy: {winners}" if winners else ""
+    return Found(True, f"{total.rows:,} rows are there as the checkpoint says{better}")

@@ -7,10 +7,9 @@ afterwards ``unloaded``: whatever is killed in between, the same call finishes i
 """
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +21,7 @@ from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.hold import refuse_if_held
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file, mark, open_complete, recover
+from skype_assets.etl.checkpoints.phase_checkpoint import mark, recover
 from skype_assets.etl.checkpoints.state import PhaseState, UnreadableState
 from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.loading import HEAD, Claim, Loader
@@ -30,11 +29,11 @@ from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
-from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, part_tables
 from skype_assets.etl.postgres.url import reachable_url, without_password
-from skype_assets.etl.task import Task, export_id_for
+from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks.finding import Tasks, export_id_of, whole
 from skype_assets.etl.tasks.record import TaskRecord
 
 logger = logging.getLogger(__name__)
@@ -77,7 +76,7 @@ def unload(
         DatabaseError: the export is in another database; or this one refuses.
     """
     state = _load_state(task)
-    wanted = export_id or (_export_id(state) if state is not None else None)
+    wanted = export_id or (export_id_of(state) if state is not None else None)
     folders = _Folders([task.output_dir, *checkpoints])
     url = reachable_url(task.database, create=False)
     with Session(url) as session:  # one that cannot be reached says so now, not after several tries
@@ -94,7 +93,7 @@ def unload(
         rows = _Rows(database, record, folders)
         if is_rehearsal:
             return Unloaded(record.export_id, "would be unloaded", rows.rehearse(), record.task_id)
-        if state is None or _export_id(state) != record.export_id:  # no checkpoint here says that it is loaded
+        if state is None or export_id_of(state) != record.export_id:  # no checkpoint here says that it is loaded
             rows.require()
             rows.claim()
             return Unloaded(record.export_id, "unloaded", rows.take_out(), record.task_id)
@@ -116,10 +115,6 @@ def _load_state(task: Task) -> PhaseState | None:
         raise
 
 
-def _export_id(state: PhaseState) -> str:
-    return export_id_for(state.inputs["source_sha256"])
-
-
 def _record(session: Session, task: Task, export_id: str | None) -> Registered | None:
     if export_id is not None:
         found = registered(session, "export_id", export_id)
@@ -138,7 +133,7 @@ def _without_rows(
 ) -> Unloaded:
     """What to say, or to finish, if the database does not have the export."""
     where = f"the database {without_password(url)}"
-    if export_id is not None and (state is None or export_id != _export_id(state)):
+    if export_id is not None and (state is None or export_id != export_id_of(state)):
         raise UsageError(f"{where} has no export {export_id}")
     if not task.folder.path.is_dir():
         raise UsageError(f"there is no task {task.task_id} in {task.output_dir}, and {where} knows of none")
@@ -147,12 +142,12 @@ def _without_rows(
     if state.status in ("unloading", "unloaded"):
         status = "not loaded" if state.status == "unloaded" else "unloaded"
         if is_rehearsal:
-            return Unloaded(_export_id(state), "not loaded")
+            return Unloaded(export_id_of(state), "not loaded")
         with _checkpoint_of(task) as checkpoint:
             checkpoint.finish()
-        return Unloaded(_export_id(state), status)
+        return Unloaded(export_id_of(state), status)
     raise DatabaseError(
-        f"task {task.task_id}: its export {_export_id(state)} is not in {where}. It is in another one (name that "
+        f"task {task.task_id}: its export {export_id_of(state)} is not in {where}. It is in another one (name that "
         "with SKYPE_DATABASE_URL), or its rows are gone already (then `run` loads it again); nothing was changed"
     )
 
@@ -222,18 +217,12 @@ class _Rows:
                     self._kept[export.export_id] = self._folders.checkpoint_of(export, entries)
 
 
-class _Folders:
+class _Folders(Tasks):
     """The folders in which checkpoints are looked for."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = folders
+        super().__init__(folders)
         self._summaries = _Summaries()
-
-    def tasks_about(self, export_id: str) -> Iterator[Directory]:
-        """The tasks that have transformed an export, or are about to."""
-        for folder, state in self._transformed:
-            if state is not None and _export_id(state) == export_id:
-                yield folder
 
     def checkpoint_of(self, export: Registered, entries: Mapping[int, str]) -> "_Checkpoint":
         """What an export was loaded from, whole.
@@ -244,7 +233,7 @@ class _Folders:
         reasons: list[str] = []
         for folder in self.tasks_about(export.export_id):
             try:
-                tables = _whole(folder)
+                tables = whole(folder)
             except CheckpointError as damage:
                 reasons.append(str(damage))
                 continue
@@ -252,47 +241,13 @@ class _Folders:
             if export.fits(checkpoint.checksums, entries):
                 return checkpoint
             reasons.append(f"{tables.folder} is not what was loaded; it was made anew since")
-        where = ", ".join(map(str, self._folders))
+        where = ", ".join(map(str, self.folders))
         raise CheckpointError(
             f"export {export.export_id} ({export.source_name}, task {export.task_id}) may have copies of what would "
             f"go, so that its checkpoint is needed: {'; '.join(reasons) or f'there is none in {where}'}. Nothing was "
             f"changed; run that export again (as task {export.task_id}), or name the folder that has its checkpoint "
             "with --checkpoints"
         )
-
-    @cached_property
-    def _transformed(self) -> list[tuple[Directory, PhaseState | None]]:
-        found: list[tuple[Directory, PhaseState | None]] = []
-        for folder in self._folders:
-            for path in layout.tasks(folder):
-                found.append((Directory(path), _known_state(Directory(path))))
-        return found
-
-
-def _known_state(task: Directory) -> PhaseState | None:
-    """A state that tells which export a task is about."""
-    for kind in reversed(tuple(PHASE_CLASSES.values())):
-        folder = task.folder(kind.facts.asset)
-        try:
-            if state := states.read(folder):
-                return state
-        except CheckpointError:
-            if state := states.previous(folder):
-                return state
-    return None
-
-
-def _whole(task: Directory) -> PhaseTables:
-    """The tables of transform, every file of which was read."""
-    kind = PHASE_CLASSES["transform"]
-    folder = task.folder(kind.facts.asset)
-    tables = open_complete(folder, kind.schemas)
-    if tables is None:
-        raise CheckpointError(f"{folder.path} is not complete")
-    for record in tables.state.records:
-        if path := damaged_file(folder, record):
-            raise CheckpointError(f"{path} is damaged")
-    return tables
 
 
 class _Checkpoint:

@@ -10,12 +10,12 @@ database is asked in read-only transactions. Memory is bounded by one part, what
 import hashlib
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import pyarrow as pa
 
@@ -29,7 +29,7 @@ from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.unloading import Registered, registered
-from skype_assets.etl.errors import CheckpointError, EtlError, UsageError, VerificationFailed
+from skype_assets.etl.errors import CheckpointError, UsageError, VerificationFailed
 from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import FOLDERS, PHASES
@@ -39,6 +39,7 @@ from skype_assets.etl.task import Task, export_id_for
 from skype_assets.etl.tasks import findings, layout
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.findings import Found
+from skype_assets.etl.tasks.outcomes import Findings, NotPossible, outcome
 
 T = TypeVar("T")
 
@@ -47,15 +48,6 @@ _NOT_COMPLETE: Final = {
     "unloading": "is being unloaded, or that was interrupted: unload it again, or run it again",
     "unloaded": "was unloaded",
 }
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was checked, or was not: ``detail`` says what was found, or why not."""
-
-    name: str
-    status: Literal["ok", "FAILED", "not checked"]
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -70,25 +62,10 @@ class Sample:
         count = math.ceil(len(items) * self.percent / 100)
         return [items[index] for index in sorted(random.Random(self.seed).sample(range(len(items)), count))]
 
-
-@dataclass
-class Findings:
-    """What a verification found, while it goes on and when it is done.
-
-    Attributes:
-        checks: in the order in which they were made.
-        server: version of PostgreSQL and the database's URL without password; empty if it was not reached.
-        rows: of each table, of the export's conversations, whichever export brought them; empty if nobody asked.
-    """
-
-    checks: list[Check] = field(default_factory=list)
-    server: dict[str, str] = field(default_factory=dict)
-    rows: Mapping[str, int] = field(default_factory=dict[str, int])
-
-    @property
-    def failed(self) -> list[Check]:
-        """The checks that failed."""
-        return [check for check in self.checks if check.status == "FAILED"]
+    @staticmethod
+    def confidence(drawn: int, total: int, damaged: int) -> float:
+        """How probable it is that at least one damaged item is among those drawn, if so many of all are damaged."""
+        return 1 - math.comb(total - damaged, drawn) / math.comb(total, drawn)
 
 
 def verify(task: Task, sample: Sample | None = None, begun: Callable[[str], None] | None = None) -> Findings:
@@ -109,35 +86,19 @@ def verify(task: Task, sample: Sample | None = None, begun: Callable[[str], None
         for name, check in _Verification(task, sample, result, resources).checks():
             if begun:
                 begun(name)
-            result.checks.append(_outcome(name, check))
+            result.checks.append(outcome(name, check))
     return result
 
 
-class _NotPossible(Exception):
-    """Why something cannot be checked."""
-
-
-def _outcome(name: str, check: Callable[[], Found | str]) -> Check:
-    try:
-        found = check()
-    except _NotPossible as reason:
-        return Check(name, "not checked", str(reason))
-    except EtlError as error:
-        return Check(name, "FAILED", " ".join(str(error).split()))
-    if isinstance(found, str):
-        return Check(name, "ok", found)
-    return Check(name, _STATUSES[found.passed], found.detail)
-
-
-_STATUSES: Final[Mapping[bool | None, Literal["ok", "FAILED", "not checked"]]] = {
-    True: "ok",
-    False: "FAILED",
-    None: "not checked",
-}
+def _confidence(drawn: int, total: int) -> str:
+    """What a sample proves: with which probability damage of some extent would have been found."""
+    extents = sorted({1, *(math.ceil(total * percent / 100) for percent in (1, 10))})
+    said = (f"{Sample.confidence(drawn, total, damaged):.1%} if {damaged} of {total}" for damaged in extents)
+    return f"damage is found with a probability of {', '.join(said)}"
 
 
 class _Verification:
-    """The checks, in their order. Each gives what it found; ``_NotPossible``, or any error of ours, ends it, a failure.
+    """The checks, in their order. Each gives what it found; ``NotPossible``, or any error of ours, ends it, a failure.
 
     What Dagster's checks compare as well is in ``findings``.
     """
@@ -160,6 +121,8 @@ class _Verification:
         yield "verbatim", self._verbatim
         yield "conservation", self._conservation
         yield "database", self._database
+        if self._is("load", "unloaded"):
+            return
         yield "ledger", self._ledger
         yield "references", self._references
         yield "rows", self._rows
@@ -167,7 +130,7 @@ class _Verification:
     def _manifest(self) -> str:
         path = self._task.output_dir / layout.manifest_name(self._task.task_id)
         if not path.exists():
-            raise _NotPossible(f"{path} is not there; the phases do not need it")
+            raise NotPossible(f"{path} is not there; the phases do not need it")
         manifest = manifests.load(path)
         inputs = self._state("extract").inputs
         if manifest.source and manifest.source.sha256 != inputs["source_sha256"]:
@@ -180,9 +143,12 @@ class _Verification:
         folder = self._task.folder.folder(FOLDERS[phase])
         state = states.read(folder)
         if state is None:
-            raise _NotPossible(f"{phase} was not begun")
+            raise NotPossible(f"{phase} was not begun")
         recorded = [file for record in state.records for file in record.files.values()]
-        found = findings.files(folder, self._drawn(recorded), len(recorded))
+        drawn = self._drawn(recorded)
+        found = findings.files(folder, drawn, len(recorded))
+        if found.passed and len(drawn) < len(recorded):
+            found = replace(found, detail=f"{found.detail}; {_confidence(len(drawn), len(recorded))}")
         if found.passed and state.status != "complete":
             return replace(found, detail=f"{found.detail}; {phase} {_NOT_COMPLETE[state.status]}")
         return found
@@ -190,6 +156,8 @@ class _Verification:
     def _phases(self) -> str:
         """Each phase was made from the one before it, as that is now."""
         for before, phase in (("extract", "transform"), ("transform", "load")):
+            if self._is(phase, "unloaded"):
+                continue
             made_from = self._complete(phase).state.inputs[FOLDERS[before]]
             fingerprint_now = self._complete(before).state.fingerprint
             if made_from != fingerprint_now:
@@ -223,7 +191,7 @@ class _Verification:
         files = self._raw_files()
         with interruption.temporary_folder() as scratch, open_export(source, scratch) as export:
             if export.messages is None:
-                raise _NotPossible("the export has no messages.json")
+                return "the export has no messages.json"
             for batch in self._raw_batches(files, ["offset", "length", "raw"]):
                 offset = 0
                 for offset, length, raw in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -236,11 +204,11 @@ class _Verification:
         return f"{count:,} messages are, byte for byte, what is in the export"
 
     def _conservation(self) -> Found:
-        load = self._complete("load") if self._is_complete("load") else None
+        load = self._complete("load") if self._is("load", "complete") else None
         return findings.conservation(self._complete("transform"), self._complete("extract"), load)
 
     def _database(self) -> str:
-        is_unloaded = self._state("load").status == "unloaded"
+        is_unloaded = self._is("load", "unloaded")
         if not is_unloaded:
             self._complete("load")
         url = reachable_url(self._task.database, create=False)
@@ -262,7 +230,7 @@ class _Verification:
         if export is None:
             return f"export {self._export_id} is not in it: it was unloaded"
         if export.task_id != self._task.task_id:
-            raise _NotPossible(f"task {export.task_id} has loaded the same export; verify that one")
+            raise NotPossible(f"task {export.task_id} has loaded the same export; verify that one")
         raise VerificationFailed(f"export {self._export_id} was unloaded, and yet it is there; unload it again")
 
     def _ledger(self) -> str:
@@ -273,7 +241,7 @@ class _Verification:
             entries = ledger(session, self._export_id)
         wrong = [part for part, checksum in recorded.items() if entries.get(part) != checksum]
         if wrong and export.task_id != self._task.task_id:
-            raise _NotPossible(f"task {export.task_id} has loaded the same export since; verify that one")
+            raise NotPossible(f"task {export.task_id} has loaded the same export since; verify that one")
         if wrong:
             raise VerificationFailed(f"{len(wrong)} of {len(recorded)} parts are not in the ledger as they were loaded")
         return f"{len(recorded)} parts, each with its checksum"
@@ -296,33 +264,33 @@ class _Verification:
         try:
             state = states.read(self._task.folder.folder(FOLDERS[phase]))
         except CheckpointError:
-            raise _NotPossible(f"the state of {phase} cannot be read") from None
+            raise NotPossible(f"the state of {phase} cannot be read") from None
         if state is None:
-            raise _NotPossible(f"{phase} was not begun")
+            raise NotPossible(f"{phase} was not begun")
         return state
 
-    def _is_complete(self, phase: str) -> bool:
+    def _is(self, phase: str, status: str) -> bool:
         try:
-            return self._state(phase).status == "complete"
-        except _NotPossible:
+            return self._state(phase).status == status
+        except NotPossible:
             return False
 
     def _complete(self, phase: str) -> PhaseTables:
         """The tables of a phase, without looking at all of its files; those that are read are verified."""
         state, kind = self._state(phase), PHASE_CLASSES[phase]
         if state.status != "complete":
-            raise _NotPossible(f"{phase} {_NOT_COMPLETE[state.status]}")
+            raise NotPossible(f"{phase} {_NOT_COMPLETE[state.status]}")
         return PhaseTables(self._task.folder.folder(kind.facts.asset).path, state, kind.schemas)
 
     def _source_at_hand(self) -> Path:
         if self._task.source is None:
-            raise _NotPossible("the export is not where it was; name it with --source")
+            raise NotPossible("the export is not where it was; name it with --source")
         return self._task.source
 
     def _in_database(self) -> tuple[Session, Registered]:
         if self._opened is None:
             self._complete("load")
-            raise _NotPossible("see database")
+            raise NotPossible("see database")
         return self._opened
 
     def _drawn(self, items: Sequence[T]) -> Sequence[T]:

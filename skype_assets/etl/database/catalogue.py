@@ -1,0 +1,112 @@
+"""Is schema ``skype`` what this program makes, and nothing besides that changes what is read from it or written to it?
+
+Compared with the table list is the server's own catalogue: relations, columns, constraints, indexes, and what else
+hangs on tables - triggers, rules, policies, children that add rows of their own. Questions only, nothing is written.
+"""
+
+from collections.abc import Set
+from typing import Final
+
+from skype_assets.etl.database import ddl, search_index
+from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.matching import Difference
+from skype_assets.etl.database.session import Session
+
+
+def differences(session: Session) -> list[Difference]:
+    """What of the schema is otherwise than it is made. One transaction, with a temporary view that it drops."""
+    with session.transaction(snapshot=True, temporary=True):
+        expected, found = _expected(), _found(session)
+        for thing in _SEARCH_INDEX - expected.keys():  # there or not, it tells nothing and changes nothing
+            found.pop(thing, None)
+        changed = [name for name in expected.keys() & found.keys() if found[name] != expected[name]]
+        result = [
+            *(Difference(*name, "is missing") for name in expected.keys() - found.keys()),
+            *(Difference(*name, "was added") for name in found.keys() - expected.keys()),
+            *(Difference(*name, "was changed") for name in changed),
+            *(Difference(table, (), what) for table, what in session.rows(_HANGING_ON, SCHEMA, search_index.FUNCTION)),
+        ]
+        if found.get(_VIEW) == expected[_VIEW] and not ddl.is_view_as_it_should_be(session):
+            result.append(Difference(*_VIEW, "is not the view that this program makes"))
+    return sorted(result, key=str)
+
+
+Thing = tuple[str, tuple[str, ...]]
+"""A relation, or what it has: column, constraint, index."""
+
+_VIEW: Final[Thing] = ("calls", ())
+_SEARCH_INDEX: Final[Set[Thing]] = {
+    (definition.removeprefix(f"{SCHEMA}.").partition(" ")[0], (f"index {name}",))
+    for name, definition in search_index.INDEXES.items()
+}
+
+
+def _expected() -> dict[Thing, str]:
+    things: dict[Thing, str] = {_VIEW: "v"}
+    for name, columns, constraints in ddl.layout():
+        things[name, ()] = "r"
+        things |= {(name, (f"column {column}",)): definition for column, definition in columns.items()}
+        things |= {(name, (f"constraint {constraint}",)): what for constraint, what in constraints.items()}
+    for table, index, columns in ddl.indexes():
+        things[table, (f"index {index}",)] = f"CREATE INDEX {index} ON {SCHEMA}.{table} USING btree ({columns})"
+    return things
+
+
+def _found(session: Session) -> dict[Thing, str]:
+    found: dict[Thing, str] = {}
+    for query, word in ((_RELATIONS, ""), (_COLUMNS, "column"), (_CONSTRAINTS, "constraint"), (_INDEXES, "index")):
+        for relation, name, definition in session.rows(query, SCHEMA):
+            found[relation, (f"{word} {name}",) if word else ()] = definition
+    return found
+
+
+_IN_SCHEMA: Final = "JOIN pg_class c ON c.oid = {} JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1"
+
+# Indexes and the like go with their tables. A table that is not logged is emptied by a crash.
+_RELATIONS: Final = """
+SELECT c.relname::text, ''::text, c.relkind::text || CASE c.relpersistence WHEN 'p' THEN '' ELSE ' not logged' END
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relkind NOT IN ('i', 'I', 't', 'c')"""
+
+_COLUMNS: Final = f"""
+SELECT c.relname::text, a.attname::text,
+       format_type(a.atttypid, a.atttypmod) || CASE WHEN l.collname = 'C' THEN ' COLLATE "C"' ELSE '' END
+       || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
+       || coalesce(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), '')
+       || CASE WHEN a.attidentity <> '' THEN ' IDENTITY' ELSE '' END
+FROM pg_attribute a LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+LEFT JOIN pg_collation l ON l.oid = a.attcollation
+{_IN_SCHEMA.format("a.attrelid")} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped"""
+
+# That a column is not null is a constraint as well, from PostgreSQL 18 on.
+_CONSTRAINTS: Final = f"""
+SELECT c.relname::text, k.conname::text, pg_get_constraintdef(k.oid)
+FROM pg_constraint k {_IN_SCHEMA.format("k.conrelid")} AND k.contype <> 'n'"""
+
+_INDEXES: Final = f"""
+SELECT c.relname::text, i.relname::text,
+       pg_get_indexdef(x.indexrelid) || CASE WHEN x.indisvalid AND x.indisready THEN '' ELSE ' not valid' END
+FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid {_IN_SCHEMA.format("x.indrelid")}
+AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))"""
+
+_HANGING_ON: Final = f"""
+SELECT c.relname::text, 'has a trigger, ' || t.tgname
+FROM pg_trigger t {_IN_SCHEMA.format("t.tgrelid")} AND NOT t.tgisinternal
+UNION ALL SELECT c.relname, 'does not check its foreign keys: their triggers are off'
+FROM (SELECT DISTINCT tgrelid FROM pg_trigger WHERE tgisinternal AND tgenabled <> 'O') t
+{_IN_SCHEMA.format("t.tgrelid")}
+UNION ALL SELECT c.relname, 'has a rule, ' || r.rulename
+FROM pg_rewrite r {_IN_SCHEMA.format("r.ev_class")} AND NOT (c.relkind = 'v' AND r.rulename = '_RETURN')
+UNION ALL SELECT c.relname, 'has a policy, ' || p.polname FROM pg_policy p {_IN_SCHEMA.format("p.polrelid")}
+UNION ALL SELECT c.relname, 'has row-level security'
+FROM (SELECT oid FROM pg_class WHERE relrowsecurity) s {_IN_SCHEMA.format("s.oid")}
+UNION ALL SELECT c.relname, 'has the rows of another table besides, ' || h.inhrelid::regclass
+FROM pg_inherits h {_IN_SCHEMA.format("h.inhparent")} AND c.relkind = 'r'
+UNION ALL SELECT f.proname, 'is a function in the schema'
+FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = $1 AND f.proname <> $2
+UNION ALL SELECT y.typname, 'is a type in the schema' FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace
+LEFT JOIN pg_class c ON c.oid = y.typrelid
+WHERE n.nspname = $1 AND (c.oid IS NULL OR c.relkind = 'c')
+AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = y.oid)
+UNION ALL SELECT o.oprname, 'is an operator in the schema'
+FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE n.nspname = $1"""

@@ -1,0 +1,332 @@
+"""Whatever is altered in a loaded database is found by proving it, named by table and key; and nothing else is.
+
+What was altered is told by an oracle of its own: the rows of the forged database against those of the whole one.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from skype_assets.etl import engine
+from skype_assets.etl.phases import given_names
+from skype_assets.etl.sample import write_overlapping
+from skype_assets.etl.schema.tables import JSON, TABLES, Column
+from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.outcomes import Findings
+from skype_assets.etl.tasks.proving import prove_all
+from skype_assets.etl.tasks.unloading import unload
+from tests.engine.conftest import NewDatabase
+from tests.engine.database_content import query
+from tests.engine.runs import Interruption, at, interrupt, task
+
+Keys = Mapping[tuple[str, tuple[str, ...]], str]
+
+# When, and for the last load of an export, no checkpoint can tell.
+UNKNOWABLE = {("exports", "started_at"), ("exports", "loaded_at"), ("load_parts", "committed_at")}
+AS_REPLICA = "SET session_replication_role = replica; "
+FEW = 5
+LOADS = int(os.environ.get("SKYPE_TEST_LOADS", "6"))
+"""How many databases are made that nobody alters."""
+OF_MESSAGES = ("messages", *(name for name, table in TABLES.items() if table.parent == "messages"))
+
+FORGED = {
+    pa.string(): "coalesce({0}, '') || 'x'",
+    pa.int32(): "coalesce({0}, 0) + 1",
+    pa.int64(): "coalesce({0}, 0) + 1",
+    pa.float64(): "coalesce({0}, 0) + 0.001",
+    pa.bool_(): "NOT {0}",
+    pa.binary(): "{0} || '\\x00'",
+    pa.timestamp("us", tz="UTC"): "coalesce({0}, '2020-01-01') + interval '1 microsecond'",
+    JSON: "coalesce({0}, '{{}}') || '{{\"forged\": 1.0}}'",
+    pa.list_(pa.string()): "coalesce({0}, '{{}}') || 'x'::text",
+}
+
+FIRST = "ctid = (SELECT min(ctid) FROM skype.{0})"
+LAST = "ctid = (SELECT max(ctid) FROM skype.{0})"
+OF_CONVERSATION = "conversation_id = (SELECT min(conversation_id) FROM skype.conversations)"
+WITH_REACTIONS = "message_id = (SELECT max(message_id) FROM skype.reactions)"
+PRESENT = "ctid = (SELECT min(ctid) FROM skype.attachments WHERE {0} present)"
+MOVES = {
+    "a message to another conversation":
+        "UPDATE skype.messages m SET conversation_id = (SELECT max(conversation_id) FROM skype.conversations v "
+        f"WHERE v.conversation_id <> m.conversation_id) WHERE {FIRST.format('messages')}",
+    "a message to another owner":
+        f"UPDATE skype.messages SET owner_id = '8:somebody' WHERE {FIRST.format('messages')}",
+    "a message with its children":
+        "; ".join(f"UPDATE skype.{name} SET owner_id = '8:somebody' WHERE {WITH_REACTIONS}" for name in OF_MESSAGES),
+    "a message to an export of nobody":
+        f"UPDATE skype.messages SET export_id = 'ffff' WHERE {FIRST.format('messages')}",
+    "a child to another message":
+        "UPDATE skype.reactions r SET (conversation_id, message_id) = (SELECT conversation_id, message_id "
+        "FROM skype.messages m WHERE m.message_id <> r.message_id ORDER BY ctid LIMIT 1) "
+        f"WHERE {FIRST.format('reactions')}",
+    "values of two children swapped":
+        "UPDATE skype.reactions r SET reacted_at = s.reacted_at + interval '1 day' FROM skype.reactions s "
+        f"WHERE r.{FIRST.format('reactions')} AND s.{LAST.format('reactions')}",
+    "a child without a message":
+        "INSERT INTO skype.mentions VALUES ('8:nobody', '8:x', '1', 0, '8:x', 'x')",
+    "the text of another message":
+        "UPDATE skype.messages m SET text = (SELECT o.text FROM skype.messages o WHERE o.text <> m.text "
+        f"ORDER BY o.ctid DESC LIMIT 1) WHERE {FIRST.format('messages')}",
+    "a conversation with its people":
+        f"DELETE FROM skype.participants WHERE {OF_CONVERSATION}; "
+        f"DELETE FROM skype.conversations WHERE {OF_CONVERSATION}",
+    "a person of nobody":
+        "INSERT INTO skype.participants VALUES ('8:nobody', '8:x', '8:x', NULL, NULL, false, false, 0)",
+    "an object of another owner":
+        "INSERT INTO skype.media_files SELECT '8:nobody', document_id, media_index, member, file_name, mime_type, "
+        "size_bytes, export_id FROM skype.media_files LIMIT 1",
+    "an object from another member":
+        f"UPDATE skype.attachments SET media_member = 'other' WHERE {PRESENT.format('')}",
+    "an object that is hidden":
+        f"UPDATE skype.attachments SET present = false WHERE {PRESENT.format('')}",
+    "an object that is said to be there":
+        "UPDATE skype.attachments SET (present, media_member, media_export_id) = ROW(true, 'x', 'x') "
+        f"WHERE {PRESENT.format('NOT')}",
+    "a property that was not exported":
+        "UPDATE skype.messages SET properties = properties || '{\"n\": 1.00}' "
+        "WHERE ctid = (SELECT min(ctid) FROM skype.messages WHERE properties IS NOT NULL)",
+    "figures, ledger and digests that fit":
+        f"WITH gone AS (DELETE FROM skype.messages WHERE {LAST.format('messages')} RETURNING *), "
+        "less AS (UPDATE skype.conversations v SET message_count = v.message_count - 1 FROM gone "
+        "WHERE v.conversation_id = gone.conversation_id), "
+        "export AS (UPDATE skype.exports e SET (messages_loaded, messages_seen) = ROW(messages_loaded - 1, "
+        "messages_seen - 1) FROM gone WHERE e.export_id = gone.export_id) "
+        "UPDATE skype.load_parts l SET (rows, checksum) = ROW(l.rows - 1, "
+        "encode(sha256(convert_to(l.checksum, 'UTF8')), 'hex')) "
+        "FROM gone WHERE l.export_id = gone.export_id AND l.part = 1",
+}  # fmt: skip
+
+FUNCTION = "CREATE FUNCTION {0}.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$"
+TRIGGER = (
+    f"{FUNCTION.format('public')}; "
+    "CREATE TRIGGER t BEFORE INSERT ON skype.links FOR EACH ROW EXECUTE FUNCTION public.f()"
+)
+SCHEMA = {
+    "a trigger": (TRIGGER, "links"),
+    "a trigger that sleeps": (TRIGGER + "; ALTER TABLE skype.links DISABLE TRIGGER t", "links"),
+    "a function": (FUNCTION.format("skype"), "f"),
+    "a rule": ("CREATE RULE r AS ON DELETE TO skype.links DO INSTEAD NOTHING", "links"),
+    "foreign keys that sleep": ("ALTER TABLE skype.links DISABLE TRIGGER ALL", "links"),
+    "a table": ("CREATE TABLE skype.more (a int)", "more"),
+    "a view": ("CREATE VIEW skype.more AS SELECT 1", "more"),
+    "rows of another table": ("CREATE TABLE public.more () INHERITS (skype.links)", "links"),
+    "a column": ("ALTER TABLE skype.links ADD COLUMN more text", "links"),
+    "a default": ("ALTER TABLE skype.links ALTER COLUMN url SET DEFAULT 'x'", "links"),
+    "a column that may be null": ("ALTER TABLE skype.messages ALTER COLUMN text DROP NOT NULL", "messages"),
+    "a type": ("ALTER TABLE skype.links ALTER COLUMN url TYPE varchar", "links"),
+    "a constraint": ("ALTER TABLE skype.links ADD CONSTRAINT c CHECK (ordinal >= 0)", "links"),
+    "no foreign key": ("ALTER TABLE skype.links DROP CONSTRAINT "
+                       "links_owner_id_conversation_id_message_id_fkey", "links"),
+    "no primary key": ("ALTER TABLE skype.links DROP CONSTRAINT links_pkey", "links"),
+    "an index": ("CREATE UNIQUE INDEX i ON skype.rejects (export_id, ordinal)", "rejects"),
+    "no index": ("DROP INDEX skype.messages_by_time", "messages"),
+    "row-level security": ("ALTER TABLE skype.links ENABLE ROW LEVEL SECURITY", "links"),
+    "a policy": ("CREATE POLICY p ON skype.links USING (ordinal = 0)", "links"),
+    "a table that a crash empties": ("ALTER TABLE skype.links SET UNLOGGED", "links"),
+    "another view": ("CREATE OR REPLACE VIEW skype.calls AS SELECT owner_id, conversation_id, call_id, "
+                     "now() AS started_at, now() AS ended_at, duration_seconds, '' AS initiator_id, '' AS status "
+                     "FROM skype.call_events", "calls"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A database that nobody has altered, and the folder of its checkpoints."""
+
+    output_dir: Path
+    url: str
+    rows: Keys
+
+
+@pytest.fixture(scope="module")
+def one(sample: Path, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """One export, with everything in it."""
+    loaded = task("t", tmp_path_factory.mktemp("one"), sample, new_database(), chunk_size=10_000)
+    return _whole(_run([loaded]))
+
+
+@pytest.fixture(scope="module")
+def six(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Six exports of one account that overlap."""
+    folder, url = tmp_path_factory.mktemp("six"), new_database()
+    exports = write_overlapping(folder, exports=6, messages=120)
+    return _whole(_run([task(path.stem, folder / "out", path, url, chunk_size=10_000) for path in exports]))
+
+
+@pytest.fixture
+def whole(request: pytest.FixtureRequest) -> Whole:
+    return request.getfixturevalue(request.param)
+
+
+both = pytest.mark.parametrize("whole", ["one", "six"], indirect=True)
+
+
+@both
+def test_a_database_that_nobody_altered_is_proven(whole: Whole) -> None:
+    assert _named(prove_all([whole.output_dir], whole.url)) == set()
+
+
+@both
+@pytest.mark.parametrize("table", TABLES)
+def test_a_value_of_any_column_that_is_altered_is_named(table: str, whole: Whole, new_database: NewDatabase) -> None:
+    columns = [
+        c for c in TABLES[table].columns if (table, c.name) not in UNKNOWABLE and c.name not in TABLES[table].key
+    ]
+    statements = [
+        f"UPDATE skype.{table} SET {', '.join(f'{c.name} = {_forged(c)}' for c in columns[number::FEW])} WHERE ctid = "
+        f"(SELECT ctid FROM skype.{table} ORDER BY {', '.join(TABLES[table].key)} OFFSET {number} LIMIT 1)"
+        for number in range(FEW)
+        if columns[number::FEW]
+    ]
+    _must_be_found(whole, new_database, "; ".join(statements))
+
+
+@both
+@pytest.mark.parametrize("table", TABLES)
+def test_a_row_of_any_table_that_is_removed_or_added_is_named(
+    table: str, whole: Whole, new_database: NewDatabase
+) -> None:
+    key = TABLES[table].key[-1]
+    names = TABLES[table].schema.names
+    values = ", ".join(_forged(c) if c.name == key else c.name for c in TABLES[table].columns)
+    ordered = f"SELECT ctid FROM skype.{table} ORDER BY {', '.join(TABLES[table].key)} DESC"
+    _must_be_found(
+        whole,
+        new_database,
+        f"INSERT INTO skype.{table} ({', '.join(names)}) SELECT {values} FROM skype.{table} "
+        f"WHERE ctid = ({ordered} LIMIT 1)",
+    )
+    _must_be_found(whole, new_database, f"DELETE FROM skype.{table} WHERE ctid = ({ordered} LIMIT 1)")
+
+
+@both
+@pytest.mark.parametrize("move", MOVES)
+def test_what_is_moved_swapped_or_made_to_fit_is_named(move: str, whole: Whole, new_database: NewDatabase) -> None:
+    _must_be_found(whole, new_database, MOVES[move])
+
+
+@pytest.mark.parametrize("change", SCHEMA)
+def test_what_is_changed_in_the_schema_is_named(change: str, one: Whole, new_database: NewDatabase) -> None:
+    statement, name = SCHEMA[change]
+    url = new_database(one.url)
+    query(url, statement)
+    findings = prove_all([one.output_dir], url)
+    assert findings.checks[0].status == "FAILED"
+    assert name in {difference.table for difference in findings.checks[0].named}
+
+
+def test_rows_that_were_altered_before_a_newer_load_are_named_after_it(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    url = new_database()
+    *earlier, last = (
+        task(path.stem, tmp_path / "out", path, url, chunk_size=10_000)
+        for path in write_overlapping(tmp_path, exports=4, messages=120)
+    )
+    _run(earlier)
+    gone = "(SELECT conversation_id FROM skype.conversation_copies GROUP BY 1 ORDER BY count(*), 1 LIMIT 1)"
+    query(url, f"UPDATE skype.messages SET text = 'tampered' WHERE conversation_id = {gone}")
+    query(url, "DELETE FROM skype.rejects")
+    _run([last])
+    tampered = query(url, "SELECT owner_id, conversation_id, message_id FROM skype.messages WHERE text = 'tampered'")
+    assert tampered
+    findings = prove_all([tmp_path / "out"], url)
+    named = {key for table, key in _named(findings) if table == "messages"}
+    assert len(named) >= min(len(tampered), 20)
+    assert named <= {tuple(row) for row in tampered}
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
+    """Overlapping exports, ready to be loaded from copies of their folder."""
+    folder = tmp_path_factory.mktemp("transformed")
+    exports = write_overlapping(folder, exports=4, messages=60)
+    tasks = [task(path.stem, folder / "out", path, None, 40 * number) for number, path in enumerate(exports, start=1)]
+    for each in tasks:
+        engine.run_phase(each, "extract")
+        engine.run_phase(each, "transform")
+    return tasks
+
+
+@settings(max_examples=LOADS, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data())
+def test_there_are_no_false_alarms_whatever_was_loaded_interrupted_and_taken_out(
+    data: st.DataObject, transformed: list[Task], new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, url = tmp_path_factory.mktemp("loads"), new_database()
+    shutil.copytree(transformed[0].output_dir, folder / "out")
+    tasks = [replace(each, output_dir=folder / "out", database=url) for each in transformed]
+    steps = st.tuples(st.integers(0, len(tasks) - 1), st.sampled_from(["load", "interrupted", "unload"]))
+    loaded: set[int] = set()
+    half: set[int] = set()
+    for number, step in data.draw(st.lists(steps, min_size=1, max_size=6)):
+        if step == "unload" and number in loaded and not half:
+            unload(tasks[number])
+            loaded.discard(number)
+        elif step == "interrupted" and number not in loaded:
+            with pytest.raises(Interruption):
+                engine.run_phase(tasks[number], "load", at("load", 1, interrupt))
+            half.add(number)
+        elif step == "load":
+            engine.run_phase(tasks[number], "load")
+            loaded.add(number)
+            half.discard(number)
+    if loaded or half:
+        findings = prove_all([folder / "out"], url)
+        assert not findings.failed
+        unknown = {check.name.split()[0] for check in findings.missing}
+        assert unknown <= ({"export", "account", "archives"} if half else set())
+
+
+def _run(tasks: list[Task]) -> list[Task]:
+    for each in tasks:
+        given_names.keep(each.folder, {"8:live:somebody.else": "Somebody Else", "8:another": "Another"})
+        engine.run(each)
+    return tasks
+
+
+def _whole(tasks: list[Task]) -> Whole:
+    url = tasks[0].database
+    assert url
+    return Whole(tasks[0].output_dir, url, _rows(url))
+
+
+def _rows(url: str) -> Keys:
+    found: dict[tuple[str, tuple[str, ...]], str] = {}
+    for name, table in TABLES.items():
+        key = ", ".join(f"{column}::text" for column in table.key)
+        for *values, row in query(url, f"SELECT {key}, t::text FROM skype.{name} t"):
+            found[name, tuple(values)] = row
+    return found
+
+
+def _must_be_found(whole: Whole, new_database: NewDatabase, statement: str) -> None:
+    url = new_database(whole.url)
+    query(url, AS_REPLICA + statement)
+    forged = _rows(url)
+    altered = {key for key in whole.rows.keys() | forged.keys() if whole.rows.get(key) != forged.get(key)}
+    assert altered, "the forger has altered nothing"
+    named = _named(prove_all([whole.output_dir], url))
+    messages = {key for table, key in named if table == "messages"}
+    unnamed = {(table, key) for table, key in altered - named if key[:3] not in messages}
+    assert not unnamed
+
+
+def _named(findings: Findings) -> set[tuple[str, tuple[str, ...]]]:
+    """What is named of a table; an export without a checkpoint is one of its own name."""
+    named = ((one.table, one.key) for one in chain.from_iterable(check.named for check in findings.checks))
+    unknown = (check.name.split() for check in findings.checks if check.status != "ok")
+    return {*named, *(("exports", (name[1],)) for name in unknown if name[0] == "export")}
+
+
+def _forged(column: Column) -> str:
+    return FORGED[column.type].format(column.name)
