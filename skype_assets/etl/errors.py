@@ -136,7 +136,7 @@ class OnHold(EtlError):
 
 
 class NotAllChecked(EtlError):
-    """Nothing is wrong of what was checked, but something could not be: a checkpoint or an export is gone, as said."""
+    """Nothing is wrong, but something could not be checked: which, and why, was said."""
 
     exit_code = 14
 
