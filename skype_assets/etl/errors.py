@@ -136,13 +136,13 @@ class OnHold(EtlError):
 
 
 class NotAllChecked(EtlError):
-    """Nothing is wrong of what was checked, but something could not be: a checkpoint or an export is gone, as said."""
+    """Nothing is wrong, but something could not be checked."""
 
     exit_code = 14
 
 
 class DatabasesDiffer(EtlError):
-    """Two databases, or a database and a saved digest, do not have the same rows."""
+    """Two databases, or one and saved digests, are not equal."""
 
     exit_code = 15
 

@@ -158,7 +158,7 @@ def one(sample: Path, new_database: NewDatabase, tmp_path_factory: pytest.TempPa
 def six(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """Six exports of one account that overlap."""
     folder, url = tmp_path_factory.mktemp("six"), new_database()
-    exports = write_overlapping(folder, exports=6, messages=120)
+    exports = write_overlapping(folder, exports=6, messages=300)
     return _whole(_run([task(path.stem, folder / "out", path, url, chunk_size=10_000) for path in exports]))
 
 
@@ -233,8 +233,7 @@ def test_rows_that_were_altered_before_a_newer_load_are_named_after_it(
         for path in write_overlapping(tmp_path, exports=4, messages=120)
     )
     _run(earlier)
-    gone = "(SELECT conversation_id FROM skype.conversation_copies GROUP BY 1 ORDER BY count(*), 1 LIMIT 1)"
-    query(url, f"UPDATE skype.messages SET text = 'tampered' WHERE conversation_id = {gone}")
+    query(url, "UPDATE skype.messages SET text = 'tampered'")
     query(url, "DELETE FROM skype.rejects")
     _run([last])
     tampered = query(url, "SELECT owner_id, conversation_id, message_id FROM skype.messages WHERE text = 'tampered'")

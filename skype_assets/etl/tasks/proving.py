@@ -19,7 +19,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.database import catalogue, comparison, explained
 from skype_assets.etl.database.counting import COUNTED, count_rows
 from skype_assets.etl.database.loading import ledger
-from skype_assets.etl.database.matching import Comparison
+from skype_assets.etl.database.matching import Comparison, Difference
 from skype_assets.etl.database.session import NO_PRIVILEGE, READ_ONLY, Rejected, Session
 from skype_assets.etl.database.unloading import Registered, all_registered, loads
 from skype_assets.etl.errors import CheckpointError, VerificationFailed
@@ -143,19 +143,15 @@ class _Proving:
         self._result.rows = count_rows(self._session, COUNTED)
         return compared(total) if not total.is_equal else Found(True, "every row belongs to an export of its account")
 
-    def _loaded_tasks(self, exports: Sequence[Registered]) -> str:
+    def _loaded_tasks(self, exports: Sequence[Registered]) -> Found:
         """What is said to be loaded is there."""
-        there, count = {export.export_id for export in exports}, 0
-        for task, state in self._tasks.known:
-            if _load_status(task) != "complete":
-                continue
-            count += 1
+        there, total = {export.export_id for export in exports}, Comparison()
+        loaded = [one for one in self._tasks.known if _load_status(one[0]) == "complete"]
+        for task, state in loaded:
             if (export_id := export_id_of(state)) not in there:
-                raise VerificationFailed(
-                    f"skype.exports ({export_id}) is missing: task {task.path.name} has loaded it; run the task again, "
-                    "or name its own database"
-                )
-        return f"the exports of {count} tasks are there"
+                what = f"is missing: task {task.path.name} has loaded it; run that again, or name its own database"
+                total.note(Difference("exports", (export_id,), what))
+        return compared(total) if not total.is_equal else Found(True, f"the exports of {len(loaded)} tasks are there")
 
     def _meanwhile(self, before: object) -> str:
         if loads(self._session) != before:
