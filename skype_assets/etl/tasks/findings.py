@@ -17,6 +17,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import is_damaged
 from skype_assets.etl.checkpoints.state import FileRecord
 from skype_assets.etl.database.integrity import dangling
+from skype_assets.etl.database.loading import counts_as
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.unloading import Registered
 from skype_assets.etl.phases.proof import prove
@@ -113,5 +114,7 @@ def rows_in_database(session: Session, transform: PhaseTables) -> Found:
     }
     if not total.is_equal:
         return Found(False, str(total), figures)
+    if not counts_as(session, transform.summary("exports")):
+        return Found(False, "skype.exports does not count what the export has; run the task again", figures)
     better = f", {total.better:,} messages in a better copy, of another export" if total.better else ""
     return Found(True, f"{total.rows:,} rows are there as the checkpoint says{better}", figures)
