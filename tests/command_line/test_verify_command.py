@@ -192,6 +192,8 @@ def test_whatever_is_changed_in_the_database_is_found(invoke: Invoke, database: 
         ("UPDATE skype.load_parts SET checksum = '' WHERE part = 1",
          "UPDATE skype.load_parts l SET checksum = s.checksum FROM ledger s WHERE l.part = s.part", ["ledger"]),
         ("UPDATE skype.exports SET status = 'loading'", "UPDATE skype.exports SET status = 'complete'", ["database"]),
+        ("UPDATE skype.exports SET messages_loaded = messages_loaded + 1",
+         "UPDATE skype.exports SET messages_loaded = messages_loaded - 1", ["rows"]),
         ("DELETE FROM skype.reactions", "SELECT", ["rows"]),
     ):  # fmt: skip
         execute(database, change)

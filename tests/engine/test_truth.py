@@ -27,12 +27,14 @@ LOST = {
     "one child": "DELETE FROM skype.reactions WHERE ctid = (SELECT max(ctid) FROM skype.reactions)",
     "what messages refer to": "SET session_replication_role = replica; DELETE FROM skype.conversations; "
     "DELETE FROM skype.participants",
+    "what messages refer to, and they with it": "TRUNCATE skype.conversations CASCADE",
     "what an export says of conversations": "DELETE FROM skype.conversation_copies",
     "objects": "DELETE FROM skype.media_files WHERE media_index = 1",
     "rejects": "DELETE FROM skype.rejects",
 }
 GONE_BACK = {
     "before it said complete": "UPDATE skype.exports SET status = 'loading', loaded_at = NULL",
+    "with figures of before": "UPDATE skype.exports SET messages_loaded = 1",
     "before its foreign keys": "ALTER TABLE skype.reactions DROP CONSTRAINT "
     "reactions_owner_id_conversation_id_message_id_fkey",
     "before its indexes": "DROP INDEX skype.messages_by_time",

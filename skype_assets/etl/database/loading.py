@@ -36,6 +36,8 @@ from skype_assets.etl.schema.tables import TABLES
 HEAD: Final = 0
 """The part that the others refer to: conversations, participants, media."""
 
+_FIGURES: Final = ("messages_seen", "messages_loaded", "messages_duplicate", "messages_rejected", "conversation_count")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -261,15 +263,23 @@ def ledger(session: Session, export_id: str) -> dict[int, str]:
     return dict(session.rows(f"SELECT part, checksum FROM {SCHEMA}.load_parts WHERE export_id = $1", export_id))
 
 
-def is_complete(session: Session, export_id: str) -> bool:
-    """Whether an export says that it is complete, in a schema that is.
+def is_complete(session: Session, export: pa.Table) -> bool:
+    """Whether an export, the row that it must have in ``exports``, is complete there, in a schema that is.
 
-    Both are asked: a database that was restored may be one of before the last transactions of the load.
+    All is asked: a database that was restored may be one of before the last transactions of the load.
     """
     if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.exports")[0][0]:
         return False
+    export_id = export["export_id"][0].as_py()
     status = session.rows(f"SELECT status FROM {SCHEMA}.exports WHERE export_id = $1", export_id)
-    return status == [("complete",)] and ddl.is_complete(session)
+    return status == [("complete",)] and counts_as(session, export) and ddl.is_complete(session)
+
+
+def counts_as(session: Session, export: pa.Table) -> bool:
+    """Whether the row of an export in ``exports`` has the figures that it must have."""
+    expected = tuple(export[name][0].as_py() for name in _FIGURES)
+    query = f"SELECT {', '.join(_FIGURES)} FROM {SCHEMA}.exports WHERE export_id = $1"
+    return session.rows(query, export["export_id"][0].as_py()) == [expected]
 
 
 def _session_name(export_id: str) -> str:

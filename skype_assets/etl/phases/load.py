@@ -8,7 +8,7 @@ tables that it was sent from.
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,15 +23,15 @@ from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.comparison import Ours
 from skype_assets.etl.database.counting import rows_of_load
-from skype_assets.etl.database.loading import Claim, Loader, is_complete, ledger
+from skype_assets.etl.database.loading import HEAD, Claim, Loader, is_complete, ledger
 from skype_assets.etl.database.refused import committed
 from skype_assets.etl.database.replacing import Made, changes, recalled
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.errors import DatabaseDiffers
 from skype_assets.etl.phases import LOAD, PhaseFacts
-from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, part_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, part_tables, table_of_part
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
-from skype_assets.etl.phases.proof import Proof, compare_part, prove
+from skype_assets.etl.phases.proof import compare_part, prove
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.rows.arrays import table_from_rows
@@ -147,7 +147,7 @@ class _OpenLoad:
         return done[:-1]
 
     def _is_there(self, session: Session) -> bool:
-        return is_complete(session, self._export_id) and prove(session, self._tables, self._workers).total.is_equal
+        return is_complete(session, self._exports) and prove(session, self._tables, self._workers).total.is_equal
 
     def claim(self) -> None:
         """Register as the attempt that loads the export: from now on no earlier one commits."""
@@ -156,6 +156,8 @@ class _OpenLoad:
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The head, then one part for each part of transform."""
         claim, entries = self._claimed()
+        if done:  # it may have gone since
+            self._database.repeatedly(partial(self._complete_head, claim, entries))
         known = OfOtherParts.read(self._tables)
         amounts = [
             (part.files["messages"].rows if "messages" in part.files else 0) - of_part(known.dropped, part).num_rows
@@ -229,7 +231,7 @@ class _OpenLoad:
         counted.doing("comparing all rows")
         proof = prove(session, self._tables, self._workers, counted.more)
         if proof.lacking:
-            self._load_again(loader, proof)
+            self._load_again(loader, proof.lacking)
             proof = prove(session, self._tables, self._workers)
         if not proof.total.is_equal:
             raise DatabaseDiffers(
@@ -248,11 +250,20 @@ class _OpenLoad:
         )
         return rows_of_load(session, self._owner_id, self._export_id, conversations["conversation_id"].to_pylist())
 
-    def _load_again(self, loader: Loader, proof: Proof) -> None:
+    def _complete_head(self, claim: Claim, entries: Mapping[int, str], session: Session) -> None:
+        """What messages refer to comes before them, also where it has gone from the database since it was loaded."""
+        head = self._tables.state.parts[HEAD]
+        if entries.get(HEAD) == ledger_checksum(self._tables, head):
+            known = OfOtherParts.read(self._tables).of(head)
+            tables = partial(table_of_part, self._tables, head, known)
+            if compare_part(session, Ours.of(self._exports), head, tables).missing:
+                self._load_again(Loader(session, claim), {HEAD})
+
+    def _load_again(self, loader: Loader, numbers: Collection[int]) -> None:
         """Load the parts of which rows have gone, although the ledger has them."""
         known = OfOtherParts.read(self._tables)
         for part in self._tables.state.parts:
-            if part.number in proof.lacking:
+            if part.number in numbers:
                 logger.warning("part %d is loaded again: rows of it have gone from the database", part.number)
                 tables = part_tables(self._tables, part, known.of(part))
                 loader.commit(part.number, ledger_checksum(self._tables, part), tables, again=True)

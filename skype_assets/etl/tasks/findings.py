@@ -17,6 +17,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import is_damaged
 from skype_assets.etl.checkpoints.state import FileRecord
 from skype_assets.etl.database.integrity import dangling
+from skype_assets.etl.database.loading import counts_as
 from skype_assets.etl.database.matching import Comparison, Difference
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.unloading import Registered
@@ -114,7 +115,10 @@ def rows_in_database(session: Session, transform: PhaseTables) -> Found:
         "rows_that_differ": total.wrong,
         "first_of_these": "; ".join(map(str, total.named[:10])),
     }
-    return replace(compared(total), figures=figures)
+    found = replace(compared(total), figures=figures)
+    if found.passed and not counts_as(session, transform.summary("exports")):
+        return Found(False, "skype.exports does not count what the export has; run the task again", figures)
+    return found
 
 
 def compared(total: Comparison) -> Found:

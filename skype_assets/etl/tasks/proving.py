@@ -16,7 +16,7 @@ from typing import TypeVar
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.database import catalogue, comparison, explained
+from skype_assets.etl.database import catalogue, comparison, explained, upgrading
 from skype_assets.etl.database.counting import COUNTED, count_rows
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.matching import Comparison, Difference
@@ -49,6 +49,7 @@ def prove_all(folders: Sequence[Path], database: str | None, begun: Callable[[st
     result, url = Findings(), reachable_url(database, create=False)
     with ExitStack() as resources:
         session = resources.enter_context(Session(url, read_only=True))
+        upgrading.require_newest(session)
         result.server = {"version": comparison.server_version(session), "url": without_password(url)}
         for name, check in _Proving(session, Tasks(folders), result).checks():
             if begun:

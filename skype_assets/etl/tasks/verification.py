@@ -24,7 +24,7 @@ from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import FileRecord, PhaseState
-from skype_assets.etl.database import comparison
+from skype_assets.etl.database import comparison, upgrading
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.session import Session
@@ -213,6 +213,7 @@ class _Verification:
             self._complete("load")
         url = reachable_url(self._task.database, create=False)
         session = self._resources.enter_context(Session(url, read_only=True))
+        upgrading.require_newest(session)
         version = comparison.server_version(session)
         self._result.server = {"version": version, "url": without_password(url)}
         export = next(iter(registered(session, "export_id", self._export_id)), None)
