@@ -167,7 +167,7 @@ def test_what_was_recorded_wrongly_with_a_fitting_checksum_is_found(invoke: Invo
     for phase, table, change, expected in (
         ("extract", "messages", other_bytes, ["raw messages", "verbatim"]),
         ("transform", "conservation", one_more, ["conservation"]),
-        ("transform", "exports", lambda rows: rows[0].update(messages_seen=1), ["conservation"]),
+        ("transform", "exports", lambda rows: rows[0].update(messages_seen=1), ["conservation", "rows"]),
     ):
         rewrite(loaded, phase, table, change)
         assert failed(invoke("verify", "mine", "--json")) == expected
