@@ -28,6 +28,8 @@ LOST = {
     "what messages refer to": "SET session_replication_role = replica; DELETE FROM skype.conversations; "
     "DELETE FROM skype.participants",
     "what messages refer to, and they with it": "TRUNCATE skype.conversations CASCADE",
+    "these, and the ledger of a part": "DELETE FROM skype.load_parts WHERE part = 2; "
+    "TRUNCATE skype.conversations CASCADE",
     "what an export says of conversations": "DELETE FROM skype.conversation_copies",
     "objects": "DELETE FROM skype.media_files WHERE media_index = 1",
     "rejects": "DELETE FROM skype.rejects",
