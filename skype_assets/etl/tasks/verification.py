@@ -24,7 +24,7 @@ from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import FileRecord, PhaseState
-from skype_assets.etl.database import comparison
+from skype_assets.etl.database import comparison, upgrading
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.session import Session
@@ -247,6 +247,7 @@ class _Verification:
         session = self._resources.enter_context(Session(url, read_only=True))
         version = comparison.server_version(session)
         self._result.server = {"version": version, "url": without_password(url)}
+        upgrading.require_newest(session)
         export = next(iter(registered(session, "export_id", self._export_id)), None)
         if is_unloaded:
             return self._not_in_database(export)
