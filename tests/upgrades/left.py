@@ -6,6 +6,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +28,10 @@ class Left:
         source = self.exports / f"{task_id}.tar" if with_export else None
         return task(task_id, self.output, source, self.url)
 
-    def run(self) -> None:
+    def run(self, order: Sequence[str] = TASKS) -> None:
         """Run all tasks, without their exports, until none of them has anything to do."""
         for _ in range(2):
-            for task_id in TASKS:
+            for task_id in order:
                 engine.run(self.task(task_id))
 
     def run_and_be_killed_at(self, point: str, hit: int) -> bool:

@@ -1,12 +1,18 @@
 """What older code made of an export becomes what today's code makes of it: in the checkpoints and in the database."""
 
 from collections.abc import Callable
+from itertools import permutations
 
 import pytest
 
 from skype_assets.etl import engine
+from skype_assets.etl.database import upgrading
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.errors import CheckpointError
+from skype_assets.etl.tasks.unloading import unload
 from tests.engine.database_content import Digests, digests, query
 from tests.upgrades.conftest import RELEASES, Leaves
+from tests.upgrades.make_fixture import TASKS
 
 Fresh = Callable[[str], Digests]
 
@@ -53,3 +59,41 @@ def test_without_the_exports_a_database_becomes_what_a_fresh_load_makes(
     }
     assert replaced["messages"]["changed"] > 0
     assert all(engine.run_phase(left.task("alone"), phase).from_checkpoint for phase in engine.PHASES)
+
+
+OBJECTS_OF_NOBODY = """
+INSERT INTO skype.media_files SELECT DISTINCT owner_id, 'no-longer', 1, 'media/no-longer.1.jpg', null, null, 1
+    FROM skype.exports
+"""
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("order", list(permutations(TASKS)), ids="-".join)
+def test_the_tasks_of_an_account_are_run_in_any_order(
+    order: tuple[str, ...], release: str, left_by: Leaves, loaded_now: Fresh
+) -> None:
+    left = left_by(release)
+    query(left.url, OBJECTS_OF_NOBODY)
+    left.run(order)
+    found, expected = digests(left.url), loaded_now(release)
+    assert {name: found[name] for name in expected if found[name] != expected[name]} == {}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("gone", TASKS[:2])
+def test_an_export_is_taken_out_when_the_others_of_the_account_are_made_anew(
+    gone: str, release: str, left_by: Leaves
+) -> None:
+    left, fresh = left_by(release), left_by(release)
+    others = [task_id for task_id in TASKS if task_id != gone]
+    query(fresh.url, "DROP SCHEMA skype CASCADE")
+    fresh.run(others)
+    with Session(left.url) as session:
+        upgrading.bring_up_to_date(session)
+    before = digests(left.url)
+    with pytest.raises(CheckpointError, match=rf"older code.*as task {others[0]}"):
+        unload(left.task(gone))
+    assert digests(left.url) == before
+    left.run(others)
+    unload(left.task(gone))
+    assert digests(left.url) == digests(fresh.url)

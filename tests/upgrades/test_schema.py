@@ -3,13 +3,16 @@
 import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
+from skype_assets.etl.postgres.url import from_config
 from skype_assets.etl.version import SCHEMA
 from tests.engine.conftest import NewDatabase
 from tests.engine.database_content import query
@@ -112,13 +115,63 @@ def test_a_database_of_a_newer_program_is_refused_with_both_versions_and_stays_a
     assert catalogue(url) == before
 
 
-def test_tables_that_somebody_changed_are_no_earlier_release(left_by: Leaves) -> None:
-    url = left_by(RELEASES[0]).url
-    query(url, "ALTER TABLE skype.links DROP COLUMN title")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("ALTER TABLE skype.links DROP COLUMN title", r"skype\.links .*\(title\)"),
+        ("ALTER TABLE skype.messages ADD COLUMN note text", r"skype\.messages .*\(note\)"),
+        ("ALTER TABLE skype.quotes ALTER COLUMN text TYPE varchar", r"skype\.quotes .*\(text\)"),
+        ("ALTER TABLE skype.participants ADD COLUMN name_source text", r"skype\.participants .*\(name_source\)"),
+        ("DROP TABLE skype.rejects", r"removed skype\.rejects"),
+    ],
+)
+def test_of_the_first_release_what_somebody_changed_is_named_by_whoever_looks(
+    change: str, told: str, left_by: Leaves
+) -> None:
+    url = left_by("0.1.0").url
+    query(url, change)
+    before = catalogue_without_version(url)
     with Session(url) as session:
-        assert upgrading.bring_up_to_date(session) is None
-        with pytest.raises(DatabaseError, match=r"skype\.(links|conversation_copies|participants)"):
-            ddl.create(session)
+        for asked in (upgrading.upgrade_of, upgrading.bring_up_to_date, upgrading.require_newest):
+            with pytest.raises(DatabaseError, match=told):
+                asked(session)
+    for option in ((), ("--dry-run",)):
+        assert not _db_upgrade(url, *option, exit_code=DatabaseError.exit_code)
+    assert catalogue_without_version(url) == before
+
+
+def test_tables_without_a_version_get_one_by_an_upgrade_or_a_run(new_database: NewDatabase) -> None:
+    url = made(new_database())
+    expected = catalogue(url)
+    undone = "DROP TABLE skype.schema_version, skype.replacements; ALTER TABLE skype.attempts DROP COLUMN nonce"
+    query(url, undone)
+    assert "do not say their version" in _db_upgrade(url, "--dry-run")
+    with Session(url) as session:
+        assert upgrading.version_of(session) is None
+    assert f"schema version {SCHEMA}" in _db_upgrade(url)
+    assert catalogue(url) == expected
+    query(url, undone)
+    with Session(url) as session:
+        upgrading.bring_up_to_date(session)
+    assert catalogue(url) == expected
+
+
+def test_a_role_that_may_not_upgrade_is_told_who_may(left_by: Leaves) -> None:
+    url = left_by("0.1.0").url
+    role = f"loads_{uuid.uuid4().hex}"
+    query(
+        url,
+        f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA skype TO {role}; "
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA skype TO {role}",
+    )
+    before = catalogue_without_version(url)
+    with (
+        Session(from_config({**parse_dsn(url), "user": role, "password": "x"})) as session,
+        pytest.raises(DatabaseError, match=r"0001.*needs 0002.*owner.*db upgrade"),
+    ):
+        upgrading.bring_up_to_date(session)
+    assert catalogue_without_version(url) == before
+    query(url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_an_upgrade_that_takes_long_is_refused_with_the_command_and_an_estimate(
@@ -159,10 +212,10 @@ def test_a_database_that_is_up_to_date_costs_no_import_of_alembic(new_database: 
     assert done.stdout == "[]\n"
 
 
-def _db_upgrade(url: str, *options: str) -> str:
+def _db_upgrade(url: str, *options: str, exit_code: int = 0) -> str:
     command = [sys.executable, "-m", "skype_assets.etl.command_line", "db", "upgrade", *options]
     environment = {"SKYPE_DATABASE_URL": url, "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == exit_code, done.stderr
     assert not re.search("warning", done.stderr)
     return done.stdout

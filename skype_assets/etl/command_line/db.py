@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,9 @@ from skype_assets.etl import interruption
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from skype_assets.etl.database.session import Session
 
 _NOT_CONNECTED: Final = 2
 """Exit code of psql that has no connection, or lost it."""
@@ -111,8 +114,7 @@ def upgrade(dry_run: bool) -> None:
             terminal.say(warning)
     with Session(open_database(create=False)) as session:
         if (needed := upgrading.upgrade_of(session)) is None:
-            version = upgrading.version_of(session)
-            print(f"nothing to upgrade: {f'schema version {version}' if version else 'there are no tables yet'}")
+            print(_up_to_date(session, dry_run=dry_run))
             return
         if dry_run:
             print(needed.script, end="")
@@ -120,6 +122,22 @@ def upgrade(dry_run: bool) -> None:
         terminal.say(f"upgrading, about {terminal.duration(upgrading.estimate(session, needed))} ...")
         upgrading.run(session, needed)
     print(f"upgraded: schema version {needed.version} to {upgrading.NEWEST}")
+
+
+def _up_to_date(session: "Session", *, dry_run: bool) -> str:
+    """What to say of tables that need no upgrade; those that do not say their version are made to say it."""
+    from skype_assets.etl.database import ddl, upgrading
+
+    if not upgrading.is_without_version(session):
+        version = upgrading.version_of(session)
+        return f"nothing to upgrade: {f'schema version {version}' if version else 'there are no tables yet'}"
+    if dry_run:
+        return (
+            "nothing to upgrade: the tables do not say their version, and no release has made them. Without --dry-run "
+            f"they are compared with those of version {upgrading.NEWEST}, and say so from then on"
+        )
+    ddl.create(session)
+    return f"the tables say from now on that they are of schema version {upgrading.NEWEST}"
 
 
 @db.command()

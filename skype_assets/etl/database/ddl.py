@@ -201,10 +201,8 @@ def compare(session: Session) -> None:
     """
     found = columns(session)
     for table in TABLES.values():
-        expected, there = {(field.name, POSTGRES_TYPES[field.type]) for field in table.schema}, found.get(table.name)
         # In whatever order: a column that came with an upgrade is the last one.
-        if expected != set(there or ()):
-            different = sorted({name for name, _ in expected ^ set(there or ())})
+        if different := sorted({name for name, _ in set(expected(table)) ^ set(found.get(table.name, ()))}):
             raise DatabaseError(
                 f"table {SCHEMA}.{table.name} is not as this program made it ({', '.join(different)}); an earlier "
                 "version made it otherwise, or somebody changed it: restore it, or load into another database"
@@ -219,6 +217,11 @@ def compare(session: Session) -> None:
             f"table {SCHEMA}.{table} has a rule of somebody else's, {rule}, which changes what statements do: "
             f"DROP RULE {rule} ON {SCHEMA}.{table}, or load into another database"
         )
+
+
+def expected(table: Table) -> list[tuple[str, str]]:
+    """The columns that a table should have, with their types."""
+    return [(field.name, POSTGRES_TYPES[field.type]) for field in table.schema]
 
 
 def columns(session: Session) -> dict[str, list[tuple[str, str]]]:

@@ -78,7 +78,7 @@ class Loader:
             session.execute(
                 f"UPDATE {SCHEMA}.exports SET started_at = now() WHERE export_id = $1 AND started_at IS NULL", export_id
             )
-            # It stays what it was until all rows are replaced.
+            # It stays what it was until all rows are replaced, and what is left over is gone.
             made_by = session.rows(f"SELECT code_version FROM {SCHEMA}.exports WHERE export_id = $1", export_id)
             attempt, nonce = _next_attempt(session, export_id)
         return cls(session, Claim(export_id, owner_id, code_version, attempt, nonce, made_by != [(code_version,)]))

@@ -136,6 +136,10 @@ class Replacement:
         self._remove_conversations()
         if gone:
             self.recall_others()
+        # In the same transaction: from now on no other export leaves to this one what it does not have itself.
+        self.session.execute(
+            f"UPDATE {SCHEMA}.exports SET code_version = $2 WHERE export_id = $1", self.export_id, self.code_version
+        )
 
     def _remove_messages(self, made: Made) -> int:
         columns = 'conversation_id text COLLATE "C", message_id text COLLATE "C"'
@@ -156,18 +160,23 @@ class Replacement:
         return sum(removed.values())
 
     def _remove_media_files(self, made: Made) -> int:
-        """Remove objects that are none any more, if it is sure whose they were."""
-        if self._others("AND e.code_version <> $3", self.code_version):
-            return 0
+        """Remove objects that are none any more; while it is not sure whose they were, they become another's.
+
+        Rows of the first release do not say whose archive an object came from. What this export does not have, one may
+        have of which older code has made the rows: the last of these removes what none has.
+        """
         columns = 'document_id text COLLATE "C", media_index integer, PRIMARY KEY (document_id, media_index)'
         self._stage("made_media_files", columns, [made.media_files])
-        removed = self._remove(
-            "media_files",
-            f"DELETE FROM {SCHEMA}.media_files t WHERE t.export_id = $1 AND NOT EXISTS ("
-            "SELECT FROM pg_temp.made_media_files s "
-            "WHERE s.document_id = t.document_id AND s.media_index = t.media_index)",
-            self.export_id,
+        not_made = (
+            "t.export_id = $1 AND NOT EXISTS (SELECT FROM pg_temp.made_media_files s "
+            "WHERE s.document_id = t.document_id AND s.media_index = t.media_index)"
         )
+        if (older := self._least_of_older_code()) is not None:
+            self.session.execute(
+                f"UPDATE {SCHEMA}.media_files t SET export_id = $2 WHERE {not_made}", self.export_id, older
+            )
+            return 0
+        removed = self._remove("media_files", f"DELETE FROM {SCHEMA}.media_files t WHERE {not_made}", self.export_id)
         if removed:
             self.session.execute(
                 f"UPDATE {SCHEMA}.attachments a SET media_member = NULL, present = false, media_export_id = NULL "
@@ -208,11 +217,15 @@ class Replacement:
             self.session.copy(name, rows)
         self.session.execute(f"ANALYZE pg_temp.{name}")
 
-    def _others(self, condition: str = "", *parameters: str) -> bool:
-        company = (
-            f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports e WHERE e.owner_id = $1 AND e.export_id <> $2 {condition})"
-        )
-        return self.session.rows(company, self.owner_id, self.export_id, *parameters)[0][0]
+    def _least_of_older_code(self) -> str | None:
+        """Of the account's other exports whose rows older code has made, that with the least id."""
+        return self.session.rows(
+            f'SELECT min(e.export_id COLLATE "C") FROM {SCHEMA}.exports e '
+            "WHERE e.owner_id = $1 AND e.export_id <> $2 AND e.code_version <> $3",
+            self.owner_id,
+            self.export_id,
+            self.code_version,
+        )[0][0]
 
     def _count(self, name: str, before: str, after: str) -> None:
         """Compare two queries for rows of a table, by key."""

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 from skype_assets.etl import crash_points
 from skype_assets.etl.database import ddl, first_release
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.session import Rejected, Session
+from skype_assets.etl.database.session import NO_PRIVILEGE, Rejected, Session
 from skype_assets.etl.errors import DatabaseError
+from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.version import PACKAGE
 from skype_assets.etl.version import SCHEMA as NEWEST
 
@@ -72,9 +73,11 @@ def upgrade_of(session: Session) -> Upgrade | None:
     """What a database needs; None if it is up to date, or is none that a release has made.
 
     Raises:
-        DatabaseError: a newer program made it.
+        DatabaseError: a newer program made it, or the first release did and somebody changed it.
     """
     version = version_of(session)
+    if version is None:
+        _refuse_changed(session)
     if version is None or version == NEWEST:
         return None
     if not version.isdecimal() or int(version) > int(NEWEST):
@@ -85,14 +88,52 @@ def upgrade_of(session: Session) -> Upgrade | None:
     return _written(version)
 
 
+def is_without_version(session: Session) -> bool:
+    """Whether there are tables that do not say their version, and no release has made: ``ddl.create`` has the say.
+
+    Between two releases the program has made such.
+    """
+    return version_of(session) is None and not TABLES.keys().isdisjoint(ddl.columns(session))
+
+
+def _refuse_changed(session: Session) -> None:
+    """Refuse tables of the first release that somebody changed: else what an upgrade adds would be called the change.
+
+    Raises:
+        DatabaseError: the tables are such; the message names what differs.
+    """
+    there = {name: set(columns) for name, columns in ddl.columns(session).items() if name in TABLES}
+    newest = {table.name: set(ddl.expected(table)) for table in TABLES.values()}
+    is_later = any(name not in first_release.TABLES for name in there)
+    if is_later or all(there[name] == newest[name] for name in there):
+        return
+    for name, columns in first_release.TABLES.items():
+        if name not in there:
+            continue
+        if different := sorted({column for column, _ in columns.items() ^ there[name]}):
+            raise DatabaseError(
+                f"table {SCHEMA}.{name} is not as skype-assets 0.1.0 made it ({', '.join(different)}); somebody "
+                "changed it, so that it cannot be upgraded: restore it, or load into another database. "
+                "Nothing was changed"
+            )
+    lost = ", ".join(f"{SCHEMA}.{name}" for name in first_release.TABLES if name not in there)
+    raise DatabaseError(
+        f"the tables are those of skype-assets 0.1.0, of which somebody removed {lost}, so that they cannot be "
+        "upgraded: restore what is missing, or load into another database. Nothing was changed"
+    )
+
+
 def bring_up_to_date(session: Session) -> Upgrade | None:
     """Upgrade a database if it has to be and that is quick; what was done, or None.
 
     Raises:
-        DatabaseError: a newer program made it; or an upgrade takes so long that somebody should choose when.
+        DatabaseError: a newer program made it; or somebody changed it; or an upgrade takes so long that somebody
+            should choose when.
     """
     upgrade = upgrade_of(session)
     if upgrade is None:
+        if is_without_version(session):
+            ddl.create(session)
         return None
     seconds = estimate(session, upgrade)
     if seconds > QUICK_SECONDS:
@@ -134,6 +175,12 @@ def run(session: Session, upgrade: Upgrade) -> bool:
                 session.execute(statement)
                 crash_points.reached("upgrade statement done")
         except Rejected as refused:
+            if refused.sqlstate == NO_PRIVILEGE:
+                raise DatabaseError(
+                    f"{refused}. The tables have schema version {upgrade.version}, this program needs {NEWEST}; their "
+                    "owner has to upgrade them: `skype-assets db upgrade` with that role in SKYPE_DATABASE_URL, or the "
+                    "SQL that `skype-assets db upgrade --dry-run` prints. Nothing was changed"
+                ) from None
             if refused.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise
             raise DatabaseError(

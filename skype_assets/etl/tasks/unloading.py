@@ -238,6 +238,10 @@ class _Folders(Tasks):
                 reasons.append(str(damage))
                 continue
             checkpoint = _Checkpoint(tables, self._summaries)
+            made_by = tables.state.inputs["code_version"]
+            if made_by != PHASE_CLASSES["transform"].facts.version:
+                reasons.append(f"{tables.folder} was made by older code, version {made_by}")
+                continue
             if export.fits(checkpoint.checksums, entries):
                 return checkpoint
             reasons.append(f"{tables.folder} is not what was loaded; it was made anew since")

@@ -216,6 +216,7 @@ class _Verification:
         upgrading.require_newest(session)
         version = comparison.server_version(session)
         self._result.server = {"version": version, "url": without_password(url)}
+        upgrading.require_newest(session)
         export = next(iter(registered(session, "export_id", self._export_id)), None)
         if is_unloaded:
             return self._not_in_database(export)
