@@ -29,6 +29,7 @@ from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
+from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, part_tables
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Task
