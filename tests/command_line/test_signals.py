@@ -12,7 +12,7 @@ import pytest
 
 from tests.command_line.signals import begin, has_ended_well, interrupted
 
-INSTANTS = 200
+INSTANTS = 60
 FIRST_SECONDS = 0.6
 AT_ONCE = 4
 CODES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -44,7 +44,7 @@ def test_a_signal_that_a_command_was_started_to_ignore_is_ignored(number: signal
 
 
 def test_what_a_command_has_begun_to_write_is_gone_when_it_is_interrupted(workplace: Path) -> None:
-    command = begin(("sample", "half.tar", "--messages", 2_000_000), cwd=workplace)
+    command = begin(("sample", "half.tar", "--messages", 200_000), cwd=workplace)
     _wait_for(lambda: (workplace / "half.tar.partial").exists(), command)
     command.send_signal(signal.SIGHUP)
     _, err = command.communicate(timeout=60)
