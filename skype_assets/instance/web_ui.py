@@ -74,6 +74,8 @@ def _serve(door: socket.socket, origins: Sequence[str], arguments: argparse.Name
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
+
+    # The web server says which version it is, and asks for it.
     from dagster_webserver.version import __version__
 
     from skype_assets.instance.guard import Guard

@@ -241,10 +241,10 @@ def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None
             raise CheckpointDamaged(f"{path} is damaged; resume makes the part again")
     with phase.open(task.folder) as opened:
         confirmed = len(opened.confirmed(state.parts))
-    if confirmed < len(state.parts):
-        logger.warning("%s is done again from part %d on: %s", phase.facts.name, confirmed, phase.outdated)
-        return None
-    return tables
+        if confirmed == len(state.parts) and opened.holds():
+            return tables
+    logger.warning("%s is done again from part %d on: %s", phase.facts.name, confirmed, phase.outdated)
+    return None
 
 
 def _is_current(task: Task, phase: Phase, state: PhaseState) -> bool:

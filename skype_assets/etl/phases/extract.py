@@ -103,6 +103,10 @@ class _Extracted:
         """All of them: files are what they are."""
         return done
 
+    def holds(self) -> bool:
+        """What it left is its folder alone."""
+        return True
+
     def claim(self) -> None:
         """Nothing: the phase writes to its folder only."""
 
@@ -129,6 +133,10 @@ class _OpenExtract:
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
         """All of them: files are what they are."""
         return done
+
+    def holds(self) -> bool:
+        """What it left is its folder alone."""
+        return True
 
     def claim(self) -> None:
         """Nothing: the phase writes to its folder only."""

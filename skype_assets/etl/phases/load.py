@@ -132,22 +132,22 @@ class _OpenLoad:
         return self._exports["messages_loaded"][0].as_py()
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
-        """The parts that the ledger has, too, with what the checkpoint says was loaded.
-
-        Of all parts none less than all is believed that can be asked: a database may be one of before, restored, and
-        rows may have gone under the ledger.
-        """
+        """The parts that the ledger has, too, with what the checkpoint says was loaded."""
         with self._database.session() as session:  # the first: a database that cannot be reached is said at once
             entries = ledger(session, self._export_id)
-            for index, part in enumerate(self._tables.state.parts[: len(done)]):
-                if entries.get(part.number) != ledger_checksum(self._tables, part):
-                    return done[:index]
-            if len(done) < len(self._tables.state.parts) or self._is_there(session):
-                return done
-        return done[:-1]
+        for index, part in enumerate(self._tables.state.parts[: len(done)]):
+            if entries.get(part.number) != ledger_checksum(self._tables, part):
+                return done[:index]
+        return done
 
-    def _is_there(self, session: Session) -> bool:
-        return is_complete(session, self._exports) and prove(session, self._tables, self._workers).total.is_equal
+    def holds(self) -> bool:
+        """Whether the database says that the load is complete, and has every row.
+
+        Nothing less is believed: it may be one of before, restored, and rows may have gone under the ledger.
+        """
+        with self._database.session() as session:
+            is_said = is_complete(session, self._exports)
+            return is_said and prove(session, self._tables, self._workers).total.is_equal
 
     def claim(self) -> None:
         """Register as the attempt that loads the export: from now on no earlier one commits."""

@@ -46,6 +46,10 @@ class OpenPhase(Protocol):
         """Of the recorded parts, in order, those that still hold (the load asks the ledger)."""
         ...
 
+    def holds(self) -> bool:
+        """Whether what a complete phase has left elsewhere is still there (the load asks for every row)."""
+        ...
+
     def claim(self) -> None:
         """Take over what the phase writes to beside its folder. Called while nobody can take over the task."""
         ...

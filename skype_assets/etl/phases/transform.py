@@ -163,6 +163,10 @@ class _OpenTransform:
                 return done[:index]
         return done[: len(self._raw.state.parts)]
 
+    def holds(self) -> bool:
+        """What it left is its folder alone."""
+        return True
+
     def claim(self) -> None:
         """Nothing: the phase writes to its folder only."""
 
