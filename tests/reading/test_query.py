@@ -35,8 +35,8 @@ def test_operators(source: str, expected: Filter) -> None:
     assert parse(source).filters == (expected,)
 
 
-def day(*date: int) -> datetime:
-    return datetime(*date, tzinfo=UTC)  # type: ignore[arg-type, misc]
+def day(year: int, month: int = 1, day: int = 1) -> datetime:
+    return datetime(year, month, day, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
