@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from skype_assets.etl import quantities
 from skype_assets.etl.command_line import display as progress
 from skype_assets.etl.command_line import terminal
 from skype_assets.etl.tasks.pace import Pacer, percent
@@ -37,7 +38,7 @@ def test_json_on_stdout_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (1_700_000, "1.7 MB"), (10**15, "1000.0 TB")],
 )
 def test_sizes(count: int, text: str) -> None:
-    assert terminal.size(count) == text
+    assert quantities.size(count) == text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skype_assets.etl import quantities
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import OnHold, TaskBusy, UsageError
@@ -95,7 +96,7 @@ def _show(found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], *,
     for entry in found:
         if entry.name not in gone and (reason := busy.get(entry.name) or entry.kept):
             print(f"kept: {_line(entry)}, {terminal.printable(reason)}")
-    total = terminal.size(sum(entry.bytes for entry in removed))
+    total = quantities.size(sum(entry.bytes for entry in removed))
     if not removed:
         print("nothing to remove")
     else:
@@ -120,4 +121,4 @@ def _show_rows_left(output_dir: Path, found: "list[Entry]", removed: "list[Entry
 
 def _line(entry: "Entry") -> str:
     what = {"task": "" if entry.is_complete else ", not complete"}.get(entry.kind, f", {entry.kind}")
-    return f"{terminal.printable(entry.name)}{what}, {terminal.size(entry.bytes)}, {terminal.when(entry.updated_at)}"
+    return f"{terminal.printable(entry.name)}{what}, {quantities.size(entry.bytes)}, {terminal.when(entry.updated_at)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from skype_assets.etl import interruption
+from skype_assets.etl import interruption, quantities
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import DatabaseError
@@ -63,7 +63,7 @@ def index(is_removed: bool) -> None:
             return
         for name in search_index.build(session):
             terminal.say(f"building {name} ...")
-        print(f"the search index is there: {terminal.size(search_index.size(session))}")
+        print(f"the search index is there: {quantities.size(search_index.size(session))}")
 
 
 @db.command(context_settings={"ignore_unknown_options": True})

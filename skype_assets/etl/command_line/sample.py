@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from skype_assets.etl import quantities
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import UsageError
@@ -32,7 +33,7 @@ def sample(file: Path, messages: int, seed: int, profile: str, conversations: in
     if file.exists():
         raise UsageError(f"{file} exists; an export cannot be had again, so nothing is written over it")
     written = write_sample(file, messages=messages, seed=seed, profile=profile, conversations=conversations)
-    print(f"{terminal.printable(file)}: {terminal.size(file.stat().st_size)}, the account of {written.owner_name}")
+    print(f"{terminal.printable(file)}: {quantities.size(file.stat().st_size)}, the account of {written.owner_name}")
     figures = {
         "conversations": written.distinct_conversations,
         "messages": written.messages,

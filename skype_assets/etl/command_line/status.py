@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from skype_assets.etl import compiled
+from skype_assets.etl import compiled, quantities
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import CheckpointError, InvalidExport, UsageError
@@ -188,7 +188,7 @@ def _show(task: str, output_dir: Path, phases: dict[str, PhaseStatus], *, in_det
     source = next((d for d in details.values() if "source_name" in d), None)
     print(task + (f"  ({terminal.printable(source['source_name'])})" if source else ""))
     if in_detail and source:
-        print(f"  source: {terminal.size(source['source_size'])}, SHA-256 {source['source_sha256']}")
+        print(f"  source: {quantities.size(source['source_size'])}, SHA-256 {source['source_sha256']}")
     for name, phase in phases.items():
         print(_line(name, phase, details[name]).rstrip())
         if in_detail and phase.state:
@@ -225,4 +225,4 @@ def _line(name: str, phase: PhaseStatus, details: dict[str, Any]) -> str:
 
 
 def _more(details: dict[str, Any]) -> str:
-    return f"{_INDENT}{details['parts']} parts, {terminal.size(details['bytes'])}, {details['attempts']} attempts"
+    return f"{_INDENT}{details['parts']} parts, {quantities.size(details['bytes'])}, {details['attempts']} attempts"

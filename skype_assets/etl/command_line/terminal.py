@@ -16,13 +16,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from skype_assets.etl import quantities
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 _PIPE_WIDTH: Final = 200
 """Columns of output that is no terminal's: whoever reads it does not want it folded."""
-
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def out() -> "Console":
@@ -79,18 +79,9 @@ def near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def size(count: float) -> str:
-    """A number of bytes for people, in powers of 1000."""
-    for unit in _UNITS[:-1]:
-        if count < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} {_UNITS[-1]}"
-
-
 def amount(count: float, unit: str) -> str:
     """A number of bytes or of other things."""
-    return size(count) if unit == "bytes" else f"{count:,.0f}"
+    return quantities.size(count) if unit == "bytes" else f"{count:,.0f}"
 
 
 def duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from skype_assets.etl import crash_points
 from skype_assets.etl.database import ddl, first_release
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.session import NO_PRIVILEGE, Rejected, Session
+from skype_assets.etl.database.session import LOCK_NOT_AVAILABLE, NO_PRIVILEGE, Rejected, Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.version import PACKAGE
@@ -35,7 +35,6 @@ _FIRST: Final = "0001"
 # Rows that are written anew, with their indexes: measured with a slow disk, on one core.
 _BYTES_A_SECOND: Final = 20_000_000
 _LOCK_TIMEOUT: Final = "30s"
-_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ def run(session: Session, upgrade: Upgrade) -> bool:
                     "owner has to upgrade them: `skype-assets db upgrade` with that role in SKYPE_DATABASE_URL, or the "
                     "SQL that `skype-assets db upgrade --dry-run` prints. Nothing was changed"
                 ) from None
-            if refused.sqlstate != _LOCK_NOT_AVAILABLE:
+            if refused.sqlstate != LOCK_NOT_AVAILABLE:
                 raise
             raise DatabaseError(
                 f"the tables have to be upgraded, and somebody uses them: a statement waited {_LOCK_TIMEOUT} for its "

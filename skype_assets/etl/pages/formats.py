@@ -1,11 +1,8 @@
-"""Times, sizes and durations as people write them."""
+"""Times and durations as people write them."""
 
 from datetime import datetime, tzinfo
-from typing import Final
 
 from skype_assets.etl.pages.words import word
-
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def local(instant: datetime, zone: tzinfo) -> datetime:
@@ -39,15 +36,6 @@ def day_and_clock(instant: datetime | None) -> str:
 def iso(instant: datetime) -> str:
     """An instant for programs, with its zone."""
     return instant.isoformat(timespec="milliseconds")
-
-
-def size(count: float) -> str:
-    """A number of bytes: ``1.2 MB``."""
-    for unit in _UNITS[:-1]:
-        if count < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} {_UNITS[-1]}"
 
 
 def duration(seconds: float) -> str:

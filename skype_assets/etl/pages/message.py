@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from skype_assets.etl import quantities
 from skype_assets.etl.content.emoticons import emoji
 from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.pages import formats, text
@@ -305,7 +306,7 @@ class Renderer:
             yield Card(word("money", amount=amount))
         for sent in _dicts(details.get("files")):
             size = sent.get("size")
-            facts = formats.size(size) if isinstance(size, int) and size >= 0 else ""
+            facts = quantities.size(size) if isinstance(size, int) and size >= 0 else ""
             yield Card(word("file"), [escape(part) for part in (_text(sent.get("name")), facts) if part])
         if message.kind == "recording" and (status := _text(details.get("status"))):
             yield Card(word("recording_status", status=status))
@@ -341,7 +342,7 @@ def file(conversation_key: str, message_id: str, attachment: Attachment, at_hand
     is_at_hand = attachment.present and (attachment.media_export_id or "") in at_hand
     kind = WORDS.get(attachment.kind, word("attachment")) if attachment.kind in _LABELED else word("attachment")
     size, seconds = attachment.file_size, attachment.duration_seconds
-    facts = [formats.size(size)] if size is not None else []
+    facts = [quantities.size(size)] if size is not None else []
     facts += [formats.duration(seconds)] if seconds else []
     at = slug(message_id)
     return File(
