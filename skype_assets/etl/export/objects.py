@@ -10,11 +10,10 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.form import form_of
 from skype_assets.etl.export.members import clean_name
 from skype_assets.etl.export.source import folder_files, is_folder
-from skype_assets.etl.export.unpacking import TarInput, tar_headers
+from skype_assets.etl.export.unpacking import TarInput, readable, tar_headers
 
 _ENCRYPTED: Final = 1
 
@@ -71,10 +70,8 @@ class Objects:
 
 
 def _entries(file: BinaryIO, name: str) -> list[zipfile.ZipInfo]:
-    try:
+    with readable(name):
         return zipfile.ZipFile(file).infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise InvalidExport(f"is no readable zip ({error})", member=name) from error
 
 
 class _Entry(io.BufferedReader):
