@@ -13,7 +13,8 @@ import pyarrow as pa
 from skype_assets.etl.database.comparison import found_rows
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import Comparison, Expected
-from skype_assets.etl.database.merging import APART, CHILDREN, REFRESH, touch
+from skype_assets.etl.database.merging import CHILDREN
+from skype_assets.etl.database.refreshing import APART, REFRESH, touch
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.schema.tables import TABLES
 

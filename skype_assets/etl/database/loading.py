@@ -19,15 +19,13 @@ from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.merging import (
     DROP_LESSER_THAN_OTHERS,
     FORGET_NAMES,
-    REFRESH,
-    REJOIN,
     merge_messages,
     merge_staged,
     stage,
     stage_messages,
-    touch,
     upsert,
 )
+from skype_assets.etl.database.refreshing import REFRESH, REJOIN, touch
 from skype_assets.etl.database.replacing import Made, Replacement
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import Fenced

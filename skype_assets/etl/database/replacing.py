@@ -29,13 +29,11 @@ class Made:
     """What newer code makes of an export, by its keys.
 
     Attributes:
-        parts: how many parts there are.
         messages: tables of ``conversation_id`` and ``message_id``, made when they are asked for.
         rejects: tables of ``ordinal``, likewise.
         media_files: a table of ``document_id`` and ``media_index``.
     """
 
-    parts: int
     messages: Callable[[], Iterable[pa.Table]]
     rejects: Callable[[], Iterable[pa.Table]]
     media_files: pa.Table
@@ -130,9 +128,6 @@ class Replacement:
             self.export_id,
         )
         gone += self._remove_media_files(made)
-        self.session.execute(
-            f"DELETE FROM {SCHEMA}.load_parts WHERE export_id = $1 AND part >= $2", self.export_id, made.parts
-        )
         self._remove_conversations()
         if gone:
             self.recall_others()

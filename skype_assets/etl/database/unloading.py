@@ -16,17 +16,8 @@ import pyarrow as pa
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.loading import HEAD, ledger, lock_owner
-from skype_assets.etl.database.merging import (
-    CHILDREN,
-    REFRESH,
-    REJOIN_AFTER_CHANGES,
-    delete_messages,
-    list_messages,
-    merge_messages,
-    stage,
-    touch,
-    upsert,
-)
+from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, merge_messages, stage, upsert
+from skype_assets.etl.database.refreshing import REFRESH, REJOIN_AFTER_CHANGES, touch
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.duplicates import KEY, only
 from skype_assets.etl.schema.tables import TABLES

@@ -29,7 +29,13 @@ from skype_assets.etl.database.replacing import Made, changes, recalled
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.errors import DatabaseDiffers
 from skype_assets.etl.phases import LOAD, PhaseFacts
-from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, part_tables, table_of_part
+from skype_assets.etl.phases.part_tables import (
+    OfOtherParts,
+    all_loaded_keys,
+    ledger_checksum,
+    part_tables,
+    table_of_part,
+)
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.proof import compare_part, prove
 from skype_assets.etl.phases.transform import Transform
@@ -208,11 +214,8 @@ class _OpenLoad:
         return [(change.table, change.added, change.changed, change.removed) for change in found]
 
     def _made(self) -> Made:
-        known = OfOtherParts.read(self._tables)
-        all_parts = self._tables.state.parts
         return Made(
-            parts=len(all_parts),
-            messages=lambda: (message_keys(self._tables, part, of_part(known.dropped, part)) for part in all_parts),
+            messages=lambda: all_loaded_keys(self._tables, OfOtherParts.read(self._tables)),
             rejects=lambda: (pa.Table.from_batches([batch]) for batch in self._tables["rejects"].batches(["ordinal"])),
             media_files=self._tables["media_files"].to_table(["document_id", "media_index"]),
         )

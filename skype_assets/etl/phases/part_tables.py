@@ -4,6 +4,7 @@ A part alone does not tell: what only all parts together say of it is in transfo
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -78,11 +79,16 @@ def table_of_part(
     return with_quoted(kept, known.quoted) if name == "quotes" else kept
 
 
-def message_keys(tables: PhaseTables, part: PartRecord, dropped: pa.Table) -> pa.Table:
+def loaded_keys(tables: PhaseTables, part: PartRecord, dropped: pa.Table) -> pa.Table:
     """Which messages of a part are loaded, as columns ``KEY``; ``dropped`` are its copies that are better elsewhere."""
     if "messages" not in part.files:
         return tables.schemas["messages"].empty_table().select(KEY)
     return without(parts.read(tables.folder, part.files["messages"]).read(KEY, use_threads=False), dropped)
+
+
+def all_loaded_keys(tables: PhaseTables, known: OfOtherParts) -> Iterator[pa.Table]:
+    """What ``loaded_keys`` gives of every part, each when it is asked for; ``known`` is what is known of all parts."""
+    return (loaded_keys(tables, part, known.of(part).dropped) for part in tables.state.parts)
 
 
 def ledger_checksum(tables: PhaseTables, part: PartRecord) -> str:

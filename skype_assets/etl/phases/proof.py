@@ -3,7 +3,7 @@
 What must be there is read from the Parquet files, and never from what the database answered before.
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +26,13 @@ from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
-from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, message_keys, rows_of_part, table_of_part
+from skype_assets.etl.phases.part_tables import (
+    OfOtherParts,
+    all_loaded_keys,
+    ledger_checksum,
+    rows_of_part,
+    table_of_part,
+)
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.schema.tables import TABLES
 
@@ -75,7 +81,7 @@ def prove(
             compared(sum(file.rows for file in part.files.values()))
     proof.total.add(compare_rejects(session, ours, tables["rejects"].to_table()))
     if count_messages(session, ours.export_id) != proof.total.messages:
-        proof.total.add(compare_keys(session, ours, _keys(tables, known)))
+        proof.total.add(compare_keys(session, ours, all_loaded_keys(tables, known)))
     return proof
 
 
@@ -109,7 +115,3 @@ def compare_part(session: Session, ours: Ours, part: PartRecord, tables: Callabl
 
 def _compared(session: Session, ours: Ours, tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> Comparison:
     return compare_part(session, ours, part, partial(table_of_part, tables, part, known.of(part)))
-
-
-def _keys(tables: PhaseTables, known: OfOtherParts) -> Iterator[pa.Table]:
-    return (message_keys(tables, part, known.of(part).dropped) for part in tables.state.parts)
