@@ -7,7 +7,7 @@ import lzma
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -122,15 +122,20 @@ def test_what_lies_deeper_or_is_none_is_named(files: dict[str, bytes], problem: 
         opened(tmp_path / "x", zipped(files))
 
 
+def laid_out(files: Mapping[str, bytes], folder: Path) -> None:
+    """The files in a folder, which is made."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
 @pytest.mark.parametrize("prefix", ["", "8_live_export\\", "a\\b/c\\"])
 @pytest.mark.parametrize("kind", ["zip", "tar", "folder"])
 def test_backslashes_separate_folders(kind: str, prefix: str, tmp_path: Path) -> None:
     files = {prefix + name.replace("/", "\\"): data for name, data in FILES.items()}
     if kind == "folder":
-        for name, data in files.items():
-            path = tmp_path / "x" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        laid_out(files, tmp_path / "x")
         with open_export(tmp_path / "x", tmp_path) as export:
             assert export.messages is not None
             assert len(export.media) == 2
@@ -174,10 +179,7 @@ def test_files_of_operating_systems_are_no_media(tmp_path: Path) -> None:
 def test_the_letter_case_of_names_does_not_matter(kind: str, change: Callable[[str], str], tmp_path: Path) -> None:
     files = {change(name): data for name, data in FILES.items()}
     if kind == "folder":
-        for name, data in files.items():
-            path = tmp_path / "x" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        laid_out(files, tmp_path / "x")
         with open_export(tmp_path / "x", tmp_path) as export:
             assert export.messages is not None
             assert {member.document_id for member in export.media} == {OBJECT.removeprefix("media/")}
