@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 FOREIGN = "evil.example"
 """A name of somebody else's, which the browser takes for this machine's."""
+LONG = int(os.environ.get("SKYPE_TEST_LONG") or 3_000)
+"""Messages of the long conversation."""
 
 
 @pytest.fixture
@@ -65,9 +67,9 @@ def page() -> Generator[Page]:
 
 @pytest.fixture(scope="session")
 def long(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[Reader]:
-    """A reader of one conversation of 3,000 messages."""
+    """A reader of one long conversation."""
     folder, url = tmp_path_factory.mktemp("long"), new_database()
-    write_sample(folder / "long.tar", messages=3_000, conversations=1, oddities=False)
+    write_sample(folder / "long.tar", messages=LONG, conversations=1, oddities=False)
     engine.run(Task("long", folder / "output", folder / "long.tar", url))
     with reading(folder, url, "--time-zone", "UTC") as running:
         yield running

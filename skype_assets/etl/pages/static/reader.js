@@ -44,11 +44,16 @@ async function stepDay(direction) {
   show(day.parentElement, "start");
 }
 
-// Endless scrolling: what the link to older or newer messages leads to is put into this page.
+// Endless scrolling: what the link to older or newer messages leads to is put into this page, which keeps so many.
+const KEPT = 600;
 const loading = new Set();
 
+function linkTo(rel, within = document) {
+  return within.querySelector(`.reading > .more:not([hidden]) > a[rel=${rel}]`);
+}
+
 async function more(rel) {
-  const link = document.querySelector(`.reading > .more > a[rel=${rel}]`);
+  const link = linkTo(rel);
   if (!link || loading.has(rel)) return false;
   loading.add(rel);
   feed.setAttribute("aria-busy", "true");
@@ -57,7 +62,7 @@ async function more(rel) {
     if (!answer.ok) return false;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const got = [...page.getElementById("feed").children];
-    const next = page.querySelector(`.reading > .more > a[rel=${rel}]`);
+    const next = linkTo(rel, page);
     if (rel === "prev") {
       const first = feed.firstElementChild;
       const was = first.getBoundingClientRect().top;
@@ -71,12 +76,30 @@ async function more(rel) {
     }
     got.forEach(watchFiles);
     if (next) link.href = next.href;
-    else link.parentElement.remove();
+    else link.parentElement.hidden = true;
+    forget(rel);
     return true;
   } finally {
     loading.delete(rel);
     feed.removeAttribute("aria-busy");
   }
+}
+
+// What is far behind goes, so that a page of any conversation stays small; its link leads to it again.
+function forget(rel) {
+  const all = articles();
+  const far = rel === "prev" ? all.slice(KEPT) : all.slice(0, -KEPT);
+  if (!far.length) return;
+  const [other, place] = rel === "prev" ? ["next", "after"] : ["prev", "before"];
+  const last = rel === "prev" ? all[KEPT - 1] : all.at(-KEPT);
+  const top = last.getBoundingClientRect().top;
+  const heading = rel === "next" && days().findLast((day) => far.includes(day.parentElement));
+  far.forEach((one) => one.remove());
+  if (heading && !last.querySelector(":scope > .day")) last.prepend(heading);
+  window.scrollBy({ top: last.getBoundingClientRect().top - top, behavior: "instant" });
+  const link = document.querySelector(`.reading > .more > a[rel=${other}]`);
+  link.href = `${location.pathname.replace(/m\/[^/]*$/, "")}?${place}=${last.id.slice(2)}`;
+  link.parentElement.hidden = false;
 }
 
 // A page begins with the heading of its day, which may be that of the message before.
@@ -167,7 +190,7 @@ filterConversations();
 watchFiles(document);
 if (feed) {
   const target = feed.querySelector(".target");
-  const isEnd = !/[?&](at|after|first|before)=/.test(location.search) && !document.querySelector(".more > a[rel=next]");
+  const isEnd = !/[?&](at|after|first|before)=/.test(location.search) && !linkTo("next");
   if (target) show(target, "center");
   else if (isEnd && !location.hash) window.scrollTo({ top: document.body.scrollHeight, behavior: "instant" });
   else if (/[?&]before=/.test(location.search)) articles().at(-1)?.scrollIntoView({ block: "end" });
