@@ -1,6 +1,7 @@
 """What other libraries do not promise is used in one room, where each use says why."""
 
 import ast
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,16 @@ INSTANCE = ROOT / "skype_assets" / "instance"
 MODULES = [path for room in ("skype_assets", "resources", "io_managers") for path in (ROOT / room).rglob("*.py")]
 
 
+def parsed(path: Path) -> ast.Module:
+    """A module's tree. CPython before 3.11.5 counts the depth of all threads together and may refuse (gh-106905)."""
+    with contextlib.suppress(SystemError):
+        return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def private_imports(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
     """Imports of what another library's name or module marks as private."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
             for name in node.names:

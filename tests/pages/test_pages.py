@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,8 @@ def test_files_are_read_in_place_from_tar_zip_and_folder_and_not_from_a_compress
         export = home / form
         write_sample(home / ("whole.tar" if form == "folder" else form), messages=600)
         if form == "folder":
-            shutil.unpack_archive(home / "whole.tar", export, filter="data")
+            export.mkdir()
+            subprocess.run(["tar", "-xf", home / "whole.tar", "-C", export], check=True)
         url = new_database()
         engine.run(Task("t", home / "output", export, url))
         with reading(home, url) as running:
