@@ -39,7 +39,8 @@ ROW: Final = 48
 """What a row counts beside its texts."""
 
 _STRING_OR_NUMBER: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*"|-?[0-9][0-9.eE+-]*+', re.DOTALL)
-_SUSPICIOUS: Final = re.compile(rb"(?<![0-9.])[0-9.]{%d}|[0-9.][eE][-+]?[0-9]{3}" % LONGEST_NUMBER)
+_MANY_DIGITS: Final = re.compile(rb"(?<![0-9.])[0-9.]{%d}" % LONGEST_NUMBER)
+_GREAT_EXPONENT: Final = re.compile(rb"[0-9.][eE][-+]?[0-9]{3}")
 _NUMBER: Final = re.compile(r"-?([0-9]++)(?:\.([0-9]++))?(?:[eE]([-+]?)0*+([0-9]*+))?")
 _LONGEST_EXPONENT: Final = 4
 
@@ -70,7 +71,7 @@ def storable_json(text: str, flag: Flag) -> str | None:
     if not fits(encoded := text.encode()) or len(encoded) > LARGEST_JSON:
         flag(JSON_TOO_LARGE)
         return None
-    if not _SUSPICIOUS.search(encoded):
+    if not _GREAT_EXPONENT.search(encoded) and (len(encoded) < LONGEST_NUMBER or not _MANY_DIGITS.search(encoded)):
         return text
     found = _STRING_OR_NUMBER.sub(_short_number, text)
     if found != text:

@@ -14,7 +14,7 @@ from skype_assets.etl.rows.any_messages import any_rows
 from skype_assets.etl.rows.compiled_messages import compiled_rows
 from skype_assets.etl.rows.message_tables import Export, MessageRows
 
-_COMPILED_BYTES: Final = 4 << 20
+_COMPILED_BYTES: Final = 8 << 20
 _GENERAL_BYTES: Final = 1 << 20
 """Bytes of objects that are read at a time: what is decoded can be a hundred times as large."""
 

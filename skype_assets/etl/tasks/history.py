@@ -2,6 +2,8 @@
 
 import json
 import logging
+import multiprocessing
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -167,13 +169,14 @@ def _end(report: PhaseReport) -> None:
 
 
 def _memory_mb() -> float:
-    process = psutil.Process()
-    return sum(_anonymous(p) for p in (process, *process.children(recursive=True))) / _MB
+    # Not psutil's children, for which it looks at every process of the machine.
+    workers = (worker.pid for worker in multiprocessing.active_children())
+    return sum(map(_anonymous, (os.getpid(), *(pid for pid in workers if pid)))) / _MB
 
 
-def _anonymous(process: psutil.Process) -> int:
+def _anonymous(pid: int) -> int:
     try:
-        memory = process.memory_info()
+        memory = psutil.Process(pid).memory_info()
     except psutil.Error:  # it has just ended
         return 0
     return memory.rss - getattr(memory, "shared", 0)
