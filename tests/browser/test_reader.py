@@ -97,14 +97,18 @@ def test_by_keys_from_the_end_to_the_beginning_every_message_once(at_long: Watch
     open_largest(page)
     expect(page.locator(FIRST).last).to_be_in_viewport()
     ids, most = read_by_key(page, "[", "prev", page.locator(FIRST).first)
-    assert len(ids) > 0.96 * LONG
+    assert len(ids) > LONG / 2
     assert most < 1_000, "what is far behind goes"
     back, _ = read_by_key(page, "]", "next", page.locator("#feed .day").last)
     assert back == ids
 
 
 def read_by_key(page: Page, key: str, rel: str, until: Locator) -> tuple[list[str], int]:
-    """Press a key until there is no more and the focus is where it leads at last: ids seen, and the most at a time."""
+    """Press a key until there is no more and the focus is where it leads at last.
+
+    Returns the ids seen of what is no file (photos of an album stand together where a page has them all), and the
+    most messages at a time.
+    """
     seen: set[str] = set()
     most = 0
     for _ in range(LONG):
@@ -115,7 +119,7 @@ def read_by_key(page: Page, key: str, rel: str, until: Locator) -> tuple[list[st
         assert shown == sorted(set(shown), key=number), "in order, each once"
         headings = page.locator("#feed .day").all_text_contents()
         assert len(headings) == len(set(headings))
-        seen.update(shown)
+        seen.update(page.locator(f"{FIRST}:not(:has(.file))").evaluate_all("all => all.map(one => one.id)"))
         most = max(most, len(shown))
         if not page.locator(f".more > a[rel={rel}]:visible").count() and until.evaluate(
             "one => one.contains(document.activeElement) || document.activeElement.contains(one)"
