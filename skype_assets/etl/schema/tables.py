@@ -476,8 +476,8 @@ MESSAGE_HISTORY: Final = Table(
         Column(
             "change",
             TEXT,
-            "from the copy before: `first` (there is none), `none`, `deleted`, `text`, or `other` (reactions, a name, "
-            "a date of edit, ...)",
+            "since the export before that has the message: `first` (there is none), `none`, `deleted`, `text`, or "
+            "`other` (reactions, a name, a date of edit, ...); `duplicate` says nothing of time",
         ),
         Column("is_current", BOOLEAN, "it is the row of messages"),
         Column("is_duplicate", BOOLEAN, "the same export has a better copy"),
