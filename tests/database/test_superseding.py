@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from skype_assets.etl.database import ddl
+from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.superseded import superseded
 from tests.database.small_loads import OWNER, export, head, messages, query, register
@@ -50,7 +52,7 @@ def exports(draw: st.DrawFn) -> list[list[Copy]]:
     return made
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(drawn=exports())
 def test_in_any_order_each_superseded_copy_is_there_once_and_says_what_no_message_says(
     drawn: list[list[Copy]], postgres_url: str
@@ -65,9 +67,10 @@ def test_in_any_order_each_superseded_copy_is_there_once_and_says_what_no_messag
         for message_id in ("1", "2")
     }
     for order in permutations(range(3)):
-        _empty(postgres_url)
-        for number in order:
-            _load(postgres_url, number, drawn[number])
+        with Session(postgres_url) as session:
+            _empty(session)
+            for number in order:
+                _load(session, number, drawn[number])
         winners = [(key, copy["export_id"], copy["source_offset"]) for key, copy in best.items() if copy]
         assert query(postgres_url, WINNERS) == winners
         found = {(row[0], row[1]): row[2:] for row in query(postgres_url, COPIES)}
@@ -90,21 +93,20 @@ def _row(copy: Copy, best: Copy | None) -> tuple[Any, ...]:
     return (*key, f"text {said}", f"content {said}", edited_at, f'{{"said": "{said}"}}', [said])
 
 
-def _load(url: str, number: int, copies: list[Copy]) -> None:
-    with Session(url) as session:
-        row = export(f"e{number}", days=number)
-        loader = register(session, row)
-        loader.commit_head(0, "h", head(f"e{number}"))
-        tables = messages(export_id=f"e{number}")
-        rows = [_table(copy) for copy in copies]
-        kept = [rows[place] for place, copy in enumerate(copies) if not copy["is_duplicate"]]
-        duplicates = [rows[place] for place, copy in enumerate(copies) if copy["is_duplicate"]]
-        if kept:
-            tables["messages"] = pa.concat_tables(kept)
-        if duplicates:
-            tables["superseded_copies"] = superseded(pa.concat_tables(duplicates), is_duplicate=True)
-        loader.commit_part(1, "p", tables)
-        loader.finish(row, head()["conversations"].select(["conversation_id"]))
+def _load(session: Session, number: int, copies: list[Copy]) -> None:
+    row = export(f"e{number}", days=number)
+    loader = Loader.register(session, row)
+    loader.commit_head(0, "h", head(f"e{number}"))
+    tables = messages(export_id=f"e{number}")
+    rows = [_table(copy) for copy in copies]
+    kept = [rows[place] for place, copy in enumerate(copies) if not copy["is_duplicate"]]
+    duplicates = [rows[place] for place, copy in enumerate(copies) if copy["is_duplicate"]]
+    if kept:
+        tables["messages"] = pa.concat_tables(kept)
+    if duplicates:
+        tables["superseded_copies"] = superseded(pa.concat_tables(duplicates), is_duplicate=True)
+    loader.commit_part(1, "p", tables)
+    loader.finish(row, head()["conversations"].select(["conversation_id"]))
 
 
 def _table(copy: Copy) -> pa.Table:
@@ -124,10 +126,10 @@ def _table(copy: Copy) -> pa.Table:
     return made.set_column(place, made.schema.field(place), edited_at)
 
 
-def _empty(url: str) -> None:
-    with Session(url) as session:
-        register(session)
-    query(url, "TRUNCATE skype.exports CASCADE; TRUNCATE skype.attempts")
+def _empty(session: Session) -> None:
+    ddl.create(session)
+    with session.transaction():
+        session.execute("TRUNCATE skype.exports CASCADE")
 
 
 STORY = {

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from skype_assets.etl import engine
 from skype_assets.etl.phases import given_names
 from skype_assets.etl.sample import write_overlapping
-from skype_assets.etl.schema.tables import JSON, TABLES, Column
+from skype_assets.etl.schema.tables import JSON, TABLES, WORDING, Column
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.outcomes import Findings
 from skype_assets.etl.tasks.proving import prove_all
@@ -115,8 +115,9 @@ MOVES = {
         "m.message_id) = (pair.owner_id, pair.conversation_id, pair.message_id)) "
         "UPDATE skype.superseded_copies s SET text = pair.text FROM pair "
         "WHERE (s.export_id, s.source_offset) = (pair.export_id, pair.source_offset)",
-    "all that superseded copies say":
-        "UPDATE skype.superseded_copies SET (text, content, kind) = ROW(NULL, NULL, NULL) WHERE text IS NOT NULL",
+    "all that a superseded copy says":
+        f"UPDATE skype.superseded_copies SET {', '.join(f'{name} = NULL' for name in WORDING)} "
+        "WHERE ctid = (SELECT min(ctid) FROM skype.superseded_copies WHERE text IS NOT NULL)",
     "a property that was not exported":
         "UPDATE skype.messages SET properties = properties || '{\"n\": 1.00}' "
         "WHERE ctid = (SELECT min(ctid) FROM skype.messages WHERE properties IS NOT NULL)",
