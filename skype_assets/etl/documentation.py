@@ -12,7 +12,7 @@ from skype_assets.etl import docstrings, errors
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, UNKNOWN
 from skype_assets.etl.database.ddl import POSTGRES_TYPES, SCHEMA
 from skype_assets.etl.schema.flags import FLAGS
-from skype_assets.etl.schema.tables import CALLS, TABLES, Column, Table
+from skype_assets.etl.schema.tables import TABLES, VIEWS, Column, Table
 
 _GENERATED: Final = "<!-- Made by `python -m skype_assets.etl.documentation`; change the code, not this file. -->"
 
@@ -85,10 +85,10 @@ def tables() -> str:
         ("table", "holds", "key"),
         (
             (f"[`{table.name}`](#{table.name})", table.meaning, _names(table.key) or "none")
-            for table in (*TABLES.values(), CALLS)
+            for table in (*TABLES.values(), *VIEWS.values())
         ),
     )
-    sections = (_section(table) for table in (*TABLES.values(), CALLS))
+    sections = (_section(table) for table in (*TABLES.values(), *VIEWS.values()))
     return "\n".join([_GENERATED, "# Tables", _TABLES, overview, *sections])
 
 

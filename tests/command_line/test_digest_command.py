@@ -37,7 +37,7 @@ def twin(loaded: str) -> str:
 
 
 def test_psql_alone_gets_the_same_digests(invoke: Invoke, loaded: str) -> None:
-    (recipe,) = re.findall(r"```sql\n(.*?)```", (PROJECT / "docs" / "proof.md").read_text(), re.DOTALL)
+    *_, recipe = _queries()
     Path("digest.sql").write_text(recipe)
     command = [str(binaries() / "psql"), "-XqAt", "-f", "digest.sql", f"--dbname={loaded}"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -47,6 +47,22 @@ def test_psql_alone_gets_the_same_digests(invoke: Invoke, loaded: str) -> None:
         f"{table['sha256']}|{table['rows']}|{name}" for name, table in tables.items()
     )
     assert sum(table["rows"] for table in tables.values()) > 100
+
+
+def test_sql_alone_says_that_every_copy_is_there_and_what_was_edited_or_deleted_between_exports(loaded: str) -> None:
+    balance, edited, _ = _queries()
+    accounts = query(loaded, balance)
+    assert len(accounts) == 2
+    for _, seen, won, lost, duplicate, rejected in accounts:
+        assert seen == won + lost + duplicate + rejected
+    assert sum(lost for _, _, _, lost, _, _ in accounts) > 10
+    told = query(loaded, edited)
+    assert {text for *_, text, _, _, _ in told} >= {"changed my mind", ""}
+
+
+def _queries() -> list[str]:
+    """The SQL of the page about proof."""
+    return re.findall(r"```sql\n(.*?)```", (PROJECT / "docs" / "proof.md").read_text(), re.DOTALL)
 
 
 def test_databases_of_the_same_rows_are_equal_whoever_loaded_them_and_saved_digests_tell_it(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import psycopg2
 import pyarrow as pa
@@ -56,11 +57,12 @@ def messages(*ids: str, export_id: str = "e1", reactions: int = 1, **changes: An
     key = {"owner_id": OWNER, "conversation_id": CONVERSATION}
     plain = {
         "sender_id": CONVERSATION, "sender_name": "Theo", "kind": "text", "text": "hello", "is_forwarded": False,
-        "version": 1, "flags": [], "source_member": "messages.json", "source_offset": 0, "source_length": 2,
+        "version": 1, "flags": [], "source_member": "messages.json", "source_length": 2,
         "raw_sha256": b"a", "sent_at": DAY, "export_id": export_id, **changes,
     }  # fmt: skip
-    tables = {name: _table(name, []) for name in (*MESSAGE_TABLES, "rejects")}
-    tables["messages"] = _table("messages", [{**key, "message_id": identity, **plain} for identity in ids])
+    tables = {name: _table(name, []) for name in (*MESSAGE_TABLES, "superseded_copies", "rejects")}
+    rows = [{**key, "message_id": one, "source_offset": crc32(one.encode()), **plain} for one in ids]
+    tables["messages"] = _table("messages", rows)
     emotions = [
         {**key, "message_id": identity, "emotion": f"{export_id}-{number}", "user_id": OWNER}
         for identity in ids

@@ -14,9 +14,14 @@ from skype_assets.etl.database.refused import DEADLY, committed
 from skype_assets.etl.database.session import Database, Rejected, Session
 from skype_assets.etl.errors import PoisonPart
 from skype_assets.etl.postgres.embedded import EmbeddedServer
+from skype_assets.etl.rows.superseded import superseded
 from tests.database.small_loads import Tables, head, messages, query, register
 
 BAD: dict[str, Any] = {"source_offset": 777, "source_length": 99}
+DUPLICATE = {
+    **messages("good", reactions=0),
+    "superseded_copies": superseded(messages("good", text="secret\0", **BAD)["messages"], is_duplicate=True),
+}
 
 
 def joined(*parts: Tables) -> Tables:
@@ -44,6 +49,7 @@ def registered(database: Database) -> Claim:
         (messages("bad", properties="1e-20000", **BAD), "messages"),
         (messages("bad", text="secret\0", **BAD), "messages"),
         (messages("bad", export_id="\0", **BAD), "messages"),
+        (DUPLICATE, "superseded_copies"),
     ],
 )
 def test_a_value_that_is_refused_is_named_by_its_message_and_not_printed(

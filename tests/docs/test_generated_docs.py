@@ -14,7 +14,7 @@ from skype_assets.etl.rows.message_tables import Export
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.schema.flags import FLAGS
-from skype_assets.etl.schema.tables import CALLS
+from skype_assets.etl.schema.tables import VIEWS, Table
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,14 +77,16 @@ def test_no_module_sets_a_flag_that_is_not_documented() -> None:
     assert [path.name for path in modules if set_by_text.search(path.read_text(encoding="utf-8"))] == []
 
 
-def test_the_view_has_the_columns_that_are_documented(postgres_url: str) -> None:
+@pytest.mark.parametrize("view", VIEWS.values(), ids=lambda view: view.name)
+def test_a_view_has_the_columns_that_are_documented(view: Table, postgres_url: str) -> None:
     with Session(postgres_url) as session:
         ddl.create(session)
         found = session.rows(
-            "SELECT column_name::text, data_type::text FROM information_schema.columns "
-            "WHERE table_schema = 'skype' AND table_name = 'calls' ORDER BY ordinal_position"
+            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
+            "WHERE a.attrelid = $1::regclass AND a.attnum > 0 ORDER BY a.attnum",
+            f"skype.{view.name}",
         )
-    assert found == [(column.name, ddl.POSTGRES_TYPES[column.type]) for column in CALLS.columns]
+    assert found == [(column.name, ddl.POSTGRES_TYPES[column.type]) for column in view.columns]
 
 
 def _raw(objects: list[bytes]) -> pa.RecordBatch:

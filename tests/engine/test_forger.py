@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from skype_assets.etl import engine
 from skype_assets.etl.phases import given_names
 from skype_assets.etl.sample import write_overlapping
-from skype_assets.etl.schema.tables import JSON, TABLES, Column
+from skype_assets.etl.schema.tables import JSON, TABLES, WORDING, Column
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.outcomes import Findings
 from skype_assets.etl.tasks.proving import prove_all
@@ -91,6 +91,33 @@ MOVES = {
     "an object that is said to be there":
         "UPDATE skype.attachments SET (present, media_member, media_export_id) = ROW(true, 'x', 'x') "
         f"WHERE {PRESENT.format('NOT')}",
+    "a duplicate that is said to be another export's loss":
+        f"UPDATE skype.superseded_copies SET is_duplicate = NOT is_duplicate WHERE {FIRST.format('superseded_copies')}",
+    "a superseded copy of another message":
+        "UPDATE skype.superseded_copies s SET (conversation_id, message_id) = (SELECT conversation_id, message_id "
+        "FROM skype.messages m WHERE m.message_id <> s.message_id ORDER BY ctid LIMIT 1) "
+        f"WHERE {FIRST.format('superseded_copies')}",
+    "a superseded copy of another export":
+        f"UPDATE skype.superseded_copies SET export_id = 'ffff' WHERE {FIRST.format('superseded_copies')}",
+    "a superseded copy that nobody exported":
+        "INSERT INTO skype.superseded_copies (export_id, source_offset, owner_id, conversation_id, message_id, "
+        "is_duplicate, source_member, source_length, raw_sha256, text) SELECT export_id, 1, owner_id, "
+        "conversation_id, message_id, false, source_member, 1, '', 'never said' FROM skype.messages LIMIT 1",
+    "a message that is a superseded copy as well":
+        "INSERT INTO skype.superseded_copies (export_id, source_offset, owner_id, conversation_id, message_id, "
+        "is_duplicate, source_member, source_length, raw_sha256) SELECT export_id, source_offset, owner_id, "
+        "conversation_id, message_id, false, source_member, source_length, raw_sha256 FROM skype.messages LIMIT 1",
+    "wordings of a message and a superseded copy swapped":
+        "WITH pair AS (SELECT m.owner_id, m.conversation_id, m.message_id, m.text, s.export_id, s.source_offset, "
+        "s.text AS former FROM skype.messages m JOIN skype.superseded_copies s "
+        "USING (owner_id, conversation_id, message_id) WHERE s.text <> m.text LIMIT 1), "
+        "message AS (UPDATE skype.messages m SET text = former FROM pair WHERE (m.owner_id, m.conversation_id, "
+        "m.message_id) = (pair.owner_id, pair.conversation_id, pair.message_id)) "
+        "UPDATE skype.superseded_copies s SET text = pair.text FROM pair "
+        "WHERE (s.export_id, s.source_offset) = (pair.export_id, pair.source_offset)",
+    "all that a superseded copy says":
+        f"UPDATE skype.superseded_copies SET {', '.join(f'{name} = NULL' for name in WORDING)} "
+        "WHERE ctid = (SELECT min(ctid) FROM skype.superseded_copies WHERE text IS NOT NULL)",
     "a property that was not exported":
         "UPDATE skype.messages SET properties = properties || '{\"n\": 1.00}' "
         "WHERE ctid = (SELECT min(ctid) FROM skype.messages WHERE properties IS NOT NULL)",

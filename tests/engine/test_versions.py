@@ -20,6 +20,7 @@ PINNED = {
         "3": "e8889e7a8e8e35d5eb71d660765b92e984eecf637d4a04a57ab5c0ef7de38007",
         "4": "c51d4e1bd88782a5cc3957a878048b1ea41c0558b3c47ef7f15fe75b5fa20a07",
         "5": "25570b566fcdc357edd29a59368687ceb6f4d16cf8c311372977daa655aad9ca",
+        "6": "4d6a7f5fd9ec4a8459b6bdb9da682d66746efa3e118adda8f4e421406d2f07be",
     },
     "load": {
         "1": "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2",

@@ -23,7 +23,7 @@ _ROWS = (
         for name in (
             "conversations", "conversation_copies", "participants", "given_names", "messages", "attachments",
             "call_events", "call_participants", "reactions", "mentions", "links", "quotes", "thread_events",
-            "media_files", "rejects",
+            "media_files", "superseded_copies", "rejects",
         )
     )
 )  # fmt: skip

@@ -62,7 +62,7 @@ def rows_from_database(connection: Connection, table: str, key: Sequence[str], c
         cursor.execute(SQL("SELECT {} FROM {}").format(SQL(", ").join(values), source))
         rows = [dict(zip(columns, map(_python, values), strict=True)) for values in cursor.fetchall()]
     if "flags" in columns:
-        rows = [{**row, "flags": [flag for flag in row["flags"] if flag not in UNCOMPARED_FLAGS]} for row in rows]
+        rows = [{**row, "flags": _compared(row["flags"])} for row in rows]
     return _sorted(rows, key)
 
 
@@ -97,6 +97,10 @@ def _differences(expected: Sequence[Row], actual: Sequence[Row], key: Sequence[s
 
 def _by_key(rows: Sequence[Row], key: Sequence[str]) -> dict[tuple[Any, ...], Row]:
     return {tuple(row[name] for name in key): row for row in rows}
+
+
+def _compared(flags: list[str] | None) -> list[str] | None:
+    return None if flags is None else [flag for flag in flags if flag not in UNCOMPARED_FLAGS]
 
 
 def _sorted(rows: Sequence[Row], key: Sequence[str]) -> list[Row]:

@@ -51,6 +51,12 @@ def merged_tables(
         for key, message in loaded[export.export_id].items():
             _keep_greatest(newest, key, _across(export, message), message)
     messages = [message for _, message in newest.values()]
+    superseded = [
+        _superseded(message.row, newest[key][1].row, loaded[export.export_id][key].row)
+        for export in exports
+        for key, message in ((_key(message), message) for message in export.messages)
+        if message is not newest[key][1]
+    ]
 
     sent: dict[Key, list[Message]] = defaultdict(list)
     for message in messages:
@@ -77,6 +83,7 @@ def merged_tables(
             for user_id, name in given.get(export.export_id, {}).items()
         ],
         "messages": [message.row for message in messages],
+        "superseded_copies": superseded,
         "attachments": [_with_media(row, media) for message in messages for row in message.attachments],
         "call_events": [row for message in messages for row in message.call_events],
         "call_participants": [row for message in messages for row in message.call_participants],
@@ -94,9 +101,26 @@ def _distinct(messages: Iterable[Message]) -> dict[Key, Message]:
     """One of the copies of each message in an export; of equal ones the first."""
     found: dict[Key, tuple[Any, Message]] = {}
     for message in messages:
-        key = (message.row["owner_id"], message.row["conversation_id"], message.row["message_id"])
-        _keep_greatest(found, key, message.rank, message)
+        _keep_greatest(found, _key(message), message.rank, message)
     return {key: message for key, (_, message) in found.items()}
+
+
+def _key(message: Message) -> Key:
+    return message.row["owner_id"], message.row["conversation_id"], message.row["message_id"]
+
+
+_OF_COPY = (
+    "export_id", "source_offset", "owner_id", "conversation_id", "message_id", "version", "raw_sha256",
+    "source_member", "source_length",
+)  # fmt: skip
+
+
+def _superseded(row: Row, winner: Row, best_of_export: Row) -> Row:
+    """A copy beside the messages; what the message says as well, of another export, is not said twice."""
+    is_duplicate = row is not best_of_export
+    is_said = not is_duplicate and all(row[name] == winner[name] for name in ("raw_sha256", "edit_of", "edited_at"))
+    said = {name: None if is_said and name not in _OF_COPY else value for name, value in row.items()}
+    return {**said, "is_duplicate": is_duplicate}
 
 
 def _keep_greatest(found: dict[Key, tuple[Any, Any]], key: Key, rank: Any, item: Any) -> None:

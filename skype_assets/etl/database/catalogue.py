@@ -11,6 +11,7 @@ from skype_assets.etl.database import ddl, search_index
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.schema.tables import VIEWS
 
 
 def differences(session: Session) -> list[Difference]:
@@ -26,15 +27,16 @@ def differences(session: Session) -> list[Difference]:
             *(Difference(*name, "was changed") for name in changed),
             *(Difference(table, (), what) for table, what in session.rows(_HANGING_ON, SCHEMA, search_index.FUNCTION)),
         ]
-        if found.get(_VIEW) == expected[_VIEW] and not ddl.is_view_as_it_should_be(session):
-            result.append(Difference(*_VIEW, "is not the view that this program makes"))
+        for name in VIEWS:
+            is_view = found.get((name, ())) == expected[name, ()]
+            if is_view and not ddl.is_view_as_it_should_be(session, name):
+                result.append(Difference(name, (), "is not the view that this program makes"))
     return sorted(result, key=str)
 
 
 Thing = tuple[str, tuple[str, ...]]
 """A relation, or what it has: column, constraint, index."""
 
-_VIEW: Final[Thing] = ("calls", ())
 _SEARCH_INDEX: Final[Set[Thing]] = {
     (definition.removeprefix(f"{SCHEMA}.").partition(" ")[0], (f"index {name}",))
     for name, definition in search_index.INDEXES.items()
@@ -42,7 +44,7 @@ _SEARCH_INDEX: Final[Set[Thing]] = {
 
 
 def _expected() -> dict[Thing, str]:
-    things: dict[Thing, str] = {_VIEW: "v"}
+    things: dict[Thing, str] = {(name, ()): "v" for name in VIEWS}
     for name, columns, constraints in ddl.layout():
         things[name, ()] = "r"
         things |= {(name, (f"column {column}",)): definition for column, definition in columns.items()}

@@ -20,6 +20,7 @@ from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import NOT_EXPORTED, Comparison, Expected, Mask, joined, where
 from skype_assets.etl.database.merging import CHILDREN
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.rows.superseded import say_the_same, superseded, without_wording
 from skype_assets.etl.schema.tables import TABLES
 
 _MESSAGE: Final = TABLES["messages"].key[1:]
@@ -27,6 +28,7 @@ _OF_ARCHIVES: Final = ("media_member", "present", "media_export_id", "mime_type"
 _OBJECT: Final = [*TABLES["attachments"].key, "document_id", *_OF_ARCHIVES]
 _OF_ALL_EXPORTS: Final = [name for name in TABLES["conversations"].schema.names if name != "kind"]
 _BEFORE_ALL: Final = -(2**62)
+NOT_SUPERSEDED: Final = "is no superseded copy of the export"
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,9 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
     comparison = Comparison()
     messages = Expected("messages", part("messages"))
     ranges = _ranges(messages.rows)
+    aside = [part("superseded_copies")]
     with session.transaction(snapshot=True):
         _find_rejects(session, ours, part("rejects"), comparison)
-        if not messages.rows.num_rows:
-            return comparison
         exported_at = dict(session.rows(_EXPORTED_AT, ours.owner_id))
         is_ours: Mask = np.zeros(messages.rows.num_rows, np.bool_)
         for found in found_rows(session, "messages", _IN_RANGES, ours.owner_id, *ranges):
@@ -102,9 +103,10 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
             messages.meet(where(found, of_us), places[of_us], comparison)
             messages.note_seen(places[of_others])
             copies = messages.rows.take(pa.array(places[of_others]))
-            _compare_copies(ours, where(found, of_others), copies, exported_at, comparison)
+            aside += _compare_copies(ours, where(found, of_others), copies, exported_at, comparison)
         comparison.messages = int(np.count_nonzero(is_ours))
         messages.note_missing(comparison)
+        _compare_superseded(session, ours, messages.rows, pa.concat_tables(aside), comparison)
         keys = joined(where(messages.rows, is_ours), _MESSAGE)
         for name in CHILDREN:
             children = part(name)
@@ -181,6 +183,31 @@ def compare_keys(session: Session, ours: Ours, parts: Iterable[pa.Table]) -> Com
     return comparison
 
 
+def count_superseded(session: Session, export_id: str) -> int:
+    """How many copies of an export the database has beside the messages."""
+    return session.rows(f"SELECT count(*) FROM {SCHEMA}.superseded_copies WHERE export_id = $1", export_id)[0][0]
+
+
+def compare_offsets(session: Session, ours: Ours, parts: Iterable[pa.Table]) -> Comparison:
+    """Find the superseded copies that the database says are an export's and that stand nowhere in its parts.
+
+    Args:
+        session: with the database.
+        ours: the export.
+        parts: of each part where its copies stand, column source_offset.
+    """
+    comparison, key = Comparison(), TABLES["superseded_copies"].key
+    query = f"SELECT {', '.join(key)} FROM {SCHEMA}.superseded_copies WHERE export_id = $1"
+    with session.transaction(snapshot=True):
+        batches = list(session.batches(query, ours.export_id))
+    schema = pa.schema([TABLES["superseded_copies"].schema.field(name) for name in key])
+    left = pa.Table.from_batches(batches).cast(schema) if batches else schema.empty_table()
+    for offsets in parts:
+        left = where(left, ~pc.is_in(left["source_offset"], value_set=offsets["source_offset"]).to_numpy())
+    comparison.note_wrong("superseded_copies", left, NOT_EXPORTED)
+    return comparison
+
+
 def found_rows(session: Session, table: str, condition: str, *parameters: str | list[str]) -> Iterator[pa.Table]:
     """Within a transaction: the rows of a table, which is ``t`` in the condition."""
     columns = ", ".join(f"t.{name}" for name in TABLES[table].schema.names)
@@ -219,8 +246,8 @@ def _is_among(rows: pa.Table, keys: pa.Array) -> Mask:
 
 def _compare_copies(
     ours: Ours, theirs: pa.Table, copies: pa.Table, exported_at: Mapping[str, int], comparison: Comparison
-) -> None:
-    """Messages that others have won against what we have: each must be the better copy."""
+) -> Sequence[pa.Table]:
+    """Messages that others have won against what we have: each must be the better copy, and ours a superseded one."""
 
     def ranks(rows: pa.Table, at: Callable[[str], int | None]) -> Iterator[tuple[int, int | None, bytes, str]]:
         columns = (rows[name].to_pylist() for name in ("version", "raw_sha256", "export_id"))
@@ -234,6 +261,26 @@ def _compare_copies(
         lesser[row] = their[1] is None or their < our
     comparison.better_of.update(where(theirs, ~lesser)["export_id"].to_pylist())
     comparison.note_missing("messages", where(theirs, lesser), "is a lesser copy than that of the export")
+    is_said = say_the_same(theirs, copies)
+    return superseded(where(copies, ~is_said)), without_wording(superseded(where(copies, is_said)))
+
+
+def _compare_superseded(
+    session: Session, ours: Ours, messages: pa.Table, copies: pa.Table, comparison: Comparison
+) -> None:
+    """Copies of a part that are not the message, and no others where it stands in the export."""
+    offsets = [*messages["source_offset"].chunks, *copies["source_offset"].chunks]
+    if not sum(map(len, offsets)):
+        return
+    first, last = (edge(pa.chunked_array(offsets)).as_py() for edge in (pc.min, pc.max))
+    expected = Expected("superseded_copies", copies)
+    within = f"WHERE t.export_id = $1 AND t.source_offset BETWEEN {first} AND {last}"
+    for found in found_rows(session, "superseded_copies", within, ours.export_id):
+        places = expected.places(found)
+        comparison.superseded += int(np.count_nonzero(places >= 0))
+        expected.meet(where(found, places >= 0), places[places >= 0], comparison)
+        comparison.note_wrong("superseded_copies", where(found, places < 0), NOT_SUPERSEDED)
+    expected.note_missing(comparison)
 
 
 def _compare_children(

@@ -1,4 +1,4 @@
-"""Schema ``skype`` in PostgreSQL, made from the table list: types, keys, foreign keys, indexes, the view ``calls``.
+"""Schema ``skype`` in PostgreSQL, made from the table list: types, keys, foreign keys, indexes, views.
 
 Primary keys are there from the beginning: they decide what is a conflict. Foreign keys and the other indexes come when
 the first load has its rows in (``complete``): checking and sorting once is a fraction of doing so for every row. From
@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from skype_assets.etl import crash_points
 from skype_assets.etl.database.calls import CALLS_QUERY
+from skype_assets.etl.database.message_history import MESSAGE_HISTORY_QUERY
 from skype_assets.etl.database.session import NO_PRIVILEGE, Rejected, Session
 from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.schema.tables import CALLS, TABLES, Table
+from skype_assets.etl.schema.tables import TABLES, VIEWS, Table
 from skype_assets.etl.version import SCHEMA as VERSION
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ POSTGRES_TYPES: Final = {
     pa.list_(pa.string()): "text[]",
 }
 
+_MESSAGE: Final = frozenset(TABLES["messages"].key)
+
 # What readers look for: a conversation in time, what a person wrote, where somebody takes part, a stored object.
 _INDEXES: Final = {
     "messages": {
@@ -46,6 +49,7 @@ _INDEXES: Final = {
         "messages_by_time": "conversation_id, sent_at",
         "messages_by_sender": "sender_id, sent_at",
     },
+    "superseded_copies": {"superseded_copies_by_message": "conversation_id, message_id"},
     "participants": {"participants_by_user": "user_id"},
     "attachments": {"attachments_by_document": "document_id"},
 }
@@ -110,15 +114,17 @@ SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace W
 _FOREIGN_KEYS: Final = """
 SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = to_regnamespace($1)"""
 
-VIEW: Final = f"CREATE OR REPLACE VIEW {SCHEMA}.calls AS {CALLS_QUERY}"
+_QUERIES: Final = {"calls": CALLS_QUERY, "message_history": MESSAGE_HISTORY_QUERY}
+VIEWS_DDL: Final = {name: f"CREATE OR REPLACE VIEW {SCHEMA}.{name} AS {query}" for name, query in _QUERIES.items()}
+"""By name of the view."""
 _VIEW_PATIENCE: Final = "3s"
-"""While it is waited for whoever reads the view, nobody else can begin to."""
+"""While it is waited for whoever reads a view, nobody else can begin to."""
 
 # As the server spells it: made once more beside it, which nobody waits for. It was no view, if there is no answer.
-_VIEW_AS_IT_SHOULD_BE: Final = f"CREATE TEMPORARY VIEW calls_as_they_should_be AS {CALLS_QUERY}"
+_VIEW_AS_IT_SHOULD_BE: Final = "CREATE TEMPORARY VIEW as_it_should_be AS {}"
 _VIEW_DIFFERS: Final = f"""
-SELECT pg_get_viewdef('{SCHEMA}.calls'::regclass) IS DISTINCT FROM
-       pg_get_viewdef('pg_temp.calls_as_they_should_be'::regclass)"""
+SELECT pg_get_viewdef('{SCHEMA}.{{}}'::regclass) IS DISTINCT FROM
+       pg_get_viewdef('pg_temp.as_it_should_be'::regclass)"""
 
 _HIDING: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -158,24 +164,26 @@ def create(session: Session) -> None:
         compare(session)
         for table, name in session.rows(_TRIGGERS, SCHEMA):
             logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)
-        _create_view(session)
+        _create_views(session)
         if not session.rows(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"):
             for statement in (_NONCE, *version_table(VERSION), *comments()):
                 session.execute(statement)
 
 
-def _create_view(session: Session) -> None:
-    """Within a transaction, at its end: make the view ``calls`` what it should be, if it is not."""
-    if "calls" not in _there(session)[0] or not is_view_as_it_should_be(session):
-        session.execute(f"SET LOCAL lock_timeout = '{_VIEW_PATIENCE}'")
-        session.execute(VIEW)
+def _create_views(session: Session) -> None:
+    """Within a transaction, at its end: make the views what they should be, if they are not."""
+    there = _there(session)[0]
+    for name, statement in VIEWS_DDL.items():
+        if name not in there or not is_view_as_it_should_be(session, name):
+            session.execute(f"SET LOCAL lock_timeout = '{_VIEW_PATIENCE}'")
+            session.execute(statement)
 
 
-def is_view_as_it_should_be(session: Session) -> bool:
-    """Within a transaction that may make temporary views: whether the view ``calls``, which is there, is ours."""
-    session.execute(_VIEW_AS_IT_SHOULD_BE)
-    differs = session.rows(_VIEW_DIFFERS)[0][0]
-    session.execute("DROP VIEW pg_temp.calls_as_they_should_be")
+def is_view_as_it_should_be(session: Session, name: str) -> bool:
+    """Within a transaction that may make temporary views: whether a view, which is there, is ours."""
+    session.execute(_VIEW_AS_IT_SHOULD_BE.format(_QUERIES[name]))
+    differs = session.rows(_VIEW_DIFFERS.format(name))[0][0]
+    session.execute("DROP VIEW pg_temp.as_it_should_be")
     return not differs
 
 
@@ -306,17 +314,17 @@ def version_table(version: str) -> Iterator[str]:
 
 
 def comments() -> Iterator[str]:
-    """The DDL of what everything means, for a schema that has all tables and the view.
+    """The DDL of what everything means, for a schema that has all tables and views.
 
     It is one statement, which costs one question to the server instead of two hundred.
     """
     found = [
-        f"COMMENT ON {'VIEW' if table is CALLS else 'TABLE'} {SCHEMA}.{table.name} IS {_quoted(table.meaning)}"
-        for table in (*TABLES.values(), CALLS)
+        f"COMMENT ON {'VIEW' if table.name in VIEWS else 'TABLE'} {SCHEMA}.{table.name} IS {_quoted(table.meaning)}"
+        for table in (*TABLES.values(), *VIEWS.values())
     ]
     found += [
         f"COMMENT ON COLUMN {SCHEMA}.{table.name}.{column.name} IS {_quoted(column.meaning)}"
-        for table in (*TABLES.values(), CALLS)
+        for table in (*TABLES.values(), *VIEWS.values())
         for column in table.columns
     ]
     found += [f"COMMENT ON TABLE {SCHEMA}.{name} IS {_quoted(text)}" for name, text in _DESCRIBED_BESIDE.items()]
@@ -387,8 +395,9 @@ def _there(session: Session) -> tuple[set[str], set[str]]:
 
 
 def _column(table: Table, field: pa.Field) -> str:
-    # "C" collation: keys sort by code point on every server, and comparing them is cheap.
-    collation = ' COLLATE "C"' if field.name in table.key and field.type == pa.string() else ""
+    # "C" collation: keys sort by code point on every server, and comparing them is cheap. So do those of other tables.
+    keys = {*table.key, *_MESSAGE} if set(table.schema.names) >= _MESSAGE else table.key
+    collation = ' COLLATE "C"' if field.name in keys and field.type == pa.string() else ""
     return f"{POSTGRES_TYPES[field.type]}{collation}{'' if field.nullable else ' NOT NULL'}"
 
 

@@ -93,6 +93,6 @@ _HOMELESS: Final = (
       if name != "exports" and "export_id" in TABLES[name].schema.names),
     *((name, _OF_NO_ACCOUNT, "is of an account of which there is no export") for name in _MADE),
     *((name, _OF_OTHERS, "is of an export of another account")
-      for name in ("conversations", "messages", "media_files")),
-    *((name, _OF_NO_MESSAGE, "belongs to no message") for name in CHILDREN),
+      for name in ("conversations", "messages", "superseded_copies", "media_files")),
+    *((name, _OF_NO_MESSAGE, "belongs to no message") for name in (*CHILDREN, "superseded_copies")),
 )  # fmt: skip

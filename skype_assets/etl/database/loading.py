@@ -14,11 +14,11 @@ from typing import Final
 import pyarrow as pa
 
 from skype_assets.etl import crash_points
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import ddl, superseding
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.merging import (
-    DROP_LESSER_THAN_OTHERS,
     FORGET_NAMES,
+    SET_ASIDE_LESSER_THAN_OTHERS,
     merge_messages,
     merge_staged,
     stage,
@@ -130,6 +130,15 @@ class Loader:
                 self._replace_messages(tables)
                 crash_points.reached("part merged")
             return
+        if superseding.are_there(self.session, self.claim.export_id, tables) or not self._copied(
+            part, checksum, tables
+        ):
+            with self._part(part, checksum, tables, lock=""):
+                merge_messages(self.session, "" if again else self.claim.code_version, tables)
+                crash_points.reached("part merged")
+
+    def _copied(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> bool:
+        """Copy the tables of a part to where nothing is yet; False, and nothing is done, if something is."""
         try:
             with self._part(part, checksum, tables, lock="_shared"):
                 for name in TABLES:
@@ -139,9 +148,8 @@ class Loader:
         except Rejected as error:
             if error.sqlstate != UNIQUE_VIOLATION:
                 raise
-            with self._part(part, checksum, tables, lock=""):
-                merge_messages(self.session, "" if again else self.claim.code_version, tables)
-                crash_points.reached("part merged")
+            return False
+        return True
 
     def commit_head(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
         """Load conversations, participants and media, which the parts of messages refer to."""
@@ -163,7 +171,7 @@ class Loader:
         stage_messages(self.session, tables)
         if self._replacement.lets_others_win():
             self._replacement.recall_others()
-        self.session.execute(DROP_LESSER_THAN_OTHERS)
+        self.session.execute(SET_ASIDE_LESSER_THAN_OTHERS)
         self._replacement.count_messages()
         self._replacement.count_staged("rejects")
         merge_staged(self.session)

@@ -50,6 +50,7 @@ class Comparison:
     Attributes:
         rows: that are as they must be.
         messages: that are there in this copy, as it must be or not.
+        superseded: copies that are there beside the messages, likewise.
         better_of: messages that are there in a better copy, of another export: how many of which.
         missing: rows that are not there, or only in a lesser copy: to load them again is enough.
         wrong: rows that are otherwise than they must be, or must not be there.
@@ -58,6 +59,7 @@ class Comparison:
 
     rows: int = 0
     messages: int = 0
+    superseded: int = 0
     better_of: Counter[str] = field(default_factory=Counter[str])
     missing: int = 0
     wrong: int = 0
@@ -83,6 +85,7 @@ class Comparison:
         """Count what came of another comparison as well."""
         self.rows += other.rows
         self.messages += other.messages
+        self.superseded += other.superseded
         self.better_of += other.better_of
         self.missing += other.missing
         self.wrong += other.wrong

@@ -1,9 +1,9 @@
 """The merge: several exports of one account become one history, whatever the order in which they are loaded.
 
 Of a message the copy with the greatest (version, time of export, hash of its bytes, export id) wins, with its
-children; of a conversation that with the greatest (version, time of export, export id). All of it is set-based:
-staging tables that the transaction drops, then a handful of statements. What depends on several exports comes after it
-(``refreshing``).
+children, and the others are superseded copies (``superseding``); of a conversation that with the greatest (version,
+time of export, export id). All of it is set-based: staging tables that the transaction drops, then a handful of
+statements. What depends on several exports comes after it (``refreshing``).
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.superseding import displace, same_message, set_aside
 from skype_assets.etl.schema.tables import TABLES
 
 CHILDREN: Final = tuple(t.name for t in TABLES.values() if t.parent == "messages")
@@ -22,6 +23,8 @@ MESSAGES_AT_A_TIME: Final = 50_000
 """Messages that one statement deletes: the server keeps the foreign keys that it has to check in memory meanwhile."""
 
 _MESSAGE: Final = ", ".join(TABLES["messages"].key)
+_OF_EXPORT: Final = ("superseded_copies", "rejects")
+"""What else a part of messages has: duplicates and rejects, which no other export has a say in."""
 
 
 def stage(session: Session, table: str, rows: pa.Table) -> None:
@@ -39,13 +42,13 @@ def merge_messages(session: Session, code_version: str, tables: Mapping[str, pa.
     ``code_version`` is that of the code that made the tables.
     """
     stage_messages(session, tables)
-    session.execute(_DROP_LESSER_COPIES, code_version)
+    session.execute(_SET_LESSER_ASIDE, code_version)
     merge_staged(session)
 
 
 def stage_messages(session: Session, tables: Mapping[str, pa.Table]) -> None:
     """Stage the tables of a part of messages."""
-    for name in ("messages", *CHILDREN, "rejects"):
+    for name in ("messages", *CHILDREN, *_OF_EXPORT):
         stage(session, name, tables[name])
 
 
@@ -53,16 +56,17 @@ def merge_staged(session: Session) -> None:
     """Let the staged messages take the place of what is there under their keys, with all that hangs on them."""
     for name in reversed(CHILDREN):
         session.execute(
-            f"DELETE FROM {SCHEMA}.{name} c USING pg_temp.staging_messages s WHERE {_same_message('c', 's')}"
+            f"DELETE FROM {SCHEMA}.{name} c USING pg_temp.staging_messages s WHERE {same_message('c', 's')}"
         )
-    session.execute(f"DELETE FROM {SCHEMA}.messages m USING pg_temp.staging_messages s WHERE {_same_message('m', 's')}")
+    displace(session)
     session.execute(f"INSERT INTO {SCHEMA}.messages SELECT * FROM pg_temp.staging_messages")
     for name in CHILDREN:
         session.execute(
             f"INSERT INTO {SCHEMA}.{name} "
             f"SELECT c.* FROM pg_temp.staging_{name} c JOIN pg_temp.staging_messages USING ({_MESSAGE})"
         )
-    session.execute(upsert("rejects"))
+    for name in _OF_EXPORT:
+        session.execute(upsert(name))
 
 
 def list_messages(session: Session, those: str, *parameters: str) -> None:
@@ -99,10 +103,6 @@ def delete_messages(session: Session, owner_id: str) -> dict[str, int]:
     }
 
 
-def _same_message(left: str, right: str) -> str:
-    return " AND ".join(f"{left}.{column} = {right}.{column}" for column in TABLES["messages"].key)
-
-
 def rank(message: str, export: str) -> str:
     """What decides between copies of a message, as an SQL row."""
     return (
@@ -111,26 +111,25 @@ def rank(message: str, export: str) -> str:
     )
 
 
-_BOTH: Final = f"""
-pg_temp.staging_messages s, {SCHEMA}.messages m, {SCHEMA}.exports theirs, {SCHEMA}.exports ours
-WHERE {_same_message("m", "s")} AND theirs.export_id = m.export_id AND ours.export_id = s.export_id"""
+_BOTH: Final = f"""{SCHEMA}.messages m, {SCHEMA}.exports theirs, {SCHEMA}.exports ours
+WHERE {same_message("m", "s")} AND theirs.export_id = m.export_id AND ours.export_id = s.export_id"""
 
 LESSER_THAN_BEFORE: Final = f"""
-SELECT EXISTS (SELECT FROM {_BOTH} AND m.export_id = s.export_id AND {rank("m", "theirs")} > {rank("s", "ours")})"""
+SELECT EXISTS (SELECT FROM pg_temp.staging_messages s, {_BOTH}
+               AND m.export_id = s.export_id AND {rank("m", "theirs")} > {rank("s", "ours")})"""
 """Whether a staged message is less than what stands there of the same export."""
 
-DROP_LESSER_THAN_OTHERS: Final = f"""
-DELETE FROM pg_temp.staging_messages WHERE ({_MESSAGE}) IN (
-    SELECT s.owner_id, s.conversation_id, s.message_id
-    FROM {_BOTH} AND m.export_id <> s.export_id AND {rank("m", "theirs")} > {rank("s", "ours")})"""
+SET_ASIDE_LESSER_THAN_OTHERS: Final = set_aside(
+    _BOTH, f"m.export_id <> s.export_id AND {rank('m', 'theirs')} > {rank('s', 'ours')}"
+)
 """What newer code makes of an export is less only than what another export has."""
 
 # Equal ranks are the same copy: it is replaced only by what newer code made of it.
-_DROP_LESSER_COPIES: Final = f"""
-DELETE FROM pg_temp.staging_messages s USING {SCHEMA}.messages m, {SCHEMA}.exports theirs, {SCHEMA}.exports ours
-WHERE {_same_message("m", "s")} AND theirs.export_id = m.export_id AND ours.export_id = s.export_id
-  AND ({rank("m", "theirs")} > {rank("s", "ours")}
-       OR {rank("m", "theirs")} = {rank("s", "ours")} AND theirs.code_version = $1)"""
+_SET_LESSER_ASIDE: Final = set_aside(
+    _BOTH,
+    f"{rank('m', 'theirs')} > {rank('s', 'ours')} "
+    f"OR {rank('m', 'theirs')} = {rank('s', 'ours')} AND theirs.code_version = $1",
+)
 
 
 def upsert(table: str, into: str | None = None) -> str:
@@ -166,6 +165,7 @@ _NEW_IS_BETTER: Final[Mapping[str, str]] = {
     "participants": "t.* IS DISTINCT FROM excluded.*",
     "given_names": "t.* IS DISTINCT FROM excluded.*",
     "media_files": f"{_media_rank('t')} < {_media_rank('excluded')}",
+    "superseded_copies": "t.* IS DISTINCT FROM excluded.*",
     "rejects": "t.* IS DISTINCT FROM excluded.*",
 }
 

@@ -88,7 +88,7 @@ def _find(session: Session, tables: Mapping[str, pa.Table]) -> tuple[str, Mappin
         while rows.num_rows > 1:
             half = rows[: rows.num_rows // 2]
             rows = half if _is_refused(session, name, half) else rows[rows.num_rows // 2 :]
-        if "message_id" in rows.column_names:
+        if "message_id" in rows.column_names and "source_offset" not in rows.column_names:
             return name, {"messages": only(tables["messages"], rows.select(KEY))}
         return name, {name: rows}
     return "of those of the part", tables  # refused together, or not any more
@@ -109,7 +109,7 @@ def _is_refused(session: Session, name: str, rows: pa.Table) -> bool:
 
 def _place(tables: Mapping[str, pa.Table]) -> str:
     """Where in the export some messages stand, or what else it is about."""
-    messages = tables.get("messages", tables.get("rejects"))
+    messages = next((tables[name] for name in ("messages", "superseded_copies", "rejects") if name in tables), None)
     if messages is None or not messages.num_rows:
         rows = next((rows for rows in tables.values() if rows.num_rows), None)
         key = [name for name in ("conversation_id", "document_id") if rows is not None and name in rows.column_names]

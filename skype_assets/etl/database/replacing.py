@@ -17,6 +17,7 @@ import pyarrow as pa
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.merging import CHILDREN, LESSER_THAN_BEFORE, delete_messages, list_messages
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.superseding import hand_on
 from skype_assets.etl.schema.tables import TABLES
 
 _OF_JOIN: Final = {"attachments": ("mime_type", "media_member", "present", "media_export_id")}
@@ -30,11 +31,13 @@ class Made:
 
     Attributes:
         messages: tables of ``conversation_id`` and ``message_id``, made when they are asked for.
+        offsets: tables of ``source_offset``, likewise, of all copies: messages and duplicates.
         rejects: tables of ``ordinal``, likewise.
         media_files: a table of ``document_id`` and ``media_index``.
     """
 
     messages: Callable[[], Iterable[pa.Table]]
+    offsets: Callable[[], Iterable[pa.Table]]
     rejects: Callable[[], Iterable[pa.Table]]
     media_files: pa.Table
 
@@ -120,6 +123,13 @@ class Replacement:
             "CREATE TEMPORARY TABLE pg_temp.made_conversations ON COMMIT DROP AS TABLE pg_temp.touched"
         )
         gone = self._remove_messages(made)
+        self._stage("made_copies", "source_offset bigint PRIMARY KEY", made.offsets())
+        self._remove(
+            "superseded_copies",
+            f"DELETE FROM {SCHEMA}.superseded_copies t WHERE t.export_id = $1 "
+            "AND NOT EXISTS (SELECT FROM pg_temp.made_copies s WHERE s.source_offset = t.source_offset)",
+            self.export_id,
+        )
         self._stage("made_rejects", "ordinal bigint PRIMARY KEY", made.rejects())
         self._remove(
             "rejects",
@@ -146,6 +156,7 @@ class Replacement:
             self.owner_id,
             self.export_id,
         )
+        hand_on(self.session, self.owner_id)
         removed = delete_messages(self.session, self.owner_id)
         for name, count in removed.items():
             self._enter(name, 0, 0, count)

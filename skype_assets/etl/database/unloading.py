@@ -1,7 +1,7 @@
 """Taking an export out of schema ``skype``: afterwards the tables are as if it had never been loaded.
 
-Of a message or an object that several exports of the account have, only one copy is in the tables, and nothing tells
-that there were others: what the export was better at comes back from the checkpoints of the others (``Kept``).
+Of a message or an object that several exports of the account have, only one copy is in the tables with all that hangs
+on it: what the export was better at comes back from the checkpoints of the others (``Kept``).
 Conversations, participants and names are made anew of the rows that are left (``REFRESH``). All of it is one
 transaction, alone with the account, in memory for one part of one export.
 """
@@ -57,7 +57,7 @@ class Kept(Protocol):
         ...
 
     def messages(self, part: int) -> pa.Table:
-        """The columns ``KEY`` of the messages of a part."""
+        """The columns ``KEY`` of the messages of a part, and of their duplicates in it."""
         ...
 
     def attachments(self, part: int) -> pa.Table:
@@ -175,6 +175,7 @@ class _Unloading:
         self._find_messages()
         self._removed.update(delete_messages(self._session, self._owner_id))
         self._delete_head()
+        self._removed["superseded_copies"] = self._changed(_SUPERSEDED, self._owner_id, self._export_id)
         for export_id in others:
             self._restore_messages(export_id)
         if self._session.rows("SELECT EXISTS (SELECT FROM pg_temp.changed_media)")[0][0]:
@@ -264,7 +265,7 @@ class _Unloading:
                     self._execute(_AS_EXPORTED, export_id)
 
     def _count_restored(self) -> None:
-        for name in ("messages", *CHILDREN):
+        for name in ("messages", "superseded_copies", *CHILDREN):
             self._restored[name] = self._count(
                 f"SELECT FROM {SCHEMA}.{name} c JOIN pg_temp.taken t USING (conversation_id, message_id) "
                 "WHERE c.owner_id = $1",
@@ -321,6 +322,11 @@ e.owner_id <> $1 AND e.export_id IN (
     SELECT m.export_id FROM {SCHEMA}.messages m JOIN {SCHEMA}.attachments a
       ON (a.owner_id, a.conversation_id, a.message_id) = (m.owner_id, m.conversation_id, m.message_id)
     WHERE a.owner_id <> $1 AND a.document_id IN (SELECT document_id FROM pg_temp.changed_media))"""
+
+# Those of other exports may have left to what goes what they say.
+_SUPERSEDED: Final = f"""
+DELETE FROM {SCHEMA}.superseded_copies t WHERE t.owner_id = $1 AND (t.export_id = $2
+    OR (t.conversation_id, t.message_id) IN (SELECT conversation_id, message_id FROM pg_temp.taken))"""
 
 _TOUCHED: Final = f"""
 INSERT INTO pg_temp.touched SELECT conversation_id FROM {SCHEMA}.conversation_copies WHERE export_id = $1"""

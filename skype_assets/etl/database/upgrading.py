@@ -221,7 +221,7 @@ def _written(version: str) -> Upgrade:
     revisions = list(scripts().iterate_revisions(NEWEST, version))
     return Upgrade(
         version,
-        [*ddl.version_table(version), *statements, ddl.VIEW, *ddl.comments()],
+        [*ddl.version_table(version), *statements, *ddl.VIEWS_DDL.values(), *ddl.comments()],
         sorted({table for revision in revisions for table in revision.module.REWRITES}),
     )
 

@@ -32,8 +32,8 @@ class PhaseFacts:
 
 
 EXTRACT: Final = PhaseFacts("extract", "raw_export", "1", "bytes", after_parts=0.02, reads_export=True)
-TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "5", "messages", after_parts=0.15)
-LOAD: Final = PhaseFacts("load", "loaded_database", "3", "messages", after_parts=0.5)
+TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "6", "messages", after_parts=0.15)
+LOAD: Final = PhaseFacts("load", "loaded_database", "4", "messages", after_parts=0.5)
 
 FACTS: Final[Mapping[str, PhaseFacts]] = {facts.name: facts for facts in (EXTRACT, TRANSFORM, LOAD)}
 """The phases by name, in their order."""

@@ -33,6 +33,7 @@ from skype_assets.etl.phases.part_tables import (
     OfOtherParts,
     all_loaded_keys,
     ledger_checksum,
+    offsets,
     part_tables,
     table_of_part,
 )
@@ -216,6 +217,7 @@ class _OpenLoad:
     def _made(self) -> Made:
         return Made(
             messages=lambda: all_loaded_keys(self._tables, OfOtherParts.read(self._tables)),
+            offsets=lambda: offsets(self._tables),
             rejects=lambda: (pa.Table.from_batches([batch]) for batch in self._tables["rejects"].batches(["ordinal"])),
             media_files=self._tables["media_files"].to_table(["document_id", "media_index"]),
         )

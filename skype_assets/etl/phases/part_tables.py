@@ -16,10 +16,11 @@ from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.phases.phase import of_part
-from skype_assets.etl.rows.duplicates import KEY, without
+from skype_assets.etl.rows.duplicates import KEY, only, without
 from skype_assets.etl.rows.edits import with_edits
 from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
 from skype_assets.etl.rows.old_quotes import with_quoted
+from skype_assets.etl.rows.superseded import superseded
 
 _OF_OTHER_PARTS: Final = ("duplicates", "edits", "quoted")
 _OF_HEAD: Final = ("conversations", "conversation_copies", "participants", "given_names", "rejects")
@@ -61,7 +62,7 @@ def rows_of_part(tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> 
 
 
 def _tables_of(part: PartRecord) -> tuple[str, ...]:
-    return (*_OF_HEAD, "media_files") if part.number == HEAD else (*MESSAGE_TABLES, "rejects")
+    return (*_OF_HEAD, "media_files") if part.number == HEAD else (*MESSAGE_TABLES, "superseded_copies", "rejects")
 
 
 def table_of_part(
@@ -71,6 +72,9 @@ def table_of_part(
     if part.number == HEAD and name in _OF_HEAD:
         return tables.summary(name)
     rows = tables.part(part, name, memory)
+    if name == "superseded_copies" and known.dropped.num_rows:
+        elsewhere = only(tables.part(part, "messages", memory), known.dropped)
+        return pa.concat_tables([rows, superseded(elsewhere, is_duplicate=True)])
     if name not in MESSAGE_TABLES:
         return rows
     kept = without(rows, known.dropped)
@@ -84,6 +88,24 @@ def loaded_keys(tables: PhaseTables, part: PartRecord, dropped: pa.Table) -> pa.
     if "messages" not in part.files:
         return tables.schemas["messages"].empty_table().select(KEY)
     return without(parts.read(tables.folder, part.files["messages"]).read(KEY, use_threads=False), dropped)
+
+
+def all_keys(tables: PhaseTables, part: PartRecord) -> pa.Table:
+    """The messages of which a part has copies, as columns ``KEY``; of some several times."""
+    return _columns(tables, part, KEY)
+
+
+def offsets(tables: PhaseTables) -> Iterator[pa.Table]:
+    """Where the copies of each part stand in the export, as column source_offset, each part when it is asked for."""
+    return (_columns(tables, part, ["source_offset"]) for part in tables.state.parts)
+
+
+def _columns(tables: PhaseTables, part: PartRecord, names: list[str]) -> pa.Table:
+    """Some columns of all copies of a part, those included that are better elsewhere."""
+    files = [part.files[name] for name in ("messages", "superseded_copies") if name in part.files]
+    none = tables.schemas["messages"].empty_table().select(names)
+    found = (parts.read(tables.folder, file).read(names, use_threads=False) for file in files)
+    return pa.concat_tables([none, *(one.cast(none.schema) for one in found)])
 
 
 def all_loaded_keys(tables: PhaseTables, known: OfOtherParts) -> Iterator[pa.Table]:

@@ -18,9 +18,11 @@ from skype_assets.etl.database.comparison import (
     compare_head,
     compare_keys,
     compare_messages,
+    compare_offsets,
     compare_records,
     compare_rejects,
     count_messages,
+    count_superseded,
 )
 from skype_assets.etl.database.loading import HEAD
 from skype_assets.etl.database.matching import Comparison
@@ -30,6 +32,7 @@ from skype_assets.etl.phases.part_tables import (
     OfOtherParts,
     all_loaded_keys,
     ledger_checksum,
+    offsets,
     rows_of_part,
     table_of_part,
 )
@@ -82,6 +85,8 @@ def prove(
     proof.total.add(compare_rejects(session, ours, tables["rejects"].to_table()))
     if count_messages(session, ours.export_id) != proof.total.messages:
         proof.total.add(compare_keys(session, ours, all_loaded_keys(tables, known)))
+    if count_superseded(session, ours.export_id) != proof.total.superseded:
+        proof.total.add(compare_offsets(session, ours, offsets(tables)))
     return proof
 
 

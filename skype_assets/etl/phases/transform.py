@@ -47,6 +47,7 @@ from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, RAW
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUOTED, quoted
 from skype_assets.etl.rows.people import PEOPLE, PEOPLE_OF, People, people_rows
+from skype_assets.etl.rows.superseded import superseded
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
 
@@ -334,9 +335,12 @@ class _MessagesPart:
         read = message_rows(self._batches(seen), self.export, self.batch_size)
         made = [rows.kept(memory.keep) for rows in read]
         copies = lesser_copies(_joined(made, "messages"))
+        duplicates = Transform.schemas["superseded_copies"].empty_table()
         if copies.num_rows:
+            duplicates = memory.keep(_duplicates(_joined(made, "messages"), copies["source_offset"]))
             made = [rows.without(copies["source_offset"]).kept(memory.keep) for rows in made]
         tables = {name: _joined(made, name) for name in _PART_TABLES}
+        tables["superseded_copies"] = duplicates
         tables["people"] = pa.concat_tables([PEOPLE.empty_table(), *(people_rows(rows.tables) for rows in made)])
         tables["conservation"] = _conservation(seen, tables["messages"], copies, tables["rejects"])
         counts = {
@@ -355,6 +359,12 @@ class _MessagesPart:
             for batch in file.iter_batches(self.batch_size, columns=list(RAW_COLUMNS), use_threads=False):
                 seen.update(_by_conversation(batch))
                 yield batch
+
+
+def _duplicates(messages: pa.Table, source_offsets: pa.ChunkedArray) -> pa.Table:
+    """Those of the messages that stand at some offsets, as rows of ``superseded_copies``."""
+    are_there = pc.is_in(messages["source_offset"], value_set=source_offsets.combine_chunks())
+    return superseded(messages.filter(are_there), is_duplicate=True)
 
 
 def _by_conversation(raw: pa.RecordBatch) -> Counter[str]:

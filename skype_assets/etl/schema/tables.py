@@ -7,7 +7,7 @@ Section numbers in the column texts are those of the export format reference (``
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -232,6 +232,31 @@ MESSAGES: Final = Table(
     parent="conversations",
 )
 
+COPY: Final = ("version", "raw_sha256", "source_member", "source_length")
+"""The columns of ``messages`` that say which copy one is, beside export and offset."""
+WORDING: Final = tuple(
+    c.name for c in MESSAGES.columns if c.name not in (*MESSAGES.key, *COPY, "source_offset", "export_id")
+)
+"""Those that say what a copy says."""
+EDIT: Final = ("edit_of", "edited_at")
+"""Those of them that a copy's own bytes do not say alone: the rest of its export may say when it was edited."""
+
+SUPERSEDED_COPIES: Final = Table(
+    "superseded_copies",
+    ("export_id", "source_offset"),
+    (
+        Column("export_id", TEXT, "export that the copy is in"),
+        Column("source_offset", BIGINT, "first byte of the object within the member"),
+        *(replace(column, required=True) for column in _MESSAGE_KEY),
+        Column("is_duplicate", BOOLEAN, "the same export has a better copy", required=True),
+        *(column for column in MESSAGES.columns if column.name in COPY),
+        *(replace(column, required=False) for column in MESSAGES.columns if column.name in WORDING),
+    ),
+    "Copies of messages that are not in messages: those that another export has won, and duplicates within an export. "
+    "What one says (sent_at and all after it) is null if the message says exactly that: same bytes, same edit.",
+    parent="exports",
+)
+
 ATTACHMENTS: Final = _of_message(
     "attachments",
     "Photos, files, videos and the like that a message carries.",
@@ -404,6 +429,7 @@ TABLES: Final[Mapping[str, Table]] = {
         PARTICIPANTS,
         GIVEN_NAMES,
         MESSAGES,
+        SUPERSEDED_COPIES,
         ATTACHMENTS,
         CALL_EVENTS,
         CALL_PARTICIPANTS,
@@ -438,4 +464,36 @@ CALLS: Final = Table(
     ),
     "A view: the events of a call side by side, paired by call_id within a conversation, else by nearest.",
 )
-"""The view beside the tables; ``database.ddl`` has its SQL."""
+
+MESSAGE_HISTORY: Final = Table(
+    "message_history",
+    (),
+    (
+        *_MESSAGE_KEY,
+        Column("place", INTEGER, "of the copy among those of the message, from 1: in the order of exports, in time"),
+        Column("exported_at", INSTANT, "when the copy's export was made", "exports"),
+        Column("export_id", TEXT, "export that the copy is in"),
+        Column(
+            "change",
+            TEXT,
+            "since the export before that has the message: `first` (there is none), `none`, `deleted`, `text`, or "
+            "`other` (reactions, a name, a date of edit, ...); `duplicate` says nothing of time",
+        ),
+        Column("is_current", BOOLEAN, "it is the row of messages"),
+        Column("is_duplicate", BOOLEAN, "the same export has a better copy"),
+        Column("superseded_by", TEXT, "export of the copy that won; null of that one", "messages"),
+        Column(
+            "decided_by",
+            TEXT,
+            "why: in what it was greater, `version`, `exported_at`, `raw_sha256` or `export_id`, the first that "
+            "differs; `source_offset`: it is the first of equal ones in one export",
+        ),
+        *(replace(column, required=False) for column in MESSAGES.columns if column.name in WORDING),
+        Column("source_offset", BIGINT, "first byte of the object within the member"),
+        *(replace(column, required=False) for column in MESSAGES.columns if column.name in COPY),
+    ),
+    "A view: every copy of a message, what it said, and which one won. Ask for one message, or for a conversation.",
+)
+
+VIEWS: Final[Mapping[str, Table]] = {view.name: view for view in (CALLS, MESSAGE_HISTORY)}
+"""The views beside the tables; ``database.ddl`` has their SQL."""

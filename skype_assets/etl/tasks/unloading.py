@@ -30,7 +30,7 @@ from skype_assets.etl.database.unloading import Changes, Needed, Registered, reg
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
-from skype_assets.etl.phases.part_tables import OfOtherParts, ledger_checksum, loaded_keys, part_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, all_keys, ledger_checksum, part_tables
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import layout
@@ -269,10 +269,8 @@ class _Checkpoint:
         return self._tables.part(self._parts[HEAD], "media_files")
 
     def messages(self, part: int) -> pa.Table:
-        """Which messages a part has that were loaded."""
-        return loaded_keys(
-            self._tables, self._parts[part], self._summaries.of(self._tables).of(self._parts[part]).dropped
-        )
+        """Which messages a part has, duplicates included."""
+        return all_keys(self._tables, self._parts[part])
 
     def attachments(self, part: int) -> pa.Table:
         """The attachments of a part, as exported."""

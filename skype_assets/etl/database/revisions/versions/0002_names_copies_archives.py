@@ -1,5 +1,7 @@
 """Who gives a name, what each export says of a conversation, which archive has an object; what was taken out, replaced.
 
+Which copies others have superseded is known when the exports' rows are made anew.
+
 Of what 0.1.0 did not keep, the best that can be told from its rows stands there until the export's rows are made anew.
 """
 
@@ -37,6 +39,36 @@ def upgrade() -> None:
     user_id text COLLATE "C" NOT NULL,
     name text NOT NULL,
     PRIMARY KEY (export_id, user_id)
+)"""
+    )
+    op.execute(
+        """CREATE TABLE skype.superseded_copies (
+    export_id text COLLATE "C" NOT NULL,
+    source_offset bigint NOT NULL,
+    owner_id text COLLATE "C" NOT NULL,
+    conversation_id text COLLATE "C" NOT NULL,
+    message_id text COLLATE "C" NOT NULL,
+    is_duplicate boolean NOT NULL,
+    version bigint,
+    source_member text NOT NULL,
+    source_length integer NOT NULL,
+    raw_sha256 bytea NOT NULL,
+    sent_at timestamp with time zone,
+    sender_id text,
+    sender_name text,
+    message_type text,
+    kind text,
+    text text,
+    content text,
+    edited_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    edit_of text,
+    album_id text,
+    is_forwarded boolean,
+    details jsonb,
+    properties jsonb,
+    flags text[],
+    PRIMARY KEY (export_id, source_offset)
 )"""
     )
     op.execute("ALTER TABLE skype.attempts ADD COLUMN nonce text")
