@@ -24,6 +24,7 @@ from skype_assets.etl.database import ddl, upgrading
 from skype_assets.etl.database.comparison import Ours
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import HEAD, Claim, Loader, is_complete, ledger
+from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.database.refused import committed
 from skype_assets.etl.database.replacing import Made, changes, recalled
 from skype_assets.etl.database.session import Database, Session
@@ -162,8 +163,7 @@ class _OpenLoad:
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The head, then one part for each part of transform."""
         claim, entries = self._claimed()
-        if done:  # it may have gone since
-            self._database.repeatedly(partial(self._complete_head, claim, entries))
+        self._database.repeatedly(partial(self._complete_head, claim, entries))
         known = OfOtherParts.read(self._tables)
         amounts = [
             (part.files["messages"].rows if "messages" in part.files else 0) - of_part(known.dropped, part).num_rows
@@ -175,6 +175,7 @@ class _OpenLoad:
             yield _LoadPart(
                 part=part,
                 tables=self._tables,
+                task_id=self._task_id,
                 known=known.of(part),
                 database=self._database,
                 table_bytes=self._settings.table_bytes,
@@ -233,15 +234,11 @@ class _OpenLoad:
         loader.remove_left_over(conversations, self._made())
         counted.doing("comparing all rows")
         proof = prove(session, self._tables, self._workers, counted.more)
-        if proof.lacking:
-            self._load_again(loader, proof.lacking)
+        if _is_only_lacking(proof.total):
+            self._load_again(loader, proof.lacking, proof.total)
             proof = prove(session, self._tables, self._workers)
         if not proof.total.is_equal:
-            raise DatabaseDiffers(
-                f"export {self._export_id}: {proof.total}. A trigger or a rule changed what was loaded, or somebody "
-                "did afterwards: remove what changes it, take the export out with `skype-assets unload "
-                f"{self._task_id}`, and run it again"
-            )
+            raise _differs(self._export_id, self._task_id, proof.total)
         counted.half()
         counted.doing("indexes and foreign keys")
         loader.finish(
@@ -259,17 +256,38 @@ class _OpenLoad:
         if entries.get(HEAD) == ledger_checksum(self._tables, head):
             known = OfOtherParts.read(self._tables).of(head)
             tables = partial(table_of_part, self._tables, head, known)
-            if compare_part(session, Ours.of(self._exports), head, tables).missing:
-                self._load_again(Loader(session, claim), {HEAD})
+            found = compare_part(session, Ours.of(self._exports), head, tables)
+            _refuse_altered(claim, self._task_id, found)
+            if found.missing:
+                self._load_again(Loader(session, claim), {HEAD}, found)
 
-    def _load_again(self, loader: Loader, numbers: Collection[int]) -> None:
-        """Load the parts of which rows have gone, although the ledger has them."""
+    def _load_again(self, loader: Loader, numbers: Collection[int], found: Comparison) -> None:
+        """Load the parts of which rows have gone, although the ledger has them; ``found`` says which."""
         known = OfOtherParts.read(self._tables)
+        logger.warning("loaded again: %s", found)
         for part in self._tables.state.parts:
             if part.number in numbers:
-                logger.warning("part %d is loaded again: rows of it have gone from the database", part.number)
                 tables = part_tables(self._tables, part, known.of(part))
                 loader.commit(part.number, ledger_checksum(self._tables, part), tables, again=True)
+
+
+def _is_only_lacking(found: Comparison) -> bool:
+    """Whether rows have gone and all others are as they must be: to load these again changes nothing else."""
+    return found.missing > 0 and not found.wrong
+
+
+def _refuse_altered(claim: Claim, task_id: str, found: Comparison) -> None:
+    """Refuse to load again what would take the place of rows that somebody has altered; those of older code go."""
+    if found.wrong and not claim.replaces:
+        raise _differs(claim.export_id, task_id, found)
+
+
+def _differs(export_id: str, task_id: str, found: Comparison) -> DatabaseDiffers:
+    return DatabaseDiffers(
+        f"export {export_id}: {found}. A trigger or a rule changed what was loaded, or somebody did afterwards: remove "
+        f"what changes it, then put the rows right with `skype-assets verify {task_id} --repair`, or take the export "
+        f"out with `skype-assets unload {task_id}`; and run it again"
+    )
 
 
 class _Counted:
@@ -300,6 +318,7 @@ class _Counted:
 class _LoadPart:
     part: PartRecord
     tables: PhaseTables
+    task_id: str
     known: OfOtherParts
     database: Database
     table_bytes: int
@@ -328,8 +347,11 @@ class _LoadPart:
 
     def _lacks_rows(self, tables: Mapping[str, pa.Table], session: Session) -> bool:
         """Whether rows have gone that the ledger has: those of a table that was emptied, or that was not restored."""
-        ours = Ours.of(self.tables.summary("exports"))
-        return compare_part(session, ours, self.part, tables.__getitem__).missing > 0
+        found = compare_part(session, Ours.of(self.tables.summary("exports")), self.part, tables.__getitem__)
+        _refuse_altered(self.claim, self.task_id, found)
+        if found.missing:
+            logger.warning("part %d is loaded again: %s", self.part.number, found)
+        return found.missing > 0
 
     def _commit(self, tables: Mapping[str, pa.Table], session: Session, *, again: bool = False) -> None:
         loader = Loader(session, self.claim)
