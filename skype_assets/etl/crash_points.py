@@ -47,8 +47,7 @@ POINTS: Final = (
     "upgrade committed",
     "left-over rows removed",
 )
-"""All points, in the order of a run, of what takes it out again, of what puts it right, and of what newer code does to
-older tables."""
+"""All points: of a run in its order, of what takes it out again, puts it right, and does to older tables."""
 
 OF_REPAIRS: Final = ("rows repaired", "repair committed")
 """Those that are reached where somebody has altered rows."""

@@ -73,9 +73,12 @@ def test_a_message_is_meant_by_its_address_its_ids_or_its_id(invoke: Invoke, loa
 
 def test_an_id_that_several_have_is_answered_with_these(invoke: Invoke, loaded: str) -> None:
     *_, message = ids = _one(loaded, "kind = 'text'")
-    query(loaded, f"CREATE TEMPORARY TABLE twin AS SELECT * FROM skype.messages WHERE message_id = '{message}'; "
-          "UPDATE twin SET conversation_id = (SELECT min(conversation_id) FROM skype.conversations v "
-          "WHERE v.conversation_id <> twin.conversation_id); INSERT INTO skype.messages SELECT * FROM twin")  # fmt: skip
+    query(
+        loaded,
+        f"CREATE TEMPORARY TABLE twin AS SELECT * FROM skype.messages WHERE message_id = '{message}'; "
+        "UPDATE twin SET conversation_id = (SELECT min(conversation_id) FROM skype.conversations v "
+        "WHERE v.conversation_id <> twin.conversation_id); INSERT INTO skype.messages SELECT * FROM twin",
+    )
     several = invoke("show", message)
     assert several.exit_code == 16
     assert "2 messages have the id" in several.stderr

@@ -31,6 +31,7 @@ from skype_assets.etl.errors import CheckpointError, DatabaseDiffers
 from skype_assets.etl.phases import FOLDERS, TRANSFORM
 from skype_assets.etl.phases.proof import ledger_of, prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url
+from skype_assets.etl.task import Settings
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, whole
 from skype_assets.etl.tasks.kept import KeptTables, Summaries
 
@@ -204,7 +205,7 @@ class _Pass:
     def _is_altered(self, owner_id: str, session: Session) -> bool:
         """Whether something of an account differs. Nothing is written, and no attempt ends, unless it does."""
         return (
-            bool(self._records(session, owner_id) or self._rows(session, owner_id))
+            bool(self._records(session, owner_id) or self._rows(session, owner_id, Settings().workers))
             or (self._is_finished(owner_id) and not explained.compare_made(session, owner_id).is_equal)
             or (self._is_finished(owner_id) and any(one.key[0] == owner_id for one in self._archives))
         )
@@ -225,12 +226,15 @@ class _Pass:
             for difference in prove_records(session, one.tables, one.wanted, ALL).named
         ]
 
-    def _rows(self, session: Session, owner_id: str) -> list[Difference]:
-        """The rows of an account that differ, but for those that may be of an export that is not known."""
+    def _rows(self, session: Session, owner_id: str, sessions: int = 1) -> list[Difference]:
+        """The rows of an account that differ, but for those that may be of an export that is not known.
+
+        Within a transaction only the session itself sees what was put right: then ``sessions`` is 1.
+        """
         found = [
             difference
             for one in self._known[owner_id]
-            for difference in prove(session, one.tables, wanted=one.wanted, most=ALL).total.named
+            for difference in prove(session, one.tables, sessions, wanted=one.wanted, most=ALL).total.named
         ]
         return [one for one in found if not self._may_be_another(owner_id, one)]
 
