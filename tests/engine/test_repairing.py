@@ -4,7 +4,7 @@ What was altered is told by an oracle of its own, as where it is found (``test_f
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,7 +37,7 @@ RUN = (*UNKNOWABLE, ("load_parts", "attempt"))
 
 
 @contextmanager
-def failing(point: str) -> Iterator[None]:
+def failing(point: str) -> Generator[None]:
     crash_points.listener = fail_at(point, "exception", 1)
     try:
         yield

@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from skype_assets.etl.schema.flags import FLAGS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from skype_assets.etl.database.session import Session
     from skype_assets.etl.reading.copies import OfExport
     from skype_assets.etl.reading.evidence import Evidence
     from skype_assets.etl.reading.meant import Candidate
@@ -65,41 +67,53 @@ def show(
     that was recorded when they were read; exit code 11: they have another one. Times are UTC.
     """
     from skype_assets.etl.command_line.running import open_database
-    from skype_assets.etl.reading import copies, evidence, whole
     from skype_assets.etl.reading.accounts import chosen
-    from skype_assets.etl.reading.conversations import conversation
     from skype_assets.etl.reading.meant import meant
     from skype_assets.etl.reading.snapshots import Snapshots
 
     if only_bytes and (as_json or sys.stdout.isatty()):
         raise UsageError("--bytes is for a file or a pipe: bytes of an export may command a terminal")
-    folders = [output_dir, *checkpoints]
     snapshots = Snapshots(lambda: open_database(create=False))
     with snapshots.snapshot() as session:
-        owner_id = chosen(session, owner).owner_id if owner is not None else None
-        candidates = meant(session, message, owner_id)
-        if len(candidates) == 1:
-            [one] = candidates
-            key = (one.owner_id, one.conversation_id, one.message_id)
-            found = whole.whole(session, *key)
-            of = conversation(session, one.owner_id, one.conversation_id)
-            assert found is not None, "it was found just now, in the same snapshot"
-            known = [] if of is None else evidence.evidence(session, of, one.message_id, *folders, in_place=True)
-            of_exports = copies.copies(session, key, folders)
+        candidates = meant(session, message, chosen(session, owner).owner_id if owner is not None else None)
+        found = _look_up(session, candidates[0], [output_dir, *checkpoints]) if len(candidates) == 1 else None
     snapshots.close()
     if not candidates:
         terminal.say(f"there is no message {' '.join(message)}")
         context.exit(NOT_FOUND)
-    if len(candidates) > 1:
+    if found is None:
         _list(candidates, as_json=as_json)
         raise Ambiguous(f"{len(candidates)} messages have the id {message[0]}: name one of them as it is listed")
     if only_bytes:
-        _write(known[0] if known else None)
+        _write(found)
     elif as_json:
-        terminal.write_json(_as_json(one, found, known, of_exports))
+        terminal.write_json(_as_json(found))
     else:
-        _show(one, found, known, of_exports)
-    _conclude(known)
+        _show(found)
+    _conclude(found.objects)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A message, what the tables have of it, its objects (and those of copies that edits left), and the exports."""
+
+    meant: "Candidate"
+    whole: "Whole"
+    objects: "Sequence[Evidence]"
+    exports: "Sequence[OfExport]"
+
+
+def _look_up(session: "Session", meant: "Candidate", folders: "Sequence[Path]") -> _Found:
+    from skype_assets.etl.reading.conversations import conversation
+    from skype_assets.etl.reading.copies import copies
+    from skype_assets.etl.reading.evidence import evidence
+    from skype_assets.etl.reading.whole import whole
+
+    key = (meant.owner_id, meant.conversation_id, meant.message_id)
+    rows, of = whole(session, *key), conversation(session, *key[:2])
+    assert rows is not None, "it was found just now, in the same snapshot"
+    objects = evidence(session, of, meant.message_id, *folders, in_place=True) if of is not None else []
+    return _Found(meant, rows, objects, copies(session, key, folders))
 
 
 def _conclude(known: "Sequence[Evidence]") -> None:
@@ -116,9 +130,9 @@ def _conclude(known: "Sequence[Evidence]") -> None:
         )
 
 
-def _write(known: "Evidence | None") -> None:
-    if known is not None and known.raw is not None:
-        sys.stdout.buffer.write(known.raw)
+def _write(found: _Found) -> None:
+    if found.objects and found.objects[0].raw is not None:
+        sys.stdout.buffer.write(found.objects[0].raw)
         sys.stdout.buffer.flush()
 
 
@@ -131,22 +145,21 @@ def _list(candidates: "Sequence[Candidate]", *, as_json: bool) -> None:
         print(terminal.printable(f"{one}  {one.sent_at or 'no time'}  {one.title}  {one.sender_id}  {one.kind}"))
 
 
-def _as_json(
-    one: "Candidate", found: "Whole", known: "Sequence[Evidence]", of_exports: "Sequence[OfExport]"
-) -> dict[str, Any]:
+def _as_json(found: _Found) -> dict[str, Any]:
+    rows = found.whole
     return {
-        "conversation": one.title,
-        "message": _plain_row(found.message),
-        "flags": _flags(found.message),
-        "children": {name: [_plain_row(row) for row in rows] for name, rows in found.children.items()},
-        "edits": [_plain_row(row) for row in found.edits],
-        "calls": [_plain_row(row) for row in found.calls],
+        "conversation": found.meant.title,
+        "message": _plain_row(rows.message),
+        "flags": _flags(rows.message),
+        "children": {name: [_plain_row(row) for row in of_table] for name, of_table in rows.children.items()},
+        "edits": [_plain_row(row) for row in rows.edits],
+        "calls": [_plain_row(row) for row in rows.calls],
         "exports": [
             {name: _plain(value) for name, value in vars(export).items() if name != "copy"}
             | {"copy": vars(export.copy) if export.copy is not None else None}
-            for export in of_exports
+            for export in found.exports
         ],
-        "objects": [_object(evidence) for evidence in known],
+        "objects": [_object(one) for one in found.objects],
     }
 
 
@@ -190,29 +203,31 @@ def _flags(row: "Row") -> "Mapping[str, str]":
     return {flag: FLAGS.get(flag, "a flag of a newer program") for flag in row["flags"]}
 
 
-def _show(one: "Candidate", found: "Whole", known: "Sequence[Evidence]", of_exports: "Sequence[OfExport]") -> None:
-    _line(0, f"{one}  ({one.title})")
-    _show_row(found.message, without=(*_KEY, *_TEXTS, "flags"))
+def _show(found: _Found) -> None:
+    rows = found.whole
+    _line(0, f"{found.meant}  ({found.meant.title})")
+    for name, value in rows.message.items():
+        if name not in (*_KEY, *_TEXTS, "flags") and value is not None:
+            _line(1, f"{name:<16}{_said(value)}")
     for name in _TEXTS:
-        if found.message[name]:
+        if rows.message[name]:
             _title(name)
-            _show_text(found.message[name])
-    if flags := _flags(found.message):
+            _show_text(rows.message[name])
+    if flags := _flags(rows.message):
         _title("flags")
         for flag, meaning in flags.items():
             _line(1, f"{flag}: {meaning}")
-    for name, rows in {**found.children, "edits": found.edits, "calls": found.calls}.items():
-        if rows:
-            _title(f"{name} ({len(rows)})")
-        for row in rows:
-            without = () if name == "edits" else _KEY
-            _line(1, ", ".join(f"{column} {_said(value)}" for column, value in row.items()
-                               if value is not None and column not in without))  # fmt: skip
+    for name, of_table in {**rows.children, "edits": rows.edits, "calls": rows.calls}.items():
+        if of_table:
+            _title(f"{name} ({len(of_table)})")
+        for row in of_table:
+            columns = row if name == "edits" else [column for column in row if column not in _KEY]
+            _line(1, ", ".join(f"{column} {_said(row[column])}" for column in columns if row[column] is not None))
     _title("exports of the account")
-    for export in of_exports:
+    for export in found.exports:
         _line(1, _export(export))
-    for evidence in known:
-        _show_object(evidence, is_other=evidence.message_id != one.message_id)
+    for one in found.objects:
+        _show_object(one, is_other=one.message_id != found.meant.message_id)
 
 
 def _export(one: "OfExport") -> str:
@@ -237,12 +252,6 @@ def _show_object(one: "Evidence", *, is_other: bool) -> None:
         return
     _line(1, f"found in {one.found_in}: {'with this SHA-256' if one.is_as_exported else 'NOT with this SHA-256'}")
     _show_text(one.raw.decode("utf-8", "backslashreplace"))
-
-
-def _show_row(row: "Row", without: tuple[str, ...]) -> None:
-    for name, value in row.items():
-        if name not in without and value is not None:
-            _line(1, f"{name:<16}{_said(value)}")
 
 
 def _show_text(text: str) -> None:

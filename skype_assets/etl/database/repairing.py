@@ -48,36 +48,6 @@ class Account:
                 owner_id,
             )
 
-    def put_record(self, export: pa.Table, status: str) -> None:
-        """Make the row of an export what it must be; when it was loaded no checkpoint says."""
-        stage(self._session, "exports", export)
-        self._execute(f"INSERT INTO {SCHEMA}.exports SELECT * FROM pg_temp.staging_exports ON CONFLICT DO NOTHING")
-        columns = [name for name in TABLES["exports"].schema.names if name not in _RUN]
-        loaded_at = "coalesce(e.loaded_at, now())" if status == "complete" else "NULL::timestamptz"
-        self._execute(
-            f"UPDATE {SCHEMA}.exports e SET ({', '.join(columns)}, started_at, loaded_at, status) = "
-            f"ROW({', '.join(f's.{name}' for name in columns)}, coalesce(e.started_at, now()), {loaded_at}, $1::text) "
-            "FROM pg_temp.staging_exports s WHERE e.export_id = s.export_id",
-            status,
-        )
-
-    def put_ledger(self, export_id: str, ledger: pa.Table, attempt: int) -> None:
-        """Make the ledger of an export what it must be; of the attempts that it names, this is the last."""
-        self._execute('CREATE TEMPORARY TABLE IF NOT EXISTS pg_temp.ledger (export_id text, part integer, rows bigint, '
-                      "checksum text) ON COMMIT DROP")  # fmt: skip
-        self._execute("TRUNCATE pg_temp.ledger")
-        self._session.copy("ledger", ledger)
-        self._execute(f"DELETE FROM {SCHEMA}.load_parts t WHERE t.export_id = $1 "
-                      "AND NOT EXISTS (SELECT FROM pg_temp.ledger s WHERE s.part = t.part)", export_id)  # fmt: skip
-        self._execute(
-            f"INSERT INTO {SCHEMA}.load_parts AS t (export_id, part, attempt, rows, checksum, committed_at) "
-            "SELECT export_id, part, $1::bigint, rows, checksum, now() FROM pg_temp.ledger "
-            "ON CONFLICT (export_id, part) DO UPDATE SET rows = excluded.rows, checksum = excluded.checksum, "
-            "attempt = CASE WHEN t.attempt BETWEEN 1 AND excluded.attempt THEN t.attempt ELSE excluded.attempt END, "
-            "committed_at = coalesce(t.committed_at, excluded.committed_at)",
-            attempt,
-        )
-
     def put_of_export(self, export_id: str, name: str, rows: pa.Table) -> None:
         """Make the rows of an export in one of the tables ``OF_EXPORT`` what they must be."""
         stage(self._session, name, rows)
@@ -187,9 +157,41 @@ class Account:
         self._session.execute(statement, *parameters)
 
 
+def put_record(session: Session, export: pa.Table, status: str) -> None:
+    """Make the row of an export what it must be; when it was loaded no checkpoint says."""
+    stage(session, "exports", export)
+    session.execute(f"INSERT INTO {SCHEMA}.exports SELECT * FROM pg_temp.staging_exports ON CONFLICT DO NOTHING")
+    columns = [name for name in TABLES["exports"].schema.names if name not in _RUN]
+    loaded_at = "coalesce(e.loaded_at, now())" if status == "complete" else "NULL::timestamptz"
+    session.execute(
+        f"UPDATE {SCHEMA}.exports e SET ({', '.join(columns)}, started_at, loaded_at, status) = "
+        f"ROW({', '.join(f's.{name}' for name in columns)}, coalesce(e.started_at, now()), {loaded_at}, $1::text) "
+        "FROM pg_temp.staging_exports s WHERE e.export_id = s.export_id",
+        status,
+    )
+
+
+def put_ledger(session: Session, export_id: str, ledger: pa.Table, attempt: int) -> None:
+    """Make the ledger of an export what it must be; of the attempts that it names, this is the last."""
+    session.execute('CREATE TEMPORARY TABLE IF NOT EXISTS pg_temp.ledger (export_id text, part integer, rows bigint, '
+                  "checksum text) ON COMMIT DROP")  # fmt: skip
+    session.execute("TRUNCATE pg_temp.ledger")
+    session.copy("ledger", ledger)
+    session.execute(f"DELETE FROM {SCHEMA}.load_parts t WHERE t.export_id = $1 "
+                  "AND NOT EXISTS (SELECT FROM pg_temp.ledger s WHERE s.part = t.part)", export_id)  # fmt: skip
+    session.execute(
+        f"INSERT INTO {SCHEMA}.load_parts AS t (export_id, part, attempt, rows, checksum, committed_at) "
+        "SELECT export_id, part, $1::bigint, rows, checksum, now() FROM pg_temp.ledger "
+        "ON CONFLICT (export_id, part) DO UPDATE SET rows = excluded.rows, checksum = excluded.checksum, "
+        "attempt = CASE WHEN t.attempt BETWEEN 1 AND excluded.attempt THEN t.attempt ELSE excluded.attempt END, "
+        "committed_at = coalesce(t.committed_at, excluded.committed_at)",
+        attempt,
+    )
+
+
 def remove(session: Session, differences: Iterable[Difference]) -> None:
     """Within a transaction: remove rows by their keys, messages with what hangs on them."""
-    order = list(reversed(TABLES))
+    order = list(TABLES)[::-1]
     for name, some in groupby(sorted(differences, key=lambda one: order.index(one.table)), lambda one: one.table):
         table = TABLES[name]
         session.execute(

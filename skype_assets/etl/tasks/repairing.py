@@ -205,7 +205,8 @@ class _Pass:
     def _is_altered(self, owner_id: str, session: Session) -> bool:
         """Whether something of an account differs. Nothing is written, and no attempt ends, unless it does."""
         return (
-            bool(self._records(session, owner_id) or self._rows(session, owner_id, Settings().workers))
+            any(_records(session, one) for one in self._known[owner_id])
+            or bool(self._rows(session, owner_id, Settings().workers))
             or (self._is_finished(owner_id) and not explained.compare_made(session, owner_id).is_equal)
             or (self._is_finished(owner_id) and any(one.key[0] == owner_id for one in self._archives))
         )
@@ -218,13 +219,6 @@ class _Pass:
     @cached_property
     def _archives(self) -> list[Difference]:
         return self._database.repeatedly(lambda session: explained.compare_archives(session, ALL)).named
-
-    def _records(self, session: Session, owner_id: str) -> list[Difference]:
-        return [
-            difference
-            for one in self._known[owner_id]
-            for difference in prove_records(session, one.tables, one.wanted, ALL).named
-        ]
 
     def _rows(self, session: Session, owner_id: str, sessions: int = 1) -> list[Difference]:
         """The rows of an account that differ, but for those that may be of an export that is not known.
@@ -243,15 +237,13 @@ class _Pass:
 
     def _put_records(self, claims: Sequence[Claim], session: Session) -> list[Difference]:
         """Make the rows of exports and the ledger what they must be: all else is found by them."""
-        owner_id = claims[0].owner_id
+        found: list[Difference] = []
         with _alone(session, claims):
-            found = self._records(session, owner_id)
-            if not found:
-                return []
-            account = Account(session, owner_id)
-            for one, claim in zip(self._known[owner_id], claims, strict=True):
-                account.put_record(one.tables.summary("exports"), one.status)
-                account.put_ledger(one.export_id, ledger_of(one.tables, one.wanted), claim.attempt)
+            for one, claim in zip(self._known[claims[0].owner_id], claims, strict=True):
+                if differences := _records(session, one):
+                    repairing.put_record(session, one.tables.summary("exports"), one.status)
+                    repairing.put_ledger(session, one.export_id, ledger_of(one.tables, one.wanted), claim.attempt)
+                    found += differences
         return found
 
     def _put_right(self, owner_id: str, claims: Sequence[Claim], session: Session) -> list[Difference]:
@@ -287,7 +279,7 @@ class _Pass:
                 if self._is_finished(owner_id):
                     account.make_anew(is_whole=is_whole)
                 elif len(known) == 1 and is_whole:  # its load makes it anew if it is not the only one
-                    for name in ("participants", "conversations", "participants"):
+                    for name in ("participants", "conversations"):
                         account.put_made(name, known[0].tables.summary(name))
                 for difference in (*found, *apart):
                     done.setdefault((difference.table, difference.key), difference)
@@ -356,6 +348,10 @@ def _load_state(task: Directory) -> PhaseState | None:
 
 def _is_loaded(state: PhaseState | None) -> bool:
     return state is not None and state.status == "complete"
+
+
+def _records(session: Session, one: _Known) -> list[Difference]:
+    return prove_records(session, one.tables, one.wanted, ALL).named
 
 
 def _take_over(one: _Known, session: Session) -> Claim:
