@@ -35,12 +35,7 @@ _KEY: Final = ("owner_id", "conversation_id", "message_id")
 @click.command()
 @click.argument("message", nargs=-1, required=True)
 @options.output_dir
-@click.option(
-    "--checkpoints",
-    type=options.Named(file_okay=False, exists=True),
-    multiple=True,
-    help="A further folder of checkpoints, of the account's other exports; may be given several times.",
-)
+@options.checkpoints
 @click.option("--owner", help="The account: its id or name. [default: all]")
 @click.option("--bytes", "only_bytes", is_flag=True, help="Write the object's bytes to stdout, and nothing else.")
 @options.as_json

@@ -37,12 +37,7 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.argument("task_id", metavar="[TASK]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Prove the whole database against all checkpoints.")
 @options.output_dir
-@click.option(
-    "--checkpoints",
-    type=options.Named(file_okay=False, exists=True),
-    multiple=True,
-    help="With --all: a further folder of checkpoints; may be given several times.",
-)
+@options.checkpoints
 @click.option("--repair", is_flag=True, help="First put right what somebody has altered in the database.")
 @click.option("--allow-missing", is_flag=True, help="Accept that something cannot be checked (exit code 0, not 14).")
 @click.option("--source", type=options.Named("export", exists=True), help="The export.  [default: where it was]")

@@ -1,9 +1,9 @@
 """Load: tables → PostgreSQL, one transaction a part, and a Parquet record of what is in the database afterwards.
 
 Part 0 is what the others refer to: conversations, participants, media. The ledger in the database says what was
-loaded; the checkpoint follows it. A part that the ledger has with the same checksum is not loaded again if its rows are
-there, a part that only the checkpoint has is. Before the export is called complete every row is compared with the
-tables that it was sent from.
+loaded; the checkpoint follows it. A part that the ledger has with the same checksum is not loaded again, a part that
+only the checkpoint has is. Before the export is called complete every row is compared with the tables that it was sent
+from: where rows have only gone, their parts are loaded again; where some are altered, nothing is.
 """
 
 import logging
@@ -21,7 +21,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl, upgrading
-from skype_assets.etl.database.comparison import Ours
+from skype_assets.etl.database.comparison import Ours, compare_rejects
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import HEAD, Claim, Loader, is_complete, ledger
 from skype_assets.etl.database.matching import Comparison
@@ -175,7 +175,6 @@ class _OpenLoad:
             yield _LoadPart(
                 part=part,
                 tables=self._tables,
-                task_id=self._task_id,
                 known=known.of(part),
                 database=self._database,
                 table_bytes=self._settings.table_bytes,
@@ -256,8 +255,11 @@ class _OpenLoad:
         if entries.get(HEAD) == ledger_checksum(self._tables, head):
             known = OfOtherParts.read(self._tables).of(head)
             tables = partial(table_of_part, self._tables, head, known)
-            found = compare_part(session, Ours.of(self._exports), head, tables)
-            _refuse_altered(claim, self._task_id, found)
+            ours = Ours.of(self._exports)
+            found = compare_part(session, ours, head, tables)
+            found.add(compare_rejects(session, ours, self._tables["rejects"].to_table()))
+            if found.wrong and not claim.replaces:  # what older code made goes
+                raise _differs(self._export_id, self._task_id, found)
             if found.missing:
                 self._load_again(Loader(session, claim), {HEAD}, found)
 
@@ -274,12 +276,6 @@ class _OpenLoad:
 def _is_only_lacking(found: Comparison) -> bool:
     """Whether rows have gone and all others are as they must be: to load these again changes nothing else."""
     return found.missing > 0 and not found.wrong
-
-
-def _refuse_altered(claim: Claim, task_id: str, found: Comparison) -> None:
-    """Refuse to load again what would take the place of rows that somebody has altered; those of older code go."""
-    if found.wrong and not claim.replaces:
-        raise _differs(claim.export_id, task_id, found)
 
 
 def _differs(export_id: str, task_id: str, found: Comparison) -> DatabaseDiffers:
@@ -318,7 +314,6 @@ class _Counted:
 class _LoadPart:
     part: PartRecord
     tables: PhaseTables
-    task_id: str
     known: OfOtherParts
     database: Database
     table_bytes: int
@@ -334,8 +329,6 @@ class _LoadPart:
         tables = part_tables(self.tables, self.part, self.known, memory)
         if not self.is_committed:
             committed(self.database, tables, partial(self._commit, tables))
-        elif self.database.repeatedly(partial(self._lacks_rows, tables)):
-            committed(self.database, tables, partial(self._commit, tables, again=True))
         loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]
         return self.files.write(
             self.part.number,
@@ -345,16 +338,8 @@ class _LoadPart:
             counts={name: rows.num_rows for name, rows in tables.items() if rows.num_rows},
         )
 
-    def _lacks_rows(self, tables: Mapping[str, pa.Table], session: Session) -> bool:
-        """Whether rows have gone that the ledger has: those of a table that was emptied, or that was not restored."""
-        found = compare_part(session, Ours.of(self.tables.summary("exports")), self.part, tables.__getitem__)
-        _refuse_altered(self.claim, self.task_id, found)
-        if found.missing:
-            logger.warning("part %d is loaded again: %s", self.part.number, found)
-        return found.missing > 0
-
-    def _commit(self, tables: Mapping[str, pa.Table], session: Session, *, again: bool = False) -> None:
+    def _commit(self, tables: Mapping[str, pa.Table], session: Session) -> None:
         loader = Loader(session, self.claim)
-        if not again and loader.ledger().get(self.part.number) == self.checksum:
+        if loader.ledger().get(self.part.number) == self.checksum:
             return  # an earlier try committed it, and the answer was lost
-        loader.commit(self.part.number, self.checksum, tables, again=again)
+        loader.commit(self.part.number, self.checksum, tables)

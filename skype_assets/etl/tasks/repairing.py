@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 from skype_assets.etl import crash_points, interruption
-from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
@@ -28,11 +27,11 @@ from skype_assets.etl.database.repairing import Account
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Registered, all_registered
 from skype_assets.etl.errors import CheckpointError, DatabaseDiffers
-from skype_assets.etl.phases import FOLDERS, TRANSFORM
+from skype_assets.etl.phases import TRANSFORM
 from skype_assets.etl.phases.proof import ledger_of, prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.task import Settings
-from skype_assets.etl.tasks.finding import Tasks, export_id_of, whole
+from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state, whole
 from skype_assets.etl.tasks.kept import KeptTables, Summaries
 
 _ROUNDS: Final = 3
@@ -92,14 +91,12 @@ class _Known:
     """An export that can be put right, with what it was loaded from.
 
     Attributes:
-        tasks: the tasks about it.
         wanted: the parts that must be there; None = all.
     """
 
     export_id: str
     owner_id: str
     tables: PhaseTables
-    tasks: Sequence[Directory]
     wanted: frozenset[int] | None
 
     @property
@@ -138,9 +135,8 @@ class _Pass:
             claims: dict[str, list[Claim]] = {}
             for owner_id in altered:
                 self._begun(f"account {owner_id}")
-                for one in self._known[owner_id]:
-                    for task in one.tasks:
-                        held.enter_context(_attempt(task))
+                for task in self._tasks_about(self._known[owner_id]):
+                    held.enter_context(_attempt(task))
                 claims[owner_id] = [
                     self._database.repeatedly(partial(_take_over, one)) for one in self._known[owner_id]
                 ]
@@ -161,7 +157,7 @@ class _Pass:
         self._unknown.clear()
         self._left.clear()
         registered = {export.export_id: export for export in all_registered(session)}
-        lost = {export_id_of(state) for task, state in self._tasks.known if _is_loaded(_load_state(task))}
+        lost = {export_id_of(state) for task, state in self._tasks.known if _is_loaded(load_state(task))}
         for export_id in (*registered, *sorted(lost - registered.keys())):
             export = registered.get(export_id)
             if export is None and not repairing.has_rows(session, export_id):
@@ -177,9 +173,8 @@ class _Pass:
     def _usable(self, export_id: str, export: Registered | None, entries: Mapping[int, str]) -> _Known | str:
         """What an export was loaded from; or why that cannot be told."""
         reason = "no checkpoint of it is here; name its folder with --checkpoints, or run the export again"
-        tasks = list(self._tasks.tasks_about(export_id))
         named = export.task_id if export is not None else None
-        for task in sorted(tasks, key=lambda task: task.path.name != named):
+        for task in sorted(self._tasks.tasks_about(export_id), key=lambda task: task.path.name != named):
             try:
                 tables = whole(task)
             except CheckpointError as damage:
@@ -188,7 +183,7 @@ class _Pass:
             if tables.state.inputs.get("code_version") != TRANSFORM.version:
                 reason = f"{tables.folder} was made by another version of the code; run task {task.path.name} first"
                 continue
-            load = _load_state(task)
+            load = load_state(task)
             if load is not None and _is_loaded(load) and load.inputs.get(TRANSFORM.asset) == tables.state.fingerprint:
                 wanted = None
             elif export is not None and export.fits(KeptTables(tables, self._summaries).checksums, entries):
@@ -199,8 +194,17 @@ class _Pass:
                 )
                 continue
             owner_id = tables.summary("exports")["owner_id"][0].as_py()
-            return _Known(export_id, owner_id, tables, tasks, wanted)
+            return _Known(export_id, owner_id, tables, wanted)
         return reason
+
+    def _tasks_about(self, known: Iterable[_Known]) -> list[Directory]:
+        """The tasks about some exports; on what was set aside nobody works."""
+        ids = {one.export_id for one in known}
+        return [
+            folder
+            for folder, state in self._tasks.known
+            if export_id_of(state) in ids and folder.path.name == state.task_id
+        ]
 
     def _is_altered(self, owner_id: str, session: Session) -> bool:
         """Whether something of an account differs. Nothing is written, and no attempt ends, unless it does."""
@@ -337,13 +341,6 @@ def _by_table(found: Iterable[Difference]) -> Mapping[str, list[Difference]]:
     for one in found:
         by_table[one.table].append(one)
     return by_table
-
-
-def _load_state(task: Directory) -> PhaseState | None:
-    try:
-        return states.read(task.folder(FOLDERS["load"]))
-    except CheckpointError:
-        return None
 
 
 def _is_loaded(state: PhaseState | None) -> bool:
