@@ -40,12 +40,17 @@ POINTS: Final = (
     "rows unloaded",
     "unload committed",
     "unload recorded",
+    "rows repaired",
+    "repair committed",
     "upgrade begun",
     "upgrade statement done",
     "upgrade committed",
     "left-over rows removed",
 )
-"""All points, in the order of a run, of what takes it out again, and of what newer code does to older tables."""
+"""All points: of a run in its order, of what takes it out again, puts it right, and does to older tables."""
+
+OF_REPAIRS: Final = ("rows repaired", "repair committed")
+"""Those that are reached where somebody has altered rows."""
 
 OF_UPGRADES: Final = POINTS[POINTS.index("upgrade begun") :]
 """Those that are reached with tables of an earlier release only."""

@@ -19,6 +19,7 @@
     ├── OnHold                   13   the data is held, and must not be removed
     ├── NotAllChecked            14   nothing is wrong, but something could not be checked: which, and why
     ├── DatabasesDiffer          15   two databases, or a database and a saved digest, are not equal
+    ├── Ambiguous                16   several messages may be meant: which, to choose from
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
 
@@ -145,6 +146,12 @@ class DatabasesDiffer(EtlError):
     """Two databases, or one and saved digests, are not equal."""
 
     exit_code = 15
+
+
+class Ambiguous(EtlError):
+    """Several messages may be meant; they are listed, to choose from."""
+
+    exit_code = 16
 
 
 class PhaseFailed(EtlError):

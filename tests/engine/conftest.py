@@ -12,8 +12,9 @@ from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl import engine
 from skype_assets.etl.postgres.url import from_config
-from skype_assets.etl.sample import write_sample
+from skype_assets.etl.sample import write_overlapping, write_sample
 from skype_assets.etl.task import Task
+from tests.engine.forging import Whole, run_all, whole_of
 from tests.engine.runs import task
 
 NewDatabase = Callable[..., str]
@@ -63,3 +64,18 @@ def copied(finished: Task, new_database: NewDatabase, tmp_path: Path) -> Task:
 def fresh(finished: Task, new_database: NewDatabase, tmp_path: Path) -> Task:
     """The same task, not yet begun."""
     return replace(finished, output_dir=tmp_path / "out", database=new_database())
+
+
+@pytest.fixture(scope="session")
+def one(sample: Path, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """One export, with everything in it."""
+    loaded = task("t", tmp_path_factory.mktemp("one"), sample, new_database(), chunk_size=10_000)
+    return whole_of(run_all([loaded]))
+
+
+@pytest.fixture(scope="session")
+def six(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Six exports of one account that overlap."""
+    folder, url = tmp_path_factory.mktemp("six"), new_database()
+    exports = write_overlapping(folder, exports=6, messages=300)
+    return whole_of(run_all([task(path.stem, folder / "out", path, url, chunk_size=10_000) for path in exports]))

@@ -147,6 +147,11 @@ def test_a_database_that_went_back_gets_what_it_lacks(since: str, copied: Task, 
          "(SELECT min(message_id) FROM skype.messages WHERE kind = 'text')", "is not in the export"),
         ("UPDATE skype.conversations SET title = title || '.'", r"skype\.conversations \(.*\) title is not what"),
         ("UPDATE skype.rejects SET reason = ''", r"skype\.rejects \(\S+, \d+\) reason is not what"),
+        ("UPDATE skype.rejects SET reason = ''; DELETE FROM skype.given_names; DELETE FROM skype.conversation_copies",
+         r"reason is not what"),
+        ("UPDATE skype.messages SET text = 'other' WHERE message_id = (SELECT min(message_id) FROM skype.messages); "
+         "DELETE FROM skype.messages WHERE message_id = (SELECT max(message_id) FROM skype.messages)",
+         r"text is not what the export says"),
     ],
 )  # fmt: skip
 def test_rows_that_somebody_has_changed_are_named_and_neither_blessed_nor_replaced(
@@ -156,8 +161,18 @@ def test_rows_that_somebody_has_changed_are_named_and_neither_blessed_nor_replac
     changed = digests(copied.database)
     with pytest.raises(DatabaseDiffers, match=said):
         engine.run(DOORS[door](copied))
-    if "SET message_id" not in change:  # there the message that is missing is loaded again
-        assert digests(copied.database) == changed
+    assert digests(copied.database) == changed
+
+
+def test_what_cannot_be_loaded_again_is_called_complete_nowhere(copied: Task) -> None:
+    query(copied.database, TRIGGER.format(table="links", when="new.ordinal = 0", what="RETURN NULL"))
+    query(copied.database, "DELETE FROM skype.links")
+    with pytest.raises(DatabaseDiffers, match="is missing"):
+        engine.run(copied)
+    assert query(copied.database, "SELECT status, loaded_at FROM skype.exports") == [("loading", None)]
+    query(copied.database, "DROP TRIGGER meddle ON skype.links")
+    engine.run(copied)
+    assert query(copied.database, "SELECT status, loaded_at IS NOT NULL FROM skype.exports") == [("complete", True)]
 
 
 def test_overlapping_exports_lose_rows_and_get_them_again(new_database: NewDatabase, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ QUESTIONS = [
     (["db", "stop"], 0),
     (["db", "index"], 5),
     (["search", "otters"], 5),
+    (["show", "1"], 5),
     (["read", "--no-open"], 5),
 ]
 

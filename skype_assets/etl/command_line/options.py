@@ -47,6 +47,13 @@ output_dir = click.option(
     help="Folder of all checkpoints.",
 )
 
+checkpoints = click.option(
+    "--checkpoints",
+    type=Named(file_okay=False, exists=True),
+    multiple=True,
+    help="A further folder of checkpoints, as of other exports of the account; may be given several times.",
+)
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to stdout.")
 
 no_report = click.option("--no-report", is_flag=True, help="Do not tell Dagster what was done.")

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("task_id", metavar="TASK")
 @options.output_dir
-@click.option(
-    "--checkpoints",
-    type=options.Named(file_okay=False, exists=True),
-    multiple=True,
-    help="A further folder of checkpoints, of the account's other exports; may be given several times.",
-)
+@options.checkpoints
 @click.option(
     "--export", "export_id", metavar="ID", help="Which export, if TASK has loaded several (exports.export_id)."
 )

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skype_assets.etl.command_line import options, terminal
-from skype_assets.etl.command_line.group import debug
+from skype_assets.etl.command_line.group import debug, resumable
 from skype_assets.etl.errors import CheckpointError, NotAllChecked, UsageError, VerificationFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from skype_assets.etl.database.matching import Difference
     from skype_assets.etl.task import Task
     from skype_assets.etl.tasks.outcomes import Findings
+    from skype_assets.etl.tasks.repairing import Repairs
 
 
 def _percent(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
@@ -33,12 +37,8 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.argument("task_id", metavar="[TASK]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Prove the whole database against all checkpoints.")
 @options.output_dir
-@click.option(
-    "--checkpoints",
-    type=options.Named(file_okay=False, exists=True),
-    multiple=True,
-    help="With --all: a further folder of checkpoints; may be given several times.",
-)
+@options.checkpoints
+@click.option("--repair", is_flag=True, help="First put right what somebody has altered in the database.")
 @click.option("--allow-missing", is_flag=True, help="Accept that something cannot be checked (exit code 0, not 14).")
 @click.option("--source", type=options.Named("export", exists=True), help="The export.  [default: where it was]")
 @click.option("--sample", "percent", callback=_percent, metavar="N%", help="Read N percent of the files, not all.")
@@ -46,12 +46,15 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @options.as_json
 @click.option("--report", type=options.Named(dir_okay=False), help="Write the result to this file, too.")
 @debug
+@click.pass_context
 @options.placed
 def verify(
+    context: click.Context,
     task_id: str | None,
     everything: bool,
     output_dir: Path,
     checkpoints: tuple[Path, ...],
+    repair: bool,
     allow_missing: bool,
     source: Path | None,
     percent: float | None,
@@ -69,18 +72,27 @@ def verify(
     of the checkpoints is there or beaten by a better copy, and the schema is the one that this program makes. What
     differs is named by table and key.
 
-    Nothing is changed. What is compressed is unpacked to TMPDIR meanwhile. The exit code is 0 only if nothing failed
-    (else 11) and nothing was left unchecked (else 14; --allow-missing accepts that).
+    With --repair rows that were altered, removed or added by hand become first what the checkpoints say, those of the
+    account of TASK or, without TASK, all; each is named by table and key. An account is one transaction, and its tasks
+    are in use meanwhile. What no checkpoint tells is left as it is, and named. Killed, the same command does it again.
+
+    Nothing else is changed. What is compressed is unpacked to TMPDIR meanwhile. The exit code is 0 only if nothing
+    failed (else 11) and nothing was left unchecked (else 14; --allow-missing accepts that).
     """
+    everything = everything or (repair and task_id is None)
     if everything == (task_id is not None):
         raise UsageError("name a task, or --all")
     if everything and (source or percent is not None):
         raise UsageError("--source and --sample are for one task: with --all every row is compared")
     began = datetime.now(UTC)
+    repairs = _repair(context, task_id, output_dir, checkpoints) if repair else None
     if task_id is None:
         about, document, findings = "the database", *_prove(output_dir, checkpoints, began)
     else:
         about, document, findings = f"task {task_id}", *_verify(task_id, output_dir, source, percent, seed, began)
+    if repairs is not None:
+        document["repaired"] = _listed(repairs.repaired)
+        document["not_repaired"] = list(repairs.left)
     if report is not None:
         from skype_assets.etl.checkpoints.directory import Directory
 
@@ -88,6 +100,8 @@ def verify(
     if as_json:
         terminal.write_json(document)
     else:
+        if repairs is not None:
+            _show_repairs(repairs)
         _show(document, findings)
     _conclude(about, findings, allow_missing=allow_missing)
 
@@ -100,6 +114,34 @@ def _prove(output_dir: Path, checkpoints: tuple[Path, ...], began: datetime) -> 
         findings = prove_all(folders, None, begun=lambda check: status.update(f"checking: {check}"))
     document = {"checkpoints": [str(folder) for folder in folders], **_document(findings, began)}
     return document, findings
+
+
+def _repair(context: click.Context, task_id: str | None, output_dir: Path, checkpoints: tuple[Path, ...]) -> "Repairs":
+    from skype_assets.etl.task import export_id_for
+    from skype_assets.etl.tasks.finding import known_state
+    from skype_assets.etl.tasks.repairing import repair
+
+    task = saved(task_id, output_dir) if task_id is not None else None
+    state = known_state(task.folder) if task is not None else None
+    if task is not None and state is None:
+        raise UsageError(f"there is no task {task_id} in {output_dir} that tells which export it is about")
+    export_id = export_id_for(state.inputs["source_sha256"]) if state is not None else None
+    resumable(context)
+    with terminal.err().status("looking for what was altered") as status:
+        return repair(
+            [_there(output_dir), *checkpoints],
+            task.database if task is not None else None,
+            export_id,
+            begun=lambda what: status.update(f"putting right: {terminal.printable(what)}"),
+        )
+
+
+def _show_repairs(repairs: "Repairs") -> None:
+    for difference in repairs.repaired:
+        print(f"repaired: {terminal.printable(str(difference))}")
+    for what in repairs.left:
+        print(f"not repaired: {terminal.printable(what)}")
+    print(f"{len(repairs.repaired):,} rows were put right" if repairs.repaired else "nothing was put right")
 
 
 def _verify(
@@ -176,7 +218,7 @@ def _document(findings: "Findings", began: datetime) -> dict[str, Any]:
                 "check": check.name,
                 "status": check.status.lower(),
                 "detail": check.detail,
-                "differences": [{"table": one.table, "key": list(one.key), "what": one.what} for one in check.named],
+                "differences": _listed(check.named),
             }
             for check in findings.checks
         ],
@@ -185,6 +227,10 @@ def _document(findings: "Findings", began: datetime) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
+
+
+def _listed(differences: "Sequence[Difference]") -> list[dict[str, Any]]:
+    return [{"table": one.table, "key": list(one.key), "what": one.what} for one in differences]
 
 
 def _phases(task: "Task") -> dict[str, Any]:

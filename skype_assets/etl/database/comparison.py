@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.matching import NOT_EXPORTED, Comparison, Expected, Mask, joined, where
+from skype_assets.etl.database.matching import NAMED, NOT_EXPORTED, Comparison, Expected, Mask, joined, where
 from skype_assets.etl.database.merging import CHILDREN
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.superseded import say_the_same, superseded, without_wording
@@ -53,13 +53,13 @@ def server_version(session: Session) -> str:
         return session.rows("SELECT current_setting('server_version')")[0][0]
 
 
-def compare_head(session: Session, ours: Ours, tables: Callable[[str], pa.Table]) -> Comparison:
-    """Compare what messages refer to; ``tables`` gives those of the head by name.
+def compare_head(session: Session, ours: Ours, tables: Callable[[str], pa.Table], most: int = NAMED) -> Comparison:
+    """Compare what messages refer to; ``tables`` gives those of the head by name, ``most`` rows that differ are named.
 
     Conversations and participants are made of the rows of all exports of the account: only where there is no other one
     they are what this one says.
     """
-    comparison = Comparison()
+    comparison = Comparison(most=most)
     with session.transaction(snapshot=True):
         for name in ("conversation_copies", "given_names"):
             found = found_rows(session, name, "WHERE t.export_id = $1", ours.export_id)
@@ -79,15 +79,16 @@ def compare_head(session: Session, ours: Ours, tables: Callable[[str], pa.Table]
     return comparison
 
 
-def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Table]) -> Comparison:
+def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Table], most: int = NAMED) -> Comparison:
     """Compare the messages of a part, and what hangs on them.
 
     Args:
         session: with the database.
         ours: the export.
         part: gives the tables of the part by name; each is asked for once, so that not all need be in memory.
+        most: how many of the rows that differ are named.
     """
-    comparison = Comparison()
+    comparison = Comparison(most=most)
     messages = Expected("messages", part("messages"))
     ranges = _ranges(messages.rows)
     aside = [part("superseded_copies")]
@@ -117,16 +118,16 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
     return comparison
 
 
-def compare_rejects(session: Session, ours: Ours, rejects: pa.Table) -> Comparison:
+def compare_rejects(session: Session, ours: Ours, rejects: pa.Table, most: int = NAMED) -> Comparison:
     """Compare the rejects of all parts; which are missing their parts say."""
-    comparison, expected = Comparison(), Expected("rejects", rejects)
+    comparison, expected = Comparison(most=most), Expected("rejects", rejects)
     with session.transaction(snapshot=True):
         for found in found_rows(session, "rejects", "WHERE t.export_id = $1", ours.export_id):
             expected.meet_all(found, comparison)
     return comparison
 
 
-def compare_records(session: Session, export: pa.Table, ledger: pa.Table, status: str) -> Comparison:
+def compare_records(session: Session, export: pa.Table, ledger: pa.Table, status: str, most: int = NAMED) -> Comparison:
     """Compare what the database records of an export: its row, and the rows of its ledger.
 
     When and by which attempt it was loaded no checkpoint says: these must only be possible.
@@ -136,8 +137,9 @@ def compare_records(session: Session, export: pa.Table, ledger: pa.Table, status
         export: the row of ``exports``.
         ledger: rows of ``load_parts``, but for the columns that no checkpoint says.
         status: what the row must say.
+        most: how many of the rows that differ are named.
     """
-    comparison, expected = Comparison(), Expected("exports", export)
+    comparison, expected = Comparison(most=most), Expected("exports", export)
     export_id = export["export_id"][0].as_py()
     with session.transaction(snapshot=True):
         for found in found_rows(session, "exports", "WHERE t.export_id = $1", export_id):
@@ -161,13 +163,14 @@ def count_messages(session: Session, export_id: str) -> int:
     return session.rows(f"SELECT count(*) FROM {SCHEMA}.messages WHERE export_id = $1", export_id)[0][0]
 
 
-def compare_keys(session: Session, ours: Ours, parts: Iterable[pa.Table]) -> Comparison:
+def compare_keys(session: Session, ours: Ours, parts: Iterable[pa.Table], most: int = NAMED) -> Comparison:
     """Find the messages that the database says are an export's and that are in none of its parts.
 
     Args:
         session: with the database.
         ours: the export.
         parts: the keys of the messages of each part, but the owner.
+        most: how many of the rows that differ are named.
     """
     columns = TABLES["messages"].key
     query = f"SELECT {', '.join(columns)} FROM {SCHEMA}.messages WHERE export_id = $1"
@@ -178,7 +181,7 @@ def compare_keys(session: Session, ours: Ours, parts: Iterable[pa.Table]) -> Com
     is_owners = pc.equal(left["owner_id"], ours.owner_id).to_numpy()
     for keys in parts:
         is_left &= ~(_is_among(left, joined(keys, _MESSAGE)) & is_owners)
-    comparison = Comparison()
+    comparison = Comparison(most=most)
     comparison.note_wrong("messages", where(left, is_left), NOT_EXPORTED)
     return comparison
 
@@ -188,15 +191,16 @@ def count_superseded(session: Session, export_id: str) -> int:
     return session.rows(f"SELECT count(*) FROM {SCHEMA}.superseded_copies WHERE export_id = $1", export_id)[0][0]
 
 
-def compare_offsets(session: Session, ours: Ours, parts: Iterable[pa.Table]) -> Comparison:
+def compare_offsets(session: Session, ours: Ours, parts: Iterable[pa.Table], most: int = NAMED) -> Comparison:
     """Find the superseded copies that the database says are an export's and that stand nowhere in its parts.
 
     Args:
         session: with the database.
         ours: the export.
         parts: of each part where its copies stand, column source_offset.
+        most: how many of the rows that differ are named.
     """
-    comparison, key = Comparison(), TABLES["superseded_copies"].key
+    comparison, key = Comparison(most=most), TABLES["superseded_copies"].key
     query = f"SELECT {', '.join(key)} FROM {SCHEMA}.superseded_copies WHERE export_id = $1"
     with session.transaction(snapshot=True):
         batches = list(session.batches(query, ours.export_id))

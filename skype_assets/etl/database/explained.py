@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from skype_assets.etl.database.comparison import found_rows
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.matching import Comparison, Expected
+from skype_assets.etl.database.matching import NAMED, Comparison, Expected
 from skype_assets.etl.database.merging import CHILDREN
 from skype_assets.etl.database.refreshing import APART, REFRESH, touch
 from skype_assets.etl.database.session import Session
@@ -41,18 +41,18 @@ def compare_made(session: Session, owner_id: str) -> Comparison:
     return comparison
 
 
-def compare_archives(session: Session) -> Comparison:
+def compare_archives(session: Session, most: int = NAMED) -> Comparison:
     """Find the attachments that name another object than the one that all loaded archives together give them."""
-    comparison = Comparison()
+    comparison = Comparison(most=most)
     with session.transaction(snapshot=True):
         for batch in session.batches(APART):
             comparison.note_wrong("attachments", pa.Table.from_batches([batch]), "does not name its object")
     return comparison
 
 
-def compare_owners(session: Session) -> Comparison:
+def compare_owners(session: Session, most: int = NAMED) -> Comparison:
     """Find the rows that belong to no export in the database, to none of their account, or to no message."""
-    comparison = Comparison()
+    comparison = Comparison(most=most)
     with session.transaction(snapshot=True):
         for name, condition, what in _HOMELESS:
             key = ", ".join(f"t.{column}" for column in TABLES[name].key)

@@ -114,9 +114,9 @@ class Loader:
             )
 
     def commit(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, again: bool = False) -> None:
-        """Load the tables of any part; see ``commit_part`` for ``again``."""
+        """Load the tables of any part, ``again`` if rows of it are gone: the export is not complete until it ends."""
         if part == HEAD:
-            self.commit_head(part, checksum, tables)
+            self.commit_head(part, checksum, tables, again=again)
         else:
             self.commit_part(part, checksum, tables, again=again)
 
@@ -126,21 +126,21 @@ class Loader:
         ``again`` if rows of it are gone: then also those are replaced that are there and are the same copy.
         """
         if self.claim.replaces:
-            with self._part(part, checksum, tables, lock=""):
+            with self._part(part, checksum, tables, lock="", again=again):
                 self._replace_messages(tables)
                 crash_points.reached("part merged")
             return
         if superseding.are_there(self.session, self.claim.export_id, tables) or not self._copied(
-            part, checksum, tables
+            part, checksum, tables, again
         ):
-            with self._part(part, checksum, tables, lock=""):
+            with self._part(part, checksum, tables, lock="", again=again):
                 merge_messages(self.session, "" if again else self.claim.code_version, tables)
                 crash_points.reached("part merged")
 
-    def _copied(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> bool:
+    def _copied(self, part: int, checksum: str, tables: Mapping[str, pa.Table], again: bool) -> bool:
         """Copy the tables of a part to where nothing is yet; False, and nothing is done, if something is."""
         try:
-            with self._part(part, checksum, tables, lock="_shared"):
+            with self._part(part, checksum, tables, lock="_shared", again=again):
                 for name in TABLES:
                     if name in tables:
                         self.session.copy(name, tables[name], schema=SCHEMA)
@@ -151,9 +151,9 @@ class Loader:
             return False
         return True
 
-    def commit_head(self, part: int, checksum: str, tables: Mapping[str, pa.Table]) -> None:
+    def commit_head(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, again: bool = False) -> None:
         """Load conversations, participants and media, which the parts of messages refer to."""
-        with self._part(part, checksum, tables, lock=""):
+        with self._part(part, checksum, tables, lock="", again=again):
             for name, rows in tables.items():
                 stage(self.session, name, rows)
             if self.claim.replaces:
@@ -177,11 +177,15 @@ class Loader:
         merge_staged(self.session)
 
     @contextmanager
-    def _part(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str) -> Generator[None]:
+    def _part(
+        self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str, again: bool
+    ) -> Generator[None]:
         """The transaction of a part, with its ledger row."""
         with self.transaction(lock):
             yield
             self._enter(part, checksum, tables)
+            if again:
+                self.session.execute(_NOT_COMPLETE, self.claim.export_id)
             crash_points.reached("part in ledger")
         crash_points.reached("part committed")
 
@@ -259,6 +263,10 @@ class Loader:
         if self._has_company():  # with the name that the export's row has for the owner
             for statement in REFRESH:
                 self.session.execute(statement, self.claim.owner_id)
+
+
+_NOT_COMPLETE: Final = f"""
+UPDATE {SCHEMA}.exports SET status = 'loading', loaded_at = NULL WHERE export_id = $1 AND status = 'complete'"""
 
 
 def ledger(session: Session, export_id: str) -> dict[int, str]:

@@ -7,6 +7,7 @@ Only where columns differ is a row looked at by itself.
 # pyright: reportAttributeAccessIssue=false
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from skype_assets.etl.schema.tables import JSON, TABLES
 
 NAMED: Final = 20
 """How many of the rows that differ are named; the others are counted."""
+
+ALL: Final = sys.maxsize
+"""All of them, for whoever puts them right; this takes memory for each."""
 
 Places = np.ndarray[tuple[int], np.dtype[np.int64]]
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -54,7 +58,8 @@ class Comparison:
         better_of: messages that are there in a better copy, of another export: how many of which.
         missing: rows that are not there, or only in a lesser copy: to load them again is enough.
         wrong: rows that are otherwise than they must be, or must not be there.
-        named: some of the rows that are missing or wrong.
+        named: rows that are missing or wrong, some of them.
+        most: how many of these are named.
     """
 
     rows: int = 0
@@ -64,6 +69,7 @@ class Comparison:
     missing: int = 0
     wrong: int = 0
     named: list[Difference] = field(default_factory=list[Difference])
+    most: int = NAMED
 
     @property
     def is_equal(self) -> bool:
@@ -89,7 +95,7 @@ class Comparison:
         self.better_of += other.better_of
         self.missing += other.missing
         self.wrong += other.wrong
-        self.named = [*self.named, *other.named][:NAMED]
+        self.named = [*self.named, *other.named][: self.most]
 
     def note_missing(self, table: str, rows: pa.Table, what: str = "is missing") -> None:
         """Rows that are not there, or a lesser copy of them; only their keys are read."""
@@ -104,10 +110,10 @@ class Comparison:
     def note(self, difference: Difference) -> None:
         """Something else that is wrong."""
         self.wrong += 1
-        self.named = [*self.named, difference][:NAMED]
+        self.named = [*self.named, difference][: self.most]
 
     def _name(self, table: str, rows: pa.Table, what: str) -> None:
-        room = max(0, NAMED - len(self.named))
+        room = max(0, self.most - len(self.named))
         for key in rows.select(list(TABLES[table].key)).slice(0, room).to_pylist():
             self.named.append(Difference(table, tuple(map(str, key.values())), what))
 

@@ -174,7 +174,7 @@ class Session:
 
     @contextlib.contextmanager
     def transaction(self, *, snapshot: bool = False, temporary: bool = False) -> Generator[None]:
-        """A transaction: committed when the block ends well, rolled back when it does not.
+        """A transaction: committed when the block ends well, rolled back when it does not; within another, part of it.
 
         Args:
             snapshot: whether it sees all tables as they are at one instant, whoever commits meanwhile; then it may not
@@ -182,6 +182,9 @@ class Session:
             temporary: whether it makes temporary tables, for which a read-only session, too, has to be allowed to
                 write; the caller writes to nothing else.
         """
+        if self._in_transaction:
+            yield
+            return
         read_only = not temporary and (self._read_only or snapshot)
         begin = partial(self._begin, read_only=read_only, snapshot=snapshot)
         try:

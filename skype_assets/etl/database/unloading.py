@@ -6,7 +6,7 @@ Conversations, participants and names are made anew of the rows that are left (`
 transaction, alone with the account, in memory for one part of one export.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -177,7 +177,7 @@ class _Unloading:
         self._delete_head()
         self._removed["superseded_copies"] = self._changed(_SUPERSEDED, self._owner_id, self._export_id)
         for export_id in others:
-            self._restore_messages(export_id)
+            restore_messages(self._session, self._kept[export_id], self._parts[export_id])
         if self._session.rows("SELECT EXISTS (SELECT FROM pg_temp.changed_media)")[0][0]:
             self._change_media(others, elsewhere)
         self._execute(REJOIN_AFTER_CHANGES, self._owner_id)
@@ -225,27 +225,10 @@ class _Unloading:
             statement = f"DELETE FROM {SCHEMA}.{name} WHERE export_id = $1"
             self._removed[name] = self._changed(statement, self._export_id)
         self._execute(f"UPDATE {SCHEMA}.exports SET owner_name = NULL WHERE export_id = $1", self._export_id)
-        self._execute(_without_copies("participants"), self._owner_id)
-        gone = self._changed(_without_copies("conversations"), self._owner_id)
+        self._execute(without_copies("participants"), self._owner_id)
+        gone = self._changed(without_copies("conversations"), self._owner_id)
         restored = self._count(f"SELECT FROM {SCHEMA}.conversations WHERE export_id = $1", self._export_id)
         self._removed["conversations"], self._restored["conversations"] = restored + gone, restored
-
-    def _restore_messages(self, export_id: str) -> None:
-        """Merge what an export has of the messages that are gone: of several the best copy comes back."""
-        kept = self._kept[export_id]
-        self._execute(
-            'CREATE TEMPORARY TABLE IF NOT EXISTS pg_temp.candidates (conversation_id text COLLATE "C", '
-            'message_id text COLLATE "C") ON COMMIT DROP'
-        )
-        for part in self._parts[export_id]:
-            if part == HEAD:
-                continue
-            self._execute("TRUNCATE pg_temp.candidates")
-            self._session.copy("candidates", kept.messages(part))
-            wanted = pa.Table.from_batches(self._session.batches(_WANTED), _KEYS)
-            if wanted.num_rows:
-                tables = {name: only(rows, wanted) for name, rows in kept.tables(part).items() if name != "rejects"}
-                merge_messages(self._session, "", {**tables, "rejects": TABLES["rejects"].schema.empty_table()})
 
     def _change_media(self, others: list[str], elsewhere: list[str]) -> None:
         """Media files as the others have them; attachments as they were exported: who finds no object says so."""
@@ -296,7 +279,24 @@ class _Unloading:
         return self._session.rows(counted, *parameters)[0][0]
 
 
-def _without_copies(table: str) -> str:
+def restore_messages(session: Session, kept: Kept, parts: Iterable[int]) -> None:
+    """Merge what some parts of an export have of the messages in ``taken``: of several the best copy comes back."""
+    session.execute(
+        'CREATE TEMPORARY TABLE IF NOT EXISTS pg_temp.candidates (conversation_id text COLLATE "C", '
+        'message_id text COLLATE "C") ON COMMIT DROP'
+    )
+    for part in parts:
+        if part == HEAD:
+            continue
+        session.execute("TRUNCATE pg_temp.candidates")
+        session.copy("candidates", kept.messages(part))
+        wanted = pa.Table.from_batches(session.batches(_WANTED), _KEYS)
+        if wanted.num_rows:
+            tables = {name: only(rows, wanted) for name, rows in kept.tables(part).items() if name != "rejects"}
+            merge_messages(session, "", {**tables, "rejects": TABLES["rejects"].schema.empty_table()})
+
+
+def without_copies(table: str) -> str:
     """DELETE of what belongs to conversations of which no export says anything any more."""
     return (
         f"DELETE FROM {SCHEMA}.{table} t USING pg_temp.touched WHERE t.owner_id = $1 "

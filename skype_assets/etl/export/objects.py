@@ -1,7 +1,7 @@
-"""Single media objects of an export that lies as it was delivered, to be shown: found by name, read in place.
+"""Single members of an export that lies as it was delivered, to be shown: found by name, read in place.
 
-A tar archive, a zip, or a folder. In a compressed tar nothing can be read in place: whoever wants its objects unpacks
-it first. ``messages.json`` is not looked at.
+A tar archive, a zip, a folder, or ``messages.json`` itself. In a compressed tar nothing can be read in place: whoever
+wants its members unpacks it first. What is in ``messages.json`` is not looked at.
 """
 
 import io
@@ -51,6 +51,8 @@ class Objects:
                 for header in tar_headers(TarInput(file, None, path.name), path.name):
                     if header.isreg() and not header.issparse():
                         self._places[clean_name(header.name), header.size] = header.offset_data
+            elif self._form == "json":
+                self._places[clean_name(path.name), path.stat().st_size] = path
             elif self._form == "zip":
                 for position, entry in enumerate(_entries(file, path.name)):
                     if not entry.flag_bits & _ENCRYPTED:
@@ -59,8 +61,22 @@ class Objects:
     def open(self, member: str, size: int) -> BinaryIO | None:
         """A member of that name and size, to be read and to be closed by the caller; None if there is none."""
         place = self._places.get((member, size))
-        if place is None:
-            return None
+        return None if place is None else self._opened(place, size)
+
+    def open_only(self, member: str) -> BinaryIO | None:
+        """The only member of that name, whatever its size; of a bare ``messages.json`` this, whatever its name is now.
+
+        None if there is none, or several.
+        """
+        found = [(place, size) for (name, size), place in self._places.items() if name == member or self.is_document]
+        return self._opened(*found[0]) if len(found) == 1 else None
+
+    @property
+    def is_document(self) -> bool:
+        """Whether the export is a bare ``messages.json``."""
+        return self._form == "json"
+
+    def _opened(self, place: Path | int, size: int) -> BinaryIO:
         if isinstance(place, Path):
             return place.open("rb")
         if self._form == "zip":

@@ -154,7 +154,7 @@ WORDS: Final[dict[str, str]] = {
     "e_raw": "The object as exported",
     "e_same": "These bytes have the recorded hash.",
     "e_different": "These bytes do not have the recorded hash. Run: skype-assets verify {task}",
-    "e_no_raw": "The checkpoint with the bytes is not at hand; they stand in the export, at this place.",
+    "e_no_raw": "Neither the checkpoint with the bytes nor the export is at hand; in the export they stand here.",
     "e_content": "Content as exported",
     "e_properties": "Properties as exported",
     # Media

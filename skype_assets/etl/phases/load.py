@@ -1,9 +1,9 @@
 """Load: tables → PostgreSQL, one transaction a part, and a Parquet record of what is in the database afterwards.
 
 Part 0 is what the others refer to: conversations, participants, media. The ledger in the database says what was
-loaded; the checkpoint follows it. A part that the ledger has with the same checksum is not loaded again if its rows are
-there, a part that only the checkpoint has is. Before the export is called complete every row is compared with the
-tables that it was sent from.
+loaded; the checkpoint follows it. A part that the ledger has with the same checksum is not loaded again, a part that
+only the checkpoint has is. Before the export is called complete every row is compared with the tables that it was sent
+from: where rows have only gone, their parts are loaded again; where some are altered, nothing is.
 """
 
 import logging
@@ -21,9 +21,10 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.database import ddl, upgrading
-from skype_assets.etl.database.comparison import Ours
+from skype_assets.etl.database.comparison import Ours, compare_rejects
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import HEAD, Claim, Loader, is_complete, ledger
+from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.database.refused import committed
 from skype_assets.etl.database.replacing import Made, changes, recalled
 from skype_assets.etl.database.session import Database, Session
@@ -163,8 +164,7 @@ class _OpenLoad:
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The head, then one part for each part of transform."""
         claim, entries = self._claimed()
-        if done:  # it may have gone since
-            self._database.repeatedly(partial(self._complete_head, claim, entries))
+        self._database.repeatedly(partial(self._complete_head, claim, entries))
         known = OfOtherParts.read(self._tables)
         amounts = [
             (part.files["messages"].rows if "messages" in part.files else 0) - of_part(known.dropped, part).num_rows
@@ -235,15 +235,11 @@ class _OpenLoad:
         loader.remove_left_over(conversations, self._made())
         counted.doing("comparing all rows")
         proof = prove(session, self._tables, self._workers, counted.more)
-        if proof.lacking:
-            self._load_again(loader, proof.lacking)
+        if _is_only_lacking(proof.total):
+            self._load_again(loader, proof.lacking, proof.total)
             proof = prove(session, self._tables, self._workers)
         if not proof.total.is_equal:
-            raise DatabaseDiffers(
-                f"export {self._export_id}: {proof.total}. A trigger or a rule changed what was loaded, or somebody "
-                "did afterwards: remove what changes it, take the export out with `skype-assets unload "
-                f"{self._task_id}`, and run it again"
-            )
+            raise _differs(self._export_id, self._task_id, proof.total)
         counted.half()
         counted.doing("indexes and foreign keys")
         loader.finish(
@@ -261,17 +257,35 @@ class _OpenLoad:
         if entries.get(HEAD) == ledger_checksum(self._tables, head):
             known = OfOtherParts.read(self._tables).of(head)
             tables = partial(table_of_part, self._tables, head, known)
-            if compare_part(session, Ours.of(self._exports), head, tables).missing:
-                self._load_again(Loader(session, claim), {HEAD})
+            ours = Ours.of(self._exports)
+            found = compare_part(session, ours, head, tables)
+            found.add(compare_rejects(session, ours, self._tables["rejects"].to_table()))
+            if found.wrong and not claim.replaces:  # what older code made goes
+                raise _differs(self._export_id, self._task_id, found)
+            if found.missing:
+                self._load_again(Loader(session, claim), {HEAD}, found)
 
-    def _load_again(self, loader: Loader, numbers: Collection[int]) -> None:
-        """Load the parts of which rows have gone, although the ledger has them."""
+    def _load_again(self, loader: Loader, numbers: Collection[int], found: Comparison) -> None:
+        """Load the parts of which rows have gone, although the ledger has them; ``found`` says which."""
         known = OfOtherParts.read(self._tables)
+        logger.warning("loaded again: %s", found)
         for part in self._tables.state.parts:
             if part.number in numbers:
-                logger.warning("part %d is loaded again: rows of it have gone from the database", part.number)
                 tables = part_tables(self._tables, part, known.of(part))
                 loader.commit(part.number, ledger_checksum(self._tables, part), tables, again=True)
+
+
+def _is_only_lacking(found: Comparison) -> bool:
+    """Whether rows have gone and all others are as they must be: to load these again changes nothing else."""
+    return found.missing > 0 and not found.wrong
+
+
+def _differs(export_id: str, task_id: str, found: Comparison) -> DatabaseDiffers:
+    return DatabaseDiffers(
+        f"export {export_id}: {found}. A trigger or a rule changed what was loaded, or somebody did afterwards: remove "
+        f"what changes it, then put the rows right with `skype-assets verify {task_id} --repair`, or take the export "
+        f"out with `skype-assets unload {task_id}`; and run it again"
+    )
 
 
 class _Counted:
@@ -317,8 +331,6 @@ class _LoadPart:
         tables = part_tables(self.tables, self.part, self.known, memory)
         if not self.is_committed:
             committed(self.database, tables, partial(self._commit, tables))
-        elif self.database.repeatedly(partial(self._lacks_rows, tables)):
-            committed(self.database, tables, partial(self._commit, tables, again=True))
         loaded = [(self.part.number, name, rows.num_rows, self.checksum) for name, rows in tables.items()]
         return self.files.write(
             self.part.number,
@@ -328,13 +340,8 @@ class _LoadPart:
             counts={name: rows.num_rows for name, rows in tables.items() if rows.num_rows},
         )
 
-    def _lacks_rows(self, tables: Mapping[str, pa.Table], session: Session) -> bool:
-        """Whether rows have gone that the ledger has: those of a table that was emptied, or that was not restored."""
-        ours = Ours.of(self.tables.summary("exports"))
-        return compare_part(session, ours, self.part, tables.__getitem__).missing > 0
-
-    def _commit(self, tables: Mapping[str, pa.Table], session: Session, *, again: bool = False) -> None:
+    def _commit(self, tables: Mapping[str, pa.Table], session: Session) -> None:
         loader = Loader(session, self.claim)
-        if not again and loader.ledger().get(self.part.number) == self.checksum:
+        if loader.ledger().get(self.part.number) == self.checksum:
             return  # an earlier try committed it, and the answer was lost
-        loader.commit(self.part.number, self.checksum, tables, again=again)
+        loader.commit(self.part.number, self.checksum, tables)

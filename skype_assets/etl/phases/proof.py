@@ -25,7 +25,7 @@ from skype_assets.etl.database.comparison import (
     count_superseded,
 )
 from skype_assets.etl.database.loading import HEAD
-from skype_assets.etl.database.matching import Comparison
+from skype_assets.etl.database.matching import NAMED, Comparison
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.phases.part_tables import (
@@ -59,6 +59,7 @@ def prove(
     sessions: int = 1,
     compared: Callable[[int], None] = lambda rows: None,
     wanted: Container[int] | None = None,
+    most: int = NAMED,
 ) -> Proof:
     """Compare all parts of an export with the database.
 
@@ -68,11 +69,12 @@ def prove(
         sessions: how many compare side by side; each has one table of one part in memory.
         compared: called with how many more rows have been looked at, in the caller's thread.
         wanted: numbers of the parts that must be there; None = all.
+        most: how many of the rows that differ are named.
     """
-    proof, ours, known = Proof(), Ours.of(tables.summary("exports")), OfOtherParts.read(tables)
+    proof, ours, known = Proof(Comparison(most=most)), Ours.of(tables.summary("exports")), OfOtherParts.read(tables)
     with SideBySide.opened(session, sessions) as beside:
         under_way = {
-            beside.submit(partial(_compared, ours=ours, tables=tables, part=part, known=known)): part
+            beside.submit(partial(_compared, ours=ours, tables=tables, part=part, known=known, most=most)): part
             for part in tables.state.parts
             if wanted is None or part.number in wanted
         }
@@ -82,41 +84,52 @@ def prove(
             if comparison.missing:
                 proof.lacking.add(part.number)
             compared(sum(file.rows for file in part.files.values()))
-    proof.total.add(compare_rejects(session, ours, tables["rejects"].to_table()))
+    proof.total.add(compare_rejects(session, ours, tables["rejects"].to_table(), most))
     if count_messages(session, ours.export_id) != proof.total.messages:
-        proof.total.add(compare_keys(session, ours, all_loaded_keys(tables, known)))
+        proof.total.add(compare_keys(session, ours, all_loaded_keys(tables, known), most))
     if count_superseded(session, ours.export_id) != proof.total.superseded:
-        proof.total.add(compare_offsets(session, ours, offsets(tables)))
+        proof.total.add(compare_offsets(session, ours, offsets(tables), most))
     return proof
 
 
-def prove_records(session: Session, tables: PhaseTables, entries: Container[int] | None = None) -> Comparison:
+def prove_records(
+    session: Session, tables: PhaseTables, entries: Container[int] | None = None, most: int = NAMED
+) -> Comparison:
     """Compare what the database records of an export: its row, and the ledger.
 
     Args:
         session: with the database.
         tables: the complete transform.
         entries: numbers of the parts that the ledger has, if the load is not complete.
+        most: how many of the rows that differ are named.
     """
-    export = tables.summary("exports")
-    export_id, known = export["export_id"][0].as_py(), OfOtherParts.read(tables)
+    status = "complete" if entries is None else "loading"
+    return compare_records(session, tables.summary("exports"), ledger_of(tables, entries), status, most)
+
+
+def ledger_of(tables: PhaseTables, entries: Container[int] | None = None) -> pa.Table:
+    """The ledger that a complete load makes, or one that has made these entries; without what no checkpoint says."""
+    export_id, known = tables.summary("exports")["export_id"][0].as_py(), OfOtherParts.read(tables)
     ledger = [
         (export_id, part.number, rows_of_part(tables, part, known.of(part)), ledger_checksum(tables, part))
         for part in tables.state.parts
         if entries is None or part.number in entries
     ]
-    schema = pa.schema([TABLES["load_parts"].schema.field(name) for name in _RECORDED])
-    status = "complete" if entries is None else "loading"
-    return compare_records(session, export, table_from_rows(schema, ledger), status)
+    return table_from_rows(pa.schema([TABLES["load_parts"].schema.field(name) for name in _RECORDED]), ledger)
 
 
 _RECORDED: Final = ("export_id", "part", "rows", "checksum")
 
 
-def compare_part(session: Session, ours: Ours, part: PartRecord, tables: Callable[[str], pa.Table]) -> Comparison:
+def compare_part(
+    session: Session, ours: Ours, part: PartRecord, tables: Callable[[str], pa.Table], most: int = NAMED
+) -> Comparison:
     """Compare a part with the database; ``tables`` gives those of the part by name, each once."""
-    return compare_head(session, ours, tables) if part.number == HEAD else compare_messages(session, ours, tables)
+    compare = compare_head if part.number == HEAD else compare_messages
+    return compare(session, ours, tables, most)
 
 
-def _compared(session: Session, ours: Ours, tables: PhaseTables, part: PartRecord, known: OfOtherParts) -> Comparison:
-    return compare_part(session, ours, part, partial(table_of_part, tables, part, known.of(part)))
+def _compared(
+    session: Session, ours: Ours, tables: PhaseTables, part: PartRecord, known: OfOtherParts, most: int
+) -> Comparison:
+    return compare_part(session, ours, part, partial(table_of_part, tables, part, known.of(part)), most)

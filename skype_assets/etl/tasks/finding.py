@@ -10,6 +10,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file, open_complete
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.errors import CheckpointError
+from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.task import export_id_for
 from skype_assets.etl.tasks import layout
@@ -52,6 +53,14 @@ def known_state(task: Directory) -> PhaseState | None:
             if state := states.previous(folder):
                 return state
     return None
+
+
+def load_state(task: Directory) -> PhaseState | None:
+    """The state of a task's load; None if there is none, or it cannot be read."""
+    try:
+        return states.read(task.folder(FOLDERS["load"]))
+    except CheckpointError:
+        return None
 
 
 def whole(task: Directory) -> PhaseTables:

@@ -13,7 +13,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.database import catalogue, comparison, explained, upgrading
@@ -23,12 +22,11 @@ from skype_assets.etl.database.matching import Comparison, Difference
 from skype_assets.etl.database.session import NO_PRIVILEGE, READ_ONLY, Rejected, Session
 from skype_assets.etl.database.unloading import Registered, all_registered, loads
 from skype_assets.etl.errors import CheckpointError, VerificationFailed
-from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.part_tables import ledger_checksum
 from skype_assets.etl.phases.proof import prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Settings
-from skype_assets.etl.tasks.finding import Tasks, export_id_of, whole
+from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state, whole
 from skype_assets.etl.tasks.findings import Found, compared
 from skype_assets.etl.tasks.outcomes import Findings, NotPossible, outcome
 
@@ -97,7 +95,7 @@ class _Proving:
         """All rows of an export, and what the database records of it."""
         entries = ledger(self._session, export.export_id)
         task, tables = self._checkpoint(export, entries)
-        is_complete = export.status == "complete" or _load_status(task) == "complete"
+        is_complete = export.status == "complete" or _is_loaded(task)
         wanted = None if is_complete else entries
         total = prove(self._session, tables, Settings().workers, wanted=wanted).total
         total.add(prove_records(self._session, tables, wanted))
@@ -147,7 +145,7 @@ class _Proving:
     def _loaded_tasks(self, exports: Sequence[Registered]) -> Found:
         """What is said to be loaded is there."""
         there, total = {export.export_id for export in exports}, Comparison()
-        loaded = [one for one in self._tasks.known if _load_status(one[0]) == "complete"]
+        loaded = [one for one in self._tasks.known if _is_loaded(one[0])]
         for task, state in loaded:
             if (export_id := export_id_of(state)) not in there:
                 what = f"is missing: task {task.path.name} has loaded it; run that again, or name its own database"
@@ -180,9 +178,5 @@ def _require_complete(exports: Sequence[Registered]) -> None:
             )
 
 
-def _load_status(task: Directory) -> str | None:
-    try:
-        state = states.read(task.folder(FOLDERS["load"]))
-    except CheckpointError:
-        return None
-    return state.status if state is not None else None
+def _is_loaded(task: Directory) -> bool:
+    return (state := load_state(task)) is not None and state.status == "complete"

@@ -13,28 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
-
 from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.hold import refuse_if_held
-from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import mark, recover
 from skype_assets.etl.checkpoints.state import PhaseState, UnreadableState
 from skype_assets.etl.database import ddl, upgrading
-from skype_assets.etl.database.loading import HEAD, Claim, Loader
+from skype_assets.etl.database.loading import Claim, Loader
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
-from skype_assets.etl.phases.part_tables import OfOtherParts, all_keys, ledger_checksum, part_tables
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, whole
+from skype_assets.etl.tasks.kept import KeptTables, Summaries
 from skype_assets.etl.tasks.record import TaskRecord
 
 logger = logging.getLogger(__name__)
@@ -160,7 +157,7 @@ class _Rows:
         self._database = database
         self._record = record
         self._folders = folders
-        self._kept: dict[str, _Checkpoint] = {}
+        self._kept: dict[str, KeptTables] = {}
         self._claim: Claim | None = None
         self._changes: Changes | None = None
 
@@ -223,9 +220,9 @@ class _Folders(Tasks):
 
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__(folders)
-        self._summaries = _Summaries()
+        self._summaries = Summaries()
 
-    def checkpoint_of(self, export: Registered, entries: Mapping[int, str]) -> "_Checkpoint":
+    def checkpoint_of(self, export: Registered, entries: Mapping[int, str]) -> KeptTables:
         """What an export was loaded from, whole.
 
         Raises:
@@ -238,7 +235,7 @@ class _Folders(Tasks):
             except CheckpointError as damage:
                 reasons.append(str(damage))
                 continue
-            checkpoint = _Checkpoint(tables, self._summaries)
+            checkpoint = KeptTables(tables, self._summaries)
             made_by = tables.state.inputs["code_version"]
             if made_by != PHASE_CLASSES["transform"].facts.version:
                 reasons.append(f"{tables.folder} was made by older code, version {made_by}")
@@ -253,45 +250,6 @@ class _Folders(Tasks):
             f"changed; run that export again (as task {export.task_id}), or name the folder that has its checkpoint "
             "with --checkpoints"
         )
-
-
-class _Checkpoint:
-    """What an export was loaded from: a ``Kept`` of ``database.unloading``."""
-
-    def __init__(self, tables: PhaseTables, summaries: "_Summaries") -> None:
-        self._tables = tables
-        self._parts = {part.number: part for part in tables.state.parts}
-        self._summaries = summaries
-        self.checksums = {number: ledger_checksum(tables, part) for number, part in self._parts.items()}
-
-    def media_files(self) -> pa.Table:
-        """The media files, which are in part 0."""
-        return self._tables.part(self._parts[HEAD], "media_files")
-
-    def messages(self, part: int) -> pa.Table:
-        """Which messages a part has, duplicates included."""
-        return all_keys(self._tables, self._parts[part])
-
-    def attachments(self, part: int) -> pa.Table:
-        """The attachments of a part, as exported."""
-        return self._tables.part(self._parts[part], "attachments")
-
-    def tables(self, part: int) -> Mapping[str, pa.Table]:
-        """All tables of a part of messages."""
-        known = self._summaries.of(self._tables).of(self._parts[part])
-        return part_tables(self._tables, self._parts[part], known)
-
-
-class _Summaries:
-    """What the summary knows of the parts of a checkpoint, of one at a time: that of all would grow with them."""
-
-    def __init__(self) -> None:
-        self._read: tuple[PhaseTables, OfOtherParts] | None = None
-
-    def of(self, tables: PhaseTables) -> OfOtherParts:
-        if self._read is None or self._read[0] is not tables:
-            self._read = (tables, OfOtherParts.read(tables))
-        return self._read[1]
 
 
 class _LoadCheckpoint:

@@ -1,0 +1,76 @@
+"""The bytes of an object of an export: in the export itself, where it lies, or else in the raw checkpoint.
+
+Either is taken as it is: whoever asks compares the hash.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skype_assets.etl import interruption
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
+from skype_assets.etl.errors import EtlError
+from skype_assets.etl.export.archive import open_export
+from skype_assets.etl.export.objects import Objects
+from skype_assets.etl.export.unpacking import readable
+from skype_assets.etl.schema.raw_tables import RAW_TABLES
+
+_ROWS: Final = 1_000
+
+
+def in_export(export: Path, member: str, offset: int, length: int) -> bytes | None:
+    """A range of a member, read in place; None if nothing can be read in place, or there is no such member."""
+    try:
+        content = Objects(export).open_only(member)
+        if content is None:
+            return None
+        with content, readable(member):
+            content.seek(offset)
+            return content.read(length)
+    except (EtlError, OSError):  # it was moved, changed or damaged: `verify` says what is wrong with it
+        return None
+
+
+def unpacked(export: Path, member: str, offset: int, length: int) -> bytes | None:
+    """The same of a compressed export, which is unpacked for it."""
+    try:
+        with interruption.temporary_folder() as scratch, open_export(export, scratch) as opened:
+            if opened.messages is None or opened.messages.name != member:
+                return None
+            return bytes(opened.messages.buffer[offset : offset + length])
+    except (EtlError, OSError):
+        return None
+
+
+def in_checkpoint(folder: Path, offset: int) -> bytes | None:
+    """The object at an offset, from the raw checkpoint, of which a small piece is in memory at a time."""
+    try:
+        tables = open_complete(Directory(folder), RAW_TABLES) if folder.is_dir() else None
+        for record in tables.state.records if tables is not None else ():
+            if (file := record.files.get("messages")) is not None:
+                raw = _in_part(folder / file.name, offset)
+                if raw is not None:
+                    return raw
+    except (EtlError, OSError, pa.ArrowException):  # not complete, or damaged: `verify` says what is wrong with it
+        return None
+    finally:
+        pa.default_memory_pool().release_unused()
+    return None
+
+
+def _in_part(path: Path, offset: int) -> bytes | None:
+    with pq.ParquetFile(path, pre_buffer=False) as part:
+        for group in range(part.num_row_groups):
+            offsets: Any = part.read_row_group(group, columns=["offset"], use_threads=False)["offset"].to_numpy()
+            place = int(np.searchsorted(offsets, offset))  # they are in the order of the export
+            if place == len(offsets) or offsets[place] != offset:
+                continue
+            for batch in part.iter_batches(_ROWS, row_groups=[group], columns=["raw"], use_threads=False):
+                if place < batch.num_rows:
+                    return batch["raw"][place].as_py()
+                place -= batch.num_rows
+    return None
