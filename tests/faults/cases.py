@@ -42,6 +42,7 @@ class Size:
     interruptions: int
     slow_interruptions: int
     surroundings: int
+    crashes: int
     every: bool
 
 
@@ -55,6 +56,7 @@ QUICK = Size(
     interruptions=3,
     slow_interruptions=1,
     surroundings=12,
+    crashes=25,
     every=False,
 )
 LONG = Size(
@@ -67,6 +69,7 @@ LONG = Size(
     interruptions=600,
     surroundings=3_000,
     slow_interruptions=40,
+    crashes=100_000,
     every=True,
 )
 
