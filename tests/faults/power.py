@@ -354,14 +354,15 @@ def _pull_with_database(place: Place, case: Case, bugs: tuple[str, ...]) -> Repo
         *_crashes(place.task(), machine, (phase,), Armed((point, "kill", hit), bugs=bugs), _said(machine, {}), rng)
     ]
     last = {crash.tree: crash for crash in crashes if crash.before == _AT_THE_END}
-    contents, copy = machine.contents, place.keep_database()
+    contents = machine.contents
+    place.keep_database("crashed")
     report = Report()
     for crash in rng.sample(list(last.values()), min(most, len(last))):
         shutil.rmtree(place.folder)
         place.folder.mkdir(mode=0o700)
         lay_out(crash.tree, contents, place.folder)
         _boot_anew(place.task())
-        place.put_back(copy)
+        place.put_back("crashed")
         report.faults += 1
         report.points.add(f"{case} {report.faults}")
         wrong = after_a_fault(place, Outcome("killed")) + _lost(place.task(), crash.said)

@@ -97,17 +97,15 @@ class Place:
         if before:
             copy_checkpoints(self.world.after(engine.PHASES[before - 1]), self.folder)
 
-    def keep_database(self) -> str:
-        """A copy of the database as it is, for ``put_back``; its name."""
+    def keep_database(self, name: str) -> None:
+        """Make a copy of the database as it is, for ``put_back``."""
         self.wait_for_silence()
-        copy = f"{self.folder.name}_kept"
-        _copy_database(self.world, self.folder.name, copy)
-        return copy
+        _copy_database(self.world, self.folder.name, f"{self.folder.name}_{name}")
 
-    def put_back(self, copy: str) -> None:
+    def put_back(self, name: str) -> None:
         """The database as it was."""
         self.wait_for_silence()
-        _copy_database(self.world, copy, self.folder.name)
+        _copy_database(self.world, f"{self.folder.name}_{name}", self.folder.name)
 
     def task(self, chunk_size: int = CHUNK_SIZE, workers: int = 1) -> Task:
         settings = Settings(chunk_size=chunk_size, max_workers=workers)
