@@ -54,6 +54,7 @@ class End:
         code: its exit code, negative if the signal ended it.
         said: what it wrote to stderr.
         seconds: how long it took from the signal on; None if it had ended by itself before.
+        lasted: how long it went on after it had begun to hear signals.
         waited: how much of that it waited for a CPU, all its threads together.
         orphans: commands of the processes that it left behind.
         points: crash points that it came to.
@@ -62,6 +63,7 @@ class End:
     code: int
     said: list[str]
     seconds: float | None
+    lasted: float
     waited: float
     orphans: list[str]
     points: dict[str, int]
@@ -94,6 +96,7 @@ def interrupted(
     began, waits = time.monotonic(), Waits(pid)
     while not hears(pid) and time.monotonic() - began < HUNG_AFTER and _wait(pid, 0.0) is None:
         time.sleep(0.001)
+    heard = time.monotonic()
     if at is None:
         time.sleep(after)
         waits.look()
@@ -102,7 +105,7 @@ def interrupted(
         sent.send(pid)
     asked = time.monotonic()
     code = _wait(pid, HUNG_AFTER * (6 if at else 1), waits)
-    took = time.monotonic() - asked
+    ended = time.monotonic()
     hung = code is None
     if hung:
         os.kill(pid, signal.SIGKILL)
@@ -110,11 +113,10 @@ def interrupted(
     points = Counter(reached.read_text().splitlines())
     if at is not None:
         has_ended, asked = points[at[0]] < at[1], _sent_at(reached, asked)
-        took = time.monotonic() - asked
-    seconds = None if has_ended else (HUNG_AFTER if hung else took)
+    seconds = None if has_ended else (HUNG_AFTER if hung else ended - asked)
     said = log.read_text(errors="replace").splitlines()
     code = -signal.SIGKILL if code is None else code
-    return End(code, said, seconds, waits.since(asked), _orphans(pid), dict(points))
+    return End(code, said, seconds, ended - heard, waits.since(asked), _orphans(pid), dict(points))
 
 
 def _be(

@@ -47,7 +47,7 @@ _SERVERS_STOP_IN = 40.0
 # How many cases of a command, to how many of others: two seconds of work for each, or a quarter of a second.
 _HOW_OFTEN = {
     "run by two": 0.25, **dict.fromkeys(_READING, 3.6), **dict.fromkeys(_COLD_ONES, 0.25),
-    "create": 2.0, "start": 2.5, "stop": 2.5, "read": 5.0,
+    "start": 2.5, "stop": 2.5, "read": 5.0,
 }  # fmt: skip
 # At the last of the hits of a point every way is tried, at the others some are. Workers take too long for that.
 _SOME_WAYS = 4
@@ -84,17 +84,16 @@ def _is_reading(command: str) -> bool:
 
 @cache
 def _uninterrupted(world: World, command: str) -> tuple[dict[str, int], float]:
-    """The crash points that a command comes to, and how often, and the seconds that it takes."""
+    """The crash points that a command comes to, and how often, and the seconds for which it hears signals."""
     place = world.place(0)
     _begin(place, command)
-    began = time.monotonic()
     is_cold = command.startswith(_COLD)
     nothing = Sent(signal.SIGINT, False, False)
     end = interrupted(place, _arguments(place, command), nothing, at=("nowhere", 1), is_cold=is_cold)
     assert end.code == 0, end
     _read_places.discard(place.folder)
     # Of parts that are done in other processes it is not this one that comes to their points.
-    return end.points, time.monotonic() - began
+    return end.points, end.lasted
 
 
 _read_places: set[Path] = set()
@@ -150,7 +149,7 @@ def _arguments(place: Place, command: str) -> list[str]:
         "digest": ["digest"],
         "digest by row": ["digest", "--by", "row", "--json"],
         "compare": ["compare", place.url, place.url],
-        "search": ["search", "a"],
+        "search": ["search", "a", "--json"],
         "status": ["status", *where],
         UNLOAD: ["unload", TASK, *where, "--yes"],
     }[command]
