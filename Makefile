@@ -3,7 +3,7 @@
 # make test                set up, then run the tests
 # make test-browser        set up, then test the reader and the web UI in Chromium, which must be installed
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
-# make faults              set up, then run the whole campaign of faults: half an hour or more (docs/reliability.md)
+# make faults              set up, then run the whole campaign of faults: up to two hours (docs/reliability.md)
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting, types and the order of imports
 # make test-newest         run the tests with the newest versions of everything that pyproject.toml allows, in .venv-newest

@@ -75,8 +75,13 @@ def listen() -> None:
 def hand_over() -> None:
     """Let signals wait for the program that takes this one's place, until it listens."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    while _heard.is_ending or select.select([_heard.pipe], [], [], 0.0)[0]:
-        time.sleep(LOOK)  # the thread has heard one before, and ends the process
+    give_way()
+
+
+def give_way() -> None:
+    """Let a signal that was heard end this process, or be noted: what has just failed may have failed by it."""
+    while _heard.is_ending or (_heard.pipe >= 0 and select.select([_heard.pipe], [], [], 0.0)[0]):
+        time.sleep(_MOMENT / 10)
 
 
 def listen_no_more() -> None:

@@ -48,6 +48,18 @@ def test_every_attempt_has_a_greater_epoch_than_those_before_it(task: Directory)
         assert _owner(task).released
 
 
+def test_an_attempt_that_was_killed_as_it_began_leaves_nothing_for_good(task: Directory) -> None:
+    task.make()
+    pid = os.fork()
+    if pid == 0:
+        with task.create(FILE):
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert len(list(task.path.glob(".partial-*"))) == 1
+    Attempt.take(task).release()
+    assert list(task.path.glob(".partial-*")) == []
+
+
 def test_a_task_with_a_living_owner_is_refused_with_its_process_host_and_time(task: Directory) -> None:
     attempt = Attempt.take(task)
     with pytest.raises(TaskBusy) as refused:

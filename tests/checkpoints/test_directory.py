@@ -184,6 +184,25 @@ def test_what_killed_writers_left_is_no_file_and_is_swept_away(folder: Directory
     assert Directory(folder.path / "missing").names() == []
 
 
+def test_what_a_killed_writer_of_one_file_left_is_swept_away_and_not_that_of_another(folder: Directory) -> None:
+    for name in ("file", "another"):
+        _killed_in_the_midst(folder, name)
+    before = set(folder.path.iterdir())
+    folder.sweep("file")
+    after = set(folder.path.iterdir())
+    assert (len(before), len(after)) == (2, 1)
+    folder.sweep("another")
+    assert list(folder.path.iterdir()) == []
+
+
+def _killed_in_the_midst(folder: Directory, name: str) -> None:
+    pid = os.fork()
+    if pid == 0:
+        with folder.create(name):
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
 def test_a_lock_is_held_for_the_block(folder: Directory) -> None:
     def is_free() -> bool:
         with folder.file("lock").open("rb") as file:

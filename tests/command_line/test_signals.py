@@ -15,6 +15,29 @@ from tests.command_line.signals import begin, has_ended_well, interrupted
 INSTANTS = 60
 FIRST_SECONDS = 0.6
 AT_ONCE = 4
+
+# A command whose child is ended by the signal as well, and that fails by it before the signal has ended the command.
+FAILS_BY_IT = """
+import os, signal, threading, time
+from skype_assets.etl import interruption
+interruption.listen()
+import click
+from skype_assets.etl.command_line.group import Commands
+from skype_assets.etl.errors import DatabaseError
+
+@click.group(cls=Commands)
+def commands(): pass
+
+@commands.command()
+def start():
+    is_gone = threading.Event()
+    with interruption.at_the_end(lambda: (is_gone.set(), time.sleep(0.2))):
+        os.kill(os.getpid(), signal.SIGTERM)
+        is_gone.wait()
+        raise DatabaseError("the server does not start")
+
+commands(["start"])
+"""
 CODES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,6 +64,11 @@ def test_a_signal_that_a_command_was_started_to_ignore_is_ignored(number: signal
     out, err = command.communicate(timeout=120)
     assert (command.returncode, "interrupted" in err) == (0, False), out + err
     assert (workplace / "ignored.tar").exists()
+
+
+def test_what_fails_by_a_signal_is_no_error() -> None:
+    ended = subprocess.run([sys.executable, "-c", FAILS_BY_IT], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGTERM, "interrupted\n")
 
 
 def test_what_a_command_has_begun_to_write_is_gone_when_it_is_interrupted(workplace: Path) -> None:

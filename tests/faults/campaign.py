@@ -13,6 +13,7 @@ from tests.faults import (
     drawn_surroundings,
     interruptions,
     kills,
+    power,
     restores,
     server,
     surroundings,
@@ -23,7 +24,18 @@ from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.planted_bugs import BUGS
 from tests.faults.world import Place, World
 
-_ROOMS = (kills, system_calls, damage, server, takeover, surroundings, interruptions, drawn_surroundings, restores)
+_ROOMS = (
+    kills,
+    system_calls,
+    power,
+    damage,
+    server,
+    takeover,
+    surroundings,
+    interruptions,
+    drawn_surroundings,
+    restores,
+)
 _TESTED = {test.name: test for room in _ROOMS for test in room.TESTS}
 
 

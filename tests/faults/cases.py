@@ -42,6 +42,7 @@ class Size:
     interruptions: int
     slow_interruptions: int
     surroundings: int
+    crashes: int
     every: bool
 
 
@@ -55,6 +56,7 @@ QUICK = Size(
     interruptions=3,
     slow_interruptions=1,
     surroundings=12,
+    crashes=25,
     every=False,
 )
 LONG = Size(
@@ -64,9 +66,10 @@ LONG = Size(
     damages=600,
     inputs=5_000,
     budgets=60,
-    interruptions=600,
+    interruptions=250,
     surroundings=3_000,
     slow_interruptions=40,
+    crashes=100_000,
     every=True,
 )
 

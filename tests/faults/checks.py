@@ -1,5 +1,7 @@
 """What must hold after a fault, and after the resume that follows it."""
 
+from collections.abc import Mapping, Sequence
+
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import read_owner
@@ -33,8 +35,12 @@ def after_a_fault(place: Place, outcome: Outcome) -> list[str]:
     """What is wrong with what a run left that was disturbed once: files and rows are old or new, never in between."""
     place.wait_for_silence()
     wrong = [] if outcome.is_expected else [f"unexpected end: {outcome.how}: {outcome.message}"]
-    task = place.task()
-    wrong += _unreadable(task)
+    return wrong + torn_files(place.task()) + _torn_parts(place)
+
+
+def torn_files(task: Task) -> list[str]:
+    """What is wrong with the files of a task: they are old or new, and what is recorded is there."""
+    wrong = _unreadable(task)
     for phase, kind in PHASE_CLASSES.items():
         folder = task.folder.folder(kind.facts.asset)
         state = _state(folder)
@@ -45,42 +51,61 @@ def after_a_fault(place: Place, outcome: Outcome) -> list[str]:
         ]
         if state.status == "complete" and not folder.file(states.CHECKSUM_FILE).is_file():
             wrong.append(f"{phase} is complete without its checksums")
-    return wrong + _torn_parts(place)
+    return wrong
 
 
 def after_success(place: Place, outcome: Outcome, phase: str = "load") -> list[str]:
     """What is wrong after a run up to a phase that says it is done: it must be as if nothing had happened (I1, I16)."""
     if outcome.how != "done":
         return [f"the resume ended with {outcome.how}: {outcome.message}"]
-    task = place.task()
-    wrong = _unreadable(task)
+    wrong: list[str] = []
     if phase == "load":
         found, expected = digests(place.url), place.world.expected
         wrong += [f"{name}: {found[name]}, not {rows}" for name, rows in expected.items() if found[name] != rows]
+    return wrong + not_as_undisturbed(place.task(), phase, place.world.checksums)
+
+
+def not_as_undisturbed(task: Task, phase: str, checksums: Mapping[str, Sequence[str]]) -> list[str]:
+    """What differs in the files of a task, up to a phase, from what an uninterrupted run leaves.
+
+    ``checksums`` are those of its parts, by phase.
+    """
+    wrong = _unreadable(task)
     for done in engine.PHASES[: engine.PHASES.index(phase) + 1]:
         folder = task.folder.folder(FOLDERS[done])
         state = _state(folder)
         if state is None or state.status != "complete":
             wrong.append(f"{done} is not complete")
             continue
-        if done != "load" and [record.checksum for record in state.records] != place.world.checksums[done]:
+        if done != "load" and [record.checksum for record in state.records] != checksums[done]:
             wrong.append(f"{done}: its parts are not those of an uninterrupted run")
         named = {file.name for record in state.records for file in record.files.values()}
         left = {p.name for p in folder.path.iterdir()} - named
         left -= {states.STATE_FILE, states.PREVIOUS_FILE, states.CHECKSUM_FILE}
         wrong += [f"{done}: {name} is left over" for name in sorted(left)]
         wrong += [f"{done}: {path} is not whole" for r in state.records if (path := damaged_file(folder, r))]
-    return wrong
+    return wrong + _left_over(task)
 
 
-def resumed(place: Place, bugs: tuple[str, ...] = (), phase: str = "load", *, twice: bool = False) -> list[str]:
+def _left_over(task: Task) -> list[str]:
+    """Files of killed writers in the folder of checkpoints and in that of the task."""
+    return [
+        f"{path} is left over"
+        for folder in (task.output_dir, task.folder.path)
+        for path in sorted(folder.glob(".partial-*"))
+    ]
+
+
+def resumed(
+    place: Place, bugs: tuple[str, ...] = (), phase: str = "load", *, twice: bool = False, lease: float | None = None
+) -> list[str]:
     """Resume up to a phase without any fault, and say what is wrong then.
 
     Equal parts have equal checksums, so that what was disturbed in a phase before the load shows without loading it.
-    ``twice`` to see that a second run writes nothing (I6).
+    ``twice`` to see that a second run writes nothing (I6); ``lease`` as in ``Armed``.
     """
     phases = engine.PHASES[: engine.PHASES.index(phase) + 1]
-    wrong = after_success(place, run(place.task(), phases, Armed(bugs=bugs)), phase)
+    wrong = after_success(place, run(place.task(), phases, Armed(bugs=bugs, lease=lease)), phase)
     if twice and not wrong:
         rows = row_versions(place.url)
         again = run(place.task(), armed=Armed(bugs=bugs))
@@ -89,9 +114,9 @@ def resumed(place: Place, bugs: tuple[str, ...] = (), phase: str = "load", *, tw
     return wrong
 
 
-def unloaded(place: Place, bugs: tuple[str, ...] = ()) -> list[str]:
+def unloaded(place: Place, bugs: tuple[str, ...] = (), *, lease: float | None = None) -> list[str]:
     """Finish an unload without any fault, load the export again, and say what is wrong then."""
-    outcome = run(place.task(), (UNLOAD,), Armed(bugs=bugs))
+    outcome = run(place.task(), (UNLOAD,), Armed(bugs=bugs, lease=lease))
     if outcome.how != "done":
         return [f"the unload ended with {outcome.how}: {outcome.message}"]
     left = [name for name, (rows, _) in digests(place.url).items() if rows]
@@ -99,7 +124,7 @@ def unloaded(place: Place, bugs: tuple[str, ...] = ()) -> list[str]:
     wrong = [f"rows are left in {', '.join(left)}"] if left else []
     if state is None or state.status != "unloaded":
         wrong.append("the load checkpoint does not say that it was unloaded")
-    return wrong + resumed(place, bugs)
+    return wrong + resumed(place, bugs, lease=lease)
 
 
 def _state(folder: Directory) -> states.PhaseState | None:

@@ -20,6 +20,7 @@ from skype_assets.etl.checkpoints import attempt
 from skype_assets.etl.errors import EtlError
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.reset import reset
 from skype_assets.etl.tasks.unloading import unload
 
 # A child that had to import it for its first session would do so for longer than it runs.
@@ -31,7 +32,8 @@ NOT_PREPARED = "not prepared"
 """How a child ends that a bug could not be planted in."""
 
 UNLOAD = "unload"
-"""No phase, but done in a child like one."""
+RESET = "reset"
+"""No phases, but done in a child like one."""
 
 
 class Action(IntEnum):
@@ -48,13 +50,18 @@ class Action(IntEnum):
 
 @dataclass(frozen=True)
 class SystemFault:
-    """A fault of the calls to the system about files below ``folder``; ``log`` gets a line for each of them."""
+    """A fault of the calls to the system about files below ``folder``.
+
+    ``log`` gets a line for each of them; ``record`` those that change something, with their bytes, and the crash points
+    between them (``crash_states``).
+    """
 
     folder: Path
     action: Action
     number: int = 0
     error: int = 0
     log: Path | None = None
+    record: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ def _work(task: Task | None, phases: Sequence[str], armed: Armed, pipe: int) -> 
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     points: Counter[str] = Counter()
-    crash_points.listener = _listener(points, armed.point)
+    crash_points.listener = _listener(points, armed.point, is_recorded=bool(armed.system and armed.system.record))
     outcome: dict[str, Any] = {"how": "done"}
     try:
         _prepare(armed)
@@ -174,9 +181,11 @@ def _work(task: Task | None, phases: Sequence[str], armed: Armed, pipe: int) -> 
 
 
 def _run(task: Task, phase: str) -> bool:
-    """Run a phase, or take out again what was loaded; whether there was nothing to do."""
+    """Run a phase, take out again what was loaded, or move it aside; whether there was nothing to do."""
     if phase == UNLOAD:
         return unload(task).status == "not loaded"
+    if phase == RESET:
+        return reset(task) is None
     return engine.run_phase(task, phase).from_checkpoint
 
 
@@ -191,7 +200,10 @@ def _prepare(armed: Armed) -> None:
             BUGS[name].plant()
 
 
-def _listener(points: Counter[str], point: tuple[str, str, int] | None) -> Callable[[str], None]:
+def _listener(
+    points: Counter[str], point: tuple[str, str, int] | None, *, is_recorded: bool = False
+) -> Callable[[str], None]:
+    shim = ctypes.CDLL(None)
     if point is not None and point[1] == "stop":
         act = _stop_at(point[0], point[2])
     else:
@@ -199,6 +211,8 @@ def _listener(points: Counter[str], point: tuple[str, str, int] | None) -> Calla
 
     def listen(reached: str) -> None:
         points[reached] += 1
+        if is_recorded:
+            shim.faults_mark(reached.encode())
         if act is not None:
             act(reached)
 
@@ -223,8 +237,11 @@ def _system(fault: SystemFault | None) -> Generator[None]:
         return
     shim = ctypes.CDLL(None)
     log = os.open(fault.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if fault.log else -1
+    record = os.open(fault.record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if fault.record else -1
     shim.faults_arm(str(fault.folder).encode(), int(fault.action), fault.error, ctypes.c_long(fault.number), log)
+    shim.faults_record(record)
     try:
         yield
     finally:
+        shim.faults_record(-1)
         shim.faults_arm(b"", 0, 0, ctypes.c_long(0), -1)

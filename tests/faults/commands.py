@@ -12,19 +12,22 @@ from importlib import import_module
 from pathlib import Path
 
 from skype_assets.etl import command_line, crash_points
-from tests.command_line.signals import hears
+from tests.command_line.signals import COMMAND, hears
+from tests.faults.waits import Waits
 from tests.faults.world import Place
 
 # A child that had to import what its command works with would do so for longer than it runs.
-for module in ("commands", "display", "running", "summary", "verify"):
-    import_module(f"skype_assets.etl.command_line.{module}")
-for module in ("retention", "unloading", "verification"):
-    import_module(f"skype_assets.etl.tasks.{module}")
+for module in (
+    "command_line.commands", "command_line.display", "command_line.running", "command_line.summary",
+    "command_line.verify", "tasks.retention", "tasks.unloading", "tasks.verification", "database.equality",
+    "reading.find", "pages.site", "pages.serve",
+):  # fmt: skip
+    import_module(f"skype_assets.etl.{module}")
 
 HUNG_AFTER = 20.0
 """Seconds after which a command that was told to end is taken for one that never does."""
-LATE_AFTER = 4.0
-"""Seconds in which it must have ended: two, on a machine on which as many cases run side by side as it has cores."""
+LATE_AFTER = 2.0
+"""Seconds in which it must have ended, without those for which it was ready and got no CPU (``waits``)."""
 _ORPHANS_END_IN = 3.0
 
 
@@ -51,6 +54,8 @@ class End:
         code: its exit code, negative if the signal ended it.
         said: what it wrote to stderr.
         seconds: how long it took from the signal on; None if it had ended by itself before.
+        lasted: how long it went on after it had begun to hear signals.
+        waited: how much of that it waited for a CPU, all its threads together.
         orphans: commands of the processes that it left behind.
         points: crash points that it came to.
     """
@@ -58,6 +63,8 @@ class End:
     code: int
     said: list[str]
     seconds: float | None
+    lasted: float
+    waited: float
     orphans: list[str]
     points: dict[str, int]
 
@@ -71,10 +78,12 @@ def interrupted(
     after: float = 0.0,
     bugs: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    is_cold: bool = False,
 ) -> End:
     """Run a command, and send it signals: at a crash point, or some time after it began to hear them.
 
-    ``environment`` is what it gets beside this process's; None = the place's database.
+    ``environment`` is what it gets beside this process's; None = the place's database. ``is_cold`` starts it as a shell
+    does; else it has imported everything already.
     """
     environment = {"SKYPE_DATABASE_URL": place.url} if environment is None else environment
     log = place.folder.with_suffix(".said")
@@ -83,28 +92,31 @@ def interrupted(
     reached.write_text("")
     pid = os.fork()
     if pid == 0:
-        _be(arguments, sent, at, bugs, log, reached, {"SKYPE_HOME": str(place.folder / "home"), **environment})
-    began = time.monotonic()
+        _be(arguments, sent, at, bugs, log, reached, {"SKYPE_HOME": str(place.folder / "home"), **environment}, is_cold)
+    began, waits = time.monotonic(), Waits(pid)
     while not hears(pid) and time.monotonic() - began < HUNG_AFTER and _wait(pid, 0.0) is None:
         time.sleep(0.001)
+    heard = time.monotonic()
     if at is None:
         time.sleep(after)
+        waits.look()
     has_ended = _ended(pid)
     if at is None and not has_ended:
         sent.send(pid)
     asked = time.monotonic()
-    code = _wait(pid, HUNG_AFTER * (6 if at else 1))
-    took = time.monotonic() - asked
+    code = _wait(pid, HUNG_AFTER * (6 if at else 1), waits)
+    ended = time.monotonic()
     hung = code is None
     if hung:
         os.kill(pid, signal.SIGKILL)
         code = _wait(pid, HUNG_AFTER)
     points = Counter(reached.read_text().splitlines())
     if at is not None:
-        has_ended, took = points[at[0]] < at[1], _since(reached)
-    seconds = None if has_ended else (HUNG_AFTER if hung else took)
+        has_ended, asked = points[at[0]] < at[1], _sent_at(reached, asked)
+    seconds = None if has_ended else (HUNG_AFTER if hung else ended - asked)
     said = log.read_text(errors="replace").splitlines()
-    return End(-signal.SIGKILL if code is None else code, said, seconds, _orphans(pid), dict(points))
+    code = -signal.SIGKILL if code is None else code
+    return End(code, said, seconds, ended - heard, waits.since(asked), _orphans(pid), dict(points))
 
 
 def _be(
@@ -115,6 +127,7 @@ def _be(
     log: Path,
     reached: Path,
     environment: Mapping[str, str],
+    is_cold: bool,
 ) -> None:
     """Be the command, in a session of its own."""
     code: object = 1
@@ -127,6 +140,8 @@ def _be(
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", 1, closefd=False)
         os.environ.update(environment)
+        if is_cold:
+            os.execv(sys.executable, [*COMMAND, *arguments])
         crash_points.listener = _listener(reached, sent, at)
         for name in bugs:
             from tests.faults.planted_bugs import BUGS
@@ -156,21 +171,21 @@ def _listener(reached: Path, sent: Sent, at: tuple[str, int] | None) -> Callable
     return listen
 
 
-def _since(reached: Path) -> float:
-    """Seconds since the command has sent itself a signal."""
+def _sent_at(reached: Path, otherwise: float) -> float:
+    """When the command has sent itself a signal."""
     sent = reached.with_suffix(".sent")
     if not sent.exists():
-        return 0.0
-    took = time.monotonic() - float(sent.read_text())
+        return otherwise
+    instant = float(sent.read_text())
     sent.unlink()
-    return took
+    return instant
 
 
 def _ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _wait(pid: int, seconds: float) -> int | None:
+def _wait(pid: int, seconds: float, waits: Waits | None = None) -> int | None:
     """The exit code of a process that ends in time; for a look (0 s) it stays to be waited for."""
     until = time.monotonic() + seconds
     while True:
@@ -179,6 +194,8 @@ def _wait(pid: int, seconds: float) -> int | None:
             return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
         if time.monotonic() >= until:
             return None
+        if waits is not None:
+            waits.look()
         time.sleep(0.002)
 
 

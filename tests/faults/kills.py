@@ -60,14 +60,14 @@ def _point_cases(world: World, size: Size, seed: int) -> Sequence[Case]:
     rng = random.Random(seed)
     cases: list[Case] = []
     for phase in engine.PHASES:
-        for point, hits in _hits(world, phase, merging=False).items():
-            cases += _faults(rng, size, phase, point, hits, False)
+        for point, times in hits(world, phase, merging=False).items():
+            cases += _faults(rng, size, phase, point, times, False)
     # A load into a database that has the rows already goes another way.
-    for point, hits in _hits(world, "load", merging=True).items():
+    for point, times in hits(world, "load", merging=True).items():
         if point.startswith(("part", "load")):
-            cases += _faults(rng, size, "load", point, hits, True)
-    for point, hits in _hits(world, UNLOAD, merging=False).items():
-        cases += _faults(rng, size, UNLOAD, point, hits, False)
+            cases += _faults(rng, size, "load", point, times, True)
+    for point, times in hits(world, UNLOAD, merging=False).items():
+        cases += _faults(rng, size, UNLOAD, point, times, False)
     if size.every:
         return cases
     rng.shuffle(cases)
@@ -81,15 +81,17 @@ def _faults(rng: random.Random, size: Size, phase: str, point: str, hits: int, m
     return [(phase, point, rng.choice(FAULTS), rng.choice(wanted), merging)]
 
 
-def _hits(world: World, phase: str, *, merging: bool) -> dict[str, int]:
+def hits(world: World, phase: str, *, merging: bool) -> dict[str, int]:
+    """The crash points that a phase comes to, and how often."""
     place = world.place(0)
-    _begin(place, phase, merging=merging)
+    begin(place, phase, merging=merging)
     outcome = run(place.task(), (phase,))
     assert outcome.how == "done", outcome
     return outcome.points
 
 
-def _begin(place: Place, phase: str, *, merging: bool) -> None:
+def begin(place: Place, phase: str, *, merging: bool) -> None:
+    """What a phase works on; ``merging`` if the rows are to be in the database already."""
     if merging:
         place.begin()
         loaded = run(place.task(chunk_size=_OTHER_PARTS))
@@ -106,7 +108,7 @@ def _begin(place: Place, phase: str, *, merging: bool) -> None:
 
 def _crash(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
     phase, point, fault, hit, merging = case
-    _begin(place, phase, merging=merging)
+    begin(place, phase, merging=merging)
     outcome = run(place.task(), (phase,), Armed((point, fault, hit), bugs=bugs))
     report = Report(1, {point})
     if outcome.points and outcome.points.get(point, 0) < hit:

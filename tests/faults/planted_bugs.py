@@ -57,6 +57,31 @@ def _no_folder_fsync() -> None:
     _replace(directory, _sync_folder=lambda folder: None)
 
 
+def _renamed_before_written() -> None:
+    @contextlib.contextmanager
+    def create(self: Directory, name: str) -> Generator[Any]:
+        temporary = self.file(f".partial-{name}")
+        with temporary.open("wb") as stream:
+            temporary.rename(self.file(name))
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        directory._sync_folder(self.path)
+
+    _replace(Directory, create=create)
+
+
+def _old_state_removed_first() -> None:
+    commit = Attempt.commit
+
+    def removed(self: Attempt, folder: Directory, name: str, data: bytes, *, keep: str | None = None) -> None:
+        for old in (name, *([keep] if keep else [])):
+            folder.remove(old)
+        commit(self, folder, name, data, keep=keep)
+
+    _replace(Attempt, commit=removed)
+
+
 def _fsync_error_ignored() -> None:
     def fsync(descriptor: int) -> None:
         with contextlib.suppress(OSError):
@@ -254,6 +279,12 @@ BUGS: dict[str, Bug] = {
     "naive save": Bug("files are written in place", _naive_save, "T3", [_COUNT]),
     "no fsync": Bug("nothing is synchronised", _no_fsync, "T3", [_COUNT]),
     "no folder fsync": Bug("folders are not synchronised", _no_folder_fsync, "T3", [_COUNT]),
+    "no fsync, and no power": Bug("nothing is synchronised", _no_fsync, "T4", [("run",)]),
+    "no folder fsync, and no power": Bug("folders are not synchronised", _no_folder_fsync, "T4", [("run",)]),
+    "renamed before written": Bug("names come before bytes", _renamed_before_written, "T4", [("run",)]),
+    "old state removed first": Bug(
+        "both generations of a state go before the new one is there", _old_state_removed_first, "T4", [("run",)]
+    ),
     "fsync error ignored": Bug("a failed fsync is ignored", _fsync_error_ignored, "T3", [("fsync of a part",)]),
     "full disk swallowed": Bug("errors of a save are swallowed", _full_disk_swallowed, "T3", [("write of a state",)]),
     "marker first": Bug(

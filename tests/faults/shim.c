@@ -2,6 +2,9 @@
  *
  * Only calls about files below one folder count. `faults_arm` is called in a process that was forked for one case:
  * what fails, fails exactly where it would if the system refused, without root, ptrace or another kernel.
+ *
+ * `faults_record` has every call that changes a file or a name, or synchronises one, written down with its bytes: what a
+ * machine that loses its power would have been told. One thread at a time, please: a call and its record are two steps.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -68,6 +71,30 @@ static int hit(const char *call, const char *path, const char *other, long bytes
     return fails;
 }
 
+static int recording = -1;
+
+void faults_record(int descriptor) { recording = descriptor; }
+
+/* A line of tabs (call, inode, offset, bytes that follow, path, other path), then the bytes. */
+static void record(const char *call, int descriptor, long offset, const void *data, long size, const char *path,
+                   const char *other) {
+    if (recording < 0) return;
+    int error = errno;
+    struct stat about = {0};
+    if (descriptor >= 0) fstat(descriptor, &about);
+    char line[2 * PATH_MAX + 128];
+    int n = snprintf(line, sizeof line, "%s\t%lu\t%ld\t%ld\t%s\t%s\n", call, (unsigned long)about.st_ino, offset, size,
+                     path, other);
+    pthread_mutex_lock(&lock);
+    syscall(SYS_write, recording, line, (size_t)n);
+    if (size > 0) syscall(SYS_write, recording, data, (size_t)size);
+    pthread_mutex_unlock(&lock);
+    errno = error;
+}
+
+/* Something that was said to whoever waits for it, and that must be true from then on. */
+void faults_mark(const char *what) { record("said", -1, 0, NULL, 0, what, ""); }
+
 static void after(void) { if (action == KILL_AFTER && counted == target) die(); }
 
 #define REAL(type, name, ...) \
@@ -83,6 +110,8 @@ static void after(void) { if (action == KILL_AFTER && counted == target) die(); 
         if (!is_below(path)) return real(path, flags, mode); \
         if (hit("open", path, "", 0)) { errno = error_number; return -1; } \
         int result = real(path, flags, mode); \
+        if (result >= 0 && (flags & (O_CREAT | O_TRUNC)) && (flags & O_TMPFILE) != O_TMPFILE) \
+            record("open", result, (flags & O_TRUNC) != 0, NULL, 0, path, ""); \
         after(); \
         return result; \
     }
@@ -102,7 +131,39 @@ ssize_t write(int descriptor, const void *data, size_t size) {
         return -1;
     }
     ssize_t result = real(descriptor, data, size);
+    if (result > 0) record("write", descriptor, lseek(descriptor, 0, SEEK_CUR) - result, data, result, path, "");
     after();
+    return result;
+}
+
+/* In the place of bytes that are there: recorded, but no fault waits for it. */
+#define PWRITE(name) \
+    ssize_t name(int descriptor, const void *data, size_t size, off_t offset) { \
+        REAL(ssize_t, #name, int, const void *, size_t, off_t); \
+        char path[PATH_MAX]; \
+        ssize_t result = real(descriptor, data, size, offset); \
+        if (result > 0 && length && path_of(descriptor, path)) record("write", descriptor, offset, data, result, path, ""); \
+        return result; \
+    }
+PWRITE(pwrite)
+PWRITE(pwrite64)
+
+#define FTRUNCATE(name) \
+    int name(int descriptor, off_t size) { \
+        REAL(int, #name, int, off_t); \
+        char path[PATH_MAX]; \
+        int result = real(descriptor, size); \
+        if (result == 0 && length && path_of(descriptor, path)) record("truncate", descriptor, size, NULL, 0, path, ""); \
+        return result; \
+    }
+FTRUNCATE(ftruncate)
+FTRUNCATE(ftruncate64)
+
+int fdatasync(int descriptor) {
+    REAL(int, "fdatasync", int);
+    char path[PATH_MAX];
+    int result = real(descriptor);
+    if (result == 0 && length && path_of(descriptor, path)) record("fsync", descriptor, 0, NULL, 0, path, "");
     return result;
 }
 
@@ -112,6 +173,7 @@ int fsync(int descriptor) {
     if (!length || !path_of(descriptor, path)) return real(descriptor);
     if (hit("fsync", path, "", 0)) { errno = error_number; return -1; }
     int result = real(descriptor);
+    if (result == 0) record("fsync", descriptor, 0, NULL, 0, path, "");
     after();
     return result;
 }
@@ -132,6 +194,7 @@ int rename(const char *from, const char *to) {
     if (!is_below(from)) return real(from, to);
     if (hit("rename", from, to, 0)) { errno = error_number; return -1; }
     int result = real(from, to);
+    if (result == 0) record("rename", -1, 0, NULL, 0, from, to);
     after();
     return result;
 }
@@ -141,6 +204,7 @@ int linkat(int from_folder, const char *from, int to_folder, const char *to, int
     if (!is_below(from)) return real(from_folder, from, to_folder, to, flags);
     if (hit("link", from, to, 0)) { errno = error_number; return -1; }
     int result = real(from_folder, from, to_folder, to, flags);
+    if (result == 0) record("link", -1, 0, NULL, 0, from, to);
     after();
     return result;
 }
@@ -150,6 +214,34 @@ int unlink(const char *path) {
     if (!is_below(path)) return real(path);
     if (action != QUOTA && hit("unlink", path, "", 0)) { errno = error_number; return -1; }
     int result = real(path);
+    if (result == 0) record("unlink", -1, 0, NULL, 0, path, "");
     after();
+    return result;
+}
+
+/* As `shutil.rmtree` removes. */
+int unlinkat(int folder_descriptor, const char *name, int flags) {
+    REAL(int, "unlinkat", int, const char *, int);
+    char path[2 * PATH_MAX];
+    int is_counted = length && recording >= 0 && name[0] != '/' && path_of(folder_descriptor, path);
+    int result = real(folder_descriptor, name, flags);
+    if (result == 0 && is_counted) {
+        snprintf(path + strlen(path), PATH_MAX, "/%s", name);
+        record("unlink", -1, 0, NULL, 0, path, "");
+    }
+    return result;
+}
+
+int rmdir(const char *path) {
+    REAL(int, "rmdir", const char *);
+    int result = real(path);
+    if (result == 0 && is_below(path)) record("unlink", -1, 0, NULL, 0, path, "");
+    return result;
+}
+
+int mkdir(const char *path, mode_t mode) {
+    REAL(int, "mkdir", const char *, mode_t);
+    int result = real(path, mode);
+    if (result == 0 && is_below(path)) record("mkdir", -1, 0, NULL, 0, path, "");
     return result;
 }

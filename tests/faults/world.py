@@ -97,6 +97,16 @@ class Place:
         if before:
             copy_checkpoints(self.world.after(engine.PHASES[before - 1]), self.folder)
 
+    def keep_database(self, name: str) -> None:
+        """Make a copy of the database as it is, for ``put_back``."""
+        self.wait_for_silence()
+        _copy_database(self.world, self.folder.name, f"{self.folder.name}_{name}")
+
+    def put_back(self, name: str) -> None:
+        """The database as it was."""
+        self.wait_for_silence()
+        _copy_database(self.world, f"{self.folder.name}_{name}", self.folder.name)
+
     def task(self, chunk_size: int = CHUNK_SIZE, workers: int = 1) -> Task:
         settings = Settings(chunk_size=chunk_size, max_workers=workers)
         return Task(TASK, self.folder, self.world.export, self.url, settings)
@@ -112,6 +122,11 @@ class Place:
         while query(self.url, others) != [(0,)]:
             assert time.monotonic() < deadline, "sessions of killed processes stay"
             time.sleep(0.005)
+
+
+def _copy_database(world: World, of: str, to: str) -> None:
+    query(world.url("postgres"), f"DROP DATABASE IF EXISTS {to}")
+    query(world.url("postgres"), f"CREATE DATABASE {to} TEMPLATE {of}")
 
 
 def copy_checkpoints(origin: Path, to: Path) -> None:

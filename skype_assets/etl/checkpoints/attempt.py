@@ -138,6 +138,7 @@ class Attempt:
             start_ticks=process.start_ticks,
         )
         record = -1
+        task.sweep(ATTEMPT_FILE)
         try:
             with task.create(ATTEMPT_FILE) as stream:
                 stream.write(_head(owner) + _tail(released=False))

@@ -65,7 +65,7 @@ class Directory:
     @contextlib.contextmanager
     def create(self, name: str) -> Generator[BinaryIO]:
         """A stream whose bytes appear under ``name`` when the block ends well, and leave no trace when it does not."""
-        temporary = self.path / f"{_TEMPORARY}{secrets.token_hex(8)}"
+        temporary = self.path / f"{_beginning(name)}{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as stream:
@@ -104,7 +104,7 @@ class Directory:
 
         A second name for the same bytes is free, and there is no instant at which the first one is missing.
         """
-        temporary = self.path / f"{_TEMPORARY}{secrets.token_hex(8)}"
+        temporary = self.path / f"{_beginning(as_)}{secrets.token_hex(8)}"
         try:
             os.link(self.path / name, temporary, follow_symlinks=False)
         except FileNotFoundError:
@@ -130,9 +130,12 @@ class Directory:
         """Remove a file; a missing one is no error."""
         (self.path / name).unlink(missing_ok=True)
 
-    def sweep(self) -> None:
-        """Remove what killed writers left behind. Only for the attempt that owns the folder."""
-        for path in self.path.glob(f"{_TEMPORARY}*"):
+    def sweep(self, name: str | None = None) -> None:
+        """Remove what killed writers left behind: of one file, or of all.
+
+        Only for the attempt that owns the file, or the folder.
+        """
+        for path in self.path.glob(f"{_TEMPORARY if name is None else _beginning(name)}*"):
             path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -209,6 +212,11 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file, as hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _beginning(name: str) -> str:
+    """How the names of a file's temporary files begin: as short for a long name as for another."""
+    return f"{_TEMPORARY}{hashlib.sha256(name.encode()).hexdigest()[:8]}-"
 
 
 def _lock_within(descriptor: int, seconds: float) -> None:

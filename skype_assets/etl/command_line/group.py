@@ -116,6 +116,7 @@ class Commands(click.Group):
                 self._end(ctx, error, UNEXPECTED, f"error: {_unexpected(error)}")
 
     def _end(self, context: click.Context, error: BaseException, code: int, reason: str) -> NoReturn:
+        interruption.give_way()
         if context.meta.get(_DEBUG):
             terminal.say("".join(traceback.format_exception(error)))
         if number := interruption.noted():  # whatever it ended with comes from that: a terminal that is gone, a child

@@ -16,6 +16,7 @@ from typing import Final
 from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt
+from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint, damaged_file, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState
@@ -98,6 +99,8 @@ def run_phase(
     attempt = Attempt.take(task.folder)
     is_refused, is_begun = False, True
     try:
+        with attempt.held():
+            Directory(task.output_dir).sweep(layout.manifest_name(task.task_id))
         for phase in PHASES[: PHASES.index(name) + 1]:
             recover(attempt, task.folder.folder(FOLDERS[phase]))
         is_begun = not FACTS[name].reads_export or _has_messages(task, name)
