@@ -103,10 +103,11 @@ def _effort(tables: PhaseTables, messages: int) -> Metadata:
 
 def _extracted(tables: PhaseTables) -> Metadata:
     stored = sum(file.bytes for part in tables.state.records for file in part.files.values())
+    messages = sum(tables["header"].to_table(["size"])["size"].to_pylist())
     return {
         "source_bytes": int(tables.state.inputs["source_size"]),
-        "messages_json_bytes": tables.state.total,
-        "compression": round(tables.state.total / stored, 2) if stored else 0.0,
+        "messages_json_bytes": messages,
+        "compression": round(messages / stored, 2) if stored else 0.0,
     }
 
 

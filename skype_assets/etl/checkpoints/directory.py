@@ -13,7 +13,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,8 +63,11 @@ class Directory:
             stream.write(data)
 
     @contextlib.contextmanager
-    def create(self, name: str) -> Generator[BinaryIO]:
-        """A stream whose bytes appear under ``name`` when the block ends well, and leave no trace when it does not."""
+    def create(self, name: str | Callable[[], str]) -> Generator[BinaryIO]:
+        """A stream whose bytes appear under ``name`` when the block ends well, and leave no trace when it does not.
+
+        A name that depends on the bytes is asked for when all are written; it may be one in a folder of this folder.
+        """
         temporary = self.path / f"{_TEMPORARY}{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -77,12 +80,13 @@ class Directory:
                 crash_points.reached("file written")
                 os.fsync(stream.fileno())
             crash_points.reached("file synced")
-            temporary.rename(self.path / name)
+            target = self.path / (name if isinstance(name, str) else name())
+            temporary.rename(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         crash_points.reached("file renamed")
-        _sync_folder(self.path)
+        _sync_folder(target.parent)
         crash_points.reached("file durable")
 
     def get(self, name: str) -> bytes:
@@ -173,6 +177,18 @@ class Lock:
             yield
         finally:
             self.let_go()
+
+    def share(self) -> None:
+        """Wait until nobody holds it alone, and hold it together with others."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def is_alone(self) -> bool:
+        """Hold it if nobody else does; whether that is so."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def acquire(self, seconds: float | None = None) -> None:
         """Wait for it, and hold it.

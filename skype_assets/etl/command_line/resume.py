@@ -40,7 +40,7 @@ def resume(
 
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
-    from skype_assets.etl.task import media_only_by_environment
+    from skype_assets.etl.task import keep_media_by_environment, media_only_by_environment
     from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.record import TaskRecord
 
@@ -51,6 +51,8 @@ def resume(
     state = TaskRecord.load(path)
     if media_only_by_environment():
         state.settings = replace(state.settings, media_only=True)
+    if not keep_media_by_environment():
+        state.settings = replace(state.settings, keep_media=False)
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:

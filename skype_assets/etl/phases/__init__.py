@@ -31,8 +31,8 @@ class PhaseFacts:
     reads_export: bool = False
 
 
-EXTRACT: Final = PhaseFacts("extract", "raw_export", "1", "bytes", after_parts=0.02, reads_export=True)
-TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "5", "messages", after_parts=0.15)
+EXTRACT: Final = PhaseFacts("extract", "raw_export", "2", "bytes", after_parts=0.02, reads_export=True)
+TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "6", "messages", after_parts=0.15)
 LOAD: Final = PhaseFacts("load", "loaded_database", "3", "messages", after_parts=0.5)
 
 FACTS: Final[Mapping[str, PhaseFacts]] = {facts.name: facts for facts in (EXTRACT, TRANSFORM, LOAD)}

@@ -1,33 +1,37 @@
 """Extract: the export, verbatim, as Parquet parts (``raw_tables``).
 
-Part 0 holds the media members and side files; every further part a run of conversations and messages, the last one
-also the header. Each object keeps its exact bytes, its position and its SHA-256, so that an auditor can go from a row
-back to the bytes, and the later phases do without the export. Of media files it records what they are, not their bytes.
+Part 0 holds the media members and side files, the parts behind it a run of conversations and messages each, the last
+of these also the header. Each object keeps its exact bytes, its position and its SHA-256, so that an auditor can go
+from a row back to the bytes, and the later phases do without the export. Then come the parts of media
+(``media_parts``).
 """
 
 import hashlib
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
 from functools import cached_property
 from operator import add
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.media_store import MediaStore
+from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.checkpoints.state import PartRecord, read
-from skype_assets.etl.errors import InvalidExport, UsageError
+from skype_assets.etl.errors import InvalidExport, NotConserved, UsageError
 from skype_assets.etl.export.archive import Export, open_export
-from skype_assets.etl.export.members import MediaMember, printable
+from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
-from skype_assets.etl.export.size import messages_size
+from skype_assets.etl.export.size import export_size
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.phases import EXTRACT, PhaseFacts
-from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Told, Work
+from skype_assets.etl.phases.media_parts import Object, is_media_part, media_parts, objects_of, recorded
+from skype_assets.etl.phases.phase import PartFiles, Told, Work
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
 
@@ -42,9 +46,9 @@ class Extract:
 
     facts: ClassVar[PhaseFacts] = EXTRACT
     version: ClassVar[str] = EXTRACT.version
-    superseded: ClassVar[Mapping[str, str]] = {}
+    superseded: ClassVar[Mapping[str, str]] = {"1": "media have no hashes, and their bytes are not kept"}
     schemas: ClassVar[Mapping[str, pa.Schema]] = raw_tables.RAW_TABLES
-    outdated: ClassVar[str] = "what it was made from has changed"
+    outdated: ClassVar[str] = "bytes of media that are to be kept are not"
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -78,20 +82,37 @@ class Extract:
         return {"source_size": str(source.size), "source_sha256": source.sha256}
 
     def bytes_needed(self, done: int) -> int:
-        """Raw parts are half of ``messages.json``, as samples and real exports show; it is unpacked beside them."""
+        """Raw parts are half of ``messages.json``, as samples and real exports show; media are copied as they are.
+
+        What is compressed is unpacked beside them.
+        """
         if self._task.source is None:
             return 0
-        messages = messages_size(self._task.source)
-        return max(0, messages.size // 2 - done) + (messages.size if messages.is_compressed else 0)
+        size = export_size(self._task.source)
+        kept = max(0, size.media - self._kept_bytes()) if self._task.settings.keep_media else 0
+        return max(0, size.messages // 2 - done) + size.unpacked + kept
+
+    def _kept_bytes(self) -> int:
+        """Bytes of the export's media that are in the store already, as far as their hashes are known."""
+        folder = self._task.folder.folder(self.facts.asset)
+        known = set(self.source.digests.values())
+        state = read(folder)
+        for part in state.parts if state is not None else ():
+            if is_media_part(part) and damaged_file(folder, part) is None:
+                known |= {row["sha256"] for row in recorded(folder, part, ["sha256"])} - {None}
+        store = MediaStore(self._task.output_dir)
+        return sum(store.size(sha256) or 0 for sha256 in known)
 
     @contextmanager
-    def open(self, task_folder: Directory) -> Generator[OpenPhase]:
-        """Open the export; compressed members are unpacked into the task's folder meanwhile."""
+    def open(self, task_folder: Directory) -> "Generator[_OpenExtract | _Extracted]":
+        """Open the export once it is asked for; compressed members are unpacked into the task's folder meanwhile."""
         if self._task.source is None:
             yield _Extracted()
             return
-        with open_export(self._task.source, task_folder.path) as export:
-            yield _OpenExtract(self._task, self.source_name, export)
+        with ExitStack() as resources:
+            if self._task.settings.keep_media:
+                resources.enter_context(MediaStore(self._task.output_dir).shared())
+            yield _OpenExtract(self._task, self.source, task_folder, resources)
 
 
 class _Extracted:
@@ -112,6 +133,10 @@ class _Extracted:
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Cannot be done without the export."""
+        return self.message_parts(done, files)
+
+    def message_parts(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
+        """Cannot be done, either."""
         raise UsageError("extract needs the export; name its file")
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
@@ -120,35 +145,69 @@ class _Extracted:
 
 
 class _OpenExtract:
-    def __init__(self, task: Task, source_name: str, export: Export) -> None:
+    def __init__(self, task: Task, source: Source, task_folder: Directory, resources: ExitStack) -> None:
+        self._task = task
         self._settings = task.settings
-        self._name = printable(source_name)
-        self._export = export
+        self._source = source
+        self._name = printable(source.name)
+        self._folder = task_folder
+        self._resources = resources
+        self._store = MediaStore(task.output_dir) if task.settings.keep_media else None
+
+    @cached_property
+    def _export(self) -> Export:
+        assert self._task.source is not None, "else there is nothing to open"
+        opened = open_export(self._task.source, self._folder.path, with_objects=True)
+        return self._resources.enter_context(opened)
+
+    @cached_property
+    def _objects(self) -> Sequence[Object]:
+        assert self._task.source is not None, "else there is nothing to open"
+        return objects_of(self._export, self._task.source, self._source.digests)
 
     @property
     def total(self) -> int:
-        """Bytes of messages.json."""
-        return self._export.messages.size if self._export.messages else 0
+        """Bytes of messages.json and of media objects."""
+        messages = self._export.messages.size if self._export.messages else 0
+        return messages + sum(one.size for one in self._objects)
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
-        """All of them: files are what they are."""
+        """Those whose objects are in the store, where they are to be kept."""
+        store, folder = self._store, self._folder.folder(EXTRACT.asset)
+        if store is None:
+            return done
+
+        def is_kept(row: Mapping[str, Any]) -> bool:
+            return row["sha256"] is None or (row["kept"] and store.has(row["sha256"], row["size"]))
+
+        for index, part in enumerate(done):
+            if is_media_part(part) and not all(map(is_kept, recorded(folder, part, ["sha256", "size", "kept"]))):
+                return done[:index]
         return done
 
     def holds(self) -> bool:
-        """What it left is its folder alone."""
+        """What it left elsewhere was looked for part by part."""
         return True
 
     def claim(self) -> None:
         """Nothing: the phase writes to its folder only."""
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
-        """Media first, then messages.json from the last part's cursor on."""
+        """What members there are, then messages.json from the last part's cursor on, then media objects."""
+        media = [part for part in done if is_media_part(part)]
+        number = len(done)
+        for part in self.message_parts(done[: len(done) - len(media)], files):
+            number += 1
+            yield part
+        most = (self._settings.chunk_size, self._settings.part_bytes)
+        yield from media_parts(self._export, self._objects, media, number, self._store, files, most)
+
+    def message_parts(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
+        """The parts before those of media objects."""
         if self._export.messages is None:
             self._refuse_without_message("media, but no messages.json")
         if not done:
-            contents = {member.name: data for member, data in self._export.side_files()}
-            alone = None if self._export.messages else self._export.format
-            yield _MediaPart(self._export.media, contents, alone, files)
+            yield _MembersPart(self._export, files)
         messages = self._export.messages
         if messages is None:
             return
@@ -174,18 +233,21 @@ class _OpenExtract:
             raise InvalidExport(f"the export holds {held}", member=self._name, remedy=_WELCOME)
 
 
-@dataclass(frozen=True)
-class _MediaPart:
-    """Members of media/ and the bytes of side files; ``alone`` is the export's format if it has no messages."""
+class _MembersPart:
+    """Members of the export by their kind: those of media/, with the bytes of side files, and the lists of devices."""
 
-    media: Sequence[MediaMember]
-    contents: Mapping[str, bytes]
-    alone: str | None
-    files: PartFiles
+    def __init__(self, export: Export, files: PartFiles) -> None:
+        self._media = export.media
+        self._kinds = export.kinds
+        self._members = export.members
+        self._contents = {member.name: data for member, data in export.side_files()}
+        self._endpoints = [(member, export.read(member)) for member in export.endpoints]
+        self._alone = None if export.messages else export.format
+        self._files = files
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        contents = self.contents
+        contents = self._contents
         rows = [
             {
                 "member": member.name,
@@ -196,12 +258,35 @@ class _MediaPart:
                 "sha256": hashlib.sha256(contents[member.name]).digest() if member.name in contents else None,
                 "raw": contents.get(member.name),
             }
-            for member in self.media
+            for member in self._media
         ]
-        tables = {"media": pa.Table.from_pylist(rows, raw_tables.MEDIA)}
-        if self.alone is not None:
-            tables["header"] = _header(None, 0, self.alone, (), b"{}")
-        return self.files.write(0, tables, began=began, progress=0, counts={"media": len(rows)})
+        tables = {
+            "media": pa.Table.from_pylist(rows, raw_tables.MEDIA),
+            "members": self._conserved(),
+            "endpoints": self._endpoint_rows(),
+        }
+        if self._alone is not None:
+            tables["header"] = _header(None, 0, self._alone, (), b"{}")
+        counts = {"media": len(rows), "members": self._members}
+        return self._files.write(0, tables, began=began, progress=0, counts=counts)
+
+    def _conserved(self) -> pa.Table:
+        """Members by kind, which must be all that were seen."""
+        rows = [{"kind": kind, "members": count, "bytes": size} for kind, (count, size) in self._kinds.items() if count]
+        counted = sum(row["members"] for row in rows)
+        if counted != self._members:
+            raise NotConserved(
+                f"{self._members} members in the export, but {counted} are messages, media, side files, endpoints, "
+                "others or no files; please report this"
+            )
+        return pa.Table.from_pylist(rows, raw_tables.MEMBERS)
+
+    def _endpoint_rows(self) -> pa.Table:
+        rows = [
+            {"member": member.name, "size": member.size, "sha256": hashlib.sha256(raw).digest(), "raw": raw}
+            for member, raw in self._endpoints
+        ]
+        return pa.Table.from_pylist(rows, raw_tables.ENDPOINTS)
 
 
 class _MessagesPart:

@@ -1,0 +1,124 @@
+"""The store of media: the bytes of every object once, under their SHA-256, for all tasks of an output folder.
+
+``<output>/media/ab/ab12...``: an object is written by the recipe of all checkpoint files, and never changed. A raw
+checkpoint that names an object was recorded after the object was durable. Whoever adds objects shares the store's lock
+until they are recorded; whoever removes what nobody refers to holds it alone. The kernel lets go of it when a process
+dies.
+"""
+
+import hashlib
+import stat
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from skype_assets.etl.checkpoints.directory import Directory, sha256_of
+
+FOLDER: Final = "media"
+"""Its name in an output folder; no task is called so."""
+
+_LOCK: Final = "lock"
+
+
+class MediaStore:
+    """The store of an output folder; it need not be there.
+
+    Args:
+        output_dir: the folder of all checkpoints.
+    """
+
+    def __init__(self, output_dir: Path) -> None:
+        self._folder = Directory(output_dir / FOLDER)
+
+    def path(self, sha256: bytes) -> Path:
+        """Where an object is, or would be."""
+        name = sha256.hex()
+        return self._folder.path / name[:2] / name
+
+    def size(self, sha256: bytes) -> int | None:
+        """Bytes of an object that is there; None if it is not."""
+        try:
+            status = self.path(sha256).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def has(self, sha256: bytes, size: int) -> bool:
+        """Whether an object is there, with that size; its bytes are not read."""
+        return self.size(sha256) == size
+
+    def is_whole(self, sha256: bytes, size: int) -> bool:
+        """The same, and its bytes are what they should be."""
+        return self.has(sha256, size) and sha256_of(self.path(sha256)) == sha256.hex()
+
+    def open(self, sha256: bytes, size: int) -> BinaryIO | None:
+        """The bytes of an object, to be closed by the caller; None if it is not there."""
+        return self.path(sha256).open("rb") if self.has(sha256, size) else None
+
+    def put(self, blocks: Iterable[bytes]) -> bytes:
+        """Write an object and return its SHA-256; one that is there stays as it is."""
+        digest, size = hashlib.sha256(), 0
+        self._folder.make()
+        with suppress(_IsThereError), self._folder.create(lambda: self._name(digest.digest())) as stream:
+            for block in blocks:
+                digest.update(block)
+                stream.write(block)
+                size += len(block)
+            if self.has(digest.digest(), size):
+                raise _IsThereError
+        return digest.digest()
+
+    def _name(self, sha256: bytes) -> str:
+        name = sha256.hex()
+        self._folder.folder(name[:2]).make()
+        return f"{name[:2]}/{name}"
+
+    @contextmanager
+    def shared(self) -> Generator[None]:
+        """A block in which objects are added and recorded; none goes meanwhile.
+
+        What killed writers have left is removed before and after it, if nobody else is at work.
+        """
+        self._folder.make()
+        lock = self._folder.open_lock(_LOCK)
+        try:
+            if lock.is_alone():
+                self._folder.sweep()
+            lock.share()
+            yield
+            if lock.is_alone():
+                self._folder.sweep()
+        finally:
+            lock.close()
+
+    @contextmanager
+    def alone(self) -> Generator[bool]:
+        """A block in which nobody adds objects; whether that is so."""
+        if not self._folder.path.is_dir():
+            yield True
+            return
+        lock = self._folder.open_lock(_LOCK)
+        try:
+            if is_alone := lock.is_alone():
+                self._folder.sweep()
+            yield is_alone
+        finally:
+            lock.close()
+
+    def objects(self) -> Iterator[tuple[bytes, int]]:
+        """SHA-256 and size of everything that is there, in order."""
+        if not self._folder.path.is_dir():
+            return
+        for folder in sorted(self._folder.path.iterdir()):
+            for path in sorted(folder.iterdir()) if len(folder.name) == 2 and folder.is_dir() else ():
+                with suppress(ValueError, FileNotFoundError):  # whatever else somebody put there is not ours
+                    yield bytes.fromhex(path.name), path.lstat().st_size
+
+    def remove(self, sha256: bytes) -> None:
+        """Remove an object, within ``alone``."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+class _IsThereError(Exception):
+    """The object is there already."""
