@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.media_store import FOLDER as MEDIA_FOLDER
 from skype_assets.etl.errors import UsageError
 
 if TYPE_CHECKING:  # `skype-assets status` knows tasks, and must not wait for what reads exports
@@ -134,6 +135,8 @@ def check_task_id(task_id: str) -> str:
     Raises:
         UsageError: it is not; nothing with a path separator, a leading dot or more than 100 characters is.
     """
+    if task_id.lower() == MEDIA_FOLDER:
+        raise UsageError(f"task id {task_id!r} is not allowed: that folder is where media are kept; use another one")
     if not TASK_ID.fullmatch(task_id):
         raise UsageError(
             f"task id {task_id[:120]!r} is not allowed; use 1 to 100 letters, digits, '.', '_' or '-', "

@@ -6,10 +6,11 @@ from typing import Any, Self
 
 from skype_assets.etl.checkpoints.copying import copy_phase
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.phases import FOLDERS, given_names
 from skype_assets.etl.places import named_path
-from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks import layout, media
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.record import TaskRecord
 
@@ -86,6 +87,7 @@ class ETLContext(TaskRecord):
             for name in FOLDERS.values():
                 copy_phase(task.folder.folder(name), Directory(folder / task.task_id / name))
             given_names.keep(Directory(folder / task.task_id), given_names.kept(task.folder))
+            media.copy_kept(task.folder, MediaStore(task.output_dir), MediaStore(folder))
         Directory(folder).put(layout.manifest_name(task.task_id), self.encoded(folder))
         return str(folder / layout.manifest_name(task.task_id))
 

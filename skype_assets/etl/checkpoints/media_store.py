@@ -7,6 +7,7 @@ dies.
 """
 
 import hashlib
+import os
 import stat
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ FOLDER: Final = "media"
 """Its name in an output folder; no task is called so."""
 
 _LOCK: Final = "lock"
+_BLOCK: Final = 1 << 20
 
 
 class MediaStore:
@@ -68,6 +70,20 @@ class MediaStore:
             if self.has(digest.digest(), size):
                 raise _IsThereError
         return digest.digest()
+
+    def take(self, sha256: bytes, size: int, other: "MediaStore") -> None:
+        """Have an object of another store, too: as a link where the file system can, as it never changes."""
+        if self.has(sha256, size) or not other.has(sha256, size):
+            return
+        self._folder.make()
+        self._name(sha256)
+        try:
+            os.link(other.path(sha256), self.path(sha256))
+        except OSError:  # another file system, or one without links
+            content = other.open(sha256, size)
+            assert content is not None, "it is there"
+            with content:
+                self.put(iter(lambda: content.read(_BLOCK), b""))
 
     def _name(self, sha256: bytes) -> str:
         name = sha256.hex()

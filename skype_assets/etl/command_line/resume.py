@@ -31,10 +31,9 @@ def resume(
     CHECKPOINT is a manifest (output/etl_checkpoint_<task id>.json) or a quoted glob ('output/etl_checkpoint_*.json').
     Of several, that of the export FILE is taken: it is known by its content or, if it is not there, by its name.
 
-    The task goes on with its own settings. Once extract is complete, it goes on without the export as well. Keep the
-    export all the same: its media files are in no checkpoint. The database is SKYPE_DATABASE_URL, else that of libpq's
-    variables, else that of the checkpoint (which has no password: libpq finds it in PGPASSWORD or its password file),
-    else the embedded server.
+    The task goes on with its own settings. Once extract is complete, it goes on without the export as well. The
+    database is SKYPE_DATABASE_URL, else that of libpq's variables, else that of the checkpoint (which has no password:
+    libpq finds it in PGPASSWORD or its password file), else the embedded server.
     """
     resumable(context)
 

@@ -1,4 +1,4 @@
-"""How large messages and media of an export are, without reading them: a run is asked before it begins what it needs."""
+"""How large an export is - its messages and its media -, without reading it: what a run needs is asked beforehand."""
 
 import os
 import zipfile
