@@ -8,6 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+LOOKED_AT: Final = 512
+"""Bytes from which a type can be told."""
+
 _Signature = tuple[str, re.Pattern[bytes]]
 
 

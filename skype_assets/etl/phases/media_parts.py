@@ -19,6 +19,7 @@ from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.state import PartRecord
+from skype_assets.etl.content.file_types import LOOKED_AT
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.archive import Export
 from skype_assets.etl.export.members import printable
@@ -30,10 +31,7 @@ from skype_assets.etl.schema import raw_tables
 TABLE: Final = "objects"
 """The raw table that media parts have, and no others."""
 
-LONGEST_PROBLEM: Final = 500
-
-HEAD_BYTES: Final = 512
-"""Bytes of an object that are kept in its row: they tell its type."""
+_LONGEST_PROBLEM: Final = 500
 
 
 class Object(NamedTuple):
@@ -173,7 +171,7 @@ class _ObjectsPart:
             reading = _Reading(one, content)
             sha256 = reading.digest(self.store)
         except InvalidExport as damage:
-            return {**row, "problem": damage.problem[:LONGEST_PROBLEM]}
+            return {**row, "problem": damage.problem[:_LONGEST_PROBLEM]}
         if one.sha256 not in (None, sha256):
             raise InvalidExport("was changed while it was read", member=printable(one.name), remedy="Run it again")
         return {**row, "sha256": sha256, "head": reading.head, "kept": self.store is not None}
@@ -192,7 +190,7 @@ class _Reading:
         one = self._one
         if one.sha256 is not None and (store is None or store.has(one.sha256, one.size)):
             with readable(printable(one.name)), self._content(one) as stream:
-                self.head = stream.read(HEAD_BYTES)
+                self.head = stream.read(LOOKED_AT)
             return one.sha256
         if store is not None:
             return store.put(self._blocks(one))
@@ -204,5 +202,5 @@ class _Reading:
     def _blocks(self, one: Object) -> Iterator[bytes]:
         with self._content(one) as stream:
             for block in blocks(stream, one.size, one.name):
-                self.head = self.head or block[:HEAD_BYTES]
+                self.head = self.head or block[:LOOKED_AT]
                 yield block
