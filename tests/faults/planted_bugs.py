@@ -42,7 +42,7 @@ class Bug:
 
 def _naive_save() -> None:
     @contextlib.contextmanager
-    def create(self: Directory, name: str | Callable[[], str]) -> Generator[Any]:
+    def create(self: Directory, name: str | Callable[[], str], *, is_synced: bool = True) -> Generator[Any]:
         path = self.file(name if isinstance(name, str) else ".object")
         with path.open("wb") as stream:
             yield stream

@@ -49,7 +49,7 @@ class Directory:
             _sync_folder(folder.parent)
         return self
 
-    def folder(self, name: str) -> "Directory":
+    def folder(self, name: str | Path) -> "Directory":
         """A folder inside this one; not created yet."""
         return Directory(self.path / name)
 
@@ -63,10 +63,13 @@ class Directory:
             stream.write(data)
 
     @contextlib.contextmanager
-    def create(self, name: str | Callable[[], str]) -> Generator[BinaryIO]:
+    def create(self, name: str | Callable[[], str], *, is_synced: bool = True) -> Generator[BinaryIO]:
         """A stream whose bytes appear under ``name`` when the block ends well, and leave no trace when it does not.
 
-        A name that depends on the bytes is asked for when all are written; it may be one in a folder of this folder.
+        Args:
+            name: of the file, which may be in a folder of this folder; one that depends on the bytes is asked for when
+                all are written.
+            is_synced: whether the name is durable, too; else the caller calls ``sync`` for the folder.
         """
         temporary = self.path / f"{_TEMPORARY}{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -86,7 +89,12 @@ class Directory:
             temporary.unlink(missing_ok=True)
             raise
         crash_points.reached("file renamed")
-        _sync_folder(target.parent)
+        if is_synced:
+            self.folder(target.parent).sync()
+
+    def sync(self) -> None:
+        """Make the names in this folder durable."""
+        _sync_folder(self.path)
         crash_points.reached("file durable")
 
     def get(self, name: str) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from skype_assets.etl.checkpoints.directory import Directory, sha256_of
+from skype_assets.etl.places import give_to_owner
 
 FOLDER: Final = "media"
 """Its name in an output folder; no task is called so."""
@@ -32,6 +33,7 @@ class MediaStore:
 
     def __init__(self, output_dir: Path) -> None:
         self._folder = Directory(output_dir / FOLDER)
+        self._changed: set[Path] = set()
 
     def path(self, sha256: bytes) -> Path:
         """Where an object is, or would be."""
@@ -50,6 +52,16 @@ class MediaStore:
         """Whether an object is there, with that size; its bytes are not read."""
         return self.size(sha256) == size
 
+    def holds(self, sha256: bytes, size: int) -> bool:
+        """The same, of an object that is about to be recorded: its name is durable after ``sync``.
+
+        Whoever wrote it may have been killed before it was.
+        """
+        if not self.has(sha256, size):
+            return False
+        self._changed |= {self._folder.path, self.path(sha256).parent}
+        return True
+
     def is_whole(self, sha256: bytes, size: int) -> bool:
         """The same, and its bytes are what they should be."""
         return self.has(sha256, size) and sha256_of(self.path(sha256)) == sha256.hex()
@@ -59,21 +71,25 @@ class MediaStore:
         return self.path(sha256).open("rb") if self.has(sha256, size) else None
 
     def put(self, blocks: Iterable[bytes]) -> bytes:
-        """Write an object and return its SHA-256; one that is there stays as it is."""
+        """Write an object and return its SHA-256; one that is there stays as it is. Durable after ``sync``."""
         digest, size = hashlib.sha256(), 0
         self._folder.make()
-        with suppress(_IsThereError), self._folder.create(lambda: self._name(digest.digest())) as stream:
+        created = self._folder.create(lambda: self._name(digest.digest()), is_synced=False)
+        with suppress(_IsThereError), created as stream:
             for block in blocks:
                 digest.update(block)
                 stream.write(block)
                 size += len(block)
-            if self.has(digest.digest(), size):
+            if self.holds(digest.digest(), size):
                 raise _IsThereError
         return digest.digest()
 
     def take(self, sha256: bytes, size: int, other: "MediaStore") -> None:
-        """Have an object of another store, too: as a link where the file system can, as it never changes."""
-        if self.has(sha256, size) or not other.has(sha256, size):
+        """Have an object of another store, too: as a link where the file system can, as it never changes.
+
+        Durable after ``sync``.
+        """
+        if self.holds(sha256, size) or not other.has(sha256, size):
             return
         self._folder.make()
         self._name(sha256)
@@ -86,9 +102,20 @@ class MediaStore:
                 self.put(iter(lambda: content.read(_BLOCK), b""))
 
     def _name(self, sha256: bytes) -> str:
-        name = sha256.hex()
-        self._folder.folder(name[:2]).make()
-        return f"{name[:2]}/{name}"
+        path = self.path(sha256)
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.parent.chmod(0o700)
+            give_to_owner(path.parent, self._folder.path)
+            self._changed.add(self._folder.path)
+        self._changed.add(path.parent)
+        return str(path.relative_to(self._folder.path))
+
+    def sync(self) -> None:
+        """Make durable what was added since the last time: a folder is synced once, however many objects it got."""
+        for folder in sorted(self._changed):
+            Directory(folder).sync()
+        self._changed.clear()
 
     @contextmanager
     def shared(self) -> Generator[None]:

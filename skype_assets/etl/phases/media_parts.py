@@ -145,6 +145,8 @@ class _ObjectsPart:
         """Do the part, given what opens an object."""
         began = time.monotonic()
         rows = [self._row(one, content) for one in self.objects]
+        if self.store is not None:
+            self.store.sync()
         return self.files.write(
             self.number,
             {TABLE: pa.Table.from_pylist(rows, raw_tables.OBJECTS)},
@@ -188,7 +190,7 @@ class _Reading:
     def digest(self, store: MediaStore | None) -> bytes:
         """Its SHA-256; its bytes are in the store afterwards, if there is one. What is known is not read again."""
         one = self._one
-        if one.sha256 is not None and (store is None or store.has(one.sha256, one.size)):
+        if one.sha256 is not None and (store is None or store.holds(one.sha256, one.size)):
             with readable(printable(one.name)), self._content(one) as stream:
                 self.head = stream.read(LOOKED_AT)
             return one.sha256

@@ -130,6 +130,7 @@ def copy_kept(task: Directory, store: MediaStore, to: MediaStore) -> None:
         with to.shared():
             for row in rows:
                 to.take(row["sha256"], row["size"], store)
+            to.sync()
 
 
 def remove_damaged(task: Directory, store: MediaStore) -> int:
