@@ -49,7 +49,7 @@ class Directory:
             _sync_folder(folder.parent)
         return self
 
-    def folder(self, name: str | Path) -> "Directory":
+    def folder(self, name: str) -> "Directory":
         """A folder inside this one; not created yet."""
         return Directory(self.path / name)
 
@@ -90,7 +90,7 @@ class Directory:
             raise
         crash_points.reached("file renamed")
         if is_synced:
-            self.folder(target.parent).sync()
+            Directory(target.parent).sync()
 
     def sync(self) -> None:
         """Make the names in this folder durable."""
