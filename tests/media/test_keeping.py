@@ -320,6 +320,17 @@ def test_what_is_kept_is_private_and_can_be_checked_without_this_program(tmp_pat
             assert printed.split()[0] == path.name
 
 
+def test_an_export_that_is_refused_leaves_nothing_in_the_store(tmp_path: Path) -> None:
+    for name, members in {
+        "without": {f"media/{document_id(1)}.1.jpeg": b"a photo"},
+        "empty": {"messages.json": messages(), f"media/{document_id(1)}.1.jpeg": b"a photo"},
+    }.items():
+        export = write(tmp_path / name / "export.tar", members)
+        with pytest.raises(InvalidExport, match="no message"):
+            engine.run_phase(Task("t", tmp_path / "out", export), "extract")
+        assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_task_is_not_called_as_the_store_is() -> None:
     with pytest.raises(UsageError, match="where media are kept"):
         Task("media", Path("out"))

@@ -171,10 +171,11 @@ class _Capped(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Read as much as there is room for."""
-        count = self._stream.readinto(buffer)
-        self._produced += count
+        block = self._stream.read(len(buffer))
+        buffer[: len(block)] = block
+        self._produced += len(block)
         check_expansion(self._entry.compress_size, self._produced, printable(clean_name(self._entry.filename)))
-        return count
+        return len(block)
 
     def close(self) -> None:
         """Close it; the archive stays open."""

@@ -30,7 +30,7 @@ from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, ra
 from skype_assets.etl.export.size import export_size
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.phases import EXTRACT, PhaseFacts
-from skype_assets.etl.phases.media_parts import Object, is_media_part, media_parts, objects_of, recorded
+from skype_assets.etl.phases.media_parts import is_media_part, media_parts, recorded
 from skype_assets.etl.phases.phase import PartFiles, Told, Work
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
@@ -110,8 +110,6 @@ class Extract:
             yield _Extracted()
             return
         with ExitStack() as resources:
-            if self._task.settings.keep_media:
-                resources.enter_context(MediaStore(self._task.output_dir).shared())
             yield _OpenExtract(self._task, self.source, task_folder, resources)
 
 
@@ -160,16 +158,11 @@ class _OpenExtract:
         opened = open_export(self._task.source, self._folder.path, with_objects=True)
         return self._resources.enter_context(opened)
 
-    @cached_property
-    def _objects(self) -> Sequence[Object]:
-        assert self._task.source is not None, "else there is nothing to open"
-        return objects_of(self._export, self._task.source, self._source.digests)
-
     @property
     def total(self) -> int:
         """Bytes of messages.json and of media objects."""
         messages = self._export.messages.size if self._export.messages else 0
-        return messages + sum(one.size for one in self._objects)
+        return messages + self._export.kinds["media"][1]
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
         """Those whose objects are in the store, where they are to be kept."""
@@ -195,12 +188,20 @@ class _OpenExtract:
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """What members there are, then messages.json from the last part's cursor on, then media objects."""
         media = [part for part in done if is_media_part(part)]
-        number = len(done)
+        number, has_message = len(done), _have_message(done)
         for part in self.message_parts(done[: len(done) - len(media)], files):
             number += 1
+            has_message = has_message or (isinstance(part, _MessagesPart) and part.has_message)
             yield part
+        if not has_message:  # before its media are copied
+            self._refuse_without_message("no message")
+        if self._export.kinds["media"][0] and self._store is not None:
+            self._resources.enter_context(self._store.shared())
         most = (self._settings.chunk_size, self._settings.part_bytes)
-        yield from media_parts(self._export, self._objects, media, number, self._store, files, most)
+        assert self._task.source is not None, "it is open"
+        yield from media_parts(
+            self._export, self._task.source, self._source.digests, media, number, self._store, files, most
+        )
 
     def message_parts(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The parts before those of media objects."""
@@ -224,13 +225,17 @@ class _OpenExtract:
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """Nothing: the last part has the header. An export without a message is refused, unless it is welcome."""
-        if not any(part.counts.get("messages") or "rejects" in part.files for part in done):
+        if not _have_message(done):
             self._refuse_without_message("no message")
         return {}, {}
 
     def _refuse_without_message(self, held: str) -> None:
         if not self._settings.media_only:
             raise InvalidExport(f"the export holds {held}", member=self._name, remedy=_WELCOME)
+
+
+def _have_message(parts: Sequence[PartRecord]) -> bool:
+    return any(part.counts.get("messages") or "rejects" in part.files for part in parts)
 
 
 class _MembersPart:
@@ -273,7 +278,7 @@ class _MembersPart:
     def _conserved(self) -> pa.Table:
         """Members by kind, which must be all that were seen."""
         rows = [{"kind": kind, "members": count, "bytes": size} for kind, (count, size) in self._kinds.items() if count]
-        counted = sum(row["members"] for row in rows)
+        counted = sum(count for count, _ in self._kinds.values())
         if counted != self._members:
             raise NotConserved(
                 f"{self._members} members in the export, but {counted} are messages, media, side files, endpoints, "
@@ -306,6 +311,11 @@ class _MessagesPart:
         self._document = b"".join(buffer[o : o + n] for o, n in part.header)
         self._first = part.offsets[0] if part.offsets else 0
         self._bytes = buffer[self._first : part.offsets[-1] + part.lengths[-1]] if part.offsets else buffer[:0]
+
+    @property
+    def has_message(self) -> bool:
+        """Whether there is a message in it, or something in the place of one."""
+        return bool(self._part.offsets or self._part.rejects)
 
     def __getstate__(self) -> dict[str, object]:
         # A mapped file cannot go to another process; its bytes can.

@@ -44,24 +44,6 @@ class Object(NamedTuple):
     sha256: bytes | None
 
 
-def objects_of(export: Export, path: Path, digests: Mapping[int | str, bytes]) -> list[Object]:
-    """The media objects of an export, in its order; ``digests`` are those of its ``Source``."""
-    found: list[Object] = []
-    for ordinal, member in enumerate(export.media):
-        if not member.is_side_file:
-            place = export.place(member)
-            digest = digests.get(_key(path, place)) if place is not None else None
-            found.append(Object(ordinal, member.name, member.size, place, digest))
-    return found
-
-
-def _key(export: Path, place: Place) -> int | str:
-    """What the digests of a ``Source`` call a place."""
-    if place.path == export:
-        return -1 if place.offset is None else place.offset
-    return place.path.relative_to(export).as_posix()
-
-
 def is_media_part(part: PartRecord) -> bool:
     """Whether a part of extract has objects and no messages."""
     return TABLE in part.files
@@ -78,7 +60,8 @@ def recorded(folder: Directory, part: PartRecord, columns: list[str]) -> list[di
 
 def media_parts(
     export: Export,
-    objects: Sequence[Object],
+    path: Path,
+    digests: Mapping[int | str, bytes],
     done: Sequence[PartRecord],
     number: int,
     store: MediaStore | None,
@@ -89,28 +72,45 @@ def media_parts(
 
     Args:
         export: the open export.
-        objects: all of its objects.
+        path: where it lies.
+        digests: what is known of its objects: those of its ``Source``.
         done: the media parts that are recorded.
         number: of the next part.
         store: where bytes are kept; None = they are not.
         files: where the parts go.
         most: objects, and their bytes, in a part; a larger object makes a part of its own.
     """
+    members = [(ordinal, member.size) for ordinal, member in enumerate(export.media) if not member.is_side_file]
     first = msgspec.json.decode(done[-1].cursor, type=int) if done else 0
     progress = done[-1].progress if done else (export.messages.size if export.messages else 0)
-    while first < len(objects):
+    while first < len(members):
         last, size = first, 0
-        while last < len(objects) and (
-            last == first or (last - first < most[0] and size + objects[last].size <= most[1])
+        while last < len(members) and (
+            last == first or (last - first < most[0] and size + members[last][1] <= most[1])
         ):
-            size += objects[last].size
+            size += members[last][1]
             last += 1
         progress += size
-        part = _ObjectsPart(number, objects[first:last], store, files, progress, last)
+        objects = [_object(export, path, digests, ordinal) for ordinal, _ in members[first:last]]
+        part = _ObjectsPart(number, objects, store, files, progress, last)
         # What was unpacked lies in a file without a name: no other process can read that.
         in_place = all(one.place is not None for one in part.objects)
         yield part if in_place else _Done(part.done_with(lambda one: export.content(export.media[one.ordinal])))
         first, number = last, number + 1
+
+
+def _object(export: Export, path: Path, digests: Mapping[int | str, bytes], ordinal: int) -> Object:
+    member = export.media[ordinal]
+    place = export.place(member)
+    digest = digests.get(_key(path, place)) if place is not None else None
+    return Object(ordinal, member.name, member.size, place, digest)
+
+
+def _key(export: Path, place: Place) -> int | str:
+    """What the digests of a ``Source`` call a place."""
+    if place.path == export:
+        return -1 if place.offset is None else place.offset
+    return place.path.relative_to(export).as_posix()
 
 
 def _place(one: Object) -> Place:
