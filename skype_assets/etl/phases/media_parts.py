@@ -85,9 +85,9 @@ def media_parts(
     progress = done[-1].progress if done else (export.messages.size if export.messages else 0)
     while first < len(members):
         last, size = first, 0
-        while last < len(members) and (
-            last == first or (last - first < most[0] and size + members[last][1] <= most[1])
-        ):
+        while last < len(members):
+            if last > first and (last - first == most[0] or size + members[last][1] > most[1]):
+                break
             size += members[last][1]
             last += 1
         progress += size
