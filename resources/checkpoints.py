@@ -11,7 +11,7 @@ from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases import FOLDERS, TRANSFORM
-from skype_assets.etl.task import Settings, Task, media_only_by_environment
+from skype_assets.etl.task import Settings, Task, keep_media_by_environment, media_only_by_environment
 
 PHASE_OF_ASSET: Final = {asset: name for name, asset in FOLDERS.items()}
 """The phase that makes each asset."""
@@ -21,7 +21,8 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
     """The folder of all checkpoints, by the rule of ``skype_assets.etl.places`` for the process that runs the step.
 
     ``SKYPE_MAX_WORKERS`` limits the processes of one step where several runs share a machine; else it is one per core.
-    ``SKYPE_MEDIA_ONLY=on`` lets exports in that hold no message, which are refused else.
+    ``SKYPE_MEDIA_ONLY=on`` lets exports in that hold no message, which are refused else; with ``SKYPE_KEEP_MEDIA=off``
+    the bytes of media are not kept.
     It has no fields, for the reason given at ``Database``.
 
     Example::
@@ -46,6 +47,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
             user_display_name=name or None,
             max_workers=_max_workers(),
             media_only=media_only_by_environment(),
+            keep_media=keep_media_by_environment(),
         )
         return Task(task_id, self.folder(), source, database, settings)
 

@@ -11,7 +11,7 @@ import skype_assets
 from skype_assets.etl import docstrings, errors
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, UNKNOWN
 from skype_assets.etl.database.ddl import POSTGRES_TYPES, SCHEMA
-from skype_assets.etl.schema.flags import FLAGS
+from skype_assets.etl.schema.flags import FLAGS, MEDIA_FLAGS
 from skype_assets.etl.schema.tables import TABLES, VIEWS, Column, Table
 
 _GENERATED: Final = "<!-- Made by `python -m skype_assets.etl.documentation`; change the code, not this file. -->"
@@ -42,6 +42,10 @@ A type that is not in this list has the kind `{UNKNOWN}`; its messages are loade
 _FLAGS: Final = """
 `messages.flags` names what had to be changed or guessed to store a message; for nearly all messages it is empty. The
 bytes as they were exported stay in the checkpoint `raw_export`, at `source_offset`.
+"""
+
+_MEDIA_FLAGS: Final = """
+`media_files.flags` names what is odd about an object of `media/`:
 """
 
 _API_INTRODUCTION: Final = """
@@ -102,8 +106,11 @@ def message_types() -> str:
 
 def flags() -> str:
     """The page of the flags."""
-    rows = ((f"`{flag}`", meaning) for flag, meaning in FLAGS.items())
-    return "\n".join([_GENERATED, "# Flags", _FLAGS, _table(("flag", "meaning"), rows)])
+    of_messages, of_media = (
+        _table(("flag", "meaning"), ((f"`{flag}`", meaning) for flag, meaning in flags.items()))
+        for flags in (FLAGS, MEDIA_FLAGS)
+    )
+    return "\n".join([_GENERATED, "# Flags", _FLAGS, of_messages, "", _MEDIA_FLAGS.strip(), "", of_media])
 
 
 def api() -> str:

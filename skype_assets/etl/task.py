@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.media_store import FOLDER as MEDIA_FOLDER
 from skype_assets.etl.errors import UsageError
 
 if TYPE_CHECKING:  # `skype-assets status` knows tasks, and must not wait for what reads exports
@@ -26,7 +27,8 @@ ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".js
 
 @dataclass(frozen=True)
 class Settings:
-    """How a task is run. None of these changes what ends up in the database but ``user_display_name``.
+    """How a task is run. None of these changes what ends up in the database but ``user_display_name``, and what it says
+    of media being kept.
 
     Attributes:
         chunk_size: messages in a part, at most.
@@ -36,6 +38,7 @@ class Settings:
         max_workers: such processes, at most; None = one per core, once there is work for them.
         user_display_name: name of the export's owner; None = as the export tells.
         media_only: whether an export is welcome that holds no message; else it is refused.
+        keep_media: whether the bytes of media are kept in the output folder.
     """
 
     chunk_size: int = 100_000
@@ -45,6 +48,7 @@ class Settings:
     max_workers: int | None = None
     user_display_name: str | None = None
     media_only: bool = False
+    keep_media: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("chunk_size", 1), ("batch_size", 1), ("memory_limit_mb", _LEAST_MB), ("max_workers", 1)):
@@ -106,9 +110,22 @@ def media_only_by_environment() -> bool:
     Raises:
         UsageError: it is neither on nor off.
     """
-    value = os.environ.get("SKYPE_MEDIA_ONLY") or "off"
+    return _switch("SKYPE_MEDIA_ONLY", "off")
+
+
+def keep_media_by_environment() -> bool:
+    """Whether media are kept; SKYPE_KEEP_MEDIA=off forbids it at every door.
+
+    Raises:
+        UsageError: it is neither on nor off.
+    """
+    return _switch("SKYPE_KEEP_MEDIA", "on")
+
+
+def _switch(variable: str, default: str) -> bool:
+    value = os.environ.get(variable) or default
     if value not in ("on", "off"):
-        raise UsageError(f"SKYPE_MEDIA_ONLY is {value!r}; it must be on or off")
+        raise UsageError(f"{variable} is {value!r}; it must be on or off")
     return value == "on"
 
 
@@ -118,6 +135,8 @@ def check_task_id(task_id: str) -> str:
     Raises:
         UsageError: it is not; nothing with a path separator, a leading dot or more than 100 characters is.
     """
+    if task_id.lower() == MEDIA_FOLDER:
+        raise UsageError(f"task id {task_id!r} is not allowed: that folder is where media are kept; use another one")
     if not TASK_ID.fullmatch(task_id):
         raise UsageError(
             f"task id {task_id[:120]!r} is not allowed; use 1 to 100 letters, digits, '.', '_' or '-', "

@@ -103,10 +103,16 @@ def _effort(tables: PhaseTables, messages: int) -> Metadata:
 
 def _extracted(tables: PhaseTables) -> Metadata:
     stored = sum(file.bytes for part in tables.state.records for file in part.files.values())
+    messages = sum(tables["header"].to_table(["size"])["size"].to_pylist())
+    members, counts = tables["members"].to_table(), tables.state.counts()
     return {
         "source_bytes": int(tables.state.inputs["source_size"]),
-        "messages_json_bytes": tables.state.total,
-        "compression": round(tables.state.total / stored, 2) if stored else 0.0,
+        "messages_json_bytes": messages,
+        "compression": round(messages / stored, 2) if stored else 0.0,
+        "members": _table(members.column_names, (tuple(row.values()) for row in members.to_pylist())),
+        "media_objects": counts.get("objects", 0),
+        "media_objects_kept": counts.get("objects_kept", 0),
+        "media_objects_unreadable": counts.get("objects_unreadable", 0),
     }
 
 

@@ -87,8 +87,8 @@ def test_the_constructors_take_what_is_documented() -> None:
         "task_id",
     ]  # fmt: skip
     context, pipeline = (inspect.signature(kind).parameters for kind in (ETLContext, ETLPipeline))
-    assert list(context) == [*documented, "media_only"]
-    assert list(pipeline) == [*documented, "context", "observer", "media_only"]
+    assert list(context) == [*documented, "media_only", "keep_media"]
+    assert list(pipeline) == [*documented, "context", "observer", "media_only", "keep_media"]
     for parameters in (context, pipeline):
         assert parameters["output_dir"].default is parameters["max_workers"].default is None
         assert parameters["memory_limit_mb"].default == 1024
@@ -238,7 +238,8 @@ def test_an_export_can_be_a_stream_which_is_kept_only_while_it_is_needed(place: 
     assert results["task_id"].startswith("skype-export-")
     assert not source.exists()
     assert digests(place.url) == digests(finished.url)
-    assert sorted(path.name for path in place.output_dir.iterdir()) == sorted((results["task_id"], place.manifest.name))
+    names = {path.name for path in place.output_dir.iterdir()}
+    assert names == {results["task_id"], place.manifest.name, "media"}
 
 
 def test_a_saved_copy_of_a_checkpoint_resumes_on_its_own(place: Place, finished: Place, tmp_path: Path) -> None:

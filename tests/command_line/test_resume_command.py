@@ -69,7 +69,7 @@ def test_what_was_killed_goes_on_without_the_export_and_so_does_an_interrupted_r
     assert int(loaded.replace(",", "")) == messages_in(database)
     again = invoke("resume", MANIFEST).stdout
     assert "nothing to do: mine.tar is loaded already" in again
-    assert "Keep mine.tar: its media files are in no checkpoint and no table. It is not where it was." in again
+    assert "mine.tar has no media objects." in again
 
 
 def test_of_several_that_of_the_export_is_taken_and_said_and_an_unreadable_one_is_left_out(

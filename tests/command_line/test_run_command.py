@@ -41,7 +41,7 @@ def test_a_run_accounts_for_every_message_and_says_what_to_do_next(
     assert seen == MESSAGES == loaded + duplicate + rejected
     assert messages_in(database) == loaded
     assert "skype-assets db psql" in ran.stdout.split("Next:")[1]
-    assert "Keep sample.tar: its media files are in no checkpoint and no table.\n\nNext:" in ran.stdout
+    assert "sample.tar has no media objects.\n\nNext:" in ran.stdout
     assert "\\" not in ran.stdout
     for phase in ("extract", "transform", "load"):
         assert f"{phase}: starts at 0 %" in ran.stderr

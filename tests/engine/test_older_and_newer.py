@@ -11,11 +11,13 @@ import pytest
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.errors import CheckpointMismatch
-from skype_assets.etl.phases import TRANSFORM
+from skype_assets.etl.phases import EXTRACT, TRANSFORM
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import manifest as manifests
 from tests.engine.runs import ASSETS
+
+NEWER = str(int(EXTRACT.version) + 1)
 
 
 def _with(task: Task, phase: str, **changes: object) -> None:
@@ -61,16 +63,16 @@ def test_what_a_newer_program_made_is_refused_with_both_versions_and_nothing_is_
 def test_a_raw_checkpoint_of_an_older_extract_serves_if_another_would_be_the_same(
     copied: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Extract, "version", "2")
-    monkeypatch.setattr(Extract, "superseded", {"1": ""})
+    monkeypatch.setattr(Extract, "version", NEWER)
+    monkeypatch.setattr(Extract, "superseded", {EXTRACT.version: ""})
     assert all(result.from_checkpoint for result in engine.run(copied))
 
 
 def test_a_raw_checkpoint_of_an_older_extract_serves_where_the_export_is_not_at_hand_and_that_is_said(
     copied: Task, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Extract, "version", "2")
-    monkeypatch.setattr(Extract, "superseded", {"1": "it knows more of media"})
+    monkeypatch.setattr(Extract, "version", NEWER)
+    monkeypatch.setattr(Extract, "superseded", {EXTRACT.version: "it knows more of media"})
     assert all(result.from_checkpoint for result in engine.run(replace(copied, source=None)))
     assert "it knows more of media, for which the export is needed" in caplog.text
     results = engine.run(copied)

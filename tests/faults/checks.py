@@ -1,11 +1,14 @@
 """What must hold after a fault, and after the resume that follows it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import read_owner
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.media_store import FOLDER as MEDIA
+from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.errors import CheckpointError
 from skype_assets.etl.phases import FOLDERS
@@ -13,6 +16,7 @@ from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.layout import manifest_name
 from skype_assets.etl.tasks.manifest import load
+from skype_assets.etl.tasks.media import objects
 from tests.engine.database_content import digests, query, row_versions
 from tests.faults.children import UNLOAD, Armed, Outcome, run
 from tests.faults.world import Place
@@ -35,7 +39,7 @@ def after_a_fault(place: Place, outcome: Outcome) -> list[str]:
     """What is wrong with what a run left that was disturbed once: files and rows are old or new, never in between."""
     place.wait_for_silence()
     wrong = [] if outcome.is_expected else [f"unexpected end: {outcome.how}: {outcome.message}"]
-    return wrong + torn_files(place.task()) + _torn_parts(place)
+    return wrong + torn_files(place.task()) + _lost_objects(place) + _torn_parts(place)
 
 
 def torn_files(task: Task) -> list[str]:
@@ -62,7 +66,10 @@ def after_success(place: Place, outcome: Outcome, phase: str = "load") -> list[s
     if phase == "load":
         found, expected = digests(place.url), place.world.expected
         wrong += [f"{name}: {found[name]}, not {rows}" for name, rows in expected.items() if found[name] != rows]
-    return wrong + not_as_undisturbed(place.task(), phase, place.world.checksums)
+    stored, expected = objects_in(place.folder), objects_in(place.world.after("extract"))
+    if stored != expected:
+        wrong.append(f"the store of media has {len(stored)} files, not the {len(expected)} of an uninterrupted run")
+    return wrong + _lost_objects(place) + not_as_undisturbed(place.task(), phase, place.world.checksums)
 
 
 def not_as_undisturbed(task: Task, phase: str, checksums: Mapping[str, Sequence[str]]) -> list[str]:
@@ -149,6 +156,25 @@ def _unreadable(task: Task) -> list[str]:
     except CheckpointError as error:
         wrong.append(str(error))
     return wrong
+
+
+def objects_in(output_dir: Path) -> set[str]:
+    """Names of all files in the store of media but its lock."""
+    return {path.name for path in (output_dir / MEDIA).rglob("*") if path.is_file() and path.name != "lock"}
+
+
+def _lost_objects(place: Place) -> list[str]:
+    """Whether everything in the store is what its name says, and has all that is recorded."""
+    store = MediaStore(place.folder)
+    wrong = [
+        f"the object {name.hex()} is not whole" for name, size in store.objects() if not store.is_whole(name, size)
+    ]
+    try:
+        recorded = list(objects(place.task().folder))
+    except CheckpointError:  # reported by _unreadable
+        return wrong
+    lost = [row["member"] for row in recorded if row["kept"] and not store.has(row["sha256"], row["size"])]
+    return wrong + [f"{member} is recorded as kept, and is not there" for member in lost]
 
 
 def _torn_parts(place: Place) -> list[str]:

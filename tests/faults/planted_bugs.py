@@ -42,9 +42,12 @@ class Bug:
 
 def _naive_save() -> None:
     @contextlib.contextmanager
-    def create(self: Directory, name: str) -> Generator[Any]:
-        with self.file(name).open("wb") as stream:
+    def create(self: Directory, name: str | Callable[[], str], *, is_synced: bool = True) -> Generator[Any]:
+        path = self.file(name if isinstance(name, str) else ".object")
+        with path.open("wb") as stream:
             yield stream
+        if not isinstance(name, str):
+            path.rename(self.file(name()))
 
     _replace(Directory, create=create)
 

@@ -98,3 +98,20 @@ def test_an_export_is_taken_out_when_the_others_of_the_account_are_made_anew(
     left.run(others)
     unload(left.task(gone))
     assert digests(left.url) == digests(fresh.url)
+
+
+_MEDIA = "SELECT count(*), count(sha256), count(*) FILTER (WHERE kept) FROM skype.media_files"
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_media_are_hashed_and_kept_once_the_exports_are_at_hand(release: str, left_by: Leaves) -> None:
+    left = left_by(release)
+    left.run()
+    ((media, *known),) = query(left.url, _MEDIA)
+    assert known == [0, 0]
+    assert media > 0
+    for task_id in TASKS:
+        engine.run(left.task(task_id, with_export=True))
+    assert query(left.url, _MEDIA) == [(media, media, media)]
+    unhashed = "SELECT count(*) FROM skype.attachments WHERE present AND media_sha256 IS NULL"
+    assert query(left.url, unhashed) == [(0,)]

@@ -6,10 +6,11 @@ from typing import Any, Self
 
 from skype_assets.etl.checkpoints.copying import copy_phase
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.phases import FOLDERS, given_names
 from skype_assets.etl.places import named_path
-from skype_assets.etl.tasks import layout
+from skype_assets.etl.tasks import layout, media
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.record import TaskRecord
 
@@ -27,6 +28,7 @@ class ETLContext(TaskRecord):
         max_workers: processes, at most; None = one per core, once there is work for them.
         task_id: name of the task; None = made from the export's name and content.
         media_only: whether an export is welcome that holds no message; else it is refused.
+        keep_media: whether the bytes of media are kept, in ``media/`` of ``output_dir``.
 
     Attributes:
         task_id: see above; None until the export is known.
@@ -85,6 +87,7 @@ class ETLContext(TaskRecord):
             for name in FOLDERS.values():
                 copy_phase(task.folder.folder(name), Directory(folder / task.task_id / name))
             given_names.keep(Directory(folder / task.task_id), given_names.kept(task.folder))
+            media.copy_kept(task.folder, MediaStore(task.output_dir), MediaStore(folder))
         Directory(folder).put(layout.manifest_name(task.task_id), self.encoded(folder))
         return str(folder / layout.manifest_name(task.task_id))
 

@@ -21,7 +21,7 @@ from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import PHASES, given_names
 from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import creates_server, reachable_url
-from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
+from skype_assets.etl.task import Settings, Task, keep_media_by_environment, media_only_by_environment, task_id_for
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.beginning import check_beginning
 from skype_assets.etl.tasks.doubts import doubts
@@ -49,6 +49,7 @@ class ETLPipeline:
             taken, if they are given.
         observer: told of the progress (``Progress``); what it raises ends the run, resumably.
         media_only: whether an export is welcome that holds no message; else it is refused.
+        keep_media: whether the bytes of media are kept, in ``media/`` of ``output_dir``.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class ETLPipeline:
         context: ETLContext | None = None,
         observer: Observer | None = None,
         media_only: bool = Settings.media_only,
+        keep_media: bool = Settings.keep_media,
     ) -> None:
         self._make_context: Callable[[], ETLContext] = lambda: ETLContext(
             db_config,
@@ -75,6 +77,7 @@ class ETLPipeline:
             max_workers,
             task_id,
             media_only,
+            keep_media,
         )
         self._context = context if context is not None else self._make_context()
         if context is not None:
@@ -132,7 +135,7 @@ class ETLPipeline:
         Args:
             file_path: the export; it need not be at hand to resume once extract is complete.
             file_obj: the export as a binary stream, instead of its path; copied into ``output_dir`` for as long
-                as the task runs. Keep the export: its media files are in no checkpoint.
+                as the task runs. Without ``keep_media`` keep the export: the bytes of its media are nowhere else.
             user_display_name: the owner's name, where the export does not tell.
             resume_from_checkpoint: insist on going on: without anything to resume there is a warning, and the
                 run begins at the beginning. A task is never begun anew without ``reset``, whatever is said here.
@@ -192,6 +195,8 @@ class ETLPipeline:
         warn_of_lost_server(context)
         if media_only_by_environment():
             context.settings = replace(context.settings, media_only=True)
+        if not keep_media_by_environment():
+            context.settings = replace(context.settings, keep_media=False)
         return context
 
     def _run(self, is_begun: bool, is_resume: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,9 +63,15 @@ class Directory:
             stream.write(data)
 
     @contextlib.contextmanager
-    def create(self, name: str) -> Generator[BinaryIO]:
-        """A stream whose bytes appear under ``name`` when the block ends well, and leave no trace when it does not."""
-        temporary = self.path / f"{_beginning(name)}{secrets.token_hex(8)}"
+    def create(self, name: str | Callable[[], str], *, is_synced: bool = True) -> Generator[BinaryIO]:
+        """A stream whose bytes appear under ``name`` when the block ends well, and leave no trace when it does not.
+
+        Args:
+            name: of the file, which may be in a folder of this folder; one that depends on the bytes is asked for when
+                all are written.
+            is_synced: whether the name is durable, too; else the caller calls ``sync`` for the folder.
+        """
+        temporary = self.path / f"{_beginning(name if isinstance(name, str) else '')}{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as stream:
@@ -77,11 +83,17 @@ class Directory:
                 crash_points.reached("file written")
                 os.fsync(stream.fileno())
             crash_points.reached("file synced")
-            temporary.rename(self.path / name)
+            target = self.path / (name if isinstance(name, str) else name())
+            temporary.rename(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         crash_points.reached("file renamed")
+        if is_synced:
+            Directory(target.parent).sync()
+
+    def sync(self) -> None:
+        """Make the names in this folder durable."""
         _sync_folder(self.path)
         crash_points.reached("file durable")
 
@@ -176,6 +188,18 @@ class Lock:
             yield
         finally:
             self.let_go()
+
+    def share(self) -> None:
+        """Wait until nobody holds it alone, and hold it together with others."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def is_alone(self) -> bool:
+        """Hold it if nobody else does; whether that is so."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def acquire(self, seconds: float | None = None) -> None:
         """Wait for it, and hold it.

@@ -12,6 +12,7 @@ from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import OnHold, TaskBusy, UsageError
 
 if TYPE_CHECKING:
+    from skype_assets.etl.tasks.media import Unreferenced
     from skype_assets.etl.tasks.retention import Entry
 
 
@@ -36,12 +37,14 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
 
     The newest complete task stays in any case, and so does the newest complete one of each export, what is in use, and
     what is on hold (has a file `hold` in its folder).
-    What --reset moved aside and left-over copies of streams go when they are a day old.
+    What --reset moved aside and left-over copies of streams go when they are a day old. Media objects go when no task
+    refers to them any more, set aside or not.
 
     A task that was removed can be run again from its export; that changes nothing in the database. What it loaded is
     taken out of the database by `unload`, before or after.
     """
     from skype_assets.etl.tasks import retention
+    from skype_assets.etl.tasks.media import remove_unreferenced
 
     found = retention.entries(output_dir)
     age = None if older_than is None else timedelta(days=older_than)
@@ -57,20 +60,24 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
                 busy[entry.name] = str(error)
     removed = [entry for entry in chosen if entry.name not in busy]
     is_done = is_told and not dry_run
+    media = remove_unreferenced(output_dir, {entry.name for entry in removed}, is_rehearsal=not is_done)
     if as_json:
-        terminal.write_json(_as_json(found, removed, busy, is_done=is_done))
+        terminal.write_json(_as_json(found, removed, busy, media, is_done=is_done))
     else:
-        _show(found, removed, busy, is_done=is_done)
+        _show(found, removed, busy, media, is_done=is_done)
         _show_rows_left(output_dir, found, removed)
     if not is_told:
         raise UsageError("nothing was removed: say what may go, with --keep N or --older-than DAYS")
 
 
-def _as_json(found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], *, is_done: bool) -> dict[str, Any]:
+def _as_json(
+    found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], media: "Unreferenced", *, is_done: bool
+) -> dict[str, Any]:
     gone = {entry.name for entry in removed}
     return {
         "removed" if is_done else "would_remove": [_details(entry) for entry in removed],
-        "freed_bytes": sum(entry.bytes for entry in removed) if is_done else 0,
+        "media": {"objects": media.objects, "bytes": media.bytes, "kept_because": media.reason or None},
+        "freed_bytes": sum(entry.bytes for entry in removed) + media.bytes if is_done else 0,
         "kept": [
             {**_details(entry), "reason": busy.get(entry.name) or entry.kept or None}
             for entry in found
@@ -89,15 +96,22 @@ def _details(entry: "Entry") -> dict[str, Any]:
     }
 
 
-def _show(found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], *, is_done: bool) -> None:
+def _show(
+    found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], media: "Unreferenced", *, is_done: bool
+) -> None:
     for entry in removed:
         print(f"{'removed' if is_done else 'would remove'}: {_line(entry)}")
     gone = {entry.name for entry in removed}
     for entry in found:
         if entry.name not in gone and (reason := busy.get(entry.name) or entry.kept):
             print(f"kept: {_line(entry)}, {terminal.printable(reason)}")
-    total = quantities.size(sum(entry.bytes for entry in removed))
-    if not removed:
+    if media.objects:
+        told = f"{media.objects:,} media objects that no task refers to, {quantities.size(media.bytes)}"
+        print(f"{'removed' if is_done else 'would remove'}: {told}")
+    if media.reason:
+        print(f"kept: all media objects, {terminal.printable(media.reason)}")
+    total = quantities.size(sum(entry.bytes for entry in removed) + media.bytes)
+    if not removed and not media.objects:
         print("nothing to remove")
     else:
         print(f"freed: {total}" if is_done else f"would free: {total}")

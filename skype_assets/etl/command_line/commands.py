@@ -17,7 +17,7 @@ from skype_assets.etl.version import PACKAGE, SCHEMA
 
 COMMANDS: Final = (
     *("run", "read", "search", "show", "resume", "status", "verify", "digest", "compare", "unload", "clean", "add"),
-    *("sample", "init", "db", "dev"),
+    *("sample", "media", "init", "db", "dev"),
 )
 
 

@@ -31,16 +31,15 @@ def resume(
     CHECKPOINT is a manifest (output/etl_checkpoint_<task id>.json) or a quoted glob ('output/etl_checkpoint_*.json').
     Of several, that of the export FILE is taken: it is known by its content or, if it is not there, by its name.
 
-    The task goes on with its own settings. Once extract is complete, it goes on without the export as well. Keep the
-    export all the same: its media files are in no checkpoint. The database is SKYPE_DATABASE_URL, else that of libpq's
-    variables, else that of the checkpoint (which has no password: libpq finds it in PGPASSWORD or its password file),
-    else the embedded server.
+    The task goes on with its own settings. Once extract is complete, it goes on without the export as well. The
+    database is SKYPE_DATABASE_URL, else that of libpq's variables, else that of the checkpoint (which has no password:
+    libpq finds it in PGPASSWORD or its password file), else the embedded server.
     """
     resumable(context)
 
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
-    from skype_assets.etl.task import media_only_by_environment
+    from skype_assets.etl.task import keep_media_by_environment, media_only_by_environment
     from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.record import TaskRecord
 
@@ -51,6 +50,8 @@ def resume(
     state = TaskRecord.load(path)
     if media_only_by_environment():
         state.settings = replace(state.settings, media_only=True)
+    if not keep_media_by_environment():
+        state.settings = replace(state.settings, keep_media=False)
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:

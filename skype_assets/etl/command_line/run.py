@@ -21,6 +21,9 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
     "--media-only", is_flag=True, help="Load it although it holds no message; SKYPE_MEDIA_ONLY=on does so as well."
 )
 @click.option(
+    "--no-media", is_flag=True, help="Do not keep the bytes of media, only their hashes; so does SKYPE_KEEP_MEDIA=off."
+)
+@click.option(
     "--names",
     "names_file",
     type=options.Named(),
@@ -41,6 +44,7 @@ def run(
     chunk_size: int | None,
     user_display_name: str | None,
     media_only: bool,
+    no_media: bool,
     names_file: Path | None,
     as_json: bool,
     no_report: bool,
@@ -55,7 +59,8 @@ def run(
     Where FILE is not there any more, its task goes on without it, if extract is complete: after an upgrade of this
     program, its rows are made anew from the checkpoints.
 
-    Keep FILE, also when all is loaded: its media files are in no checkpoint and no table.
+    Media are kept as they are, once each, under their SHA-256 in media/ of the folder of checkpoints; `media extract`
+    gives them back. With --no-media keep FILE: their bytes are nowhere else.
     """
     resumable(context, "--reset")
 
@@ -63,14 +68,19 @@ def run(
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
     from skype_assets.etl.phases import given_names
     from skype_assets.etl.postgres.url import creates_server
-    from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
+    from skype_assets.etl.task import Settings, Task, keep_media_by_environment, media_only_by_environment, task_id_for
     from skype_assets.etl.tasks.beginning import check_beginning
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
     from skype_assets.etl.tasks.resuming import without_export
 
     media_only = media_only or media_only_by_environment()
-    settings = Settings(max_workers=max_workers, user_display_name=user_display_name, media_only=media_only)
+    settings = Settings(
+        max_workers=max_workers,
+        user_display_name=user_display_name,
+        media_only=media_only,
+        keep_media=keep_media_by_environment() and not no_media,
+    )
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
     names = given_names.read(names_file) if names_file is not None else None

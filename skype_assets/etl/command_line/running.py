@@ -1,12 +1,14 @@
 """What ``run`` and ``resume`` have in common: the phases with their progress, and what follows them."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from skype_assets.etl import places
 from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.command_line import terminal
+from skype_assets.etl.phases import PHASES
 
 if TYPE_CHECKING:
     from skype_assets.etl.command_line.display import Display
@@ -54,7 +56,9 @@ def check_database(explicit: str | None = None) -> None:
             terminal.say(f"upgraded the tables: schema version {upgrade.version} to {upgrading.NEWEST}")
 
 
-def run_phases(task: "Task", shown: "Display", state: "TaskRecord | None" = None) -> "list[PhaseRun]":
+def run_phases(
+    task: "Task", shown: "Display", state: "TaskRecord | None" = None, phases: Sequence[str] = PHASES
+) -> "list[PhaseRun]":
     """Run what is not done of a task; ``state`` is what its manifest tells, if that was read already."""
     from skype_assets.etl import engine
     from skype_assets.etl.command_line.summary import PhaseRun
@@ -68,7 +72,7 @@ def run_phases(task: "Task", shown: "Display", state: "TaskRecord | None" = None
         )
 
     runs: list[PhaseRun] = []
-    for phase in engine.PHASES:
+    for phase in phases:
         shown.begin(phase)
         result = engine.run_phase(task, phase, observe, state)
         shown.end(phase, "from checkpoint" if result.from_checkpoint else terminal.duration(result.seconds))

@@ -169,8 +169,11 @@ def _details(phase: PhaseStatus) -> dict[str, Any]:
     state = phase.state
     if state is None:
         return {}
+    counts = state.counts()
+    media = {"media_objects": counts["objects"], "media_kept": counts["objects_kept"]} if "objects" in counts else {}
     return {
-        "messages": state.counts().get("messages", 0),
+        "messages": counts.get("messages", 0),
+        **media,
         "started_at": state.started_at.isoformat(),
         "updated_at": state.updated_at.isoformat(),
         "attempts": state.attempts,
@@ -193,6 +196,8 @@ def _show(task: str, output_dir: Path, phases: dict[str, PhaseStatus], *, in_det
         print(_line(name, phase, details[name]).rstrip())
         if in_detail and phase.state:
             print(f"{_more(details[name])}\n{_INDENT}fingerprint {details[name]['fingerprint']}")
+        if in_detail and details[name].get("media_objects"):
+            print(f"{_INDENT}media: {details[name]['media_objects']:,} objects, {details[name]['media_kept']:,} kept")
         if phase.status == "failed" and phase.problem:
             print(f"{_INDENT}{terminal.printable(phase.problem)}")
     if to_do := _to_do(output_dir / task, phases):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +16,9 @@ from skype_assets.etl.tasks.doubts import doubts
 
 if TYPE_CHECKING:
     from skype_assets.etl.engine.journal import PhaseResult
+
+
+_MEDIA_COUNTS: Final = ("objects", "objects_kept", "objects_unreadable")
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class _Account:
 
     ``in_database`` has the rows of the export's conversations, and of its account where a table has no conversations,
     whichever export brought them. ``edit_copies`` are those of the loaded messages that an edit left beside another;
-    ``replaced`` are the rows that newer code made others, by table: added, changed, removed. ``warnings`` is what
-    somebody should know who thinks that all is well.
+    ``replaced`` are the rows that newer code made others, by table: added, changed, removed. ``media`` are extract's
+    counts. ``warnings`` is what somebody should know who thinks that all is well.
     """
 
     source_name: str
@@ -44,6 +47,7 @@ class _Account:
     in_database: dict[str, int]
     edit_copies: int
     replaced: dict[str, dict[str, int]]
+    media: dict[str, int]
     warnings: list[str]
 
 
@@ -68,6 +72,7 @@ def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
         "rows_in_database": account.in_database,
         "edit_copies": account.edit_copies,
         "replaced": account.replaced,
+        "media": {name: account.media.get(name, 0) for name in ("members", *_MEDIA_COUNTS)},
         "warnings": account.warnings,
         "checkpoint_dir": str(task.folder.path),
     }
@@ -87,13 +92,12 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
     console.print(_conservation(account), "")
     for warning in account.warnings:
         console.print(f"warning: {warning}\n", style="bold yellow")
-    gone = "" if task.source is not None else " It is not where it was."
-    console.print(f"Keep {printable(account.source_name)}: its media files are in no checkpoint and no table.{gone}\n")
+    console.print(f"{_media(task, account)}\n")
     _show_next(console, task)
 
 
 def _account(phases: Sequence[PhaseRun]) -> _Account:
-    _, transform, load = (phase.result.tables for phase in phases)
+    extract, transform, load = (phase.result.tables for phase in phases)
     export = transform.summary("exports").to_pylist()[0]
     loaded: dict[str, int] = {}
     for row in load["loaded_parts"].to_table().to_pylist():
@@ -108,6 +112,7 @@ def _account(phases: Sequence[PhaseRun]) -> _Account:
         in_database=in_database,
         edit_copies=edits.copies(transform.summary("edits")),
         replaced={row.pop("table"): row for row in load.summary("replaced").to_pylist()},
+        media=extract.state.counts(),
         warnings=doubts(transform),
     )
 
@@ -154,6 +159,23 @@ def _conservation(account: _Account) -> Table:
         *(f"{counts[name]:,}" for name in ("seen", "loaded", "duplicate", "rejected")),
     )
     return table
+
+
+def _media(task: Task, account: _Account) -> str:
+    """Where the bytes of media are, and whether the export is needed for them."""
+    name, counts = printable(account.source_name), account.media
+    if not counts.get("members") and counts.get("media"):  # as older releases extracted them
+        gone = "" if task.source is not None else " It is not where it was."
+        return f"Keep {name}: its media files are in no checkpoint and no table.{gone}"
+    objects, kept, unreadable = (counts.get(key, 0) for key in _MEDIA_COUNTS)
+    lost = f" {unreadable:,} could not be read: the archive is damaged there." if unreadable else ""
+    if kept == objects - unreadable:
+        if not objects:
+            return f"{name} has no media objects."
+        return (
+            f"All {kept:,} media objects of {name} are kept; `skype-assets media extract` writes them to files.{lost}"
+        )
+    return f"Keep {name}: {objects - kept:,} of its {objects:,} media objects are nowhere else.{lost}"
 
 
 def _show_next(console: Console, task: Task) -> None:

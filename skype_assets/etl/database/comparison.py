@@ -10,7 +10,7 @@ one is compared.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,9 @@ from skype_assets.etl.rows.superseded import say_the_same, superseded, without_w
 from skype_assets.etl.schema.tables import TABLES
 
 _MESSAGE: Final = TABLES["messages"].key[1:]
-_OF_ARCHIVES: Final = ("media_member", "present", "media_export_id", "mime_type")
+_OF_ARCHIVES: Final = (
+    "media_member", "present", "media_export_id", "mime_type", "media_sha256", "preview_sha256"
+)  # fmt: skip
 _OBJECT: Final = [*TABLES["attachments"].key, "document_id", *_OF_ARCHIVES]
 _OF_ALL_EXPORTS: Final = [name for name in TABLES["conversations"].schema.names if name != "kind"]
 _BEFORE_ALL: Final = -(2**62)
@@ -315,15 +317,18 @@ def _compare_objects(session: Session, pairs: Sequence[tuple[pa.Table, pa.Table]
     both = [zip(found.to_pylist(), exported.to_pylist(), strict=True) for found, exported in pairs]
     others = [(one, other) for pair in both for one, other in pair if one != other]
     ids = sorted({one["document_id"] for one, _ in others if one["document_id"] is not None})
-    objects, types = set[tuple[str, ...]](), set[tuple[str, str]]()
-    for document_id, member, export_id, mime_type in session.rows(_OBJECTS, ids) if ids else ():
-        objects.add((document_id, member, export_id))
+    objects, types, hashes = set[tuple[Any, ...]](), set[tuple[str, str]](), set[tuple[str, bytes | None]]()
+    for document_id, member, export_id, mime_type, sha256 in session.rows(_OBJECTS, ids) if ids else ():
+        objects.add((document_id, member, export_id, sha256))
         types.add((document_id, mime_type))
+        hashes.add((document_id, sha256))
     for one, other in others:
         document_id = one["document_id"]
-        has_object = one["present"] and (document_id, one["media_member"], one["media_export_id"]) in objects
+        named = (document_id, one["media_member"], one["media_export_id"], one["media_sha256"])
+        has_object = one["present"] and named in objects
         has_type = one["mime_type"] == other["mime_type"] or (document_id, one["mime_type"]) in types
-        if not (has_object and has_type):
+        has_preview = one["preview_sha256"] is None or (document_id, one["preview_sha256"]) in hashes
+        if not (has_object and has_type and has_preview):
             row = pa.Table.from_pylist([one], pairs[0][0].schema)
             comparison.note_wrong("attachments", row, "names an object that is in no loaded archive")
 
@@ -349,9 +354,10 @@ def _compare_media_files(session: Session, ours: Ours, rows: pa.Table, compariso
     expected.note_missing(comparison)
 
 
-def _media_ranks(rows: pa.Table) -> Iterator[tuple[int, ...]]:
+def _media_ranks(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
     texts = (pc.fill_null(rows[name], "").to_pylist() for name in ("member", "file_name", "mime_type", "export_id"))
-    return zip(rows["size_bytes"].to_pylist(), *texts, strict=True)
+    has_hash = rows["sha256"].is_valid().to_pylist()
+    return zip(rows["size_bytes"].to_pylist(), has_hash, *texts, strict=True)
 
 
 _HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
@@ -374,5 +380,5 @@ JOIN unnest($2, $3, $4) AS r (conversation_id, first, last)
   ON t.conversation_id = r.conversation_id AND t.message_id BETWEEN r.first AND r.last WHERE t.owner_id = $1"""
 
 _OBJECTS: Final = (
-    f"SELECT document_id, member, export_id, mime_type FROM {SCHEMA}.media_files WHERE document_id = ANY($1)"
+    f"SELECT document_id, member, export_id, mime_type, sha256 FROM {SCHEMA}.media_files WHERE document_id = ANY($1)"
 )

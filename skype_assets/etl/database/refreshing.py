@@ -25,7 +25,7 @@ _JOINED: Final = f"""
 WITH concerned AS ({{concerned}}), wanted AS (
     SELECT DISTINCT owner_id, document_id FROM {SCHEMA}.attachments JOIN concerned USING (document_id)
 ), stored AS (
-    SELECT w.owner_id, w.document_id, m.member, m.export_id, m.media_index, m.mime_type, m.size_bytes,
+    SELECT w.owner_id, w.document_id, m.member, m.export_id, m.media_index, m.mime_type, m.size_bytes, m.sha256,
            m.owner_id <> w.owner_id AS is_foreign
     FROM wanted w JOIN {SCHEMA}.media_files m USING (document_id)
 ), objects AS (
@@ -35,6 +35,12 @@ WITH concerned AS ({{concerned}}), wanted AS (
 ), types AS (
     SELECT DISTINCT ON (owner_id, document_id) * FROM stored WHERE media_index = 1 AND mime_type IS NOT NULL
     ORDER BY owner_id, document_id, is_foreign, size_bytes DESC, member COLLATE "C" DESC, mime_type COLLATE "C" DESC
+), previews AS (
+    SELECT DISTINCT ON (owner_id, document_id) * FROM stored WHERE media_index = 2
+    ORDER BY owner_id, document_id, is_foreign, size_bytes DESC, member COLLATE "C" DESC, export_id DESC
+), found AS (
+    SELECT o.owner_id, o.document_id, o.member, o.export_id, o.sha256, t.mime_type, p.sha256 AS preview_sha256
+    FROM objects o LEFT JOIN types t USING (owner_id, document_id) LEFT JOIN previews p USING (owner_id, document_id)
 )"""
 
 _CONCERNED: Final = f"""
@@ -44,14 +50,14 @@ _CONCERNED: Final = f"""
 
 _HAS_OTHER_OBJECT: Final = """
 (a.owner_id, a.document_id) = (o.owner_id, o.document_id)
-AND (a.media_member, a.present, a.media_export_id, a.mime_type)
-    IS DISTINCT FROM (o.member, true, o.export_id, coalesce(t.mime_type, a.mime_type))"""
+AND (a.media_member, a.present, a.media_export_id, a.media_sha256, a.preview_sha256, a.mime_type)
+    IS DISTINCT FROM (o.member, true, o.export_id, o.sha256, o.preview_sha256, coalesce(o.mime_type, a.mime_type))"""
 
 _REJOIN: Final = f"""{_JOINED}
 UPDATE {SCHEMA}.attachments a
 SET media_member = o.member, present = true, media_export_id = o.export_id,
-    mime_type = coalesce(t.mime_type, a.mime_type)
-FROM objects o LEFT JOIN types t USING (owner_id, document_id)
+    media_sha256 = o.sha256, preview_sha256 = o.preview_sha256, mime_type = coalesce(o.mime_type, a.mime_type)
+FROM found o
 WHERE {_HAS_OTHER_OBJECT}"""
 
 REJOIN: Final = _REJOIN.format(concerned=_CONCERNED)
@@ -67,7 +73,7 @@ REJOIN_AFTER_CHANGES: Final = _REJOIN.format(
 
 APART: Final = f"""{_JOINED.format(concerned=f"SELECT document_id FROM {SCHEMA}.media_files")}
 SELECT a.owner_id, a.conversation_id, a.message_id, a.ordinal
-FROM {SCHEMA}.attachments a, objects o LEFT JOIN types t USING (owner_id, document_id)
+FROM {SCHEMA}.attachments a, found o
 WHERE {_HAS_OTHER_OBJECT}"""
 """Attachments that would find another object than they have; none once all loads have ended."""
 

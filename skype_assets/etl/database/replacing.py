@@ -20,7 +20,9 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.superseding import hand_on
 from skype_assets.etl.schema.tables import TABLES
 
-_OF_JOIN: Final = {"attachments": ("mime_type", "media_member", "present", "media_export_id")}
+_OF_JOIN: Final = {
+    "attachments": ("mime_type", "media_member", "present", "media_export_id", "media_sha256", "preview_sha256")
+}
 """Columns that are filled in from every loaded archive afterwards: they tell nothing of the code."""
 _ACCOUNT_TABLES: Final = ("conversations", "participants")
 
@@ -185,7 +187,8 @@ class Replacement:
         removed = self._remove("media_files", f"DELETE FROM {SCHEMA}.media_files t WHERE {not_made}", self.export_id)
         if removed:
             self.session.execute(
-                f"UPDATE {SCHEMA}.attachments a SET media_member = NULL, present = false, media_export_id = NULL "
+                f"UPDATE {SCHEMA}.attachments a SET media_member = NULL, present = false, media_export_id = NULL, "
+                "media_sha256 = NULL, preview_sha256 = NULL "
                 f"WHERE a.media_export_id = $1 AND NOT EXISTS (SELECT FROM {SCHEMA}.media_files f "
                 "WHERE f.document_id = a.document_id AND f.export_id = $1)",
                 self.export_id,

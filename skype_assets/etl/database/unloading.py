@@ -339,7 +339,8 @@ _WANTED: Final = f"SELECT {', '.join(KEY)} FROM pg_temp.candidates JOIN pg_temp.
 
 _AS_EXPORTED: Final = f"""
 UPDATE {SCHEMA}.attachments a
-SET (media_member, present, media_export_id, mime_type) = ROW(s.media_member, s.present, s.media_export_id, s.mime_type)
+SET (media_member, present, media_export_id, media_sha256, preview_sha256, mime_type)
+    = ROW(s.media_member, s.present, s.media_export_id, s.media_sha256, s.preview_sha256, s.mime_type)
 FROM pg_temp.staging_attachments s, {SCHEMA}.messages m
 WHERE (a.owner_id, a.conversation_id, a.message_id, a.ordinal)
       = (s.owner_id, s.conversation_id, s.message_id, s.ordinal)

@@ -3,17 +3,19 @@
 What a file is, its content says, not its name (``form``): tar (plain or compressed), zip, a bare ``messages.json``; or
 it is a folder into which one was unpacked (``source``), or such an archive in an archive, as mail and cloud programs
 make. Nothing is ever extracted to a path: ``messages.json`` is mapped into memory where it lies, or from a private file
-if it is compressed. Links, devices and sparse members are not read.
+if it is compressed, and so are its media where somebody wants them. Links, devices and sparse members are not read.
+Every member is counted, by its kind.
 """
 
+import io
 import mmap
 import os
 import stat
-import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,15 +30,22 @@ from skype_assets.etl.export.foreign import GIVE_EXPORT, MAX_NAMES
 from skype_assets.etl.export.form import Form, form_of
 from skype_assets.etl.export.json_syntax import CUT_SHORT, DAMAGED
 from skype_assets.etl.export.members import (
+    KINDS,
+    MAX_SIDE_FILE,
     MediaMember,
+    Member,
+    MemberKind,
     clean_name,
     is_archive,
     is_document,
+    is_endpoints,
+    is_media,
     is_messages,
     is_side_file,
     media_member,
     printable,
 )
+from skype_assets.etl.export.objects import Place, in_range, open_entry
 from skype_assets.etl.export.source import NOT_A_FILE, folder_files, is_folder, unreadable
 from skype_assets.etl.export.unpacking import (
     TarInput,
@@ -47,13 +56,18 @@ from skype_assets.etl.export.unpacking import (
     stream_blocks,
     tar_headers,
 )
-from skype_assets.etl.export.zip_entries import require_alone, require_readable, unpacked_entry
+from skype_assets.etl.export.zip_entries import (
+    require_alone,
+    require_apart,
+    require_readable,
+    stored_at,
+    unpacked_entry,
+)
 
 MAX_MEDIA: Final = 1_000_000
 """Media members of one export; each costs some 300 bytes of memory."""
 
 _ENCRYPTED: Final = 1
-_LOCAL_HEADER: Final = struct.Struct("<26xHH")
 
 
 @dataclass(frozen=True)
@@ -77,8 +91,8 @@ class Export:
     """An open export, as ``open_export`` gives it; after ``close`` nothing of it can be read.
 
     ``format`` is ``tar``, ``tar.gz`` (whatever the compression), ``zip``, ``json`` or ``folder``; ``members`` is the
-    number of files in it; ``messages`` is None in a files-only export; ``media`` are its media objects and side files
-    in the order of the archive.
+    number of files in it, ``kinds`` how many of each kind and their bytes; ``messages`` is None in a files-only export;
+    ``media`` are its media objects and side files in the order of the archive, ``endpoints`` the lists of devices.
     """
 
     def __init__(self, opening: "_Opening") -> None:
@@ -86,7 +100,12 @@ class Export:
         self.members = opening.members
         self.messages = opening.messages
         self.media: Sequence[MediaMember] = opening.media
-        self._read = opening.read
+        self.endpoints: Sequence[Member] = opening.endpoints
+        self.kinds: Mapping[MemberKind, tuple[int, int]] = {
+            kind: (opening.counts[kind], opening.bytes[kind]) for kind in KINDS
+        }
+        self._content = opening.content
+        self._place = opening.place
         self._resources = opening.resources.pop_all()
 
     def __enter__(self) -> Self:
@@ -105,20 +124,32 @@ class Export:
         """The side files and their bytes, in the order of the archive."""
         for member in self.media:
             if member.is_side_file:
-                yield member, self.read_side_file(member)
+                yield member, self.read(member)
 
-    def read_side_file(self, member: MediaMember) -> bytes:
-        """The bytes of a side file; they are few (``MAX_SIDE_FILE``)."""
-        with readable(printable(member.name)):
-            content = self._read(member)
+    def read(self, member: Member) -> bytes:
+        """The bytes of a side file, or of a list of devices; they are few (``MAX_SIDE_FILE``)."""
+        with readable(printable(member.name)), self.content(member) as stream:
+            content = stream.read(member.size + 1)
             if len(content) != member.size:
                 raise EOFError
             return content
 
+    def content(self, member: Member) -> BinaryIO:
+        """The bytes of a member, as a stream that the caller closes."""
+        return self._content(member)
 
-def open_export(path: Path, scratch: Path) -> Export:
-    """Open an export; what is compressed in it is unpacked to a file without a name in the folder ``scratch``."""
-    opening = _Opening(printable(path.name), scratch)
+    def place(self, member: MediaMember) -> Place | None:
+        """Where another process finds the bytes of an object; None if they were unpacked."""
+        return self._place(member)
+
+
+def open_export(path: Path, scratch: Path, *, with_objects: bool = False) -> Export:
+    """Open an export; what is compressed in it is unpacked to a file without a name in the folder ``scratch``.
+
+    Of a compressed archive these are the messages and the side files; media objects only ``with_objects``, else they
+    cannot be read.
+    """
+    opening = _Opening(printable(path.name), scratch, with_objects)
     with opening.resources:
         if is_folder(path):
             _open_folder(opening, path)
@@ -140,19 +171,23 @@ class _Opening:
 
     name: str
     scratch: Path
+    with_objects: bool = False
     format: str = ""
     members: int = 0
+    counts: Counter[MemberKind] = field(default_factory=Counter)
+    bytes: Counter[MemberKind] = field(default_factory=Counter)
     names: list[str] = field(default_factory=list)
     messages: MessagesMember | None = None
     media: list[MediaMember] = field(default_factory=list)
+    endpoints: list[Member] = field(default_factory=list)
     archives: list[tuple[str, Callable[[], BinaryIO]]] = field(default_factory=list)
     within: str = ""
-    read: Callable[[MediaMember], bytes] = field(default=lambda member: b"")
+    content: Callable[[Member], BinaryIO] = field(default=lambda member: io.BytesIO())
+    place: Callable[[Member], Place | None] = field(default=lambda member: None)
     resources: ExitStack = field(default_factory=ExitStack)
 
-    def add(self, name: str, size: int, position: int) -> MediaMember | None:
-        """Note a file; returns what it is if it is media."""
-        self.members += 1
+    def add(self, name: str, size: int, position: int) -> Member | None:
+        """Note a file that has no messages; returns it if its bytes may be asked for."""
         if len(self.names) < MAX_NAMES:
             self.names.append(self.within + name)
         media = media_member(self.within + name, size, position)
@@ -160,11 +195,22 @@ class _Opening:
             if len(self.media) == MAX_MEDIA:
                 raise InvalidExport(f"holds more than {MAX_MEDIA} media members", member=self.name)
             self.media.append(media)
-        return media
+            self.count("side file" if media.is_side_file else "media", size)
+            return media
+        self.count("endpoints" if is_endpoints(name) else "other", size)
+        if not is_endpoints(name) or size > MAX_SIDE_FILE:
+            return None
+        self.endpoints.append(Member(self.within + name, size, position))
+        return self.endpoints[-1]
+
+    def count(self, kind: MemberKind, size: int) -> None:
+        """Count a member as what it is."""
+        self.counts[kind] += 1
+        self.bytes[kind] += size
 
     def add_messages(self, name: str, file: BinaryIO, offset: int, size: int) -> memoryview:
         """Map the messages, which are a range of a file."""
-        self.members += 1
+        self.count("messages", size)
         name = self.within + name
         if self.messages:
             problem = f"holds messages twice: {printable(self.messages.name)} and {printable(name)}"
@@ -204,18 +250,28 @@ def _open_folder(opening: _Opening, folder: Path) -> None:
     opening.format = "folder"
     files: list[Path] = []
     for name, path in folder_files(folder):
+        opening.members += 1
         if is_messages(name):
             file = opening.open(path)
             opening.add_messages(clean_name(name), file, 0, os.fstat(file.fileno()).st_size)
         elif opening.add(clean_name(name), path.lstat().st_size, len(files)):
             files.append(path)
-    opening.read = lambda member: _start_of(files[member.position], member.size)
+    opening.content = lambda member: _opened(files[member.position])
+    opening.place = lambda member: Place(files[member.position], member.size, 0)
 
 
 def _open_file(opening: _Opening, path: Path) -> None:
     file = opening.open(path)
     with readable(opening.name):
-        _open_content(opening, file, clean_name(path.name), form_of(file, opening.name, path))
+        form = form_of(file, opening.name, path)
+        _open_content(opening, file, clean_name(path.name), form)
+        if form == "tar":
+            opening.place = lambda member: Place(path, member.size, member.position)
+        elif form == "zip":
+            entries = zipfile.ZipFile(file).infolist()
+            opening.place = lambda member: Place(
+                path, member.size, stored_at(file, entries[member.position]), member.position
+            )
 
 
 def _open_content(opening: _Opening, file: BinaryIO, name: str, form: Form) -> None:
@@ -226,6 +282,7 @@ def _open_content(opening: _Opening, file: BinaryIO, name: str, form: Form) -> N
     if form == "zip":
         _open_zip(opening, file)
     elif form == "json":
+        opening.members += 1
         opening.add_messages(name, file, 0, os.fstat(file.fileno()).st_size)
     elif form == "compressed":
         assert stream, "that is what the form says"
@@ -240,6 +297,7 @@ def _open_content(opening: _Opening, file: BinaryIO, name: str, form: Form) -> N
 def _open_nested(opening: _Opening) -> None:
     """Open the archive in an archive that holds nothing else of an export: one, and one step deep."""
     archives, opening.archives = opening.archives, []
+    opening.place = lambda member: None
     names = ", ".join(printable(name) for name, _ in archives)
     if len(archives) > 1:
         raise InvalidExport(f"holds several archives: {names}", member=opening.name, remedy="Give one of them")
@@ -259,12 +317,16 @@ def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> No
     data = unpacked or tar.file
     for header in tar_headers(tar, opening.name):
         name = clean_name(header.name)
+        if header.isdir():
+            continue
+        opening.members += 1
         if not header.isreg() or header.issparse():
-            if is_messages(name) and not header.isdir():
+            if is_messages(name):
                 raise _no_file(name)
+            opening.count("no file", 0)
             continue
         offset = header.offset_data
-        if unpacked and (is_messages(name) or is_side_file(name, header.size)):
+        if unpacked and _is_unpacked(opening, name, header.size):
             offset = spool(tar.blocks(header.size), unpacked)
         if is_messages(name):
             opening.add_messages(name, data, offset, header.size)
@@ -272,41 +334,51 @@ def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> No
             if unpacked:
                 offset = spool(tar.blocks(header.size), unpacked)
             opening.archives.append((name, partial(_copied, opening, data, offset, header.size)))
-    opening.read = lambda member: os.pread(data.fileno(), member.size, member.position)
+    opening.content = lambda member: in_range(os.dup(data.fileno()), member.position, member.size)
+
+
+def _is_unpacked(opening: _Opening, name: str, size: int) -> bool:
+    """Whether a member of a compressed archive is needed once this has been gone through."""
+    if is_messages(name) or is_side_file(name, size):
+        return True
+    return is_endpoints(name) and size <= MAX_SIDE_FILE or opening.with_objects and is_media(name)
 
 
 def _open_zip(opening: _Opening, file: BinaryIO) -> None:
     archive = opening.resources.enter_context(zipfile.ZipFile(file))
     entries = archive.infolist()
     require_alone(archive, file, opening.name)
+    require_apart(entries, file, opening.name)
     for position, entry in enumerate(entries):
         name = clean_name(entry.filename)
         if name.endswith("/"):
             continue
+        opening.members += 1
         if entry.flag_bits & _ENCRYPTED:
             remedy = "Unpack it with its password and give the folder"
             raise InvalidExport("is encrypted", member=printable(name), remedy=remedy)
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
             if is_messages(name):
                 raise _no_file(name)
+            opening.count("no file", 0)
         elif not is_messages(name):
-            media = opening.add(name, entry.file_size, position)
-            if media and media.is_side_file:
+            member = opening.add(name, entry.file_size, position)
+            if isinstance(member, MediaMember) and member.is_side_file:
                 require_readable(entry, name)
-            elif not media and is_archive(name):
+            elif not member and is_archive(name):
                 opening.archives.append((name, partial(unpacked_entry, archive, entry, name, opening.private_file)))
         elif entry.compress_type == zipfile.ZIP_STORED:
             _map_stored(opening, name, file, archive, entry)
         else:
             _unpack_zipped(opening, name, archive, entry)
-    opening.read = lambda member: archive.read(entries[member.position])
+    opening.content = lambda member: open_entry(archive, entries[member.position])
 
 
 def _map_stored(opening: _Opening, name: str, file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """Map messages where they lie in a zip, as they are not compressed."""
     archive.open(entry).close()  # this checks the local header
-    header = os.pread(file.fileno(), _LOCAL_HEADER.size, entry.header_offset)
-    offset = entry.header_offset + _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack(header))
+    offset = stored_at(file, entry)
+    assert offset is not None, "it is stored"
     if zlib.crc32(opening.add_messages(name, file, offset, entry.file_size)) != entry.CRC:
         raise InvalidExport("the checksum does not match", member=printable(name), remedy=DAMAGED)
 
@@ -325,10 +397,9 @@ def _copied(opening: _Opening, file: BinaryIO, offset: int, size: int) -> Binary
     return copy
 
 
-def _start_of(path: Path, size: int) -> bytes:
+def _opened(path: Path) -> BinaryIO:
     try:
-        with path.open("rb") as file:
-            return file.read(size)
+        return path.open("rb")
     except OSError as error:
         raise unreadable(path, error) from error
 

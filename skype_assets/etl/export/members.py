@@ -7,12 +7,17 @@ Windows separate folders by a backslash, so it does here, too.
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, Literal, get_args
 
 MESSAGES: Final = "messages.json"
 ENDPOINTS: Final = "endpoints.json"
 _ARCHIVES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 _OF_SYSTEMS: Final = frozenset({"thumbs.db", "desktop.ini"})
+
+MemberKind = Literal["messages", "media", "side file", "endpoints", "other", "no file"]
+"""What a member of an export is; ``no file`` is a link, a device and the like."""
+
+KINDS: Final[tuple[MemberKind, ...]] = get_args(MemberKind)
 
 MAX_SIDE_FILE: Final = 1 << 20
 """Bytes of a side file; they have some 150. A larger one is taken for a media object and not parsed."""
@@ -24,15 +29,21 @@ _media_index = re.compile(r"[^.]+\.([0-9]{1,9})(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class MediaMember:
-    """A media object, or the side file that describes one. ``position`` is for the archive that it came from."""
+class Member:
+    """A member of an export. ``position`` is for the archive that it came from."""
 
     name: str
     size: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMember(Member):
+    """A media object, or the side file that describes one."""
+
     document_id: str
     media_index: int
     is_side_file: bool
-    position: int
 
 
 def clean_name(name: str) -> str:
@@ -69,14 +80,19 @@ def is_document(name: str) -> bool:
     return _document_id.match(_path(name).name) is not None
 
 
-def media_member(name: str, size: int, position: int) -> MediaMember | None:
-    """What a member is, if it is media. Names that begin with a dot are those of file systems it went through."""
+def is_media(name: str) -> bool:
+    """Whether the member is a media object or a side file. Names that begin with a dot are those of file systems."""
     path = _path(name)
-    base = path.name
-    if base.startswith(".") or base.lower() in _OF_SYSTEMS:
+    if path.name.startswith(".") or path.name.lower() in _OF_SYSTEMS:
+        return False
+    return _document_id.match(path.name) is not None or "media" in (folder.lower() for folder in path.parts[:-1])
+
+
+def media_member(name: str, size: int, position: int) -> MediaMember | None:
+    """What a member is, if it is media."""
+    if not is_media(name):
         return None
-    if not _document_id.match(base) and "media" not in (folder.lower() for folder in path.parts[:-1]):
-        return None
+    base = _path(name).name
     stem = base.split(".", 1)[0]
     index = _media_index.match(base)
     return MediaMember(

@@ -7,8 +7,9 @@ with document ids stand in it, or in the one folder in it. Hidden folders and ch
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,9 @@ from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import foreign
 from skype_assets.etl.export.foreign import GIVE_EXPORT, MAX_NAMES
 from skype_assets.etl.export.form import form_of
-from skype_assets.etl.export.members import is_document, is_endpoints, is_messages, media_member, printable
+from skype_assets.etl.export.members import clean_name, is_document, is_endpoints, is_media, is_messages, printable
+from skype_assets.etl.export.unpacking import TarInput, readable, tar_headers
+from skype_assets.etl.export.zip_entries import stored_at
 from skype_assets.etl.places import whose
 
 NOT_A_FILE: Final = "is a link or a device, not a file"
@@ -31,15 +34,22 @@ _NEVER_WALKED: Final = frozenset({"__macosx", "__pycache__", "node_modules"})
 
 @dataclass(frozen=True)
 class Source:
-    """An export on disk. ``sha256`` is in hex; of a folder it is over its files' names, sizes and digests."""
+    """An export on disk. ``sha256`` is in hex; of a folder it is over its files' names, sizes and digests.
+
+    ``digests`` are those of media members that lie in it as they are, found on the way: by the offset of the first byte
+    in the file, or by name in a folder.
+    """
 
     name: str
     size: int
     sha256: str
+    digests: Mapping[int | str, bytes] = field(default_factory=dict[int | str, bytes], compare=False, repr=False)
 
 
 def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Source:
     """Read a file, or the files of a folder that belong to the export; ``progress`` gets the bytes read so far.
+
+    It is read once, for its own digest and those of the media in it.
 
     Raises:
         InvalidExport: it is no export, as far as the beginning of the file or the names in the folder tell; or it
@@ -55,14 +65,16 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> So
 
     if not is_folder(path):
         _check_form(path)
-        size, digest = _read(path, advance)
-        return Source(path.name, size, digest)
-    total, over_all = 0, hashlib.sha256()
+        size, digest, digests = _read(path, advance, _media_in(path))
+        return Source(path.name, size, digest, digests)
+    total, over_all, of_files = 0, hashlib.sha256(), dict[int | str, bytes]()
     for name, file in _fingerprinted(path):
-        size, digest = _read(file, advance)
+        size, digest, _ = _read(file, advance)
         total += size
         over_all.update(b"%b\0%d\0%b\n" % (os.fsencode(name), size, digest.encode()))
-    return Source(path.resolve().name, total, over_all.hexdigest())
+        if is_media(name):
+            of_files[name] = bytes.fromhex(digest)
+    return Source(path.resolve().name, total, over_all.hexdigest(), of_files)
 
 
 def size_of(path: Path) -> int:
@@ -130,7 +142,7 @@ def _check_form(path: Path) -> None:
 def _fingerprinted(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files of a folder that make the export what it is."""
     for name, file in folder_files(folder):
-        if is_messages(name) or is_endpoints(name) or media_member(name, 0, 0):
+        if is_messages(name) or is_endpoints(name) or is_media(name):
             yield name, file
 
 
@@ -202,15 +214,49 @@ def _name(folder: Path) -> str:
     return printable(folder.name or folder.resolve().name)
 
 
-def _read(path: Path, advance: Callable[[int], None]) -> tuple[int, str]:
-    """Size and digest of one file."""
+def _media_in(path: Path) -> Sequence[tuple[int, int]]:
+    """Where media members lie in an archive as they are, in its order: begin and end. None of what is damaged."""
+    found: list[tuple[int, int]] = []
+    try:
+        with path.open("rb") as file, readable(printable(path.name)):
+            form = form_of(file, printable(path.name))
+            if form == "tar":
+                for header in tar_headers(TarInput(file, None, path.name), path.name):
+                    if header.isreg() and not header.issparse() and is_media(clean_name(header.name)):
+                        found.append((header.offset_data, header.offset_data + header.size))
+            elif form == "zip":
+                for entry in zipfile.ZipFile(file).infolist():
+                    if is_media(clean_name(entry.filename)) and (begin := stored_at(file, entry)) is not None:
+                        found.append((begin, begin + entry.file_size))
+    except InvalidExport:  # whoever opens it says what is wrong
+        return []
+    return sorted(found)
+
+
+def _read(
+    path: Path, advance: Callable[[int], None], ranges: Sequence[tuple[int, int]] = ()
+) -> tuple[int, str, dict[int | str, bytes]]:
+    """Size and digest of one file, and the digests of ranges of it, by where they begin.
+
+    The ranges are in their order; one that lies on another has no digest.
+    """
     digest, size, block = hashlib.sha256(), 0, memoryview(bytearray(_BLOCK))
+    digests: dict[int | str, bytes] = {}
+    left = iter(ranges)
+    current, of_range = next(left, None), hashlib.sha256()
     try:
         with path.open("rb", buffering=0) as file:
             while count := file.readinto(block):
                 digest.update(block[:count])
+                while current is not None and current[0] < size + count:
+                    begin, end = current
+                    of_range.update(block[max(begin - size, 0) : min(end - size, count)])
+                    if end > size + count:
+                        break
+                    digests[begin] = of_range.digest()
+                    current, of_range = next((one for one in left if one[0] >= end), None), hashlib.sha256()
                 size += count
                 advance(count)
     except OSError as error:
         raise unreadable(path, error) from error
-    return size, digest.hexdigest()
+    return size, digest.hexdigest(), digests

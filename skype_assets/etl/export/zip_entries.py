@@ -7,7 +7,7 @@ own (format reference, 10).
 import os
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
 from skype_assets.etl.errors import InvalidExport
@@ -25,6 +25,7 @@ _NAMES: Final = {
     97: "WavPack", 98: "PPMd", 99: "AES",
 }  # fmt: skip
 
+_LOCAL_HEADER: Final = struct.Struct("<26xHH")
 _END: Final = struct.Struct("<4s16xH")
 _END_MARK: Final = b"PK\5\6"
 _LONGEST_COMMENT: Final = 0xFFFF
@@ -49,6 +50,27 @@ def require_alone(archive: zipfile.ZipFile, file: BinaryIO, name: str) -> None:
     end = place + _END.size + _END.unpack_from(last, place)[1]
     if end < len(last):
         trailing.leave(last[end : end + _LOOKED_AT], name, tail + end)
+
+
+def require_apart(entries: Sequence[zipfile.ZipInfo], file: BinaryIO, name: str) -> None:
+    """Refuse a zip whose entries lie on each other: some kilobytes could be unpacked again and again.
+
+    Raises:
+        InvalidExport: together they are larger than the file.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if sum(entry.compress_size for entry in entries) > size:
+        raise InvalidExport(f"its entries are larger together than the file, of {size} bytes", member=name)
+
+
+def stored_at(file: BinaryIO, entry: zipfile.ZipInfo) -> int | None:
+    """Where the bytes of an entry begin in the file; None if they are compressed."""
+    if entry.compress_type != zipfile.ZIP_STORED:
+        return None
+    header = os.pread(file.fileno(), _LOCAL_HEADER.size, entry.header_offset)
+    if len(header) < _LOCAL_HEADER.size:
+        raise EOFError
+    return entry.header_offset + _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack(header))
 
 
 def _has_end(file: BinaryIO, size: int) -> bool:

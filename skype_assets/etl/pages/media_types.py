@@ -1,41 +1,34 @@
-"""What a file is, by its first bytes: what an archive says of it may be a lie.
+"""Which files browsers show, by their first bytes: what an archive says of a file may be a lie.
 
-Only what browsers show without running anything in it is shown in its place; all else is to be downloaded.
+Only what they show without running anything in it is shown in its place; all else is to be downloaded.
 """
 
+from collections.abc import Mapping
 from typing import Final
+
+from skype_assets.etl.content.file_types import LOOKED_AT, type_of
+
+__all__ = ["LOOKED_AT", "OTHER", "is_shown", "media_type"]
 
 OTHER: Final = "application/octet-stream"
 
-LOOKED_AT: Final = 64
-"""Bytes from which it can be told."""
-
-_BEGINNINGS: Final = (
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"OggS", "audio/ogg"),
-    (b"ID3", "audio/mpeg"),
-    (b"\x1aE\xdf\xa3", "video/webm"),
+_SHOWN: Final = frozenset(
+    {"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "audio/mpeg", "audio/mp4", "audio/ogg"}
+    | {"audio/wav", "video/mp4", "video/webm"}
 )
-
-_BRANDS: Final = {b"avif": "image/avif", b"avis": "image/avif", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4"}
-_NOT_SHOWN: Final = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx")
+_SHOWN_AS: Final[Mapping[str, str]] = {
+    "video/quicktime": "video/mp4",
+    "video/3gpp": "video/mp4",
+    "video/matroska": "video/webm",
+    "video/ogg": "audio/ogg",
+}
 
 
 def media_type(start: bytes) -> str:
     """The media type of a file that begins so; ``OTHER`` if it is none that is shown."""
-    for beginning, type_ in _BEGINNINGS:
-        if start.startswith(beginning):
-            return type_
-    if start[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(start[8:12], OTHER)
-    if start[4:8] == b"ftyp":
-        return OTHER if start[8:12] in _NOT_SHOWN else _BRANDS.get(start[8:12], "video/mp4")
-    if len(start) > 2 and start[0] == 0xFF and start[1] & 0xE6 == 0xE2:  # a frame of MPEG audio, layer III
-        return "audio/mpeg"
-    return OTHER
+    found = type_of(start) or OTHER
+    shown = _SHOWN_AS.get(found, found)
+    return shown if shown in _SHOWN else OTHER
 
 
 def is_shown(type_: str) -> bool:

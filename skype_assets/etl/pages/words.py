@@ -59,7 +59,7 @@ WORDS: Final[dict[str, str]] = {
     "forwarded": "Forwarded",
     "album": "Album of {count}",
     "missing": "{kind}: not in the export",
-    "not_kept": "{kind}: the export that has it is not at hand, or is compressed",
+    "not_kept": "{kind}: not kept, and the export that has it is not at hand, or is compressed",
     "not_shown": "{kind}: this browser cannot show it",
     "download": "Download",
     "show_quoted": "Show the quoted message",

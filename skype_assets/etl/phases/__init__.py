@@ -31,7 +31,7 @@ class PhaseFacts:
     reads_export: bool = False
 
 
-EXTRACT: Final = PhaseFacts("extract", "raw_export", "1", "bytes", after_parts=0.02, reads_export=True)
+EXTRACT: Final = PhaseFacts("extract", "raw_export", "2", "bytes", after_parts=0.02, reads_export=True)
 TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "6", "messages", after_parts=0.15)
 LOAD: Final = PhaseFacts("load", "loaded_database", "4", "messages", after_parts=0.5)
 

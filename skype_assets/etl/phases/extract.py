@@ -1,33 +1,37 @@
 """Extract: the export, verbatim, as Parquet parts (``raw_tables``).
 
-Part 0 holds the media members and side files; every further part a run of conversations and messages, the last one
-also the header. Each object keeps its exact bytes, its position and its SHA-256, so that an auditor can go from a row
-back to the bytes, and the later phases do without the export. Of media files it records what they are, not their bytes.
+Part 0 holds the media members and side files, the parts behind it a run of conversations and messages each, the last
+of these also the header. Each object keeps its exact bytes, its position and its SHA-256, so that an auditor can go
+from a row back to the bytes, and the later phases do without the export. Then come the parts of media
+(``media_parts``).
 """
 
 import hashlib
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
 from functools import cached_property
 from operator import add
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.media_store import MediaStore
+from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.checkpoints.state import PartRecord, read
-from skype_assets.etl.errors import InvalidExport, UsageError
+from skype_assets.etl.errors import InvalidExport, NotConserved, UsageError
 from skype_assets.etl.export.archive import Export, open_export
-from skype_assets.etl.export.members import MediaMember, printable
+from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
-from skype_assets.etl.export.size import messages_size
+from skype_assets.etl.export.size import export_size
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.phases import EXTRACT, PhaseFacts
-from skype_assets.etl.phases.phase import OpenPhase, PartFiles, Told, Work
+from skype_assets.etl.phases.media_parts import is_media_part, media_parts, recorded
+from skype_assets.etl.phases.phase import PartFiles, Told, Work
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
 
@@ -42,9 +46,9 @@ class Extract:
 
     facts: ClassVar[PhaseFacts] = EXTRACT
     version: ClassVar[str] = EXTRACT.version
-    superseded: ClassVar[Mapping[str, str]] = {}
+    superseded: ClassVar[Mapping[str, str]] = {"1": "media have no hashes, and their bytes are not kept"}
     schemas: ClassVar[Mapping[str, pa.Schema]] = raw_tables.RAW_TABLES
-    outdated: ClassVar[str] = "what it was made from has changed"
+    outdated: ClassVar[str] = "bytes of media that are to be kept are not"
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -78,20 +82,35 @@ class Extract:
         return {"source_size": str(source.size), "source_sha256": source.sha256}
 
     def bytes_needed(self, done: int) -> int:
-        """Raw parts are half of ``messages.json``, as samples and real exports show; it is unpacked beside them."""
+        """Raw parts are half of ``messages.json``, as samples and real exports show; media are copied as they are.
+
+        What is compressed is unpacked beside them.
+        """
         if self._task.source is None:
             return 0
-        messages = messages_size(self._task.source)
-        return max(0, messages.size // 2 - done) + (messages.size if messages.is_compressed else 0)
+        size = export_size(self._task.source)
+        kept = max(0, size.media - self._kept_bytes()) if self._task.settings.keep_media else 0
+        return max(0, size.messages // 2 - done) + size.unpacked + kept
+
+    def _kept_bytes(self) -> int:
+        """Bytes of the export's media that are in the store already, as far as their hashes are known."""
+        folder = self._task.folder.folder(self.facts.asset)
+        known = set(self.source.digests.values())
+        state = read(folder)
+        for part in state.parts if state is not None else ():
+            if is_media_part(part) and damaged_file(folder, part) is None:
+                known |= {row["sha256"] for row in recorded(folder, part, ["sha256"])} - {None}
+        store = MediaStore(self._task.output_dir)
+        return sum(store.size(sha256) or 0 for sha256 in known)
 
     @contextmanager
-    def open(self, task_folder: Directory) -> Generator[OpenPhase]:
-        """Open the export; compressed members are unpacked into the task's folder meanwhile."""
+    def open(self, task_folder: Directory) -> "Generator[_OpenExtract | _Extracted]":
+        """Open the export once it is asked for; compressed members are unpacked into the task's folder meanwhile."""
         if self._task.source is None:
             yield _Extracted()
             return
-        with open_export(self._task.source, task_folder.path) as export:
-            yield _OpenExtract(self._task, self.source_name, export)
+        with ExitStack() as resources:
+            yield _OpenExtract(self._task, self.source, task_folder, resources)
 
 
 class _Extracted:
@@ -112,6 +131,10 @@ class _Extracted:
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Cannot be done without the export."""
+        return self.message_parts(done, files)
+
+    def message_parts(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
+        """Cannot be done, either."""
         raise UsageError("extract needs the export; name its file")
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
@@ -120,35 +143,72 @@ class _Extracted:
 
 
 class _OpenExtract:
-    def __init__(self, task: Task, source_name: str, export: Export) -> None:
+    def __init__(self, task: Task, source: Source, task_folder: Directory, resources: ExitStack) -> None:
+        self._task = task
         self._settings = task.settings
-        self._name = printable(source_name)
-        self._export = export
+        self._source = source
+        self._name = printable(source.name)
+        self._folder = task_folder
+        self._resources = resources
+        self._store = MediaStore(task.output_dir) if task.settings.keep_media else None
+
+    @cached_property
+    def _export(self) -> Export:
+        assert self._task.source is not None, "else there is nothing to open"
+        opened = open_export(self._task.source, self._folder.path, with_objects=True)
+        return self._resources.enter_context(opened)
 
     @property
     def total(self) -> int:
-        """Bytes of messages.json."""
-        return self._export.messages.size if self._export.messages else 0
+        """Bytes of messages.json and of media objects."""
+        messages = self._export.messages.size if self._export.messages else 0
+        return messages + self._export.kinds["media"][1]
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
-        """All of them: files are what they are."""
+        """Those whose objects are in the store, where they are to be kept."""
+        store, folder = self._store, self._folder.folder(EXTRACT.asset)
+        if store is None:
+            return done
+
+        def is_kept(row: Mapping[str, Any]) -> bool:
+            return row["sha256"] is None or (row["kept"] and store.has(row["sha256"], row["size"]))
+
+        for index, part in enumerate(done):
+            if is_media_part(part) and not all(map(is_kept, recorded(folder, part, ["sha256", "size", "kept"]))):
+                return done[:index]
         return done
 
     def holds(self) -> bool:
-        """What it left is its folder alone."""
+        """What it left elsewhere was looked for part by part."""
         return True
 
     def claim(self) -> None:
         """Nothing: the phase writes to its folder only."""
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
-        """Media first, then messages.json from the last part's cursor on."""
+        """What members there are, then messages.json from the last part's cursor on, then media objects."""
+        media = [part for part in done if is_media_part(part)]
+        number, has_message = len(done), _have_message(done)
+        for part in self.message_parts(done[: len(done) - len(media)], files):
+            number += 1
+            has_message = has_message or (isinstance(part, _MessagesPart) and part.has_message)
+            yield part
+        if not has_message:  # before its media are copied
+            self._refuse_without_message("no message")
+        if self._export.kinds["media"][0] and self._store is not None:
+            self._resources.enter_context(self._store.shared())
+        most = (self._settings.chunk_size, self._settings.part_bytes)
+        assert self._task.source is not None, "it is open"
+        yield from media_parts(
+            self._export, self._task.source, self._source.digests, media, number, self._store, files, most
+        )
+
+    def message_parts(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
+        """The parts before those of media objects."""
         if self._export.messages is None:
             self._refuse_without_message("media, but no messages.json")
         if not done:
-            contents = {member.name: data for member, data in self._export.side_files()}
-            alone = None if self._export.messages else self._export.format
-            yield _MediaPart(self._export.media, contents, alone, files)
+            yield _MembersPart(self._export, files)
         messages = self._export.messages
         if messages is None:
             return
@@ -165,7 +225,7 @@ class _OpenExtract:
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """Nothing: the last part has the header. An export without a message is refused, unless it is welcome."""
-        if not any(part.counts.get("messages") or "rejects" in part.files for part in done):
+        if not _have_message(done):
             self._refuse_without_message("no message")
         return {}, {}
 
@@ -174,18 +234,25 @@ class _OpenExtract:
             raise InvalidExport(f"the export holds {held}", member=self._name, remedy=_WELCOME)
 
 
-@dataclass(frozen=True)
-class _MediaPart:
-    """Members of media/ and the bytes of side files; ``alone`` is the export's format if it has no messages."""
+def _have_message(parts: Sequence[PartRecord]) -> bool:
+    return any(part.counts.get("messages") or "rejects" in part.files for part in parts)
 
-    media: Sequence[MediaMember]
-    contents: Mapping[str, bytes]
-    alone: str | None
-    files: PartFiles
+
+class _MembersPart:
+    """Members of the export by their kind: those of media/, with the bytes of side files, and the lists of devices."""
+
+    def __init__(self, export: Export, files: PartFiles) -> None:
+        self._media = export.media
+        self._kinds = export.kinds
+        self._members = export.members
+        self._contents = {member.name: data for member, data in export.side_files()}
+        self._endpoints = [(member, export.read(member)) for member in export.endpoints]
+        self._alone = None if export.messages else export.format
+        self._files = files
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        contents = self.contents
+        contents = self._contents
         rows = [
             {
                 "member": member.name,
@@ -196,12 +263,35 @@ class _MediaPart:
                 "sha256": hashlib.sha256(contents[member.name]).digest() if member.name in contents else None,
                 "raw": contents.get(member.name),
             }
-            for member in self.media
+            for member in self._media
         ]
-        tables = {"media": pa.Table.from_pylist(rows, raw_tables.MEDIA)}
-        if self.alone is not None:
-            tables["header"] = _header(None, 0, self.alone, (), b"{}")
-        return self.files.write(0, tables, began=began, progress=0, counts={"media": len(rows)})
+        tables = {
+            "media": pa.Table.from_pylist(rows, raw_tables.MEDIA),
+            "members": self._conserved(),
+            "endpoints": self._endpoint_rows(),
+        }
+        if self._alone is not None:
+            tables["header"] = _header(None, 0, self._alone, (), b"{}")
+        counts = {"media": len(rows), "members": self._members}
+        return self._files.write(0, tables, began=began, progress=0, counts=counts)
+
+    def _conserved(self) -> pa.Table:
+        """Members by kind, which must be all that were seen."""
+        rows = [{"kind": kind, "members": count, "bytes": size} for kind, (count, size) in self._kinds.items() if count]
+        counted = sum(count for count, _ in self._kinds.values())
+        if counted != self._members:
+            raise NotConserved(
+                f"{self._members} members in the export, but {counted} are messages, media, side files, endpoints, "
+                "others or no files; please report this"
+            )
+        return pa.Table.from_pylist(rows, raw_tables.MEMBERS)
+
+    def _endpoint_rows(self) -> pa.Table:
+        rows = [
+            {"member": member.name, "size": member.size, "sha256": hashlib.sha256(raw).digest(), "raw": raw}
+            for member, raw in self._endpoints
+        ]
+        return pa.Table.from_pylist(rows, raw_tables.ENDPOINTS)
 
 
 class _MessagesPart:
@@ -221,6 +311,11 @@ class _MessagesPart:
         self._document = b"".join(buffer[o : o + n] for o, n in part.header)
         self._first = part.offsets[0] if part.offsets else 0
         self._bytes = buffer[self._first : part.offsets[-1] + part.lengths[-1]] if part.offsets else buffer[:0]
+
+    @property
+    def has_message(self) -> bool:
+        """Whether there is a message in it, or something in the place of one."""
+        return bool(self._part.offsets or self._part.rejects)
 
     def __getstate__(self) -> dict[str, object]:
         # A mapped file cannot go to another process; its bytes can.

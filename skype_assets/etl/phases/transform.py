@@ -8,6 +8,7 @@ different parts, totals, people, the conservation of every conversation - is the
 # pyright: reportAttributeAccessIssue=false
 
 import gc
+import hashlib
 import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.phases import TRANSFORM, PhaseFacts, given_names
 from skype_assets.etl.phases.extract import Extract
+from skype_assets.etl.phases.media_parts import is_media_part
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.process_wide import ProcessWide
 from skype_assets.etl.rows import conversations as conversation_rows
@@ -100,8 +102,8 @@ class Transform:
 
     @property
     def parts_total(self) -> int:
-        """One for each raw part."""
-        return len(self._raw.state.parts)
+        """One for each raw part that is not of media objects."""
+        return len(_parts_of(self._raw))
 
     def inputs(self) -> dict[str, str]:
         """The raw checkpoint, and the names that were given: the owner's, and those of a names file."""
@@ -144,12 +146,13 @@ class _OpenTransform:
         self._header = raw["header"].to_table().to_pylist()[0]
         self._document = json_fields(self._header["raw"], ("userId", "exportDate"))
         self._media = raw["media"].to_table()
+        self._objects = raw["objects"].to_table()
         export_id = export_id_for(raw.state.inputs["source_sha256"])
         self._export = Export(
             export_id=export_id,
             owner_id=mri(_string(self._document, "userId")) or f"unknown:{export_id}",
             member=(self._header["member"] or "")[:LONGEST_NAME],
-            stored=stored_objects(self._media),
+            stored=stored_objects(self._media, self._objects),
         )
 
     @property
@@ -159,10 +162,16 @@ class _OpenTransform:
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
         """The parts whose raw part is still the one that they were made from."""
-        for index, (part, raw) in enumerate(zip(done, self._raw.state.parts, strict=False)):
-            if bytes(part.cursor) != _made_from(raw):
+        raw_parts = _parts_of(self._raw)
+        for index, (part, raw) in enumerate(zip(done, raw_parts, strict=False)):
+            if bytes(part.cursor) != msgspec.json.encode(self._made_from(raw)):
                 return done[:index]
-        return done[: len(self._raw.state.parts)]
+        return done[: len(raw_parts)]
+
+    def _made_from(self, raw: PartRecord) -> str:
+        """The cursor of a part: raw parts that were made again, with another size, are other parts."""
+        made_from = [raw] if raw.number else [raw, *filter(is_media_part, self._raw.state.parts)]
+        return hashlib.sha256("\n".join(part.checksum for part in made_from).encode()).hexdigest()
 
     def holds(self) -> bool:
         """What it left is its folder alone."""
@@ -173,16 +182,17 @@ class _OpenTransform:
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """Media, then one part for each raw part."""
-        raw_parts = self._raw.state.parts
+        raw_parts = _parts_of(self._raw)
         amounts = [part.files["messages"].rows if "messages" in part.files else 0 for part in raw_parts]
         for part, progress in zip(raw_parts[len(done) :], cumulative(done, amounts), strict=True):
             if part.number == 0:
-                yield _MediaPart(part, self._media, self._export, files)
+                yield _MediaPart(self._made_from(part), self._media, self._objects, self._export, files)
             else:
                 settings = self._task.settings
                 yield _MessagesPart(
-                    part, self._raw.folder, self._export, settings.batch_size, settings.table_bytes, progress, files
-                )
+                    part, self._made_from(part), self._raw.folder, self._export, settings.batch_size,
+                    settings.table_bytes, progress, files,
+                )  # fmt: skip
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """What needs more than one part; see the module's docstring."""
@@ -304,23 +314,25 @@ class _OpenTransform:
 
 @dataclass(frozen=True)
 class _MediaPart:
-    raw: PartRecord
+    made_from: str
     media: pa.Table
+    objects: pa.Table
     export: Export
     files: PartFiles
 
     def __call__(self) -> PartRecord:
         began = time.monotonic()
-        rows = media_files(self.media, self.export.owner_id, self.export.export_id)
+        rows = media_files(self.media, self.objects, self.export.owner_id, self.export.export_id)
         unreadable = unreadable_side_files(self.media)
         counts = {UNREADABLE_SIDE_FILES: unreadable} if unreadable else {}
-        made_from = self.raw.checksum
-        return self.files.write(0, {"media_files": rows}, began=began, progress=0, counts=counts, cursor=made_from)
+        tables = {"media_files": rows}
+        return self.files.write(0, tables, began=began, progress=0, counts=counts, cursor=self.made_from)
 
 
 @dataclass(frozen=True)
 class _MessagesPart:
     raw: PartRecord
+    made_from: str
     raw_folder: Path
     export: Export
     batch_size: int
@@ -349,7 +361,7 @@ class _MessagesPart:
             "rejected": tables["rejects"].num_rows,
         }
         return self.files.write(
-            self.raw.number, tables, began=began, progress=self.progress, counts=counts, cursor=self.raw.checksum
+            self.raw.number, tables, began=began, progress=self.progress, counts=counts, cursor=self.made_from
         )
 
     def _batches(self, seen: Counter[str]) -> Iterator[pa.RecordBatch]:
@@ -390,9 +402,9 @@ def _joined(made: Sequence[MessageRows], name: str) -> pa.Table:
     return pa.concat_tables([Transform.schemas[name].empty_table(), *(rows.tables[name] for rows in made)])
 
 
-def _made_from(raw: PartRecord) -> bytes:
-    """The cursor of a part: raw parts that were made again, with another size, are other parts."""
-    return msgspec.json.encode(raw.checksum)
+def _parts_of(raw: PhaseTables) -> list[PartRecord]:
+    """The raw parts of which a part is made each: those of media objects, the last ones, go into the first."""
+    return [part for part in raw.state.parts if not is_media_part(part)]
 
 
 def _balance(conversation_id: str, listed: int, account: Sequence[int], counted: int) -> None:

@@ -1,11 +1,13 @@
-"""The bytes of files that messages carry. Today they are in the exports alone, which have to be at hand."""
+"""The bytes of files that messages carry: from the store of media, else from the export, which has to be at hand."""
 
+import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import EtlError
 from skype_assets.etl.export.objects import Objects, is_readable
@@ -15,12 +17,18 @@ from skype_assets.etl.tasks import layout, manifest
 _OPEN_EXPORTS: Final = 8
 
 _OF_ATTACHMENT: Final = """
-SELECT a.file_name, a.media_member, f.size_bytes, e.task_id, e.source_name, e.source_size
+SELECT a.file_name, a.media_member, f.size_bytes, a.media_sha256, e.task_id, e.source_name, e.source_size
 FROM skype.attachments a
 JOIN skype.exports e ON e.export_id = a.media_export_id
 JOIN skype.media_files f ON f.document_id = a.document_id AND f.member = a.media_member AND f.export_id = e.export_id
 WHERE a.owner_id = $1 AND a.conversation_id = $2 AND a.message_id = $3 AND a.ordinal = $4 AND a.present
 ORDER BY (f.owner_id = a.owner_id) DESC LIMIT 1"""
+
+_EXPORTS: Final = """
+SELECT e.export_id, m.is_kept, e.task_id, e.source_name, e.source_size
+FROM skype.exports e LEFT JOIN (
+    SELECT export_id, bool_and(kept) AS is_kept FROM skype.media_files WHERE sha256 IS NOT NULL GROUP BY export_id
+) m USING (export_id)"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Files:
     def __init__(self, output_dir: Path) -> None:
         self._output_dir = output_dir
         self._lock = threading.Lock()
+        self._store = MediaStore(output_dir)
+        self._whole: set[tuple[bytes, int, int]] = set()
         self._exports: OrderedDict[tuple[Path, int, int], Objects] = OrderedDict()
 
     def open(self, session: Session, of: Conversation, message_id: str, ordinal: int) -> File | None:
@@ -49,8 +59,10 @@ class Files:
         found = session.rows(_OF_ATTACHMENT, of.owner_id, of.conversation_id, message_id, ordinal)
         if not found:
             return None
-        name, member, size, task_id, source_name, source_size = found[0]
+        name, member, size, sha256, task_id, source_name, source_size = found[0]
         try:
+            if sha256 is not None and (kept := self._kept(sha256, size)) is not None:
+                return File(name, size, kept)
             export = source_of(self._output_dir, task_id, source_name)
             content = self._objects(export, source_size).open(member, size) if export is not None else None
         except (EtlError, OSError):  # it was moved, changed or damaged: what is shown is that the file is not there
@@ -58,9 +70,23 @@ class Files:
         return File(name, size, content) if content is not None else None
 
     def at_hand(self, session: Session) -> set[str]:
-        """Ids of the exports whose files can be read where they lie."""
-        exports = session.rows("SELECT export_id, task_id, source_name, source_size FROM skype.exports")
-        return {export_id for export_id, *of_source in exports if self._is_at_hand(*of_source)}
+        """Ids of the exports whose files are kept, or can be read where they lie."""
+        exports = session.rows(_EXPORTS)
+        return {export_id for export_id, is_kept, *source in exports if is_kept or self._is_at_hand(*source)}
+
+    def _kept(self, sha256: bytes, size: int) -> BinaryIO | None:
+        """An object of the store, whose bytes were compared with their hash since they were last written."""
+        content = self._store.open(sha256, size)
+        if content is None:
+            return None
+        status = os.fstat(content.fileno())
+        seen = (sha256, status.st_ino, status.st_mtime_ns)
+        if seen not in self._whole:
+            if not self._store.is_whole(sha256, size):
+                content.close()
+                return None
+            self._whole.add(seen)
+        return content
 
     def _is_at_hand(self, task_id: str, source_name: str, size: int) -> bool:
         try:

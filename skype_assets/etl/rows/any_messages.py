@@ -216,7 +216,7 @@ class _Rows:
         return (
             ordinal, document_id, kind, file_name or stored.file_name, size, stored.mime_type, width, height, seconds,
             uri, stored.member, stored.member is not None,
-            None if stored.member is None else self._export.export_id,
+            None if stored.member is None else self._export.export_id, stored.sha256, stored.preview_sha256,
         )  # fmt: skip
 
     def _details(self) -> list[str | None]:

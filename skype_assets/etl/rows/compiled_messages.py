@@ -89,13 +89,17 @@ def _stored(attachments: Columns, export: Export) -> Columns:
     """What the archive holds of them."""
     stored = export.stored_table
     places = pc.index_in(attachments["document_id"], stored["document_id"].combine_chunks())
-    file_name, mime_type, member = (stored[name].take(places) for name in ("file_name", "mime_type", "member"))
+    file_name, mime_type, member, sha256, preview_sha256 = (
+        stored[name].take(places) for name in ("file_name", "mime_type", "member", "sha256", "preview_sha256")
+    )
     return {
         "file_name": pc.coalesce(attachments["file_name"], file_name.combine_chunks()),
         "mime_type": mime_type,
         "media_member": member,
         "present": member.is_valid(),
         "media_export_id": pc.if_else(member.is_valid(), export.export_id, pa.scalar(None, pa.string())),
+        "media_sha256": sha256,
+        "preview_sha256": preview_sha256,
     }
 
 

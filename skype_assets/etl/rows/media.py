@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from skype_assets.etl.content.bounds import LONGEST_NAME
 from skype_assets.etl.content.cleaning import clean
+from skype_assets.etl.content.file_types import contradicts, type_of
 from skype_assets.etl.content.names import bounded
 from skype_assets.etl.rows.decode import json_value
+from skype_assets.etl.schema.flags import COPIES_DIFFER, TYPE_DIFFERS, UNREADABLE
 from skype_assets.etl.schema.tables import MEDIA_FILES
 
 
@@ -20,67 +22,121 @@ class StoredObject:
     member: str | None
     file_name: str | None
     mime_type: str | None
+    sha256: bytes | None = None
+    preview_sha256: bytes | None = None
 
 
 NOTHING_STORED: Final = StoredObject(None, None, None)
 
+_OBJECT: Final = 1
+_PREVIEW: Final = 2
 
-def media_files(media: pa.Table, owner_id: str, export_id: str) -> pa.Table:
-    """Rows of ``media_files`` from the raw ``media`` table, one per document id and index."""
+
+def media_files(media: pa.Table, objects: pa.Table, owner_id: str, export_id: str) -> pa.Table:
+    """Rows of ``media_files`` from the raw tables ``media`` and ``objects``, one per document id and index."""
     side_files = _side_files(media)
-    best: dict[tuple[str, int], tuple[int, str]] = {}
-    for row in _objects(media):
-        key = (row["document_id"], row["media_index"])
-        best[key] = max(best.get(key, (-1, "")), (row["size"], row["member"]))
     rows = []
-    for (document_id, index), (size, member) in sorted(best.items()):
-        side = side_files.get(document_id, {})
+    for (document_id, index), copies in sorted(_copies(media, objects).items()):
+        side, best = side_files.get(document_id, {}), copies[-1]
+        mime_type, content_type = _mime_type(side, index), type_of(best.head or b"")
+        flags = {
+            TYPE_DIFFERS: contradicts(mime_type, content_type),
+            COPIES_DIFFER: len({copy.sha256 for copy in copies}) > 1,
+            UNREADABLE: best.is_unreadable,
+        }
         rows.append(
             {
                 "owner_id": owner_id,
                 "document_id": document_id,
                 "media_index": index,
-                "member": member,
+                "member": best.member,
                 "file_name": _text(side.get("filename")),
-                "mime_type": _mime_type(side, index),
-                "size_bytes": size,
+                "mime_type": mime_type,
+                "size_bytes": best.size,
                 "export_id": export_id,
+                "sha256": best.sha256,
+                "source_offset": best.offset,
+                "content_type": content_type,
+                "flags": sorted(flag for flag, is_so in flags.items() if is_so),
+                "kept": best.is_kept,
             }
         )
     return pa.Table.from_pylist(rows, MEDIA_FILES.schema)
 
 
-def stored_objects(media: pa.Table) -> Mapping[str, StoredObject]:
+def stored_objects(media: pa.Table, objects: pa.Table) -> Mapping[str, StoredObject]:
     """What the archive holds, by document id. The object itself has index 1; of a preview alone, the smallest."""
     side_files = _side_files(media)
-    members: dict[str, tuple[int, int, str]] = {}
-    for row in _objects(media):
-        index, size, name = row["media_index"], row["size"], row["member"]
-        former = members.get(row["document_id"])
-        if former is None or index < former[0] or (index == former[0] and (size, name) > former[1:]):
-            members[row["document_id"]] = (index, size, name)
+    found: dict[str, dict[int, _Copy]] = {}
+    for (document_id, index), copies in _copies(media, objects).items():
+        found.setdefault(document_id, {})[index] = copies[-1]
     return {
-        document_id: StoredObject(
-            member=members[document_id][2] if document_id in members else None,
-            file_name=_text(side_files.get(document_id, {}).get("filename")),
-            mime_type=_mime_type(side_files.get(document_id, {}), 1),
-        )
-        for document_id in members.keys() | side_files.keys()
+        document_id: _stored(found.get(document_id, {}), side_files.get(document_id, {}))
+        for document_id in found.keys() | side_files.keys()
     }
+
+
+def _stored(by_index: Mapping[int, "_Copy"], side: Mapping[str, Any]) -> StoredObject:
+    first = by_index[min(by_index)] if by_index else None
+    preview = by_index.get(_PREVIEW)
+    return StoredObject(
+        member=first.member if first else None,
+        file_name=_text(side.get("filename")),
+        mime_type=_mime_type(side, _OBJECT),
+        sha256=first.sha256 if first else None,
+        preview_sha256=preview.sha256 if preview else None,
+    )
+
+
+class _Copy(NamedTuple):
+    """A member that holds an object; the greatest of several is taken."""
+
+    size: int
+    member: str
+    sha256: bytes | None
+    offset: int | None
+    is_kept: bool
+    is_unreadable: bool
+    head: bytes | None
+
+
+def _copies(media: pa.Table, objects: pa.Table) -> dict[tuple[str, int], list[_Copy]]:
+    """By document id and index the members that hold it, the one that is taken last.
+
+    ``objects`` has what extract found of them, in their order; earlier versions found nothing.
+    """
+    found: dict[tuple[str, int], list[_Copy]] = {}
+    known = _rows(objects.select(["ordinal", "sha256", "offset", "kept", "problem", "head"]))
+    object_ = next(known, None)
+    for ordinal, row in enumerate(
+        _rows(media.select(["member", "size", "document_id", "media_index", "is_side_file"]))
+    ):
+        if row["is_side_file"]:
+            continue
+        of_row = _UNKNOWN
+        if object_ is not None and object_["ordinal"] == ordinal:
+            of_row, object_ = object_, next(known, None)
+        copy = _Copy(
+            row["size"], clean(row["member"])[0][:LONGEST_NAME], of_row["sha256"], of_row["offset"], of_row["kept"],
+            of_row["problem"] is not None, of_row["head"],
+        )  # fmt: skip
+        found.setdefault((bounded(row["document_id"]), row["media_index"] or _OBJECT), []).append(copy)
+    for copies in found.values():
+        copies.sort(key=lambda copy: (copy.size, copy.member))
+    return found
+
+
+_UNKNOWN: Final[Mapping[str, Any]] = {"sha256": None, "offset": None, "kept": False, "problem": None, "head": None}
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches():
+        yield from batch.to_pylist()
 
 
 def unreadable_side_files(media: pa.Table) -> int:
     """How many side files describe nothing, as they are no JSON object, or none that is decoded."""
     return sum(value is None for _, value in _read_side_files(media))
-
-
-def _objects(media: pa.Table) -> Iterator[dict[str, Any]]:
-    columns = media.select(["member", "size", "document_id", "media_index", "is_side_file"])
-    for batch in columns.to_batches():
-        for row in batch.to_pylist():
-            if not row["is_side_file"]:
-                names = {"document_id": bounded(row["document_id"]), "member": clean(row["member"])[0][:LONGEST_NAME]}
-                yield row | {"media_index": row["media_index"] or 1, **names}
 
 
 def _side_files(media: pa.Table) -> dict[str, dict[str, Any]]:
@@ -103,7 +159,7 @@ def _read_side_files(media: pa.Table) -> Iterator[tuple[str, dict[str, Any] | No
         yield bounded(document_id), value if isinstance(value, dict) else None
 
 
-def _mime_type(side: dict[str, Any], index: int) -> str | None:
+def _mime_type(side: Mapping[str, Any], index: int) -> str | None:
     contents = side.get("contents")
     entry = contents.get(str(index)) if isinstance(contents, dict) else None
     return _text(entry.get("type")) if isinstance(entry, dict) else None

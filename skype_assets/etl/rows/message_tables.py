@@ -28,7 +28,10 @@ MESSAGE_TABLES: Final = tuple(t.name for t in TABLES.values() if t.name == "mess
 """``messages`` and the tables whose key begins with a message's."""
 
 
-_STORED: Final = pa.schema([(name, pa.string()) for name in ("document_id", "member", "file_name", "mime_type")])
+_STORED: Final = pa.schema(
+    [(name, pa.string()) for name in ("document_id", "member", "file_name", "mime_type")]
+    + [(name, pa.binary()) for name in ("sha256", "preview_sha256")]
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,10 @@ class Export:
     @cached_property
     def stored_table(self) -> pa.Table:
         """The same as columns."""
-        rows = [(id_, one.member, one.file_name, one.mime_type) for id_, one in self.stored.items()]
+        rows = [
+            (id_, one.member, one.file_name, one.mime_type, one.sha256, one.preview_sha256)
+            for id_, one in self.stored.items()
+        ]
         return table_from_rows(_STORED, rows)
 
 

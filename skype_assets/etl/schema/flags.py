@@ -1,7 +1,7 @@
 """The flags of a row: what had to be changed or guessed to store a message (format reference, 2.6 and 5.1).
 
-They stand in ``messages.flags``. A message without flags is stored as it was exported; of one with flags the raw
-checkpoint has the bytes as they were. ``docs/flags.md`` is made from this list.
+They stand in ``messages.flags``, those of media in ``media_files.flags``. A message without flags is stored as it was
+exported; of one with flags the raw checkpoint has the bytes as they were. ``docs/flags.md`` is made from this list.
 """
 
 from collections.abc import Mapping
@@ -49,3 +49,14 @@ FLAGS: Final[Mapping[str, str]] = {
     ROWS_LEFT_OUT: "more links, mentions and the like than belong to a message of its size: the first are kept",
 }
 """What each flag means."""
+
+TYPE_DIFFERS: Final = "type_differs"
+COPIES_DIFFER: Final = "copies_differ"
+UNREADABLE: Final = "unreadable"
+
+MEDIA_FLAGS: Final[Mapping[str, str]] = {
+    TYPE_DIFFERS: "the first bytes are of another type than the side file says",
+    COPIES_DIFFER: "members of this id and index have different bytes: the largest is here, the bytes of all are kept",
+    UNREADABLE: "the archive is damaged here, or compressed in a way that this program cannot read: there are no bytes",
+}
+"""What each flag of ``media_files`` means."""

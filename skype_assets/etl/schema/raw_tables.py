@@ -66,6 +66,43 @@ MEDIA: Final = pa.schema(
 )
 """Members of media/; side files with their bytes."""
 
+OBJECTS: Final = pa.schema(
+    [
+        pa.field("ordinal", pa.int64(), False),
+        pa.field("member", pa.string(), False),
+        pa.field("size", pa.int64(), False),
+        pa.field("sha256", pa.binary(32)),
+        pa.field("offset", pa.int64()),
+        pa.field("kept", pa.bool_(), False),
+        pa.field("problem", pa.string()),
+        pa.field("head", pa.binary()),
+    ]
+)
+"""Media objects, whose row in ``media`` is the ``ordinal``-th.
+
+``offset`` is that of the first byte in the export, or in a folder in the file; null if it is compressed. ``kept`` says
+that the bytes are in the store of media, ``problem`` why they cannot be read, ``head`` has the first ones.
+"""
+
+MEMBERS: Final = pa.schema(
+    [
+        pa.field("kind", pa.string(), False),
+        pa.field("members", pa.int64(), False),
+        pa.field("bytes", pa.int64(), False),
+    ]
+)
+"""How many members of the export there are of each kind, and their bytes: together, all that were seen."""
+
+ENDPOINTS: Final = pa.schema(
+    [
+        pa.field("member", pa.string(), False),
+        pa.field("size", pa.int64(), False),
+        pa.field("sha256", pa.binary(32), False),
+        pa.field("raw", pa.large_binary(), False),
+    ]
+)
+"""``endpoints.json``: the owner's devices."""
+
 HEADER: Final = pa.schema(
     [
         pa.field("member", pa.string()),
@@ -82,5 +119,8 @@ RAW_TABLES: Final[Mapping[str, pa.Schema]] = {
     "conversations": CONVERSATIONS,
     "rejects": REJECTS,
     "media": MEDIA,
+    "objects": OBJECTS,
+    "members": MEMBERS,
+    "endpoints": ENDPOINTS,
     "header": HEADER,
 }

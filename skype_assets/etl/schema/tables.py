@@ -276,6 +276,8 @@ ATTACHMENTS: Final = _of_message(
         Column("media_member", TEXT, "member of an archive that holds the object", "media/ (1.3)"),
         Column("present", BOOLEAN, "the object is in a loaded archive", "media/ (1.3)", required=True),
         Column("media_export_id", TEXT, "export whose archive that is: the account's, else another's", "media/ (1.3)"),
+        Column("media_sha256", BYTES, "SHA-256 of the object", "media/ (1.3)"),
+        Column("preview_sha256", BYTES, "SHA-256 of its preview", "media/, index 2 (1.3)"),
     ),
 )
 
@@ -385,6 +387,11 @@ MEDIA_FILES: Final = Table(
         Column("mime_type", TEXT, "media type", "side file: contents (1.4)"),
         Column("size_bytes", BIGINT, "bytes", "the archive", required=True),
         Column("export_id", TEXT, "export whose archive it is", "see exports", required=True),
+        Column("sha256", BYTES, "SHA-256 of its bytes; null if they could not be read", "the archive"),
+        Column("source_offset", BIGINT, "first byte in the export, in a folder in the file; null if compressed"),
+        Column("content_type", TEXT, "media type by the first bytes", "the object"),
+        Column("flags", TEXTS, "what is odd about it, sorted", "docs/flags.md", required=True),
+        Column("kept", BOOLEAN, "its bytes are in the store of media", required=True, run=True),
     ),
     "Objects in the media/ folders of the loaded archives.",
 )

@@ -30,11 +30,11 @@ def check_beginning(export: Path, *, media_only: bool = False) -> None:
         return
     with interruption.temporary_folder() as scratch:
         folder = Directory(scratch)
-        settings = Settings(chunk_size=1, media_only=media_only)
+        settings = Settings(chunk_size=1, media_only=media_only, keep_media=False)
         task = Task("beginning", folder.path, export, settings=settings, fingerprint=Source(export.name, 0, ""))
         with Extract(task).open(folder) as opened:
             done: list[PartRecord] = []
-            for work in opened.work(done, PartFiles(folder, epoch=0)):
+            for work in opened.message_parts(done, PartFiles(folder, epoch=0)):
                 part = work()
                 if part.counts.get("messages"):
                     return

@@ -9,6 +9,7 @@
         raw_export/ ...                a folder per phase (``phases.FOLDERS``, ``checkpoints.state``)
         given_names.json               names that were given beside the export (``phases.given_names``)
         received/                      a copy of the export, if it came as a stream
+    media/ab/ab12...                   bytes of media objects, by SHA-256 (``checkpoints.media_store``)
     <task id>.reset-<UTC time>/        what ``--reset`` moved aside
     received-<16 hex digits>/          a stream that is being received
     .removing-<name>/                  what ``clean`` has begun to remove

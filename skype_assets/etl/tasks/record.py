@@ -64,6 +64,7 @@ class TaskRecord(History):
         max_workers: int | None = None,
         task_id: str | None = None,
         media_only: bool = Settings.media_only,
+        keep_media: bool = Settings.keep_media,
     ) -> None:
         super().__init__(
             Settings(
@@ -73,6 +74,7 @@ class TaskRecord(History):
                 parallel_processing=parallel_processing,
                 max_workers=max_workers,
                 media_only=media_only,
+                keep_media=keep_media,
             )
         )
         self.db_config = db_config
@@ -287,7 +289,7 @@ class TaskRecord(History):
                 settings=self.settings,
                 db_config=self._database_to_remember((folder or self._folder).resolve()),
             ),
-            source=SourceReport(**vars(self.source)) if self.source else None,
+            source=_reported(self.source) if self.source else None,
         )
 
     def _database_to_remember(self, folder: Path) -> dict[str, Any]:
@@ -300,6 +302,10 @@ class TaskRecord(History):
             # Not its URL: that is of a socket, which is there while the server runs.
             return {_EMBEDDED: os.path.relpath(server.directory, folder)}
         return _without_secrets(self.db_config)
+
+
+def _reported(source: Source) -> SourceReport:
+    return SourceReport(name=source.name, size=source.size, sha256=source.sha256)
 
 
 def warn_of_lost_server(record: TaskRecord) -> None:

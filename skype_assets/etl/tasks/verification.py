@@ -22,6 +22,7 @@ import pyarrow as pa
 from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import FileRecord, PhaseState
 from skype_assets.etl.database import comparison, upgrading
@@ -31,12 +32,13 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.unloading import Registered, registered
 from skype_assets.etl.errors import CheckpointError, UsageError, VerificationFailed
 from skype_assets.etl.export.archive import open_export
+from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Task, export_id_for
-from skype_assets.etl.tasks import findings, layout
+from skype_assets.etl.tasks import findings, layout, media
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.findings import Found
 from skype_assets.etl.tasks.outcomes import Findings, NotPossible, outcome
@@ -119,6 +121,7 @@ class _Verification:
         yield "source", self._source
         yield "raw messages", self._raw_messages
         yield "verbatim", self._verbatim
+        yield "media", self._media
         yield "conservation", self._conservation
         yield "database", self._database
         if self._is("load", "unloaded"):
@@ -202,6 +205,25 @@ class _Verification:
                 export.messages.forget(offset)
                 count += batch.num_rows
         return f"{count:,} messages are, byte for byte, what is in the export"
+
+    def _media(self) -> str:
+        """What was kept of media is there, byte for byte."""
+        raw, store = self._complete("extract"), MediaStore(self._task.output_dir)
+        members = raw["members"].to_table(["kind", "members"]).to_pylist()
+        if not members:
+            raise NotPossible("an older release has extracted it: media have no hashes. `media keep EXPORT` makes them")
+        folder, columns = self._task.folder.folder(FOLDERS["extract"]).path, media.COLUMNS
+        drawn = self._drawn(raw["objects"].files)
+        rows = (row for file in drawn for row in parts.read(folder, file).read(columns, use_threads=False).to_pylist())
+        found = media.kept_media(rows, store, store.is_whole)
+        if lost := [*found.missing, *found.damaged]:
+            raise VerificationFailed(
+                f"{len(found.missing)} media objects are missing and {len(found.damaged)} damaged, the first "
+                f"{printable(lost[0])}; `media keep EXPORT` writes them again"
+            )
+        told = " + ".join(f"{row['members']:,} {row['kind']}" for row in members)
+        seen = sum(row["members"] for row in members)
+        return f"{found.kept:,} of {found.objects:,} objects are kept and have their SHA-256; members {seen:,} = {told}"
 
     def _conservation(self) -> Found:
         load = self._complete("load") if self._is("load", "complete") else None

@@ -19,6 +19,13 @@ def upgrade() -> None:
     op.execute("ALTER TABLE skype.thread_events ADD COLUMN initiator_name text, ADD COLUMN target_name text")
     op.execute("ALTER TABLE skype.media_files ADD COLUMN export_id text NOT NULL DEFAULT ''")
     op.execute("ALTER TABLE skype.media_files ALTER COLUMN export_id DROP DEFAULT")
+    op.execute("ALTER TABLE skype.attachments ADD COLUMN media_sha256 bytea, ADD COLUMN preview_sha256 bytea")
+    op.execute(
+        """ALTER TABLE skype.media_files ADD COLUMN sha256 bytea, ADD COLUMN source_offset bigint,
+    ADD COLUMN content_type text, ADD COLUMN flags text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN kept boolean NOT NULL DEFAULT false"""
+    )
+    op.execute("ALTER TABLE skype.media_files ALTER COLUMN flags DROP DEFAULT, ALTER COLUMN kept DROP DEFAULT")
     op.execute(
         """CREATE TABLE skype.conversation_copies (
     export_id text COLLATE "C" NOT NULL,

@@ -1,0 +1,167 @@
+"""The store of media: the bytes of every object once, under their SHA-256, for all tasks of an output folder.
+
+``<output>/media/ab/ab12...``: an object is written by the recipe of all checkpoint files, and never changed. A raw
+checkpoint that names an object was recorded after the object was durable. Whoever adds objects shares the store's lock
+until they are recorded; whoever removes what nobody refers to holds it alone. The kernel lets go of it when a process
+dies.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from skype_assets.etl.checkpoints.directory import Directory, sha256_of
+from skype_assets.etl.places import give_to_owner
+
+FOLDER: Final = "media"
+"""Its name in an output folder; no task is called so."""
+
+_LOCK: Final = "lock"
+_BLOCK: Final = 1 << 20
+
+
+class MediaStore:
+    """The store of an output folder; it need not be there.
+
+    Args:
+        output_dir: the folder of all checkpoints.
+    """
+
+    def __init__(self, output_dir: Path) -> None:
+        self._folder = Directory(output_dir / FOLDER)
+        self._changed: set[Path] = set()
+
+    def path(self, sha256: bytes) -> Path:
+        """Where an object is, or would be."""
+        name = sha256.hex()
+        return self._folder.path / name[:2] / name
+
+    def size(self, sha256: bytes) -> int | None:
+        """Bytes of an object that is there; None if it is not."""
+        try:
+            status = self.path(sha256).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def has(self, sha256: bytes, size: int) -> bool:
+        """Whether an object is there, with that size; its bytes are not read."""
+        return self.size(sha256) == size
+
+    def holds(self, sha256: bytes, size: int) -> bool:
+        """The same, of an object that is about to be recorded: its name is durable after ``sync``.
+
+        Whoever wrote it may have been killed before it was.
+        """
+        if not self.has(sha256, size):
+            return False
+        self._changed |= {self._folder.path, self.path(sha256).parent}
+        return True
+
+    def is_whole(self, sha256: bytes, size: int) -> bool:
+        """The same, and its bytes are what they should be."""
+        return self.has(sha256, size) and sha256_of(self.path(sha256)) == sha256.hex()
+
+    def open(self, sha256: bytes, size: int) -> BinaryIO | None:
+        """The bytes of an object, to be closed by the caller; None if it is not there."""
+        return self.path(sha256).open("rb") if self.has(sha256, size) else None
+
+    def put(self, blocks: Iterable[bytes]) -> bytes:
+        """Write an object and return its SHA-256; one that is there stays as it is. Durable after ``sync``."""
+        digest, size = hashlib.sha256(), 0
+        self._folder.make()
+        created = self._folder.create(lambda: self._name(digest.digest()), is_synced=False)
+        with suppress(_IsThereError), created as stream:
+            for block in blocks:
+                digest.update(block)
+                stream.write(block)
+                size += len(block)
+            if self.holds(digest.digest(), size):
+                raise _IsThereError
+        return digest.digest()
+
+    def take(self, sha256: bytes, size: int, other: "MediaStore") -> None:
+        """Have an object of another store, too: as a link where the file system can, as it never changes.
+
+        Durable after ``sync``.
+        """
+        if self.holds(sha256, size) or not other.has(sha256, size):
+            return
+        self._folder.make()
+        self._name(sha256)
+        try:
+            os.link(other.path(sha256), self.path(sha256))
+        except OSError:  # another file system, or one without links
+            content = other.open(sha256, size)
+            assert content is not None, "it is there"
+            with content:
+                self.put(iter(lambda: content.read(_BLOCK), b""))
+
+    def _name(self, sha256: bytes) -> str:
+        path = self.path(sha256)
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.parent.chmod(0o700)
+            give_to_owner(path.parent, self._folder.path)
+            self._changed.add(self._folder.path)
+        self._changed.add(path.parent)
+        return str(path.relative_to(self._folder.path))
+
+    def sync(self) -> None:
+        """Make durable what was added since the last time: a folder is synced once, however many objects it got."""
+        for folder in sorted(self._changed):
+            Directory(folder).sync()
+        self._changed.clear()
+
+    @contextmanager
+    def shared(self) -> Generator[None]:
+        """A block in which objects are added and recorded; none goes meanwhile.
+
+        What killed writers have left is removed before and after it, if nobody else is at work.
+        """
+        self._folder.make()
+        lock = self._folder.open_lock(_LOCK)
+        try:
+            if lock.is_alone():
+                self._folder.sweep()
+            lock.share()
+            yield
+            if lock.is_alone():
+                self._folder.sweep()
+        finally:
+            lock.close()
+
+    @contextmanager
+    def alone(self) -> Generator[bool]:
+        """A block in which nobody adds objects; whether that is so."""
+        if not self._folder.path.is_dir():
+            yield True
+            return
+        lock = self._folder.open_lock(_LOCK)
+        try:
+            if is_alone := lock.is_alone():
+                self._folder.sweep()
+            yield is_alone
+        finally:
+            lock.close()
+
+    def objects(self) -> Iterator[tuple[bytes, int]]:
+        """SHA-256 and size of everything that is there, in order."""
+        if not self._folder.path.is_dir():
+            return
+        for folder in sorted(self._folder.path.iterdir()):
+            for path in sorted(folder.iterdir()) if len(folder.name) == 2 and folder.is_dir() else ():
+                with suppress(ValueError, FileNotFoundError):  # whatever else somebody put there is not ours
+                    yield bytes.fromhex(path.name), path.lstat().st_size
+
+    def remove(self, sha256: bytes) -> None:
+        """Remove an object, within ``alone``."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+class _IsThereError(Exception):
+    """The object is there already."""

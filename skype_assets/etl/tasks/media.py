@@ -1,0 +1,159 @@
+"""Media of tasks: what is kept of them and whole, and what in the store nobody refers to any more.
+
+Who refers to an object is nowhere counted: the raw checkpoints of the tasks say it. What one cannot be asked for may
+be referred to, so that nothing goes then.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from skype_assets.etl import interruption
+from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.media_store import MediaStore
+from skype_assets.etl.errors import CheckpointError
+from skype_assets.etl.phases import EXTRACT
+from skype_assets.etl.phases.media_parts import is_media_part, recorded
+from skype_assets.etl.tasks import layout
+
+COLUMNS: Final = ["ordinal", "member", "size", "sha256", "kept", "problem"]
+"""Columns of the raw table ``objects`` that tell what is kept."""
+
+
+@dataclass(frozen=True)
+class KeptMedia:
+    """What is kept of the media objects of a task.
+
+    Attributes:
+        objects: how many its export has, as far as they are recorded.
+        bytes: of all of them.
+        kept: how many are kept and there; ``kept_bytes`` their bytes.
+        not_kept: how many were not to be kept.
+        unreadable: how many the export itself does not give.
+        missing: members that were kept and are not there, or have another size.
+        damaged: members that were kept and whose bytes are not what they were, if the bytes were read.
+    """
+
+    objects: int = 0
+    bytes: int = 0
+    kept: int = 0
+    kept_bytes: int = 0
+    not_kept: int = 0
+    unreadable: int = 0
+    missing: Sequence[str] = field(default_factory=tuple[str, ...])
+    damaged: Sequence[str] = field(default_factory=tuple[str, ...])
+
+
+def objects(task: Directory) -> Iterator[dict[str, Any]]:
+    """The media objects of a task that are recorded: rows of the raw table ``objects``.
+
+    Raises:
+        CheckpointError: state or parts cannot be read.
+    """
+    folder = task.folder(EXTRACT.asset)
+    state = states.read(folder)
+    for part in state.parts if state is not None else ():
+        if is_media_part(part):
+            yield from recorded(folder, part, COLUMNS)
+
+
+def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, is_whole: Callable[[bytes, int], bool]) -> KeptMedia:
+    """Look after the objects of ``objects``.
+
+    Args:
+        rows: the objects.
+        store: where they are kept.
+        is_whole: whether an object that is there is what it should be: ``store.is_whole`` reads it.
+    """
+    found, missing, damaged = KeptMedia(), list[str](), list[str]()
+    for row in rows:
+        interruption.check()
+        sha256, size, is_kept = row["sha256"], row["size"], False
+        if row["kept"] and not store.has(sha256, size):
+            missing.append(row["member"])
+        elif row["kept"] and not is_whole(sha256, size):
+            damaged.append(row["member"])
+        else:
+            is_kept = row["kept"]
+        found = replace(
+            found,
+            objects=found.objects + 1,
+            bytes=found.bytes + size,
+            kept=found.kept + is_kept,
+            kept_bytes=found.kept_bytes + (size if is_kept else 0),
+            not_kept=found.not_kept + (not row["kept"] and row["problem"] is None),
+            unreadable=found.unreadable + (row["problem"] is not None),
+        )
+    return replace(found, missing=missing, damaged=damaged)
+
+
+@dataclass(frozen=True)
+class Unreferenced:
+    """Objects of the store that no task refers to: how many, and their bytes; ``reason`` why they stay, if they do."""
+
+    objects: int = 0
+    bytes: int = 0
+    reason: str = ""
+
+
+def remove_unreferenced(output_dir: Path, gone: Collection[str] = (), *, is_rehearsal: bool = False) -> Unreferenced:
+    """Remove the objects that no task of an output folder refers to.
+
+    Args:
+        output_dir: the folder.
+        gone: folders of tasks that count as gone.
+        is_rehearsal: only count.
+    """
+    store = MediaStore(output_dir)
+    with store.alone() as is_alone:
+        if not is_alone:
+            return Unreferenced(reason="an export is being extracted")
+        try:
+            referred = _referred(output_dir, gone)
+        except CheckpointError as error:
+            return Unreferenced(reason=f"who needs them cannot be told: {error}")
+        found = Unreferenced()
+        for sha256, size in store.objects():
+            if sha256 not in referred:
+                found = replace(found, objects=found.objects + 1, bytes=found.bytes + size)
+                if not is_rehearsal:
+                    store.remove(sha256)
+        return found
+
+
+def copy_kept(task: Directory, store: MediaStore, to: MediaStore) -> None:
+    """Let another store have what is kept of a task, too."""
+    rows = [row for row in objects(task) if row["kept"]]
+    if rows:
+        with to.shared():
+            for row in rows:
+                to.take(row["sha256"], row["size"], store)
+            to.sync()
+
+
+def remove_damaged(task: Directory, store: MediaStore) -> int:
+    """Remove what is kept of a task and is not whole, so that the next run writes it anew; how many that were.
+
+    Nothing happens while an export is being extracted.
+    """
+    removed = 0
+    with store.alone() as is_alone:
+        for row in objects(task) if is_alone else ():
+            if row["kept"] and store.has(row["sha256"], row["size"]):
+                interruption.check()
+                if not store.is_whole(row["sha256"], row["size"]):
+                    store.remove(row["sha256"])
+                    removed += 1
+    return removed
+
+
+def _referred(output_dir: Path, gone: Collection[str]) -> set[bytes]:
+    return {
+        row["sha256"]
+        for folder in layout.tasks(output_dir)
+        if folder.name not in gone
+        for row in objects(Directory(folder))
+        if row["kept"]
+    }

@@ -1,0 +1,1 @@
+from tests.engine.conftest import new_database as new_database
