@@ -1,8 +1,8 @@
 """What is whole of a damaged ``messages.json``: the pieces that ``messages_json`` gives, and the bytes between them.
 
-The strict reader reads as far as it can. Where it stops, an object is looked for at every ``{`` from there on: a message,
-which says itself in which conversation it stands; or the beginning of a conversation. From there the strict reader
-goes on. So what is sound is read as it always is, nothing is read twice, and nothing is made of bytes that do not
+The strict reader reads as far as it can. Where it stops, an object is looked for at every ``{`` from there on: a
+message, which says itself in which conversation it stands; or the beginning of a conversation. From there the strict
+reader goes on. So what is sound is read as it always is, nothing is read twice, and nothing is made of bytes that do not
 decode. What decodes and yet is not what it was - a byte changed within a string - cannot be told in JSON.
 """
 
@@ -55,19 +55,19 @@ def salvaged_parts(
     max_messages: int,
     max_bytes: int,
     member: str = "messages.json",
-    ends_at_damage: bool = False,
+    believed_from: int = 0,
 ) -> Iterator[RawPart]:
     """Read on as ``raw_parts`` does, and on behind damage. Of what is not damaged the parts are the same.
 
-    ``ends_at_damage`` if nothing behind the first damage is to be believed: a stream that was unpacked wrongly goes on
-    with bytes that look right and are not.
+    Behind damage, bytes before ``believed_from`` are not believed: a stream that was unpacked wrongly goes on with
+    some that look right and are not.
 
     Raises:
         InvalidExport: neither a message nor a conversation was found.
     """
     text = JsonText(buffer, printable(member))
     if cursor is None or cursor.offset < text.size:
-        yield from _Salvage(text, cursor, max_messages, max_bytes, member, ends_at_damage=ends_at_damage).parts()
+        yield from _Salvage(text, cursor, max_messages, max_bytes, member, believed_from).parts()
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class _Salvage:
     _max_messages: int
     _max_bytes: int
     _member: str
-    ends_at_damage: bool
+    _believed_from: int
     _part: RawPart = field(default_factory=RawPart)
     _is_done: bool = False
 
@@ -153,7 +153,8 @@ class _Salvage:
             begin = position = end
             if self._goes_on_behind(end):
                 return
-        while not self.ends_at_damage and (found := _object_begins.search(self._text.buffer, position)):
+        position = max(position, self._believed_from)
+        while found := _object_begins.search(self._text.buffer, position):
             at = found.start()
             seen = _object(self._text, at)
             position = at + 1
@@ -305,8 +306,7 @@ class _Salvage:
         part = self._part
         others = len(part.conversations) + len(part.rejects) + len(part.unreadable)
         return (
-            max(len(part.offsets), others) >= self._max_messages
-            or self._offset - self._part_offset >= self._max_bytes
+            max(len(part.offsets), others) >= self._max_messages or self._offset - self._part_offset >= self._max_bytes
         )
 
     def _at(self, offset: int, *, header: tuple[Span, ...] | None = None, is_open: bool = True) -> Cursor:
