@@ -26,7 +26,7 @@ ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".js
 
 @dataclass(frozen=True)
 class Settings:
-    """How a task is run. None of these changes what ends up in the database but ``user_display_name``.
+    """How a task is run. None of these changes what ends up in the database but ``user_display_name`` and ``salvage``.
 
     Attributes:
         chunk_size: messages in a part, at most.
@@ -36,6 +36,7 @@ class Settings:
         max_workers: such processes, at most; None = one per core, once there is work for them.
         user_display_name: name of the export's owner; None = as the export tells.
         media_only: whether an export is welcome that holds no message; else it is refused.
+        salvage: whether a damaged export is read as far as it is whole; else it is refused.
     """
 
     chunk_size: int = 100_000
@@ -45,6 +46,7 @@ class Settings:
     max_workers: int | None = None
     user_display_name: str | None = None
     media_only: bool = False
+    salvage: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("chunk_size", 1), ("batch_size", 1), ("memory_limit_mb", _LEAST_MB), ("max_workers", 1)):
@@ -106,9 +108,22 @@ def media_only_by_environment() -> bool:
     Raises:
         UsageError: it is neither on nor off.
     """
-    value = os.environ.get("SKYPE_MEDIA_ONLY") or "off"
+    return _is_on("SKYPE_MEDIA_ONLY")
+
+
+def salvage_by_environment() -> bool:
+    """Whether SKYPE_SALVAGE lets damaged exports be read as far as they are whole, at every door.
+
+    Raises:
+        UsageError: it is neither on nor off.
+    """
+    return _is_on("SKYPE_SALVAGE")
+
+
+def _is_on(variable: str) -> bool:
+    value = os.environ.get(variable) or "off"
     if value not in ("on", "off"):
-        raise UsageError(f"SKYPE_MEDIA_ONLY is {value!r}; it must be on or off")
+        raise UsageError(f"{variable} is {value!r}; it must be on or off")
     return value == "on"
 
 

@@ -27,6 +27,7 @@ class ETLContext(TaskRecord):
         max_workers: processes, at most; None = one per core, once there is work for them.
         task_id: name of the task; None = made from the export's name and content.
         media_only: whether an export is welcome that holds no message; else it is refused.
+        salvage: whether a damaged export is read as far as it is whole; else it is refused.
 
     Attributes:
         task_id: see above; None until the export is known.

@@ -20,6 +20,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 @click.option(
     "--media-only", is_flag=True, help="Load it although it holds no message; SKYPE_MEDIA_ONLY=on does so as well."
 )
+@options.salvage
 @click.option(
     "--names",
     "names_file",
@@ -41,6 +42,7 @@ def run(
     chunk_size: int | None,
     user_display_name: str | None,
     media_only: bool,
+    salvage: bool,
     names_file: Path | None,
     as_json: bool,
     no_report: bool,
@@ -63,14 +65,17 @@ def run(
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
     from skype_assets.etl.phases import given_names
     from skype_assets.etl.postgres.url import creates_server
-    from skype_assets.etl.task import Settings, Task, media_only_by_environment, task_id_for
+    from skype_assets.etl.task import Settings, Task, media_only_by_environment, salvage_by_environment, task_id_for
     from skype_assets.etl.tasks.beginning import check_beginning
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
     from skype_assets.etl.tasks.resuming import without_export
 
     media_only = media_only or media_only_by_environment()
-    settings = Settings(max_workers=max_workers, user_display_name=user_display_name, media_only=media_only)
+    salvage = salvage or salvage_by_environment()
+    settings = Settings(
+        max_workers=max_workers, user_display_name=user_display_name, media_only=media_only, salvage=salvage
+    )
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
     names = given_names.read(names_file) if names_file is not None else None
@@ -82,11 +87,11 @@ def run(
             named = user_display_name or record.settings.user_display_name
             task = Task(name, output_dir, settings=replace(record.settings, user_display_name=named))
         else:
-            source = fingerprint_shown(file, shown)
+            source = fingerprint_shown(file, shown, salvage=salvage)
             name = task_id_for(source) if task_id is None else task_id
             task = Task(name, output_dir, file, settings=settings, fingerprint=source)
             if creates_server():
-                check_beginning(file, media_only=settings.media_only)
+                check_beginning(file, media_only=media_only, salvage=salvage)
         check_database()
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")

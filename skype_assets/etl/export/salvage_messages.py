@@ -2,8 +2,8 @@
 
 The strict reader reads as far as it can. Where it stops, an object is looked for at every ``{`` from there on: a
 message, which says itself in which conversation it stands; or the beginning of a conversation. From there the strict
-reader goes on. So what is sound is read as it always is, nothing is read twice, and nothing is made of bytes that do not
-decode. What decodes and yet is not what it was - a byte changed within a string - cannot be told in JSON.
+reader goes on. So what is sound is read as it always is, nothing is read twice, and nothing is made of bytes that do
+not decode. What decodes and yet is not what it was - a byte changed within a string - cannot be told in JSON.
 """
 
 import json

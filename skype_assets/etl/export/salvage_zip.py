@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
-from skype_assets.etl.export.members import clean_name, is_archive, is_endpoints, is_messages, media_member
+from skype_assets.etl.export.members import clean_name, is_archive, is_messages
 from skype_assets.etl.export.messages_json import Unreadable
 from skype_assets.etl.export.salvage_streams import Unpacked, raw_deflate, unpack
 from skype_assets.etl.export.salvaged import ENDS_WITHIN, Salvaged
@@ -62,9 +62,21 @@ class _Content:
 
 
 def zip_members(
-    file: BinaryIO, data: mmap.mmap, name: str, private_file: Callable[[], BinaryIO]
+    file: BinaryIO,
+    data: mmap.mmap,
+    name: str,
+    private_file: Callable[[], BinaryIO],
+    is_wanted: Callable[[str], bool],
 ) -> Iterator[Salvaged | Unreadable]:
-    """The members that are there, cut short or not, and what lies between them; ``name`` is the archive's."""
+    """The members that are wanted and there, cut short or not, and what lies between them.
+
+    Args:
+        file: the archive.
+        data: the same, mapped.
+        name: what it is called.
+        private_file: makes files for what is unpacked; the member's is closed when the next one is asked for.
+        is_wanted: whether a member of that name is.
+    """
     listed = _listed(file, data)
     borders = sorted({*listed, _directory(data)})
     position = 0
@@ -83,8 +95,9 @@ def zip_members(
         ]
         if at > position and data[position:at].strip(b"\0") and not _is_descriptor(data, position, at):
             yield Unreadable(name, position, at - position, "no entry of the archive")
-        member = _best_name(tellings)
-        if any(one.is_encrypted for one in tellings) or not _is_wanted(member):
+        names = [one.name for one in tellings]
+        member = next(filter(is_messages, names), next(filter(is_wanted, names), names[0]))
+        if any(one.is_encrypted for one in tellings) or not is_wanted(member):
             ends = [one.data + one.packed for one in tellings if one.packed is not None]
             position = max(at + 1, min(ends, default=at + 1))
             continue
@@ -171,15 +184,6 @@ def _zip64_size(extra: bytes, *, is_second: bool) -> int | None:
             return struct.unpack_from("<Q", value, 8 * is_second)[0]
         position += 4 + length
     return None
-
-
-def _best_name(tellings: list[_Entry]) -> str:
-    names = [one.name for one in tellings]
-    return next((name for name in names if is_messages(name)), next(filter(_is_wanted, names), names[0]))
-
-
-def _is_wanted(name: str) -> bool:
-    return is_messages(name) or is_archive(name) or is_endpoints(name) or media_member(name, 0, 0) is not None
 
 
 def _content(

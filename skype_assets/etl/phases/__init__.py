@@ -31,9 +31,12 @@ class PhaseFacts:
     reads_export: bool = False
 
 
-EXTRACT: Final = PhaseFacts("extract", "raw_export", "1", "bytes", after_parts=0.02, reads_export=True)
-TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "5", "messages", after_parts=0.15)
+EXTRACT: Final = PhaseFacts("extract", "raw_export", "2", "bytes", after_parts=0.02, reads_export=True)
+TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "6", "messages", after_parts=0.15)
 LOAD: Final = PhaseFacts("load", "loaded_database", "3", "messages", after_parts=0.5)
+
+UNREADABLE: Final = "unreadable"
+"""The count of places in a damaged export at which something could not be read; only of such a one it is counted."""
 
 FACTS: Final[Mapping[str, PhaseFacts]] = {facts.name: facts for facts in (EXTRACT, TRANSFORM, LOAD)}
 """The phases by name, in their order."""

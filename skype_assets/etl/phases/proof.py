@@ -22,7 +22,7 @@ from skype_assets.etl.database.comparison import (
     compare_rejects,
     count_messages,
 )
-from skype_assets.etl.database.loading import HEAD
+from skype_assets.etl.database.loading import HEAD, LOADED
 from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
@@ -101,7 +101,7 @@ def prove_records(session: Session, tables: PhaseTables, entries: Container[int]
         if entries is None or part.number in entries
     ]
     schema = pa.schema([TABLES["load_parts"].schema.field(name) for name in _RECORDED])
-    status = "complete" if entries is None else "loading"
+    status = LOADED[export["unreadable_bytes"][0].is_valid] if entries is None else "loading"
     return compare_records(session, export, table_from_rows(schema, ledger), status)
 
 

@@ -64,6 +64,7 @@ class TaskRecord(History):
         max_workers: int | None = None,
         task_id: str | None = None,
         media_only: bool = Settings.media_only,
+        salvage: bool = Settings.salvage,
     ) -> None:
         super().__init__(
             Settings(
@@ -73,6 +74,7 @@ class TaskRecord(History):
                 parallel_processing=parallel_processing,
                 max_workers=max_workers,
                 media_only=media_only,
+                salvage=salvage,
             )
         )
         self.db_config = db_config
