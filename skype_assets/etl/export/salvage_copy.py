@@ -23,7 +23,7 @@ from skype_assets.etl.export.archive import Export, open_export
 from skype_assets.etl.export.form import form_of
 from skype_assets.etl.export.members import is_archive, is_endpoints, is_messages, media_member, printable
 from skype_assets.etl.export.messages_json import Unreadable
-from skype_assets.etl.export.salvage_streams import KINDS, unpack_all
+from skype_assets.etl.export.salvage_streams import begins_stream, unpack_all
 from skype_assets.etl.export.salvage_tar import next_header, tar_members
 from skype_assets.etl.export.salvage_zip import LOCAL_MARK, zip_members
 from skype_assets.etl.export.salvaged import MESSAGES_MEMBER, Salvaged, holds_messages
@@ -156,9 +156,9 @@ class _Rescue:
         file = self._private_file()
         believed_from = damaged_at = 0
         problem = ""
-        for begin, done in unpack_all(data, file, name, 0 if _begins_stream(data) else _headless_begin(data)):
+        for begin, done in unpack_all(data, file, name, 0 if begins_stream(data) else _headless_begin(data)):
             if problem:
-                yield Unreadable(name, damaged_at, begin - damaged_at, problem)
+                yield Unreadable(name, min(damaged_at, begin), max(begin - damaged_at, 0), problem)
             problem, damaged_at = done.problem, done.end
             if done.is_garbled:
                 believed_from = file.tell()
@@ -175,7 +175,7 @@ class _Rescue:
 
 def _form(file: BinaryIO, data: mmap.mmap, name: str) -> str:
     """What a damaged file seems to be; empty if nothing of an export."""
-    if _begins_stream(data):
+    if begins_stream(data):
         return "stream"
     if data[:4] == LOCAL_MARK or zipfile.is_zipfile(file):
         return "zip"
@@ -187,10 +187,6 @@ def _form(file: BinaryIO, data: mmap.mmap, name: str) -> str:
         return {"compressed": "stream", "tar.gz": "stream"}.get(form := form_of(file, name), form)
     except InvalidExport:
         return "zip" if data.find(LOCAL_MARK, 0, _BLOCK) >= 0 else "stream" if _headless_begin(data) else ""
-
-
-def _begins_stream(data: mmap.mmap) -> bool:
-    return any(data[: len(mark)] == mark for mark, _ in KINDS)
 
 
 def _headless_begin(data: mmap.mmap) -> int:

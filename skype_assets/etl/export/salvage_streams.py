@@ -8,8 +8,9 @@ what went in.
 import bz2
 import lzma
 import mmap
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
@@ -55,12 +56,17 @@ def raw_deflate() -> _Decompressor:
     return zlib.decompressobj(-zlib.MAX_WBITS)
 
 
-KINDS: Final[tuple[tuple[bytes, Callable[[], _Decompressor]], ...]] = (
-    (b"\x1f\x8b\x08", lambda: zlib.decompressobj(16 + zlib.MAX_WBITS)),
-    (b"BZh", bz2.BZ2Decompressor),
-    (b"\xfd7zXZ\0", lzma.LZMADecompressor),
-)
-"""How streams begin, and what unpacks them."""
+_KINDS: Final[Mapping[bytes, Callable[[], _Decompressor]]] = {
+    b"\x1f\x8b": lambda: zlib.decompressobj(16 + zlib.MAX_WBITS),
+    b"BZ": bz2.BZ2Decompressor,
+    b"\xfd7": lzma.LZMADecompressor,
+}
+_stream_begins = re.compile(rb"\x1f\x8b\x08[\0-\x1f]|BZh[1-9]1AY&SY|\xfd7zXZ\0")
+
+
+def begins_stream(data: mmap.mmap) -> bool:
+    """Whether a file begins as a compressed one."""
+    return _stream_begins.match(data) is not None
 
 
 def unpack(data: mmap.mmap, begin: int, end: int, decompressor: _Decompressor, file: BinaryIO, name: str) -> Unpacked:
@@ -78,7 +84,7 @@ def unpack(data: mmap.mmap, begin: int, end: int, decompressor: _Decompressor, f
         check_expansion(done.end - begin + _BLOCK, done.size, name)
 
     # What a block had before the damage can be had again from a copy; where there are no copies, little is lost.
-    length = _SMALL_BLOCK if isinstance(decompressor, lzma.LZMADecompressor) else _BLOCK
+    length = _BLOCK if isinstance(decompressor, _Zlib) else _SMALL_BLOCK
     while not decompressor.eof and done.end < end:
         block = data[done.end : min(done.end + length, end)]
         spare = decompressor.copy() if isinstance(decompressor, _Zlib) else None
@@ -114,13 +120,12 @@ def unpack_all(data: mmap.mmap, file: BinaryIO, name: str, first: int = 0) -> It
         done.problem = done.problem or "a damaged header of the compressed data"
         yield 0, done
         position = done.end
-    while position < len(data):
-        begin, new = _next_stream(data, position)
-        if new is None:
-            return
-        done = unpack(data, begin, len(data), new(), file, name)
+    while found := _stream_begins.search(data, position):
+        begin = found.start()
+        done = unpack(data, begin, len(data), _KINDS[found[0][:2]](), file, name)
         yield begin, done
-        position = max(done.end, begin + 1)
+        # What is damaged may have swallowed the beginning of the next.
+        position = begin + 1 if done.problem else done.end
 
 
 _Zlib: Final = type(zlib.decompressobj())
@@ -143,8 +148,3 @@ def _up_to_damage(decompressor: _Decompressor, block: bytes, write: Callable[[by
         except _DAMAGE:
             return index
     return len(block)
-
-
-def _next_stream(data: mmap.mmap, position: int) -> tuple[int, Callable[[], _Decompressor] | None]:
-    found = [(at, new) for mark, new in KINDS if (at := data.find(mark, position)) >= 0]
-    return min(found, key=lambda one: one[0]) if found else (len(data), None)
