@@ -153,9 +153,12 @@ class _Salvage:
             begin = position = end
             if self._goes_on_behind(end):
                 return
-        position = max(position, self._believed_from)
+        stopped_at = begin
         while found := _object_begins.search(self._text.buffer, position):
             at = found.start()
+            if stopped_at < at < self._believed_from:
+                position = self._believed_from
+                continue
             seen = _object(self._text, at)
             position = at + 1
             if seen is None:
