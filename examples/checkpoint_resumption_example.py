@@ -67,6 +67,7 @@ def new_pipeline(options: argparse.Namespace) -> ETLPipeline:
         task_id=options.task_id,
         observer=progress_of(options.fail_phase),
         media_only=options.media_only,
+        salvage=options.salvage,
     )
 
 
@@ -167,6 +168,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("-p", "--port", type=int, help="port of the database")
     parser.add_argument("-o", "--output-dir", type=named, default=Path("output"), help="folder of all checkpoints")
     parser.add_argument("--media-only", action="store_true", help="take an export that holds no message, too")
+    parser.add_argument("--salvage", action="store_true", help="read a damaged export as far as it is whole")
     parser.add_argument("--task-id", help="name of the task; made from the export's name and content if not given")
     options = parser.parse_args()
     if options.resume and not options.checkpoint_file:

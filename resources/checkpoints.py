@@ -10,8 +10,15 @@ from skype_assets.etl import engine, places
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.phases import FOLDERS, TRANSFORM
-from skype_assets.etl.task import Settings, Task, keep_media_by_environment, media_only_by_environment
+from skype_assets.etl.phases import EXTRACT, FOLDERS, TRANSFORM
+from skype_assets.etl.phases.extract import SALVAGE
+from skype_assets.etl.task import (
+    Settings,
+    Task,
+    keep_media_by_environment,
+    media_only_by_environment,
+    salvage_by_environment,
+)
 
 PHASE_OF_ASSET: Final = {asset: name for name, asset in FOLDERS.items()}
 """The phase that makes each asset."""
@@ -21,8 +28,8 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
     """The folder of all checkpoints, by the rule of ``skype_assets.etl.places`` for the process that runs the step.
 
     ``SKYPE_MAX_WORKERS`` limits the processes of one step where several runs share a machine; else it is one per core.
-    ``SKYPE_MEDIA_ONLY=on`` lets exports in that hold no message, which are refused else; with ``SKYPE_KEEP_MEDIA=off``
-    the bytes of media are not kept.
+    ``SKYPE_MEDIA_ONLY=on`` lets exports in that hold no message, ``SKYPE_SALVAGE=on`` those that are damaged, as far as
+    they are whole; both are refused else. With ``SKYPE_KEEP_MEDIA=off`` the bytes of media are not kept.
     It has no fields, for the reason given at ``Database``.
 
     Example::
@@ -38,9 +45,11 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
         """A task with its checkpoints here.
 
         The owner's name is part of what transform makes. Nobody can give one here, so the one that was given when the
-        task was begun elsewhere (``skype-assets run``) holds, and the checkpoint fits.
+        task was begun elsewhere (``skype-assets run``) holds, and the checkpoint fits. So does ``--salvage``.
         """
         task = Task(task_id, self.folder(), source, database)
+        extracted = states.read(task.folder.folder(EXTRACT.asset))
+        is_salvaged = extracted is not None and SALVAGE in extracted.inputs
         recorded = states.read(task.folder.folder(TRANSFORM.asset))
         name = recorded.inputs.get("user_display_name") if recorded else None
         settings = Settings(
@@ -48,6 +57,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
             max_workers=_max_workers(),
             media_only=media_only_by_environment(),
             keep_media=keep_media_by_environment(),
+            salvage=salvage_by_environment() or is_salvaged,
         )
         return Task(task_id, self.folder(), source, database, settings)
 

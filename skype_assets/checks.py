@@ -33,6 +33,7 @@ from skype_assets.shown.statistics import Statistics
 CHECKPOINT: Final = "checkpoint_intact"
 CONSERVATION: Final = "messages_conserved"
 MESSAGES: Final = "conversations_have_messages"
+WHOLE: Final = "export_is_whole"
 KNOWN_TYPES: Final = "message_types_known"
 MEDIA: Final = "media_present"
 REFERENCES: Final = "references_resolve"
@@ -46,6 +47,8 @@ _CHECKS: Final = {
         CONSERVATION: "In every conversation: seen = loaded + duplicate + rejected, and as many as were extracted.",
         MESSAGES: "How many conversations have messages. A warning if none has, or if most lack the list of messages: "
         "then this may not be the file that has them.",
+        WHOLE: "Whether the export could be read to its end. A warning if it is damaged, and was read as far as it is "
+        "whole because that was asked for (SKYPE_SALVAGE).",
         KNOWN_TYPES: "How many messages are of types that this program does not know; those are kept verbatim. "
         "A warning if most are: then it does not understand the export.",
         MEDIA: "How many of the files that messages carry are in the archive: Skype exports most archives without "
@@ -107,6 +110,7 @@ def of_transformed_tables(task: Task, tables: PhaseTables, figures: Statistics) 
     yield _intact(tables)
     yield _conserved(task, tables)
     yield _with_messages(tables)
+    yield _whole(tables)
     yield _known(tables, figures)
     yield _present(tables)
 
@@ -119,7 +123,7 @@ def of_loaded_database(task: Task, tables: PhaseTables) -> Iterator[dg.AssetChec
     export_id = transformed.summary("exports")["export_id"][0].as_py()
     with Session(reachable_url(task.database), read_only=True) as session:
         export = next(iter(registered(session, "export_id", export_id)), None)
-        if export is None or export.status != "complete":
+        if export is None or not export.is_loaded:
             status = "not there" if export is None else export.status
             yield _required(tables, REFERENCES, False, {"export_in_the_database": status})
             yield _required(tables, DATABASE, False, {"export_in_the_database": status})
@@ -154,6 +158,11 @@ def _with_messages(tables: PhaseTables) -> dg.AssetCheckResult:
         },
         deserves_a_look=bool(odd),
     )
+
+
+def _whole(tables: PhaseTables) -> dg.AssetCheckResult:
+    found = findings.whole(tables)
+    return _told(tables, WHOLE, found.detail, dict(found.figures), deserves_a_look=not found.passed)
 
 
 def _known(tables: PhaseTables, figures: Statistics) -> dg.AssetCheckResult:

@@ -23,7 +23,7 @@ from skype_assets.etl.errors import EtlError, UsageError
 from skype_assets.etl.export.source import fingerprint, is_folder, size_of
 from skype_assets.etl.phases import LOAD
 from skype_assets.etl.places import named_path
-from skype_assets.etl.task import ENDINGS, Task, check_task_id, task_id_for
+from skype_assets.etl.task import ENDINGS, Task, check_task_id, salvage_by_environment, task_id_for
 from skype_assets.etl.tasks import retention
 from skype_assets.instance.configured import configured_instance
 from skype_assets.io_managers.parquet import DATA_VERSION_TAG, location, recorded_version
@@ -55,8 +55,9 @@ def register(path: Path, task_id: str | None = None, instance: dg.DagsterInstanc
         UsageError: the task id is not allowed, or has another export already; or no instance is configured.
         InvalidExport: the path is not that of an export, or cannot be read.
     """
-    size_of(path)  # what is no export gets no partition
-    task_id = check_task_id(task_id) if task_id is not None else task_id_for(fingerprint(path))
+    salvage = salvage_by_environment()
+    size_of(path, salvage=salvage)  # what is no export gets no partition
+    task_id = check_task_id(task_id) if task_id is not None else task_id_for(fingerprint(path, salvage=salvage))
     with nullcontext(instance) if instance else configured_instance() as where:
         if where is None:
             raise UsageError(

@@ -58,7 +58,7 @@ class InvalidExport(EtlError):
     exit_code = 3
 
     def __init__(self, problem: str, *, member: str = "", offset: int | None = None, remedy: str = "") -> None:
-        self.problem, self.member, self.offset = problem, member, offset
+        self.problem, self.member, self.offset, self.remedy = problem, member, offset, remedy
         where = f"{member}: " if member else ""
         at = f" at byte {offset}" if offset is not None else ""
         super().__init__(f"{where}{problem}{at}" + (f". {remedy}" if remedy else ""))

@@ -27,8 +27,8 @@ ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".js
 
 @dataclass(frozen=True)
 class Settings:
-    """How a task is run. None of these changes what ends up in the database but ``user_display_name``, and what it says
-    of media being kept.
+    """How a task is run. None of these changes what ends up in the database but ``user_display_name`` and ``salvage``,
+    and what it says of media being kept.
 
     Attributes:
         chunk_size: messages in a part, at most.
@@ -39,6 +39,7 @@ class Settings:
         user_display_name: name of the export's owner; None = as the export tells.
         media_only: whether an export is welcome that holds no message; else it is refused.
         keep_media: whether the bytes of media are kept in the output folder.
+        salvage: whether a damaged export is read as far as it is whole; else it is refused.
     """
 
     chunk_size: int = 100_000
@@ -49,6 +50,7 @@ class Settings:
     user_display_name: str | None = None
     media_only: bool = False
     keep_media: bool = True
+    salvage: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("chunk_size", 1), ("batch_size", 1), ("memory_limit_mb", _LEAST_MB), ("max_workers", 1)):
@@ -120,6 +122,15 @@ def keep_media_by_environment() -> bool:
         UsageError: it is neither on nor off.
     """
     return _switch("SKYPE_KEEP_MEDIA", "on")
+
+
+def salvage_by_environment() -> bool:
+    """Whether SKYPE_SALVAGE lets damaged exports be read as far as they are whole, at every door.
+
+    Raises:
+        UsageError: it is neither on nor off.
+    """
+    return _switch("SKYPE_SALVAGE", "off")
 
 
 def _switch(variable: str, default: str) -> bool:

@@ -132,8 +132,10 @@ def _transformed(tables: PhaseTables) -> Metadata:
         [instant for instant in conversations[name].to_pylist() if instant]
         for name in ("first_message_at", "last_message_at")
     )
+    unreadable = tables.summary("exports")["unreadable_bytes"][0].as_py()
     return {
         "conservation": _table(CONSERVATION.names[1:], [tuple(totals)]),
+        **({"status": "partial", "unreadable_bytes": unreadable} if unreadable is not None else {}),
         "messages_that_are_copies_left_by_edits": edits.copies(tables.summary("edits")),
         **_instant("first_message_at", min(first, default=None)),
         **_instant("last_message_at", max(last, default=None)),

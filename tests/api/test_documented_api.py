@@ -87,8 +87,8 @@ def test_the_constructors_take_what_is_documented() -> None:
         "task_id",
     ]  # fmt: skip
     context, pipeline = (inspect.signature(kind).parameters for kind in (ETLContext, ETLPipeline))
-    assert list(context) == [*documented, "media_only", "keep_media"]
-    assert list(pipeline) == [*documented, "context", "observer", "media_only", "keep_media"]
+    assert list(context) == [*documented, "media_only", "keep_media", "salvage"]
+    assert list(pipeline) == [*documented, "context", "observer", "media_only", "keep_media", "salvage"]
     for parameters in (context, pipeline):
         assert parameters["output_dir"].default is parameters["max_workers"].default is None
         assert parameters["memory_limit_mb"].default == 1024

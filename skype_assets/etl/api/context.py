@@ -29,6 +29,7 @@ class ETLContext(TaskRecord):
         task_id: name of the task; None = made from the export's name and content.
         media_only: whether an export is welcome that holds no message; else it is refused.
         keep_media: whether the bytes of media are kept, in ``media/`` of ``output_dir``.
+        salvage: whether a damaged export is read as far as it is whole; else it is refused.
 
     Attributes:
         task_id: see above; None until the export is known.

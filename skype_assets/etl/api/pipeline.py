@@ -18,10 +18,17 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import Observer, PhaseResult
 from skype_assets.etl.errors import CheckpointMismatch, NotEnoughSpace, PhaseFailed, TaskBusy, UsageError
 from skype_assets.etl.export.source import fingerprint
-from skype_assets.etl.phases import PHASES, given_names
+from skype_assets.etl.phases import PHASES, UNREADABLE, given_names
 from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import creates_server, reachable_url
-from skype_assets.etl.task import Settings, Task, keep_media_by_environment, media_only_by_environment, task_id_for
+from skype_assets.etl.task import (
+    Settings,
+    Task,
+    keep_media_by_environment,
+    media_only_by_environment,
+    salvage_by_environment,
+    task_id_for,
+)
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.beginning import check_beginning
 from skype_assets.etl.tasks.doubts import doubts
@@ -50,6 +57,7 @@ class ETLPipeline:
         observer: told of the progress (``Progress``); what it raises ends the run, resumably.
         media_only: whether an export is welcome that holds no message; else it is refused.
         keep_media: whether the bytes of media are kept, in ``media/`` of ``output_dir``.
+        salvage: whether a damaged export is read as far as it is whole; else it is refused.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class ETLPipeline:
         observer: Observer | None = None,
         media_only: bool = Settings.media_only,
         keep_media: bool = Settings.keep_media,
+        salvage: bool = Settings.salvage,
     ) -> None:
         self._make_context: Callable[[], ETLContext] = lambda: ETLContext(
             db_config,
@@ -78,6 +87,7 @@ class ETLPipeline:
             task_id,
             media_only,
             keep_media,
+            salvage,
         )
         self._context = context if context is not None else self._make_context()
         if context is not None:
@@ -144,7 +154,9 @@ class ETLPipeline:
             success, status, task_id, export_id, phases, start_time, end_time, total_duration_seconds,
             conversation_count, message_count, error_count, checkpoint_file; after a resume resumed and
             resumed_from_phase (None if nothing was left to do). Times are UTC in ISO form, seconds are wall time; a
-            phase that was complete already has the figures of the run that completed it, and ``from_checkpoint``.
+            phase that was complete already has the figures of the run that completed it, and ``from_checkpoint``. The
+            status is ``completed``; ``partial`` if the export is damaged, and what is whole of it was loaded
+            (``salvage``).
 
         Raises:
             PhaseFailed: a phase failed; it carries this dict and the manifest to resume from.
@@ -160,7 +172,8 @@ class ETLPipeline:
         if is_first:
             _find_source(context, given)  # what is refused creates nothing
             if context.file_source is not None:
-                check_beginning(context.file_source, media_only=context.settings.media_only)
+                asked = context.settings
+                check_beginning(context.file_source, media_only=asked.media_only, salvage=asked.salvage)
         with Session(reachable_url(context.database)) as session:  # what is wrong is found now, not after hours of work
             upgrading.bring_up_to_date(session)
         if file_obj is not None:
@@ -197,6 +210,8 @@ class ETLPipeline:
             context.settings = replace(context.settings, media_only=True)
         if not keep_media_by_environment():
             context.settings = replace(context.settings, keep_media=False)
+        if salvage_by_environment():
+            context.settings = replace(context.settings, salvage=True)
         return context
 
     def _run(self, is_begun: bool, is_resume: bool) -> dict[str, Any]:
@@ -220,7 +235,7 @@ class ETLPipeline:
             except Exception as error:
                 manifest = context.checkpoint_file if Path(context.checkpoint_file).exists() else ""
                 raise PhaseFailed(phase, error, results("failed"), manifest) from error
-        return results("completed")
+        return results("partial" if UNREADABLE in finished[-1].state.counts() else "completed")
 
 
 def _find_source(context: ETLContext, given: Path | None) -> None:
@@ -229,7 +244,7 @@ def _find_source(context: ETLContext, given: Path | None) -> None:
     if path is None and context.task_id is None:
         raise UsageError("file_path is missing: which export is to be loaded?")
     if path is not None and path.exists():
-        source = fingerprint(path)
+        source = fingerprint(path, salvage=context.settings.salvage)
         if context.task_id is None:
             context.task_id = task_id_for(source)
             context.recall()
@@ -272,7 +287,7 @@ def _results(
     ended = datetime.now(UTC)
     last = finished[-1] if finished else None
     return {
-        "success": status == "completed",
+        "success": status in ("completed", "partial"),
         "status": status,
         "task_id": context.task_id,
         "export_id": context.export_id,

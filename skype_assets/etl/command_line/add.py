@@ -28,12 +28,12 @@ def add(file: Path, task_id: str | None, as_json: bool) -> None:
     from skype_assets.etl import places
     from skype_assets.etl.api.reporting import registration
     from skype_assets.etl.command_line.running import lay_out_here
-    from skype_assets.etl.task import media_only_by_environment
+    from skype_assets.etl.task import media_only_by_environment, salvage_by_environment
     from skype_assets.etl.tasks.beginning import check_beginning
 
     if not file.exists():  # or a place would be laid out for nothing
         raise InvalidExport("cannot be read: No such file or directory", member=str(file), remedy="Check the path")
-    check_beginning(file, media_only=media_only_by_environment())
+    check_beginning(file, media_only=media_only_by_environment(), salvage=salvage_by_environment())
     lay_out_here()
     with terminal.err().status("registering"):
         arguments = ["--task-id", task_id] if task_id is not None else []

@@ -56,6 +56,12 @@ checkpoints = click.option(
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to stdout.")
 
+salvage = click.option(
+    "--salvage",
+    is_flag=True,
+    help="Read a damaged export as far as it is whole; the result is partial. SKYPE_SALVAGE=on does so as well.",
+)
+
 no_report = click.option("--no-report", is_flag=True, help="Do not tell Dagster what was done.")
 
 

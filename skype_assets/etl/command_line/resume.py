@@ -13,6 +13,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
 @click.option("-f", "--file", type=options.Named("export"), help="The export.  [default: where it was]")
 @click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: the task's setting]")
+@options.salvage
 @options.as_json
 @options.no_report
 @debug
@@ -23,6 +24,7 @@ def resume(
     checkpoints: tuple[str, ...],
     file: Path | None,
     max_workers: int | None,
+    salvage: bool,
     as_json: bool,
     no_report: bool,
 ) -> None:
@@ -39,7 +41,7 @@ def resume(
 
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
-    from skype_assets.etl.task import keep_media_by_environment, media_only_by_environment
+    from skype_assets.etl.task import keep_media_by_environment, media_only_by_environment, salvage_by_environment
     from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.record import TaskRecord
 
@@ -52,12 +54,14 @@ def resume(
         state.settings = replace(state.settings, media_only=True)
     if not keep_media_by_environment():
         state.settings = replace(state.settings, keep_media=False)
+    if salvage or salvage_by_environment():
+        state.settings = replace(state.settings, salvage=True)
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:
         source = resuming.source_at_hand(state, file)
         if source is not None:
-            state.set_file_source(source, fingerprint_shown(source, shown))
+            state.set_file_source(source, fingerprint_shown(source, shown, salvage=state.settings.salvage))
         task = replace(state.task, source=source, database=resuming.database(state))
         check_database(task.database)
         resumable_from(context, path)

@@ -20,6 +20,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 @click.option(
     "--media-only", is_flag=True, help="Load it although it holds no message; SKYPE_MEDIA_ONLY=on does so as well."
 )
+@options.salvage
 @click.option(
     "--no-media", is_flag=True, help="Do not keep the bytes of media, only their hashes; so does SKYPE_KEEP_MEDIA=off."
 )
@@ -45,6 +46,7 @@ def run(
     user_display_name: str | None,
     media_only: bool,
     no_media: bool,
+    salvage: bool,
     names_file: Path | None,
     as_json: bool,
     no_report: bool,
@@ -68,18 +70,27 @@ def run(
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
     from skype_assets.etl.phases import given_names
     from skype_assets.etl.postgres.url import creates_server
-    from skype_assets.etl.task import Settings, Task, keep_media_by_environment, media_only_by_environment, task_id_for
+    from skype_assets.etl.task import (
+        Settings,
+        Task,
+        keep_media_by_environment,
+        media_only_by_environment,
+        salvage_by_environment,
+        task_id_for,
+    )
     from skype_assets.etl.tasks.beginning import check_beginning
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
     from skype_assets.etl.tasks.resuming import without_export
 
     media_only = media_only or media_only_by_environment()
+    salvage = salvage or salvage_by_environment()
     settings = Settings(
         max_workers=max_workers,
         user_display_name=user_display_name,
         media_only=media_only,
         keep_media=keep_media_by_environment() and not no_media,
+        salvage=salvage,
     )
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
@@ -92,11 +103,11 @@ def run(
             named = user_display_name or record.settings.user_display_name
             task = Task(name, output_dir, settings=replace(record.settings, user_display_name=named))
         else:
-            source = fingerprint_shown(file, shown)
+            source = fingerprint_shown(file, shown, salvage=salvage)
             name = task_id_for(source) if task_id is None else task_id
             task = Task(name, output_dir, file, settings=settings, fingerprint=source)
             if creates_server():
-                check_beginning(file, media_only=settings.media_only)
+                check_beginning(file, media_only=media_only, salvage=salvage)
         check_database()
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")

@@ -22,15 +22,15 @@ HASHING_SHOWN: Final = 200_000_000
 """Bytes from which reading an export for its fingerprint takes long enough to be shown."""
 
 
-def fingerprint_shown(file: Path, shown: "Display") -> "Source":
-    """The fingerprint of an export, with a progress display if it is large."""
+def fingerprint_shown(file: Path, shown: "Display", *, salvage: bool) -> "Source":
+    """The fingerprint of an export, with a progress display if it is large; ``salvage`` is that of ``fingerprint``."""
     from skype_assets.etl.export.source import fingerprint, size_of
 
-    total = size_of(file)
+    total = size_of(file, salvage=salvage)
     if total < HASHING_SHOWN:
-        return fingerprint(file)
+        return fingerprint(file, salvage=salvage)
     shown.begin("fingerprint")
-    source = fingerprint(file, lambda done: shown.advance("fingerprint", done, total, "bytes"))
+    source = fingerprint(file, lambda done: shown.advance("fingerprint", done, total, "bytes"), salvage=salvage)
     shown.end("fingerprint", f"SHA-256 {source.sha256[:12]}...")
     return source
 

@@ -10,7 +10,7 @@ from skype_assets.etl import compiled, quantities
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import CheckpointError, InvalidExport, UsageError
-from skype_assets.etl.phases import EXTRACT, FACTS, FOLDERS
+from skype_assets.etl.phases import EXTRACT, FACTS, FOLDERS, UNREADABLE
 from skype_assets.etl.tasks.pace import percent, work
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ _INDENT: Final = " " * 13
 class PhaseStatus:
     """Where a phase stands.
 
-    ``status`` is ``complete``, ``running`` (a living process works on it), ``interrupted`` (none does any more),
-    ``failed`` (likewise, and the manifest knows why: ``problem``), ``outdated`` (made by older code, or from what the
-    phase before it no longer is; done anew by the next run), ``not started``, ``unloading`` or ``unloaded`` (of a load:
-    its rows are being taken out of the database, or were), ``damaged`` (``problem`` says how), or ``being removed``
-    (``clean`` was interrupted; the next one finishes).
+    ``status`` is ``complete``, ``partial`` (complete, of what is whole of a damaged export), ``running`` (a living
+    process works on it), ``interrupted`` (none does any more), ``failed`` (likewise, and the manifest knows why:
+    ``problem``), ``outdated`` (made by older code, or from what the phase before it no longer is; done anew by the next
+    run), ``not started``, ``unloading`` or ``unloaded`` (of a load: its rows are being taken out of the database, or
+    were), ``damaged`` (``problem`` says how), or ``being removed`` (``clean`` was interrupted; the next one finishes).
     """
 
     status: str
@@ -134,7 +134,8 @@ def _phase(name: str, folder: "Directory", before: "PhaseState | None", *, is_ru
     # What an older extract made still serves.
     is_own = name == EXTRACT.name or state.inputs.get("code_version", FACTS[name].version) == FACTS[name].version
     is_current = is_own and (before is None or before.fingerprint in made_from.values())
-    return PhaseStatus("complete" if is_current else "outdated", state)
+    done = "partial" if UNREADABLE in state.counts() else "complete"
+    return PhaseStatus(done if is_current else "outdated", state)
 
 
 def _tasks(output_dir: Path) -> list[str]:
@@ -212,8 +213,10 @@ def _to_do(folder: Path, phases: dict[str, PhaseStatus]) -> str:
     if found & {"running", "unloading", "damaged", "being removed"}:  # the last three say so themselves
         return ""
     if any(phase.is_final for phase in phases.values()):
-        return "run a whole copy of the export; this task can go (skype-assets clean)"
+        return "run a whole copy of the export, or what is whole of this one (run --salvage)"
     manifest = folder.parent / manifest_name(folder.name)
+    if found == {"partial"}:
+        return "all is loaded that is whole of a damaged export; a whole copy of it would complete it"
     if found == {"complete"} or not manifest.is_file():
         return ""
     what = "to load it again" if phases["load"].status == "unloaded" else "go on with"

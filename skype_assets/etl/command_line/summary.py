@@ -13,8 +13,10 @@ from skype_assets.etl.command_line.terminal import command, duration, printable
 from skype_assets.etl.rows import edits
 from skype_assets.etl.task import Task, export_id_for
 from skype_assets.etl.tasks.doubts import doubts
+from skype_assets.etl.tasks.findings import is_partial, whole
 
 if TYPE_CHECKING:
+    from skype_assets.etl.checkpoints.parts import PhaseTables
     from skype_assets.etl.engine.journal import PhaseResult
 
 
@@ -49,6 +51,7 @@ class _Account:
     replaced: dict[str, dict[str, int]]
     media: dict[str, int]
     warnings: list[str]
+    unreadable: dict[str, int]
 
 
 def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
@@ -74,6 +77,8 @@ def as_json(task: Task, phases: Sequence[PhaseRun]) -> dict[str, Any]:
         "replaced": account.replaced,
         "media": {name: account.media.get(name, 0) for name in ("members", *_MEDIA_COUNTS)},
         "warnings": account.warnings,
+        "status": "partial" if account.unreadable else "complete",
+        **({"unreadable": account.unreadable} if account.unreadable else {}),
         "checkpoint_dir": str(task.folder.path),
     }
 
@@ -82,7 +87,8 @@ def show(console: Console, task: Task, phases: Sequence[PhaseRun]) -> None:
     """The account for people, and what to do next."""
     account = _account(phases)
     if all(phase.result.from_checkpoint for phase in phases):
-        console.print(f"nothing to do: {printable(account.source_name)} is loaded already (task {task.task_id})")
+        what = f"what is whole of {printable(account.source_name)}" if account.unreadable else account.source_name
+        console.print(f"nothing to do: {printable(what)} is loaded already (task {task.task_id})")
     else:
         console.print(_times(account, phases), "")
         console.print(_rows(account))
@@ -114,7 +120,16 @@ def _account(phases: Sequence[PhaseRun]) -> _Account:
         replaced={row.pop("table"): row for row in load.summary("replaced").to_pylist()},
         media=extract.state.counts(),
         warnings=doubts(transform),
+        unreadable=_unreadable(transform),
     )
+
+
+def _unreadable(transform: "PhaseTables") -> dict[str, int]:
+    """What is missing of a damaged export: places and bytes that could not be read, conversations cut short."""
+    if not is_partial(transform):
+        return {}
+    figures = whole(transform).figures
+    return {name.removeprefix("unreadable_"): count for name, count in figures.items() if isinstance(count, int)}
 
 
 def _times(account: _Account, phases: Sequence[PhaseRun]) -> Table:
@@ -158,6 +173,8 @@ def _conservation(account: _Account) -> Table:
         f"in {account.conversations:,} conversations",
         *(f"{counts[name]:,}" for name in ("seen", "loaded", "duplicate", "rejected")),
     )
+    if missing := account.unreadable:
+        table.add_row(f"not read: {missing['bytes']:,} bytes in {missing['places']:,} places")
     return table
 
 

@@ -40,13 +40,18 @@ class Ours:
     export_id: str
     owner_id: str
     exported_at: int
-    """In microseconds since 1970; of one that does not say it, before all others."""
+    """In half microseconds since 1970, one more if it is whole; of one that does not say it, before all others."""
 
     @classmethod
     def of(cls, exports: pa.Table) -> "Ours":
         """The export of a row of ``exports``."""
+        is_whole = not exports["unreadable_bytes"][0].is_valid
         at = exports["exported_at"].cast(pa.int64())[0].as_py()
-        return cls(exports["export_id"][0].as_py(), exports["owner_id"][0].as_py(), _BEFORE_ALL if at is None else at)
+        return cls(
+            exports["export_id"][0].as_py(),
+            exports["owner_id"][0].as_py(),
+            2 * (_BEFORE_ALL if at is None else at) + is_whole,
+        )
 
 
 def server_version(session: Session) -> str:
@@ -363,13 +368,14 @@ def _media_ranks(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
 _HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
 
 _EXPORTED_AT: Final = f"""
-SELECT export_id, coalesce((extract(epoch FROM exported_at) * 1000000)::bigint, {_BEFORE_ALL})
+SELECT export_id, coalesce((extract(epoch FROM exported_at) * 1000000)::bigint, {_BEFORE_ALL}) * 2
+       + (unreadable_bytes IS NULL)::integer
 FROM {SCHEMA}.exports WHERE owner_id = $1"""
 
 _OF_RUN: Final = ("started_at", "loaded_at", "status")
 
 _IS_POSSIBLE: Final = """
-t.status = $2 AND t.started_at IS NOT NULL AND (t.loaded_at IS NOT NULL) = (t.status = 'complete')"""
+t.status = $2 AND t.started_at IS NOT NULL AND (t.loaded_at IS NOT NULL) = (t.status <> 'loading')"""
 
 _IS_POSSIBLE_PART: Final = f"""
 t.committed_at IS NOT NULL AND t.attempt BETWEEN 1 AND

@@ -34,6 +34,12 @@ from skype_assets.etl.schema.tables import TABLES
 HEAD: Final = 0
 """The part that the others refer to: conversations, participants, media."""
 
+LOADED: Final = ("complete", "partial")
+"""What is said of an export of which all is loaded, or all that could be read."""
+
+STATUS: Final = "CASE WHEN {}.unreadable_bytes IS NULL THEN 'complete' ELSE 'partial' END"
+"""What is said of a row of ``exports`` once it is loaded, as SQL."""
+
 _FIGURES: Final = ("messages_seen", "messages_loaded", "messages_duplicate", "messages_rejected", "conversation_count")
 
 
@@ -230,7 +236,7 @@ class Loader:
         completed: Callable[[str], None] = lambda table: None,
         last_part: int | None = None,
     ) -> None:
-        """After the last part: complete the schema, bring figures over several exports up to date, say `complete`.
+        """After the last part: complete the schema, bring figures over several exports up to date, say it is loaded.
 
         Args:
             exports: the export's row.
@@ -246,9 +252,9 @@ class Loader:
             columns = [c.name for c in TABLES["exports"].columns if c.name not in ("started_at", "loaded_at", "status")]
             self.session.execute(
                 f"UPDATE {SCHEMA}.exports e SET ({', '.join(columns)}, loaded_at, status) = "
-                f"ROW({', '.join(f's.{c}' for c in columns)}, now(), 'complete') "
+                f"ROW({', '.join(f's.{c}' for c in columns)}, now(), {STATUS.format('s')}) "
                 "FROM pg_temp.staging_exports s WHERE e.export_id = s.export_id "
-                f"AND (e.status <> 'complete' OR ({', '.join(f'e.{c}' for c in columns)}) "
+                f"AND (e.status <> {STATUS.format('s')} OR ({', '.join(f'e.{c}' for c in columns)}) "
                 f"IS DISTINCT FROM ({', '.join(f's.{c}' for c in columns)}))"
             )
             if last_part is not None:
@@ -266,7 +272,7 @@ class Loader:
 
 
 _NOT_COMPLETE: Final = f"""
-UPDATE {SCHEMA}.exports SET status = 'loading', loaded_at = NULL WHERE export_id = $1 AND status = 'complete'"""
+UPDATE {SCHEMA}.exports SET status = 'loading', loaded_at = NULL WHERE export_id = $1 AND status <> 'loading'"""
 
 
 def ledger(session: Session, export_id: str) -> dict[int, str]:
@@ -286,7 +292,8 @@ def is_complete(session: Session, export: pa.Table) -> bool:
         return False
     export_id = export["export_id"][0].as_py()
     status = session.rows(f"SELECT status FROM {SCHEMA}.exports WHERE export_id = $1", export_id)
-    return status == [("complete",)] and counts_as(session, export) and ddl.is_complete(session)
+    said = LOADED[export["unreadable_bytes"][0].is_valid]
+    return status == [(said,)] and counts_as(session, export) and ddl.is_complete(session)
 
 
 def counts_as(session: Session, export: pa.Table) -> bool:

@@ -1,9 +1,9 @@
 """The merge: several exports of one account become one history, whatever the order in which they are loaded.
 
-Of a message the copy with the greatest (version, time of export, hash of its bytes, export id) wins, with its
-children, and the others are superseded copies (``superseding``); of a conversation that with the greatest (version,
-time of export, export id). All of it is set-based: staging tables that the transaction drops, then a handful of
-statements. What depends on several exports comes after it (``refreshing``).
+Of a message the copy with the greatest (version, time of export, whether the export is whole, hash of its bytes,
+export id) wins, with its children, and the others are superseded copies (``superseding``); of a conversation that with
+the greatest (version, time of export, export id). All of it is set-based: staging tables that the transaction drops,
+then a handful of statements. What depends on several exports comes after it (``refreshing``).
 """
 
 from collections.abc import Mapping
@@ -107,7 +107,7 @@ def rank(message: str, export: str) -> str:
     """What decides between copies of a message, as an SQL row."""
     return (
         f"(coalesce({message}.version, -1), coalesce({export}.exported_at, '-infinity'), "
-        f"{message}.raw_sha256, {message}.export_id)"
+        f"{export}.unreadable_bytes IS NULL, {message}.raw_sha256, {message}.export_id)"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import pyarrow as pa
 
 from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.loading import LOADED
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, stage, upsert
 from skype_assets.etl.database.refreshing import APART, REFRESH, REJOIN, touch
@@ -162,7 +163,7 @@ def put_record(session: Session, export: pa.Table, status: str) -> None:
     stage(session, "exports", export)
     session.execute(f"INSERT INTO {SCHEMA}.exports SELECT * FROM pg_temp.staging_exports ON CONFLICT DO NOTHING")
     columns = [name for name in TABLES["exports"].schema.names if name not in _RUN]
-    loaded_at = "coalesce(e.loaded_at, now())" if status == "complete" else "NULL::timestamptz"
+    loaded_at = "coalesce(e.loaded_at, now())" if status in LOADED else "NULL::timestamptz"
     session.execute(
         f"UPDATE {SCHEMA}.exports e SET ({', '.join(columns)}, started_at, loaded_at, status) = "
         f"ROW({', '.join(f's.{name}' for name in columns)}, coalesce(e.started_at, now()), {loaded_at}, $1::text) "

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.loading import HEAD, ledger, lock_owner
+from skype_assets.etl.database.loading import HEAD, LOADED, ledger, lock_owner
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, merge_messages, stage, upsert
 from skype_assets.etl.database.refreshing import REFRESH, REJOIN_AFTER_CHANGES, touch
 from skype_assets.etl.database.session import Session
@@ -35,12 +35,17 @@ class Registered:
     source_name: str
     status: str
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether all of it is there, or all that could be read of it."""
+        return self.status in LOADED
+
     def fits(self, checksums: Mapping[int, str], entries: Mapping[int, str]) -> bool:
         """Whether a checkpoint with such checksums is what was loaded: ``entries`` is the ledger of the export.
 
         A load that was interrupted has put some parts in; what is not in the ledger is not in the tables.
         """
-        loaded = checksums if self.status == "complete" else checksums.keys() & entries.keys()
+        loaded = checksums if self.is_loaded else checksums.keys() & entries.keys()
         return all(entries.get(part) == checksums[part] for part in loaded)
 
 

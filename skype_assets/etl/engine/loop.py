@@ -253,7 +253,7 @@ def _reusable(task: Task, phase: Phase, state: PhaseState) -> PhaseTables | None
 def _is_current(task: Task, phase: Phase, state: PhaseState) -> bool:
     """Whether the phase would make the same of the same; or older code made it, and it serves nevertheless."""
     inputs, name = _inputs(phase), phase.facts.name
-    changed = sorted(field for field in inputs if inputs[field] != state.inputs.get(field))
+    changed = sorted(field for field in {*inputs, *state.inputs} if inputs.get(field) != state.inputs.get(field))
     older = state.inputs.get("code_version", "")
     if changed == ["code_version"] and state.status == "complete" and older in phase.superseded:
         difference = phase.superseded[older]

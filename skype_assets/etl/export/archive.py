@@ -93,6 +93,7 @@ class Export:
     ``format`` is ``tar``, ``tar.gz`` (whatever the compression), ``zip``, ``json`` or ``folder``; ``members`` is the
     number of files in it, ``kinds`` how many of each kind and their bytes; ``messages`` is None in a files-only export;
     ``media`` are its media objects and side files in the order of the archive, ``endpoints`` the lists of devices.
+    ``is_copy`` says that this is a copy of what is whole of a damaged export, in which members lie elsewhere.
     """
 
     def __init__(self, opening: "_Opening") -> None:
@@ -104,6 +105,7 @@ class Export:
         self.kinds: Mapping[MemberKind, tuple[int, int]] = {
             kind: (opening.counts[kind], opening.bytes[kind]) for kind in KINDS
         }
+        self.is_copy = False
         self._content = opening.content
         self._place = opening.place
         self._resources = opening.resources.pop_all()

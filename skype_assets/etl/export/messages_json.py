@@ -27,6 +27,10 @@ MAX_HEAD: Final = 64 << 20
 MAX_LISTS: Final = 1000
 """``MessageList`` keys of one conversation, ``conversations`` keys of the top-level object: there should be one."""
 
+CONVERSATIONS: Final = "conversations"
+MESSAGE_LIST: Final = "MessageList"
+"""The arrays that make the frame of an export."""
+
 NO_EXPORT: Final = "This is not the messages.json of a Skype export"
 UNKNOWN_SHAPE: Final = "No message was loaded from it, and none is lost: please report which program wrote this file"
 
@@ -97,7 +101,8 @@ class RawConversation:
     """A conversation that ends in this part.
 
     Its ``spans`` joined are the object with empty ``MessageList`` arrays. ``id`` is the text of its ``id``: the last
-    one before the first ``MessageList``, or the last one of all if none stands before it.
+    one before the first ``MessageList``, or the last one of all if none stands before it. In a damaged export
+    ``opened_by`` and ``closed_by`` stand for what could not be read before and behind the spans.
     """
 
     index: int
@@ -107,6 +112,8 @@ class RawConversation:
     length: int
     spans: tuple[Span, ...]
     message_count: int
+    opened_by: bytes = b""
+    closed_by: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +128,29 @@ class RawReject:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Bytes of a damaged export in which nothing could be read, and why.
+
+    They may be none, where something is missing: then ``offset`` is where. ``conversation_index`` is that of the
+    conversation that is cut short by it.
+    """
+
+    member: str
+    offset: int
+    length: int
+    reason: str
+    conversation_index: int | None = None
+    conversation_id: str | None = None
+
+
 @dataclass
 class RawPart:
     """What lies between two cursors: messages by column, conversations and rejects by row.
 
     Elements of a ``MessageList`` that are no objects are among the messages. ``header`` is set on the last part: its
-    spans joined are the top-level object with an empty ``conversations`` array.
+    spans joined are the top-level object with an empty ``conversations`` array. Of a damaged export (``salvage``) there
+    is ``unreadable``, and ``document`` where the top-level object could not be read as it stands.
     """
 
     offsets: list[int] = field(default_factory=list)
@@ -137,6 +161,8 @@ class RawPart:
     cursor: Cursor = Cursor(0, 0, 0, (), None)
     last: bool = False
     header: tuple[Span, ...] = ()
+    document: bytes | None = None
+    unreadable: list[Unreadable] = field(default_factory=list[Unreadable])
 
     @property
     def ordinals(self) -> list[int]:
@@ -162,8 +188,6 @@ def raw_parts(
         yield from _Reader(text, cursor, max_messages, max_bytes).parts()
 
 
-_CONVERSATIONS: Final = "conversations"
-_MESSAGES: Final = "MessageList"
 _integer = re.compile(rb"-?[0-9]+")
 _objects = re.compile(rb"\[\s*\{")
 _of_a_message = re.compile(rb'"(?:content|messagetype|originalarrivaltime|from|text|body)"\s*:')
@@ -211,13 +235,13 @@ class _Reader:
 
     def __init__(self, text: JsonText, cursor: Cursor | None, max_messages: int, max_bytes: int) -> None:
         self._text = text
-        self._elements = Elements(text, f'"{_MESSAGES}"'.encode())
+        self._elements = Elements(text, f'"{MESSAGE_LIST}"'.encode())
         self._max_messages, self._max_bytes = max_messages, max_bytes
         self._resumed = cursor is not None
         cursor = cursor or Cursor(_beginning(text), 0, 0, (), None)
         self._position, self._ordinal, self._index = cursor.offset, cursor.ordinal, cursor.conversation_index
         self._header = _Frame(
-            _CONVERSATIONS, cursor.offset, cursor.offset, spans=list(cursor.header), lists=len(cursor.header)
+            CONVERSATIONS, cursor.offset, cursor.offset, spans=list(cursor.header), lists=len(cursor.header)
         )
         self._conversation = _reopened(cursor.conversation) if cursor.conversation else None
         self._part, self._part_offset = RawPart(), cursor.offset
@@ -229,7 +253,7 @@ class _Reader:
             yield from self._read_conversations()
             in_list = self._next_list(self._header)
         if not self._header.lists:
-            raise self._text.error(f'"{_CONVERSATIONS}" is missing', self._header.offset, NO_EXPORT)
+            raise self._text.error(f'"{CONVERSATIONS}" is missing', self._header.offset, NO_EXPORT)
         self._position = self._text.padding(self._position)
         if self._position < self._text.size:
             raise self._text.error("something follows the end of the JSON document", self._position)
@@ -247,7 +271,7 @@ class _Reader:
             index, ordinal = self._index, self._ordinal
             self._index, self._ordinal = index + 1, ordinal + 1
             if byte == b"{":
-                frame = _Frame(_MESSAGES, begin, begin, index=index, ordinal=ordinal)
+                frame = _Frame(MESSAGE_LIST, begin, begin, index=index, ordinal=ordinal)
                 yield from self._read_conversation(frame, self._next_list(frame))
             else:
                 end = self._elements.end(begin)
@@ -266,7 +290,7 @@ class _Reader:
         if (other := frame.elsewhere) and (other.is_sure or not frame.message_count):
             # Never success that lost messages.
             no, only = ("", "also ") if frame.message_count else ("no ", "")
-            problem = f'a conversation has {no}messages in "{_MESSAGES}", but {only}in "{printable(other.name)}"'
+            problem = f'a conversation has {no}messages in "{MESSAGE_LIST}", but {only}in "{printable(other.name)}"'
             raise self._text.error(problem, other.offset, UNKNOWN_SHAPE)
         length = self._position - frame.offset
         self._part.conversations.append(
@@ -375,7 +399,7 @@ class _Reader:
             if mark == b"]":
                 raise text.error("invalid JSON: a closing bracket of the wrong kind", position - 1)
             quoted, position = text.name(position, end, too_large)
-            name = _text(quoted)
+            name = text_of(quoted)
             if name == frame.list_name and text.byte(position) == b"[":
                 self._position = text.blanks(position + 1)
                 self._open_list(frame, position)
@@ -398,15 +422,15 @@ class _Reader:
         raw = bytes(self._text.buffer[value.offset : value.offset + value.length])
         if name == frame.list_name and raw != b"null":
             if frame is self._header:
-                raise self._text.error(f'"{_CONVERSATIONS}" is not an array', value.offset, NO_EXPORT)
+                raise self._text.error(f'"{CONVERSATIONS}" is not an array', value.offset, NO_EXPORT)
             if _has_messages(raw):
-                problem = f'"{_MESSAGES}" has messages, but is not an array'
+                problem = f'"{MESSAGE_LIST}" has messages, but is not an array'
                 raise self._text.error(problem, value.offset, UNKNOWN_SHAPE)
             frame.bad_list = value
         elif name == frame.list_name:
             frame.lists += 1
         elif name == "id" and not frame.id_is_settled:
-            frame.id, frame.has_id = _id_text(raw), True
+            frame.id, frame.has_id = id_text(raw), True
         elif frame is not self._header and _is_messages(name, raw):
             other = Elsewhere(name, value.offset, _has_messages(raw))
             if frame.elsewhere is None or (other.is_sure and not frame.elsewhere.is_sure):
@@ -441,16 +465,16 @@ def _beginning(text: JsonText) -> int:
     return begin
 
 
-def _text(string: bytes) -> str:
+def text_of(string: bytes) -> str:
     """The text of a JSON string. It may hold lone surrogates."""
     text = string.decode("utf-8", "replace")
     return str(_json.decode(text)) if "\\" in text else text[1:-1]
 
 
-def _id_text(value: bytes) -> str | None:
+def id_text(value: bytes) -> str | None:
     """The text of an id: a string, or the digits of an integer."""
     if value.startswith(b'"'):
-        return _surrogate.sub("\ufffd", _text(value))
+        return _surrogate.sub("\ufffd", text_of(value))
     return value.decode("ascii") if _integer.fullmatch(value) else None
 
 
@@ -469,7 +493,7 @@ def _left_open(frame: _Frame) -> OpenConversation:
 
 def _reopened(left: OpenConversation) -> _Frame:
     return _Frame(
-        _MESSAGES,
+        MESSAGE_LIST,
         left.offset,
         left.offset,
         spans=list(left.spans),

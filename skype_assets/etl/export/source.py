@@ -46,10 +46,11 @@ class Source:
     digests: Mapping[int | str, bytes] = field(default_factory=dict[int | str, bytes], compare=False, repr=False)
 
 
-def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> Source:
+def fingerprint(path: Path, progress: Callable[[int], None] | None = None, *, salvage: bool = False) -> Source:
     """Read a file, or the files of a folder that belong to the export; ``progress`` gets the bytes read so far.
 
-    It is read once, for its own digest and those of the media in it.
+    It is read once, for its own digest and those of the media in it. With ``salvage`` a file is good that seems to be a
+    damaged export.
 
     Raises:
         InvalidExport: it is no export, as far as the beginning of the file or the names in the folder tell; or it
@@ -64,7 +65,7 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> So
             progress(done)
 
     if not is_folder(path):
-        _check_form(path)
+        _check_form(path, salvage=salvage)
         size, digest, digests = _read(path, advance, _media_in(path))
         return Source(path.name, size, digest, digests)
     total, over_all, of_files = 0, hashlib.sha256(), dict[int | str, bytes]()
@@ -77,11 +78,11 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None) -> So
     return Source(path.resolve().name, total, over_all.hexdigest(), of_files)
 
 
-def size_of(path: Path) -> int:
+def size_of(path: Path, *, salvage: bool = False) -> int:
     """Bytes that ``fingerprint`` will read; raises what it would raise before it reads."""
     if is_folder(path):
         return sum(file.lstat().st_size for _, file in _fingerprinted(path))
-    _check_form(path)
+    _check_form(path, salvage=salvage)
     return path.stat().st_size
 
 
@@ -131,12 +132,18 @@ def unreadable(path: Path, error: OSError) -> InvalidExport:
     return InvalidExport(f"cannot be read: {reason}", member=printable(path.name), remedy=remedy)
 
 
-def _check_form(path: Path) -> None:
+def _check_form(path: Path, *, salvage: bool) -> None:
     try:
         with path.open("rb") as file:
             form_of(file, printable(path.name), path)
     except OSError as error:
         raise unreadable(path, error) from error
+    except InvalidExport as error:
+        from skype_assets.etl.export import salvage as salvaging  # it opens exports, which needs this module
+
+        if salvage and salvaging.seems_damaged(path):
+            return
+        raise salvaging.told(error, path) from error
 
 
 def _fingerprinted(folder: Path) -> Iterator[tuple[str, Path]]:

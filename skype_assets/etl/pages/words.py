@@ -27,6 +27,8 @@ WORDS: Final[dict[str, str]] = {
     "exports": "Exports",
     "exported": "exported {when}",
     "export_loading": "is being loaded",
+    "export_partial": "partial: the export is damaged, and what is whole of it was loaded",
+    "conversation_partial": "Not all of this conversation is here: the export is damaged.",
     "direct": "person",
     "group": "group",
     "bot": "bot",

@@ -35,6 +35,9 @@ EXTRACT: Final = PhaseFacts("extract", "raw_export", "2", "bytes", after_parts=0
 TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "6", "messages", after_parts=0.15)
 LOAD: Final = PhaseFacts("load", "loaded_database", "4", "messages", after_parts=0.5)
 
+UNREADABLE: Final = "unreadable"
+"""The count of places in a damaged export at which something could not be read; only of such a one it is counted."""
+
 FACTS: Final[Mapping[str, PhaseFacts]] = {facts.name: facts for facts in (EXTRACT, TRANSFORM, LOAD)}
 """The phases by name, in their order."""
 

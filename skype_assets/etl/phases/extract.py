@@ -23,13 +23,15 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.checkpoints.state import PartRecord, read
-from skype_assets.etl.errors import InvalidExport, NotConserved, UsageError
-from skype_assets.etl.export.archive import Export, open_export
+from skype_assets.etl.errors import START_AGAIN, CheckpointMismatch, InvalidExport, NotConserved, UsageError
+from skype_assets.etl.export import salvage
+from skype_assets.etl.export.archive import Export
 from skype_assets.etl.export.members import printable
-from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, raw_parts
+from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, Unreadable, raw_parts
+from skype_assets.etl.export.salvage_copy import Damage
 from skype_assets.etl.export.size import export_size
 from skype_assets.etl.export.source import Source, fingerprint
-from skype_assets.etl.phases import EXTRACT, PhaseFacts
+from skype_assets.etl.phases import EXTRACT, UNREADABLE, PhaseFacts
 from skype_assets.etl.phases.media_parts import is_media_part, media_parts, recorded
 from skype_assets.etl.phases.phase import PartFiles, Told, Work
 from skype_assets.etl.schema import raw_tables
@@ -39,6 +41,10 @@ _WELCOME: Final = (
     "If that is meant, say so: --media-only (ETLPipeline(media_only=True); in Dagster SKYPE_MEDIA_ONLY=on). "
     "Else give the archive that has the messages"
 )
+
+
+SALVAGE: Final = "salvage"
+"""Name of the input that says that a damaged export was to be read as far as it is whole."""
 
 
 class Extract:
@@ -57,7 +63,7 @@ class Extract:
     def source(self) -> Source:
         """The export; if it is not at hand, as the complete checkpoint names it."""
         if self._task.source is not None:
-            return self._task.fingerprint or fingerprint(self._task.source)
+            return self._task.fingerprint or fingerprint(self._task.source, salvage=self._task.settings.salvage)
         state = read(self._task.folder.folder(self.facts.asset))
         if state is None or state.status != "complete":
             raise UsageError(
@@ -77,9 +83,28 @@ class Extract:
         return None
 
     def inputs(self) -> dict[str, str]:
-        """The source: its size and SHA-256."""
+        """The source: its size and SHA-256; and whether damage in it is read around."""
         source = self.source
-        return {"source_size": str(source.size), "source_sha256": source.sha256}
+        asked = {SALVAGE: "on"} if self._salvages else {}
+        return {"source_size": str(source.size), "source_sha256": source.sha256, **asked}
+
+    @cached_property
+    def _salvages(self) -> bool:
+        """Whether damage is read around. Of what is complete and whole, nobody is asked again.
+
+        Raises:
+            CheckpointMismatch: it was read around, and is not to be any more.
+        """
+        asked, task_id = self._task.settings.salvage, self._task.task_id
+        recorded = read(self._task.folder.folder(self.facts.asset))
+        if recorded is None or recorded.status != "complete":
+            return asked
+        if SALVAGE in recorded.inputs and not asked and UNREADABLE in recorded.counts():
+            raise CheckpointMismatch(
+                f"task {task_id}: its export is damaged, and was read as far as it is whole: say so again "
+                f"(--salvage), use another task id, or {START_AGAIN}"
+            )
+        return SALVAGE in recorded.inputs
 
     def bytes_needed(self, done: int) -> int:
         """Raw parts are half of ``messages.json``, as samples and real exports show; media are copied as they are.
@@ -89,6 +114,8 @@ class Extract:
         if self._task.source is None:
             return 0
         size = export_size(self._task.source)
+        if self._salvages and not (size.messages or size.media):  # a damaged archive, of which a copy is made
+            return 2 * self.source.size
         kept = max(0, size.media - self._kept_bytes()) if self._task.settings.keep_media else 0
         return max(0, size.messages // 2 - done) + size.unpacked + kept
 
@@ -110,7 +137,7 @@ class Extract:
             yield _Extracted()
             return
         with ExitStack() as resources:
-            yield _OpenExtract(self._task, self.source, task_folder, resources)
+            yield _OpenExtract(self._task, self.source, task_folder, resources, salvages=self._salvages)
 
 
 class _Extracted:
@@ -143,20 +170,32 @@ class _Extracted:
 
 
 class _OpenExtract:
-    def __init__(self, task: Task, source: Source, task_folder: Directory, resources: ExitStack) -> None:
+    def __init__(
+        self, task: Task, source: Source, task_folder: Directory, resources: ExitStack, *, salvages: bool
+    ) -> None:
         self._task = task
         self._settings = task.settings
         self._source = source
         self._name = printable(source.name)
         self._folder = task_folder
         self._resources = resources
+        self._salvages = salvages
         self._store = MediaStore(task.output_dir) if task.settings.keep_media else None
 
     @cached_property
-    def _export(self) -> Export:
+    def _opened(self) -> tuple[Export, Damage]:
         assert self._task.source is not None, "else there is nothing to open"
-        opened = open_export(self._task.source, self._folder.path, with_objects=True)
-        return self._resources.enter_context(opened)
+        return self._resources.enter_context(
+            salvage.opened(self._task.source, self._folder.path, salvage=self._salvages, with_objects=True)
+        )
+
+    @property
+    def _export(self) -> Export:
+        return self._opened[0]
+
+    @property
+    def _damage(self) -> Damage | None:
+        return self._opened[1] if self._salvages else None
 
     @property
     def total(self) -> int:
@@ -213,21 +252,21 @@ class _OpenExtract:
         if messages is None:
             return
         cursor = msgspec.json.decode(done[-1].cursor, type=Cursor | None) if done else None
-        read_on = raw_parts(
-            messages.buffer,
-            cursor,
-            max_messages=self._settings.chunk_size,
-            max_bytes=self._settings.part_bytes,
-            member=messages.name,
-        )
+        limits = {"max_messages": self._settings.chunk_size, "max_bytes": self._settings.part_bytes}
+        if self._damage is None:
+            read_on = raw_parts(messages.buffer, cursor, member=messages.name, **limits)
+        else:
+            read_on = salvage.parts(self._export, self._damage, cursor, **limits)
         for number, part in enumerate(read_on, start=max(len(done), 1)):
             yield _MessagesPart(number, part, messages.buffer, messages.name, self._export.format, files)
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
-        """Nothing: the last part has the header. An export without a message is refused, unless it is welcome."""
+        """What could not be read of the archive. An export without a message is refused, unless it is welcome."""
         if not _have_message(done):
             self._refuse_without_message("no message")
-        return {}, {}
+        if self._damage is None or not self._damage.unreadable:
+            return {}, {}
+        return {UNREADABLE: _unreadable(self._damage.unreadable)}, {UNREADABLE: len(self._damage.unreadable)}
 
     def _refuse_without_message(self, held: str) -> None:
         if not self._settings.media_only:
@@ -306,9 +345,11 @@ class _MessagesPart:
         self._format = format_
         self._size = len(buffer)
         self._files = files
-        self._conversations = [b"".join(buffer[o : o + n] for o, n in c.spans) for c in part.conversations]
+        self._conversations = [
+            b"".join([c.opened_by, *(buffer[o : o + n] for o, n in c.spans), c.closed_by]) for c in part.conversations
+        ]
         self._rejects = [bytes(buffer[r.offset : r.offset + r.length]) for r in part.rejects]
-        self._document = b"".join(buffer[o : o + n] for o, n in part.header)
+        self._document = part.document or b"".join(buffer[o : o + n] for o, n in part.header)
         self._first = part.offsets[0] if part.offsets else 0
         self._bytes = buffer[self._first : part.offsets[-1] + part.lengths[-1]] if part.offsets else buffer[:0]
 
@@ -327,8 +368,10 @@ class _MessagesPart:
             "messages": self._messages(),
             "conversations": self._conversation_rows(),
             "rejects": self._reject_rows(),
+            UNREADABLE: _unreadable(self._part.unreadable),
         }
         part = self._part
+        counts = {"messages": len(part.offsets), "conversations": len(part.conversations)}
         if part.last:
             tables["header"] = _header(self._member, self._size, self._format, part.header, self._document)
         return self._files.write(
@@ -336,7 +379,7 @@ class _MessagesPart:
             tables,
             began=began,
             progress=self._size if part.last else part.cursor.offset,
-            counts={"messages": len(part.offsets), "conversations": len(part.conversations)},
+            counts={**counts, UNREADABLE: len(part.unreadable)} if part.unreadable else counts,
             cursor=part.cursor,
         )
 
@@ -416,6 +459,10 @@ _UNTYPED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def _header(member: str | None, size: int, format_: str, spans: Sequence[Span], raw: bytes) -> pa.Table:
     row = {"member": member, "size": size, "format": format_, "spans": _spans(spans), "raw": raw}
     return pa.Table.from_pylist([row], raw_tables.HEADER)
+
+
+def _unreadable(found: Iterable[Unreadable]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(one) for one in found], raw_tables.UNREADABLE)
 
 
 def _spans(spans: Iterable[Span]) -> list[dict[str, int]]:

@@ -29,7 +29,7 @@ from skype_assets.etl.database.refused import committed
 from skype_assets.etl.database.replacing import Made, changes, recalled
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.errors import DatabaseDiffers
-from skype_assets.etl.phases import LOAD, PhaseFacts
+from skype_assets.etl.phases import LOAD, UNREADABLE, PhaseFacts
 from skype_assets.etl.phases.part_tables import (
     OfOtherParts,
     all_loaded_keys,
@@ -200,10 +200,11 @@ class _OpenLoad:
         """All rows compared with the tables, and the figures over all exports of the account brought up to date."""
         rows = self._database.repeatedly(partial(self._finish, tell))
         replaced = self._database.repeatedly(self._replaced)
+        unreadable = self._tables.state.counts().get(UNREADABLE, 0)
         return {
             "database_state": table_from_rows(DATABASE_STATE, list(rows.items())),
             "replaced": table_from_rows(REPLACED, replaced),
-        }, {}
+        }, {UNREADABLE: unreadable} if unreadable else {}
 
     def _replaced(self, session: Session) -> list[tuple[str, int, int, int]]:
         for task_id in recalled(session, self._owner_id):

@@ -35,12 +35,13 @@ _LONGEST_PROBLEM: Final = 500
 
 
 class Object(NamedTuple):
-    """A media object of an export: its row in ``media``, where it is, and its SHA-256 if that is known already."""
+    """A media object of an export: its row in ``media``, where it is, its place in the export, its SHA-256 if known."""
 
     ordinal: int
     name: str
     size: int
     place: Place | None
+    offset: int | None
     sha256: bytes | None
 
 
@@ -102,8 +103,9 @@ def media_parts(
 def _object(export: Export, path: Path, digests: Mapping[int | str, bytes], ordinal: int) -> Object:
     member = export.media[ordinal]
     place = export.place(member)
-    digest = digests.get(_key(path, place)) if place is not None else None
-    return Object(ordinal, member.name, member.size, place, digest)
+    if place is None or export.is_copy:
+        return Object(ordinal, member.name, member.size, place, None, None)
+    return Object(ordinal, member.name, member.size, place, place.offset, digests.get(_key(path, place)))
 
 
 def _key(export: Path, place: Place) -> int | str:
@@ -165,7 +167,7 @@ class _ObjectsPart:
             "ordinal": one.ordinal,
             "member": one.name,
             "size": one.size,
-            "offset": one.place.offset if one.place is not None else None,
+            "offset": one.offset,
             "kept": False,
             "problem": None,
         }

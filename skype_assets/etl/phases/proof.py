@@ -24,7 +24,7 @@ from skype_assets.etl.database.comparison import (
     count_messages,
     count_superseded,
 )
-from skype_assets.etl.database.loading import HEAD
+from skype_assets.etl.database.loading import HEAD, LOADED
 from skype_assets.etl.database.matching import NAMED, Comparison
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.side_by_side import SideBySide
@@ -103,8 +103,13 @@ def prove_records(
         entries: numbers of the parts that the ledger has, if the load is not complete.
         most: how many of the rows that differ are named.
     """
-    status = "complete" if entries is None else "loading"
+    status = loaded_status(tables) if entries is None else "loading"
     return compare_records(session, tables.summary("exports"), ledger_of(tables, entries), status, most)
+
+
+def loaded_status(tables: PhaseTables) -> str:
+    """What is said of an export once it is loaded from these tables."""
+    return LOADED[tables.summary("exports")["unreadable_bytes"][0].is_valid]
 
 
 def ledger_of(tables: PhaseTables, entries: Container[int] | None = None) -> pa.Table:

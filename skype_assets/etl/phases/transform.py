@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -33,7 +33,7 @@ from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import conversation_key, mri
 from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
-from skype_assets.etl.phases import TRANSFORM, PhaseFacts, given_names
+from skype_assets.etl.phases import TRANSFORM, UNREADABLE, PhaseFacts, given_names
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.media_parts import is_media_part
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
@@ -70,6 +70,7 @@ WITHOUT_LIST: Final = "conversations_without_list"
 UNREADABLE_SIDE_FILES: Final = "unreadable_side_files"
 """The count of side files that describe nothing."""
 
+_LONGEST_SPAN: Final = 2**31 - 1
 _PART_TABLES: Final = (*MESSAGE_TABLES, "edit_marks", "rejects")
 
 
@@ -214,6 +215,7 @@ class _OpenTransform:
             export_id=export_id,
             owner_name=self._task.settings.user_display_name,
             given_names=self._given_names,
+            partial={row["conversation_id"] for row in self._unreadable if row["conversation_id"] is not None},
         )
         given = [(export_id, user_id, name) for user_id, name in sorted(self._given_names.items())]
         return {
@@ -232,6 +234,7 @@ class _OpenTransform:
             "messages": -duplicates.num_rows,
             "duplicate": duplicates.num_rows,
             **({WITHOUT_LIST: without_list} if without_list else {}),
+            **({UNREADABLE: len(self._unreadable)} if self._unreadable else {}),
         }
 
     def _read(self, part: PartRecord, table: str, columns: list[str]) -> pa.Table:
@@ -287,8 +290,8 @@ class _OpenTransform:
         return table_from_rows(CONSERVATION, [(key, *counts[key]) for key in sorted(counts)])
 
     def _rejects(self) -> pa.Table:
-        """What stood where a conversation or a MessageList should; extract found it."""
-        rows = [
+        """What stood where a conversation or a MessageList should, and what could not be read; extract found it."""
+        rows: list[tuple[Any, ...]] = [
             (
                 self._export.export_id, row["ordinal"], self._export.member, row["offset"], row["length"],
                 conversation_key(row["conversation_id"], row["conversation_index"]), row["reason"],
@@ -296,7 +299,28 @@ class _OpenTransform:
             for batch in self._raw["rejects"].batches()
             for row in batch.to_pylist()
         ]  # fmt: skip
+        free = sum(self._raw[name].num_rows for name in ("messages", "conversations", "rejects"))
+        for row in self._unreadable:
+            # The column for lengths is narrow: what is longer has several rows.
+            for begin in range(0, max(row["length"], 1), _LONGEST_SPAN):
+                rows.append(
+                    (
+                        self._export.export_id, free, row["member"][:LONGEST_NAME], row["offset"] + begin,
+                        min(row["length"] - begin, _LONGEST_SPAN), row["conversation_id"],
+                        f"{UNREADABLE}: {row['reason']}",
+                    )
+                )  # fmt: skip
+                free += 1
         return table_from_rows(Transform.schemas["rejects"], rows)
+
+    @cached_property
+    def _unreadable(self) -> list[dict[str, Any]]:
+        """What could not be read of a damaged export, with the keys of conversations that are cut short by it."""
+        found = self._raw[UNREADABLE].to_table().to_pylist()
+        for row in found:
+            if (index := row["conversation_index"]) is not None:
+                row["conversation_id"] = conversation_key(row["conversation_id"], index)
+        return found
 
     def _exports(self, owner_name: str | None, conservation: pa.Table, conversation_count: int) -> pa.Table:
         source = self._raw.state.inputs
@@ -308,6 +332,7 @@ class _OpenTransform:
             self._export.export_id, self._task.task_id, self._export.owner_id, owner_name, exported_at,
             self._raw.state.source_name, int(source["source_size"]), bytes.fromhex(source["source_sha256"]),
             seen, loaded, duplicate, rejected, conversation_count, Transform.version, None, None, "loading",
+            sum(row["length"] for row in self._unreadable) if self._unreadable else None,
         )  # fmt: skip
         return table_from_rows(Transform.schemas["exports"], [row])
 

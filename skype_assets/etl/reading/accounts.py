@@ -25,7 +25,7 @@ class Export:
     source_name: str
     exported_at: datetime | None
     loaded_at: datetime | None
-    is_complete: bool
+    status: str
     messages: int
     task_id: str
 
@@ -53,7 +53,7 @@ def accounts(session: Session) -> list[Account]:
     exports: dict[str, list[Export]] = {}
     names: dict[str, str] = {}
     for owner_id, name, export_id, source, exported_at, loaded_at, status, messages, task_id in session.rows(_EXPORTS):
-        export = Export(export_id, source, exported_at, loaded_at, status == "complete", messages, task_id)
+        export = Export(export_id, source, exported_at, loaded_at, status, messages, task_id)
         exports.setdefault(owner_id, []).append(export)
         if name:
             names[owner_id] = name

@@ -15,7 +15,13 @@ _ALL: Final = f"""
 SELECT {_COLUMNS} FROM skype.conversations WHERE owner_id = $1
 ORDER BY last_message_at DESC NULLS LAST, message_count DESC, conversation_id"""
 
-_ONE: Final = f"SELECT {_COLUMNS} FROM skype.conversations WHERE owner_id = $1 AND conversation_id = $2"
+_IS_PARTIAL: Final = """
+(SELECT coalesce(bool_and(p.is_partial), false) FROM skype.conversation_copies p JOIN skype.exports e USING (export_id)
+ WHERE e.owner_id = c.owner_id AND p.conversation_id = c.conversation_id)"""
+
+_ONE: Final = (
+    f"SELECT {_COLUMNS}, {_IS_PARTIAL} FROM skype.conversations c WHERE owner_id = $1 AND conversation_id = $2"
+)
 
 _KEYS: Final = "SELECT owner_id, conversation_id FROM skype.conversations"
 
@@ -47,6 +53,8 @@ class Conversation:
     message_count: int
     first: datetime | None
     last: datetime | None
+    is_partial: bool = False
+    """Whether every export that has it is damaged, and has not all of it; told of one that is asked for alone."""
 
     @property
     def key(self) -> str:

@@ -4,7 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -69,6 +69,7 @@ def rows(
     export_id: str,
     owner_name: str | None = None,
     given_names: Mapping[str, str] | None = None,
+    partial: Container[str] = (),
 ) -> ConversationTables:
     """The tables: of several objects with one id each field is taken from the best that has it (2.2).
 
@@ -79,6 +80,7 @@ def rows(
         export_id: the export.
         owner_name: what the owner is called, whatever the export says.
         given_names: what people are called whom nothing in the export names.
+        partial: ids of conversations of which the export, which is damaged, has not all.
     """
     present = people.by_conversation()
     found = {schema: _Rows(schema) for schema in (_UNTITLED, CONVERSATION_COPIES.schema, PARTICIPANTS.schema)}
@@ -97,7 +99,7 @@ def rows(
         )  # fmt: skip
         copy_rows.add(
             export_id, c.conversation_id, c.display_name, c.topic, c.member_count, c.members, c.version, c.properties,
-            c.thread_properties,
+            c.thread_properties, c.conversation_id in partial,
         )  # fmt: skip
         for user_id in sorted(there):
             sent = people.senders.get((c.conversation_id, user_id), Activity())

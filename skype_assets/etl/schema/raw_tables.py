@@ -38,7 +38,10 @@ CONVERSATIONS: Final = pa.schema(
         pa.field("raw", pa.large_binary(), False),
     ]
 )
-"""One row per conversation without its messages: ``raw`` is the bytes of ``spans`` joined, with empty MessageLists."""
+"""One row per conversation without its messages: ``raw`` is the bytes of ``spans`` joined, with empty MessageLists.
+
+Of one that is cut short (``unreadable``), it is closed, and opened, by bytes that stand in no span.
+"""
 
 REJECTS: Final = pa.schema(
     [
@@ -114,6 +117,21 @@ HEADER: Final = pa.schema(
 )
 """One row: the top-level object without its conversations, and the member it stands in (null if files-only)."""
 
+UNREADABLE: Final = pa.schema(
+    [
+        pa.field("member", pa.string(), False),
+        pa.field("offset", pa.int64(), False),
+        pa.field("length", pa.int64(), False),
+        pa.field("reason", pa.string(), False),
+        pa.field("conversation_index", pa.int64()),
+        pa.field("conversation_id", pa.string()),
+    ]
+)
+"""What could not be read of a damaged export: bytes of a member, or of the archive itself, and why.
+
+A length of 0 says where something is missing. The conversation, if there is one, is the one that is cut short by it.
+"""
+
 RAW_TABLES: Final[Mapping[str, pa.Schema]] = {
     "messages": MESSAGES,
     "conversations": CONVERSATIONS,
@@ -123,4 +141,5 @@ RAW_TABLES: Final[Mapping[str, pa.Schema]] = {
     "members": MEMBERS,
     "endpoints": ENDPOINTS,
     "header": HEADER,
+    "unreadable": UNREADABLE,
 }

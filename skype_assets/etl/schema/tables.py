@@ -106,7 +106,14 @@ EXPORTS: Final = Table(
         Column("code_version", TEXT, "version of the phases that made the rows", required=True, run=True),
         Column("started_at", INSTANT, "start of the first load", run=True),
         Column("loaded_at", INSTANT, "end of the load", run=True),
-        Column("status", TEXT, "`loading` or `complete`", required=True, run=True),
+        Column(
+            "status",
+            TEXT,
+            "`loading`, `complete`, or `partial`: all is loaded that could be read of a damaged export",
+            required=True,
+            run=True,
+        ),
+        Column("unreadable_bytes", BIGINT, "bytes that could not be read, see rejects; null if the export is whole"),
     ),
     "One row per loaded export, with its conservation: seen = loaded + duplicate + rejected.",
 )
@@ -146,6 +153,7 @@ CONVERSATION_COPIES: Final = Table(
         Column("version", BIGINT, "as in conversations", "version (2.2)"),
         Column("properties", JSON, "as in conversations", "properties (2.3)"),
         Column("thread_properties", JSON, "as in conversations", "threadProperties (2.4)"),
+        Column("is_partial", BOOLEAN, "the export is damaged, and has not all of it", "see rejects", required=True),
     ),
     "What each export says of a conversation: conversations is made of it. "
     "The copy with the greatest (version, exported_at, export_id) is the best.",
@@ -420,10 +428,11 @@ REJECTS: Final = Table(
         Column("source_member", TEXT, "member of the export", required=True),
         Column("source_offset", BIGINT, "first byte of the object within the member", required=True),
         Column("source_length", INTEGER, "length of the object in bytes", required=True),
-        Column("conversation_id", TEXT, "conversation it stands in, as MRI", "conversation.id"),
+        Column("conversation_id", TEXT, "conversation it stands in, or that it cuts short, as MRI", "conversation.id"),
         Column("reason", TEXT, "why it is no row elsewhere", required=True),
     ),
-    "Objects of the export that are no message or conversation, with the reason.",
+    "Objects of the export that are no message or conversation, with the reason; and of a damaged one the bytes that "
+    "could not be read: their reason begins with `unreadable`.",
     parent="exports",
 )
 

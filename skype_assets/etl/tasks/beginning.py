@@ -20,17 +20,17 @@ _UNPACKED_AT_MOST: Final = 16 << 20
 """Bytes of a file that may have to be unpacked; of a larger one that takes too long."""
 
 
-def check_beginning(export: Path, *, media_only: bool = False) -> None:
+def check_beginning(export: Path, *, media_only: bool = False, salvage: bool = False) -> None:
     """Refuse an export as extract would that finds no message in it, or no end to the first one.
 
     Raises:
         InvalidExport: see ``phases.extract``.
     """
-    if _has_to_be_unpacked(export):
+    if _takes_too_long(export, salvage=salvage):
         return
     with interruption.temporary_folder() as scratch:
         folder = Directory(scratch)
-        settings = Settings(chunk_size=1, media_only=media_only, keep_media=False)
+        settings = Settings(chunk_size=1, media_only=media_only, keep_media=False, salvage=salvage)
         task = Task("beginning", folder.path, export, settings=settings, fingerprint=Source(export.name, 0, ""))
         with Extract(task).open(folder) as opened:
             done: list[PartRecord] = []
@@ -42,8 +42,11 @@ def check_beginning(export: Path, *, media_only: bool = False) -> None:
             opened.summary(done, lambda _share, _doing: None)
 
 
-def _has_to_be_unpacked(export: Path) -> bool:
+def _takes_too_long(export: Path, *, salvage: bool) -> bool:
+    """Whether the export is large and has to be unpacked; or copied, as what is whole of a damaged one is."""
     if is_folder(export) or export.stat().st_size <= _UNPACKED_AT_MOST:
         return False
+    if salvage:
+        return True
     with export.open("rb") as file:
         return form_of(file, printable(export.name), export) in ("tar.gz", "zip")

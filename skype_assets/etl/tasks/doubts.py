@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.phases.transform import UNREADABLE_SIDE_FILES, WITHOUT_LIST
+from skype_assets.etl.tasks.findings import is_partial, whole
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ def doubts(transformed: PhaseTables) -> list[str]:
     """What deserves a look, a sentence each. Needs the complete transform checkpoint."""
     found = chats(transformed)
     said: list[str] = []
+    if is_partial(transformed):
+        said.append(f"this is not the whole export, but what is whole of a damaged one: {whole(transformed).detail}")
     if not found.total:
         said.append("this export holds no message: nothing but its media was loaded")
     elif not found.with_messages:

@@ -9,6 +9,7 @@ with it - files, tables, the database - is read again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import pyarrow.compute as pc
 
@@ -21,6 +22,7 @@ from skype_assets.etl.database.loading import counts_as
 from skype_assets.etl.database.matching import Comparison, Difference
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.unloading import Registered
+from skype_assets.etl.phases import UNREADABLE
 from skype_assets.etl.phases.proof import prove
 
 _CONSERVED = ("seen", "loaded", "duplicate", "rejected")
@@ -41,6 +43,26 @@ class Found:
     detail: str
     figures: Mapping[str, int | str | None] = field(default_factory=dict[str, int | str | None])
     named: Sequence[Difference] = ()
+
+
+PARTIAL: Final = "the export is damaged, and only what is whole of it was read (partial)"
+
+
+def is_partial(transform: PhaseTables) -> bool:
+    """Whether an export is damaged, and not all of it could be read."""
+    return UNREADABLE in transform.state.counts()
+
+
+def whole(transform: PhaseTables) -> Found:
+    """Whether the export could be read to its end; of one that could not, nothing tells what is missing."""
+    if not is_partial(transform):
+        return Found(True, "all of it could be read")
+    places = transform.state.counts()[UNREADABLE]
+    unreadable = transform.summary("exports")["unreadable_bytes"][0].as_py()
+    cut = pc.sum(transform.summary("conversation_copies")["is_partial"], min_count=0).as_py()
+    figures = {"unreadable_places": places, "unreadable_bytes": unreadable, "conversations_cut_short": cut}
+    said = f"partial: {unreadable:,} bytes in {places:,} places could not be read, {cut:,} conversations are cut short"
+    return Found(None, said, figures)
 
 
 def files(folder: Directory, records: Sequence[FileRecord], total: int) -> Found:

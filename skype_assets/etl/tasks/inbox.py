@@ -22,7 +22,7 @@ import msgspec
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.source import Source, fingerprint, folder_files, is_folder
-from skype_assets.etl.task import ENDINGS, TASK_ID, task_id_for
+from skype_assets.etl.task import ENDINGS, TASK_ID, salvage_by_environment, task_id_for
 
 _END: Final = 1 + 12  # of a task id that is made from an export: "-" and the first digits of its SHA-256
 _MADE: Final = re.compile(r"-[0-9a-f]{12}$")
@@ -186,5 +186,5 @@ _readings: dict[Identity, Future[Source]] = {}
 
 def _reading(path: Path, identity: Identity) -> Future[Source]:
     if identity not in _readings:
-        _readings[identity] = _reader().submit(fingerprint, path)
+        _readings[identity] = _reader().submit(fingerprint, path, salvage=salvage_by_environment())
     return _readings[identity]

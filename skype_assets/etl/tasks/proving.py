@@ -8,6 +8,7 @@ account.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -27,7 +28,7 @@ from skype_assets.etl.phases.proof import prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Settings
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state, whole
-from skype_assets.etl.tasks.findings import Found, compared
+from skype_assets.etl.tasks.findings import PARTIAL, Found, compared, is_partial
 from skype_assets.etl.tasks.outcomes import Findings, NotPossible, outcome
 
 T = TypeVar("T")
@@ -95,14 +96,14 @@ class _Proving:
         """All rows of an export, and what the database records of it."""
         entries = ledger(self._session, export.export_id)
         task, tables = self._checkpoint(export, entries)
-        is_complete = export.status == "complete" or _is_loaded(task)
+        is_complete = export.is_loaded or _is_loaded(task)
         wanted = None if is_complete else entries
         total = prove(self._session, tables, Settings().workers, wanted=wanted).total
         total.add(prove_records(self._session, tables, wanted))
         found = compared(total)
         if found.passed and not is_complete:
             return Found(None, f"it is {export.status}, {found.detail}; run task {export.task_id} again")
-        return found
+        return replace(found, detail=f"{found.detail}; {PARTIAL}") if is_partial(tables) else found
 
     def _checkpoint(self, export: Registered, entries: Mapping[int, str]) -> tuple[Directory, PhaseTables]:
         """What an export was loaded from; of several, that of the task that the database names, and that fits."""
@@ -172,7 +173,7 @@ def _temporary(action: Callable[[], T]) -> T:
 
 def _require_complete(exports: Sequence[Registered]) -> None:
     for export in exports:
-        if export.status != "complete":
+        if not export.is_loaded:
             raise NotPossible(
                 f"export {export.export_id} is {export.status}; run task {export.task_id} again, then prove it"
             )

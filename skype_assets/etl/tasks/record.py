@@ -65,6 +65,7 @@ class TaskRecord(History):
         task_id: str | None = None,
         media_only: bool = Settings.media_only,
         keep_media: bool = Settings.keep_media,
+        salvage: bool = Settings.salvage,
     ) -> None:
         super().__init__(
             Settings(
@@ -75,6 +76,7 @@ class TaskRecord(History):
                 max_workers=max_workers,
                 media_only=media_only,
                 keep_media=keep_media,
+                salvage=salvage,
             )
         )
         self.db_config = db_config

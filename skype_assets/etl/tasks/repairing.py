@@ -21,14 +21,14 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.database import explained, repairing, upgrading
-from skype_assets.etl.database.loading import Claim, Loader, ledger
+from skype_assets.etl.database.loading import LOADED, Claim, Loader, ledger
 from skype_assets.etl.database.matching import ALL, NOT_EXPORTED, Difference
 from skype_assets.etl.database.repairing import Account
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Registered, all_registered
 from skype_assets.etl.errors import CheckpointError, DatabaseDiffers
 from skype_assets.etl.phases import TRANSFORM
-from skype_assets.etl.phases.proof import ledger_of, prove, prove_records
+from skype_assets.etl.phases.proof import ledger_of, loaded_status, prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.task import Settings
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state, whole
@@ -101,7 +101,7 @@ class _Known:
 
     @property
     def status(self) -> str:
-        return "complete" if self.wanted is None else "loading"
+        return loaded_status(self.tables) if self.wanted is None else "loading"
 
     @property
     def parts(self) -> list[int]:
@@ -187,7 +187,7 @@ class _Pass:
             if load is not None and _is_loaded(load) and load.inputs.get(TRANSFORM.asset) == tables.state.fingerprint:
                 wanted = None
             elif export is not None and export.fits(KeptTables(tables, self._summaries).checksums, entries):
-                wanted = None if export.status == "complete" else frozenset(entries)
+                wanted = None if export.is_loaded else frozenset(entries)
             else:
                 reason = (
                     f"{tables.folder} is not what was loaded; it was made anew since. Run task {task.path.name} first"
@@ -218,7 +218,7 @@ class _Pass:
     def _is_finished(self, owner_id: str) -> bool:
         """Whether no load of the account is under way or was interrupted: the last step of one makes what is made."""
         statuses = (one.status for one in (*self._known[owner_id], *self._unknown[owner_id]))
-        return all(status == "complete" for status in statuses)
+        return all(status in LOADED for status in statuses)
 
     @cached_property
     def _archives(self) -> list[Difference]:

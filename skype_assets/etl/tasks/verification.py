@@ -31,10 +31,11 @@ from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.unloading import Registered, registered
 from skype_assets.etl.errors import CheckpointError, UsageError, VerificationFailed
-from skype_assets.etl.export.archive import open_export
 from skype_assets.etl.export.members import printable
+from skype_assets.etl.export.salvage import opened
 from skype_assets.etl.export.source import fingerprint
-from skype_assets.etl.phases import FOLDERS, PHASES
+from skype_assets.etl.phases import FOLDERS, PHASES, UNREADABLE
+from skype_assets.etl.phases.extract import SALVAGE
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Task, export_id_for
@@ -123,6 +124,8 @@ class _Verification:
         yield "verbatim", self._verbatim
         yield "media", self._media
         yield "conservation", self._conservation
+        if UNREADABLE in self._counts():
+            yield "whole", lambda: findings.whole(self._complete("transform"))
         yield "database", self._database
         if self._is("load", "unloaded"):
             return
@@ -172,7 +175,8 @@ class _Verification:
 
     def _source(self) -> str:
         source = self._source_at_hand()
-        recorded, found = self._state("extract").inputs, fingerprint(source)
+        recorded = self._state("extract").inputs
+        found = fingerprint(source, salvage=SALVAGE in recorded)
         for name, value in (("size", str(found.size)), ("sha256", found.sha256)):
             if recorded[f"source_{name}"] != value:
                 raise VerificationFailed(f"{source}: its {name} is {value}, recorded is {recorded[f'source_{name}']}")
@@ -192,7 +196,8 @@ class _Verification:
         """The bytes that were kept are those of the export. What is compressed in it is unpacked to TMPDIR."""
         source, count = self._source_at_hand(), 0
         files = self._raw_files()
-        with interruption.temporary_folder() as scratch, open_export(source, scratch) as export:
+        is_salvaged = SALVAGE in self._state("extract").inputs
+        with interruption.temporary_folder() as scratch, opened(source, scratch, salvage=is_salvaged) as (export, _):
             if export.messages is None:
                 return "the export has no messages.json"
             for batch in self._raw_batches(files, ["offset", "length", "raw"]):
@@ -225,6 +230,12 @@ class _Verification:
         seen = sum(row["members"] for row in members)
         return f"{found.kept:,} of {found.objects:,} objects are kept and have their SHA-256; members {seen:,} = {told}"
 
+    def _counts(self) -> dict[str, int]:
+        try:
+            return self._complete("transform").state.counts()
+        except NotPossible:
+            return {}
+
     def _conservation(self) -> Found:
         load = self._complete("load") if self._is("load", "complete") else None
         return findings.conservation(self._complete("transform"), self._complete("extract"), load)
@@ -244,10 +255,10 @@ class _Verification:
             return self._not_in_database(export)
         if export is None:
             raise VerificationFailed(f"export {self._export_id} is not in this database; run the task again")
-        if export.status != "complete":
+        if not export.is_loaded:
             raise VerificationFailed(f"export {self._export_id} is {export.status}; run the task again")
         self._opened = session, export
-        return f"PostgreSQL {version} has export {self._export_id}, complete"
+        return f"PostgreSQL {version} has export {self._export_id}, {export.status}"
 
     def _not_in_database(self, export: Registered | None) -> str:
         """After an unload."""

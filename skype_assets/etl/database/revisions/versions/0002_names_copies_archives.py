@@ -37,9 +37,11 @@ def upgrade() -> None:
     version bigint,
     properties jsonb,
     thread_properties jsonb,
+    is_partial boolean NOT NULL,
     PRIMARY KEY (export_id, conversation_id)
 )"""
     )
+    op.execute("ALTER TABLE skype.exports ADD COLUMN unreadable_bytes bigint")
     op.execute(
         """CREATE TABLE skype.given_names (
     export_id text COLLATE "C" NOT NULL,
@@ -103,12 +105,13 @@ def upgrade() -> None:
     # Only one copy of a conversation was kept, the best of all exports: until their rows are made anew, each says so.
     op.execute(
         """INSERT INTO skype.conversation_copies (
-    export_id, conversation_id, display_name, topic, member_count, members, version, properties, thread_properties
+    export_id, conversation_id, display_name, topic, member_count, members, version, properties, thread_properties,
+    is_partial
 )
 SELECT e.export_id, c.conversation_id, c.display_name, c.topic, c.member_count,
        (SELECT array_agg(p.user_id ORDER BY p.user_id) FROM skype.participants p
         WHERE p.owner_id = c.owner_id AND p.conversation_id = c.conversation_id AND p.is_member),
-       c.version, c.properties, c.thread_properties
+       c.version, c.properties, c.thread_properties, false
 FROM skype.conversations c JOIN skype.exports e USING (owner_id)"""
     )
     # Else what names people elsewhere would take the place of these names.
