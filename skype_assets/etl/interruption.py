@@ -85,7 +85,11 @@ def give_way() -> None:
 
 
 def listen_no_more() -> None:
-    """The command has ended, and with it what a signal could interrupt but Python's own end."""
+    """The command has ended, and with it what a signal could interrupt but Python's own end.
+
+    If it was a signal that has let it end, as the reader's server does, the process ends by that signal.
+    """
+    give_way()
     for number in SIGNALS:
         if signal.getsignal(number) is _leave_it_to_the_thread:
             signal.signal(number, signal.SIG_DFL)

@@ -16,9 +16,10 @@ INSTANTS = 60
 FIRST_SECONDS = 0.6
 AT_ONCE = 4
 
-# A command whose child is ended by the signal as well, and that fails by it before the signal has ended the command.
-FAILS_BY_IT = """
-import os, signal, threading, time
+# A command whose child or server is ended by the signal as well, and that fails or is done by it before the signal has
+# ended the command.
+ENDS_BY_IT = """
+import os, signal, sys, threading, time
 from skype_assets.etl import interruption
 interruption.listen()
 import click
@@ -34,9 +35,13 @@ def start():
     with interruption.at_the_end(lambda: (is_gone.set(), time.sleep(0.2))):
         os.kill(os.getpid(), signal.SIGTERM)
         is_gone.wait()
-        raise DatabaseError("the server does not start")
+        if sys.argv[1] == "fails":
+            raise DatabaseError("the server does not start")
 
-commands(["start"])
+try:
+    commands(["start"])
+finally:
+    interruption.listen_no_more()
 """
 CODES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -66,8 +71,9 @@ def test_a_signal_that_a_command_was_started_to_ignore_is_ignored(number: signal
     assert (workplace / "ignored.tar").exists()
 
 
-def test_what_fails_by_a_signal_is_no_error() -> None:
-    ended = subprocess.run([sys.executable, "-c", FAILS_BY_IT], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("how", ["fails", "is done"])
+def test_what_fails_or_is_done_by_a_signal_ends_with_its_code(how: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", ENDS_BY_IT, how], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (128 + signal.SIGTERM, "interrupted\n")
 
 
