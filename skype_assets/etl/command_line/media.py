@@ -88,7 +88,7 @@ def keep(context: click.Context, file: Path, task_id: str | None, output_dir: Pa
     from skype_assets.etl.tasks.media import remove_damaged
 
     with display(terminal.err()) as shown:
-        source = fingerprint_shown(file, shown)
+        source = fingerprint_shown(file, shown, salvage=True)  # it may be that of a task that read a damaged one
         task, phases = _task_about(file, source, task_id, output_dir)
         remove_damaged(task.folder, MediaStore(output_dir))
         if "load" in phases:
