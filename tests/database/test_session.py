@@ -181,3 +181,20 @@ def test_a_url_that_is_none_is_named_by_its_variable_and_not_quoted(monkeypatch:
     with pytest.raises(UsageError, match="the database URL in SKYPE_DATABASE_URL is not of the form") as refused:
         reachable_url()
     assert "secret" not in str(refused.value)
+
+
+def test_a_transaction_within_another_is_part_of_it(postgres_url: str) -> None:
+    is_there = "SELECT to_regclass('public.within') IS NOT NULL"
+
+    def make(session: Session, other: Session) -> None:
+        with session.transaction():
+            session.execute("CREATE TABLE public.within (a int)")
+            with session.transaction(snapshot=True):
+                assert session.rows(is_there) == [(True,)]
+            assert other.rows(is_there) == [(False,)]
+            raise ZeroDivisionError
+
+    with Session(postgres_url) as session, Session(postgres_url) as other:
+        with pytest.raises(ZeroDivisionError):
+            make(session, other)
+        assert other.rows(is_there) == [(False,)]
