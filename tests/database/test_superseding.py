@@ -52,7 +52,7 @@ def exports(draw: st.DrawFn) -> list[list[Copy]]:
     return made
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(drawn=exports())
 def test_in_any_order_each_superseded_copy_is_there_once_and_says_what_no_message_says(
     drawn: list[list[Copy]], postgres_url: str

@@ -29,6 +29,7 @@ PINNED = {
         "1": "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2",
         "2": "cc629e0d2ebc1da205b352ce3ef17489fb6c071ec02adc7c1f2c4213406a6444",
         "3": "53d45b37161d07da64a0712edcb8e586ad9cb88c70a5719585679a945daecd34",
+        "4": "c891adc5406afe18c6c073ab56a9ac758d2a9b161461ac3f285d10e8fdd58d07",
     },
 }
 """By phase, what each of its versions made, the newest last. What is here stays: somebody has checkpoints of it."""

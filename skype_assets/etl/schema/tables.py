@@ -240,7 +240,7 @@ MESSAGES: Final = Table(
     parent="conversations",
 )
 
-COPY: Final = ("version", "raw_sha256", "source_member", "source_length")
+COPY: Final = ("version", "source_member", "source_length", "raw_sha256")
 """The columns of ``messages`` that say which copy one is, beside export and offset."""
 WORDING: Final = tuple(
     c.name for c in MESSAGES.columns if c.name not in (*MESSAGES.key, *COPY, "source_offset", "export_id")
