@@ -100,9 +100,29 @@ def test_one_reading_finds_the_hash_of_the_export_and_those_of_what_lies_in_it(c
     members = read_by_others(export)
     source = fingerprint(export)
     media = {name: data for name, data in members.items() if name.startswith("media/")}
-    assert sorted(source.digests.values()) == sorted(hashlib.sha256(data).digest() for data in media.values())
+    assert sorted(digest.sha256 for digest in source.digests.values()) == sorted(
+        hashlib.sha256(data).digest() for data in media.values()
+    )
     if export.is_file():
         assert source.sha256 == hashlib.sha256(export.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("container", ["export.tar", "folder"])
+def test_what_changed_since_it_was_hashed_is_never_kept_under_the_old_hash(container: str, tmp_path: Path) -> None:
+    export = write(tmp_path / container, many(20))
+    source = fingerprint(export)
+    victim = export if export.is_file() else export / f"media/{document_id(3)}.1.jpeg"
+    place = export.read_bytes().index(many(20)[f"media/{document_id(3)}.1.jpeg"]) if export.is_file() else 0
+    times = victim.stat()
+    with victim.open("r+b") as file:
+        file.seek(place + 5)
+        file.write(b"changed")
+    os.utime(victim, ns=(times.st_atime_ns, times.st_mtime_ns))
+    task = Task("t", tmp_path / "out", export, fingerprint=source)
+    with pytest.raises(InvalidExport, match="was changed while it was read"):
+        engine.run_phase(task, "extract")
+    for name, data in stored(task.output_dir).items():
+        assert hashlib.sha256(data).hexdigest() == name.partition("/")[2]
 
 
 def test_what_is_known_to_be_kept_is_not_written_again(tmp_path: Path) -> None:

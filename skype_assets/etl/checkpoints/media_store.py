@@ -6,10 +6,11 @@ until they are recorded; whoever removes what nobody refers to holds it alone. T
 dies.
 """
 
+import errno
 import hashlib
 import os
 import stat
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -22,6 +23,7 @@ FOLDER: Final = "media"
 
 _LOCK: Final = "lock"
 _BLOCK: Final = 1 << 20
+_NOT_BY_SYSTEM: Final = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
 
 
 class MediaStore:
@@ -83,6 +85,23 @@ class MediaStore:
             if self.holds(digest.digest(), size):
                 raise _IsThereError
         return digest.digest()
+
+    def copy(self, descriptor: int, begin: int, size: int, sha256: bytes, is_unchanged: Callable[[], bool]) -> bool:
+        """Copy a range of a file whose SHA-256 is known, as ``put`` would write it; False if it cannot be trusted.
+
+        Args:
+            descriptor: of the file.
+            begin: first byte of the range.
+            size: its length.
+            sha256: of its bytes, when they were read.
+            is_unchanged: whether the file is what it was then; asked when all is copied.
+        """
+        self._folder.make()
+        with suppress(_ChangedError), self._folder.create(lambda: self._name(sha256), is_synced=False) as stream:
+            if _copy_range(descriptor, begin, size, stream) != size or not is_unchanged():
+                raise _ChangedError
+            return True
+        return False
 
     def take(self, sha256: bytes, size: int, other: "MediaStore") -> None:
         """Have an object of another store, too: as a link where the file system can, as it never changes.
@@ -161,6 +180,25 @@ class MediaStore:
     def remove(self, sha256: bytes) -> None:
         """Remove an object, within ``alone``."""
         self.path(sha256).unlink(missing_ok=True)
+
+
+def _copy_range(descriptor: int, begin: int, size: int, stream: BinaryIO) -> int:
+    """Copy by the system, where it can between these files; how many bytes there were."""
+    done = 0
+    try:
+        while count := os.copy_file_range(descriptor, stream.fileno(), size - done, begin + done) if done < size else 0:
+            done += count
+    except OSError as error:
+        if error.errno not in _NOT_BY_SYSTEM:
+            raise
+        stream.seek(done)
+        while block := os.pread(descriptor, min(_BLOCK, size - done), begin + done):
+            done += stream.write(block)
+    return done
+
+
+class _ChangedError(Exception):
+    """A file is not what was hashed."""
 
 
 class _IsThereError(Exception):

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import foreign
@@ -32,6 +32,19 @@ _OF_CHECKOUTS: Final = frozenset({".git", ".hg", ".svn", ".bzr", "pyvenv.cfg"})
 _NEVER_WALKED: Final = frozenset({"__macosx", "__pycache__", "node_modules"})
 
 
+class Digest(NamedTuple):
+    """SHA-256 of a media member, and the ``mark`` of the file that it was read from."""
+
+    sha256: bytes
+    mark: tuple[int, ...]
+
+
+def mark(descriptor: int) -> tuple[int, ...]:
+    """What differs once a file is another one, or its bytes are others: nobody can set the time of its last change."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 @dataclass(frozen=True)
 class Source:
     """An export on disk. ``sha256`` is in hex; of a folder it is over its files' names, sizes and digests.
@@ -43,7 +56,7 @@ class Source:
     name: str
     size: int
     sha256: str
-    digests: Mapping[int | str, bytes] = field(default_factory=dict[int | str, bytes], compare=False, repr=False)
+    digests: Mapping[int | str, Digest] = field(default_factory=dict[int | str, Digest], compare=False, repr=False)
 
 
 def fingerprint(path: Path, progress: Callable[[int], None] | None = None, *, salvage: bool = False) -> Source:
@@ -66,15 +79,15 @@ def fingerprint(path: Path, progress: Callable[[int], None] | None = None, *, sa
 
     if not is_folder(path):
         _check_form(path, salvage=salvage)
-        size, digest, digests = _read(path, advance, _media_in(path))
-        return Source(path.name, size, digest, digests)
-    total, over_all, of_files = 0, hashlib.sha256(), dict[int | str, bytes]()
+        size, digest, seen, digests = _read(path, advance, _media_in(path))
+        return Source(path.name, size, digest, {begin: Digest(one, seen) for begin, one in digests.items()})
+    total, over_all, of_files = 0, hashlib.sha256(), dict[int | str, Digest]()
     for name, file in _fingerprinted(path):
-        size, digest, _ = _read(file, advance)
+        size, digest, seen, _ = _read(file, advance)
         total += size
         over_all.update(b"%b\0%d\0%b\n" % (os.fsencode(name), size, digest.encode()))
         if is_media(name):
-            of_files[name] = bytes.fromhex(digest)
+            of_files[name] = Digest(bytes.fromhex(digest), seen)
     return Source(path.resolve().name, total, over_all.hexdigest(), of_files)
 
 
@@ -242,17 +255,18 @@ def _media_in(path: Path) -> Sequence[tuple[int, int]]:
 
 def _read(
     path: Path, advance: Callable[[int], None], ranges: Sequence[tuple[int, int]] = ()
-) -> tuple[int, str, dict[int | str, bytes]]:
-    """Size and digest of one file, and the digests of ranges of it, by where they begin.
+) -> tuple[int, str, tuple[int, ...], dict[int, bytes]]:
+    """Size, digest and mark of one file, and the digests of ranges of it, by where they begin.
 
     The ranges are in their order; one that lies on another has no digest.
     """
     digest, size, block = hashlib.sha256(), 0, memoryview(bytearray(_BLOCK))
-    digests: dict[int | str, bytes] = {}
+    digests: dict[int, bytes] = {}
     left = iter(ranges)
     current, of_range = next(left, None), hashlib.sha256()
     try:
         with path.open("rb", buffering=0) as file:
+            seen = mark(file.fileno())
             while count := file.readinto(block):
                 digest.update(block[:count])
                 while current is not None and current[0] < size + count:
@@ -266,4 +280,4 @@ def _read(
                 advance(count)
     except OSError as error:
         raise unreadable(path, error) from error
-    return size, digest.hexdigest(), digests
+    return size, digest.hexdigest(), seen, digests

@@ -122,7 +122,7 @@ class Extract:
     def _kept_bytes(self) -> int:
         """Bytes of the export's media that are in the store already, as far as their hashes are known."""
         folder = self._task.folder.folder(self.facts.asset)
-        known = set(self.source.digests.values())
+        known = {digest.sha256 for digest in self.source.digests.values()}
         state = read(folder)
         for part in state.parts if state is not None else ():
             if is_media_part(part) and damaged_file(folder, part) is None:

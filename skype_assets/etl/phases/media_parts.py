@@ -24,6 +24,7 @@ from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.archive import Export
 from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.objects import Place, Places, blocks
+from skype_assets.etl.export.source import Digest, mark
 from skype_assets.etl.export.unpacking import readable
 from skype_assets.etl.phases.phase import PartFiles, Work
 from skype_assets.etl.schema import raw_tables
@@ -35,14 +36,14 @@ _LONGEST_PROBLEM: Final = 500
 
 
 class Object(NamedTuple):
-    """A media object of an export: its row in ``media``, where it is, its place in the export, its SHA-256 if known."""
+    """A media object of an export: its row in ``media``, where it is, its place in the export, its digest if known."""
 
     ordinal: int
     name: str
     size: int
     place: Place | None
     offset: int | None
-    sha256: bytes | None
+    digest: Digest | None
 
 
 def is_media_part(part: PartRecord) -> bool:
@@ -62,7 +63,7 @@ def recorded(folder: Directory, part: PartRecord, columns: list[str]) -> list[di
 def media_parts(
     export: Export,
     path: Path,
-    digests: Mapping[int | str, bytes],
+    digests: Mapping[int | str, Digest],
     done: Sequence[PartRecord],
     number: int,
     store: MediaStore | None,
@@ -100,7 +101,7 @@ def media_parts(
         first, number = last, number + 1
 
 
-def _object(export: Export, path: Path, digests: Mapping[int | str, bytes], ordinal: int) -> Object:
+def _object(export: Export, path: Path, digests: Mapping[int | str, Digest], ordinal: int) -> Object:
     member = export.media[ordinal]
     place = export.place(member)
     if place is None or export.is_copy:
@@ -176,7 +177,7 @@ class _ObjectsPart:
             sha256 = reading.digest(self.store)
         except InvalidExport as damage:
             return {**row, "problem": damage.problem[:_LONGEST_PROBLEM]}
-        if one.sha256 not in (None, sha256):
+        if one.digest is not None and one.digest.sha256 != sha256:
             raise InvalidExport("was changed while it was read", member=printable(one.name), remedy="Run it again")
         return {**row, "sha256": sha256, "head": reading.head, "kept": self.store is not None}
 
@@ -190,18 +191,34 @@ class _Reading:
         self._content = content
 
     def digest(self, store: MediaStore | None) -> bytes:
-        """Its SHA-256; its bytes are in the store afterwards, if there is one. What is known is not read again."""
+        """Its SHA-256; its bytes are in the store afterwards, if there is one.
+
+        What is known is not read again, and what has not changed since it was hashed is copied by the system.
+        """
         one = self._one
-        if one.sha256 is not None and (store is None or store.holds(one.sha256, one.size)):
+        if one.digest is not None and (store is None or store.holds(one.digest.sha256, one.size) or self._copy(store)):
             with readable(printable(one.name)), self._content(one) as stream:
                 self.head = stream.read(LOOKED_AT)
-            return one.sha256
+            return one.digest.sha256
         if store is not None:
             return store.put(self._blocks(one))
         digest = hashlib.sha256()
         for block in self._blocks(one):
             digest.update(block)
         return digest.digest()
+
+    def _copy(self, store: MediaStore) -> bool:
+        """Copy it into the store; False, and nothing is there, if it may not be what was hashed.
+
+        Entries of a zip are read as such, as they have checksums of their own.
+        """
+        place, known = self._one.place, self._one.digest
+        if place is None or known is None or place.entry is not None or place.offset is None:
+            return False
+        with place.path.open("rb", buffering=0) as file:
+            return store.copy(
+                file.fileno(), place.offset, place.size, known.sha256, lambda: mark(file.fileno()) == known.mark
+            )
 
     def _blocks(self, one: Object) -> Iterator[bytes]:
         with self._content(one) as stream:
