@@ -3,6 +3,7 @@
 # make test                set up, then run the tests
 # make test-browser        set up, then test the reader and the web UI in Chromium, which must be installed
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
+# make test-salvage        set up, then read damaged exports: each container cut at 200 places, and with 500 bytes changed
 # make faults              set up, then run the whole campaign of faults: up to two hours (docs/reliability.md)
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting, types and the order of imports
@@ -36,7 +37,7 @@ USABLE := 'import platform, sys; name = platform.python_implementation(); \
 	[ "$$("$(PYTHON)" -c 'import ensurepip, venv; print("usable")' 2>/dev/null)" = usable ]
 REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
-.PHONY: run read test test-browser test-frames test-newest faults dev lint bench bench-reader bench-large
+.PHONY: run read test test-browser test-frames test-salvage test-newest faults dev lint bench bench-reader bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -54,6 +55,9 @@ test-browser: $(VENV)/.installed-browser
 
 test-frames: $(VENV)/.installed-frames
 	$(VENV)/bin/python -m pytest tests/frames
+
+test-salvage: $(VENV)/.installed-test
+	SKYPE_SALVAGE_DRAWS=200,500 $(VENV)/bin/python -m pytest tests/export/test_salvage.py
 
 faults: $(VENV)/.installed-test
 	$(VENV)/bin/python -m tests.faults --long

@@ -1,7 +1,9 @@
 """``skype-assets run``: the account of a run, running again, starting again, and how it fails."""
 
 import json
+import re
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -154,6 +156,57 @@ def test_an_export_with_media_only_is_loaded_if_that_was_asked_for_and_the_accou
     assert loaded.exit_code == 0
     assert "warning: this export holds no message" in " ".join(loaded.stdout.split())
     assert json.loads(invoke("run", export, "--media-only", "--json").stdout)["warnings"]
+
+
+def test_of_a_damaged_export_what_is_whole_is_loaded_if_that_was_asked_for_and_never_called_complete(
+    invoke: Invoke, database: str, sample_tar: Path, workplace: Path
+) -> None:
+    data, damaged = sample_tar.read_bytes(), workplace / "half.tar"
+    damaged.write_bytes(data[: len(data) // 2])
+    refused = invoke("run", damaged, "--task-id", "t", *ONE_PROCESS)
+    assert refused.exit_code == 3
+    said = re.search(r"(\d+) messages can be read with --salvage \(ETLPipeline\(salvage=True\)", refused.stderr)
+    assert said
+    loaded = invoke("run", damaged, "--task-id", "t", "--salvage", *ONE_PROCESS)
+    assert loaded.exit_code == 0, loaded.output
+    shown = " ".join(loaded.stdout.split())
+    assert "warning: this is not the whole export, but what is whole of a damaged one: partial: " in shown
+    assert re.search(r"not read: [\d,]+ bytes in \d+ places", shown)
+    assert f" {messages_in(database)} " in shown
+    again = json.loads(invoke("run", damaged, "--task-id", "t", "--salvage", "--json").stdout)
+    assert again["status"] == "partial"
+    assert again["unreadable"]["bytes"] > 0
+    assert again["conservation"]["seen"] == int(said[1])
+    phases = json.loads(invoke("status", "t", "--json").stdout)["t"]
+    assert {phase["status"] for phase in phases.values()} == {"partial"}
+    assert "complete" not in invoke("status", "t").stdout.replace("would complete it", "")
+    assert invoke("run", damaged, "--task-id", "t", *ONE_PROCESS).exit_code == 4
+    verified = invoke("verify", "t")
+    assert verified.exit_code == 14
+    assert re.search(r"whole +not checked +partial: ", verified.stdout)
+    assert invoke("verify", "t", "--allow-missing").exit_code == 0
+    assert "(partial)" in invoke("verify", "--all").stdout
+
+
+def test_a_zip_without_its_directory_is_refused_with_what_could_be_read_and_loaded_if_that_was_asked_for(
+    invoke: Invoke, database: str, sample_tar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tarfile.open(sample_tar) as archive, zipfile.ZipFile("sample.zip", "w", zipfile.ZIP_DEFLATED) as zipped:
+        for member in archive.getmembers():
+            content = archive.extractfile(member)
+            zipped.writestr(member.name, content.read() if content else b"")
+    path = Path("sample.zip").absolute()
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"PK\1\2")])
+    refused = invoke("run", path)
+    assert refused.exit_code == 3
+    assert f". {MESSAGES:,} messages can be read with --salvage" in refused.stderr
+    monkeypatch.setenv("SKYPE_SALVAGE", "on")
+    loaded = invoke("run", path, "--json", *ONE_PROCESS)
+    assert loaded.exit_code == 0, loaded.output
+    assert json.loads(loaded.stdout)["conservation"]["seen"] == MESSAGES
+    monkeypatch.setenv("SKYPE_SALVAGE", "yes")
+    assert "SKYPE_SALVAGE is 'yes'; it must be on or off" in invoke("run", path).stderr
 
 
 def test_an_unreachable_database_is_found_before_anything_is_done(

@@ -17,13 +17,13 @@ SAMPLE = Path(__file__).parents[2] / "examples" / "sample_export.tar"
 PINNED = {
     "extract": {
         "1": "4a9c4b22673bec66c8b19d633976ec17971962a57ae9750a35fa00e91d0417be",
-        "2": "c5e00315b70e32a808ff634f81c292874396534f29a57edfb7e089a6e1917b3f",
+        "2": "c5e0",
     },
     "transform": {
         "3": "e8889e7a8e8e35d5eb71d660765b92e984eecf637d4a04a57ab5c0ef7de38007",
         "4": "c51d4e1bd88782a5cc3957a878048b1ea41c0558b3c47ef7f15fe75b5fa20a07",
         "5": "25570b566fcdc357edd29a59368687ceb6f4d16cf8c311372977daa655aad9ca",
-        "6": "4d6a7f5fd9ec4a8459b6bdb9da682d66746efa3e118adda8f4e421406d2f07be",
+        "6": "x",
     },
     "load": {
         "1": "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2",

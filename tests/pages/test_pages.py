@@ -15,7 +15,7 @@ from skype_assets.etl.pages.words import WORDS
 from skype_assets.etl.reading.keys import key
 from skype_assets.etl.reading.query import KINDS
 from skype_assets.etl.sample import write_sample
-from skype_assets.etl.task import Task
+from skype_assets.etl.task import Settings, Task
 from tests.engine.conftest import NewDatabase
 from tests.pages.reader import Reader, reading
 
@@ -97,6 +97,21 @@ def test_files_are_read_in_place_from_tar_zip_and_folder_and_not_from_a_compress
             sizes[form] = sum(len(running.get(address).content) for address in set(addresses))
     assert sizes["a.tar"] == sizes["a.zip"] == sizes["folder"] > 1_000
     assert sizes["a.tar.gz"] == 0
+
+
+def test_an_export_that_is_partial_says_so_and_so_does_a_conversation_that_is_cut_short(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    message = '{"id":"1","messagetype":"Text","version":1,"content":"here","conversationid":"8:tbrannock"}'
+    document = f'{{"userId":"8:a","conversations":[{{"id":"8:tbrannock","MessageList":[{message},'
+    (tmp_path / "messages.json").write_text(document)
+    url = new_database()
+    settings = Settings(salvage=True, max_workers=1)
+    engine.run(Task("t", tmp_path / "output", tmp_path / "messages.json", url, settings))
+    with reading(tmp_path, url) as reader:
+        page = reader.get("/").text
+        assert "partial: the export is damaged" in page
+        assert "Not all of this conversation is here" in reader.get(conversations(page)[0]).text
 
 
 def test_the_reader_goes_on_when_the_database_was_away(tmp_path: Path, new_database: NewDatabase) -> None:

@@ -97,7 +97,7 @@ def zip_members(
             yield Unreadable(name, position, at - position, "no entry of the archive")
         names = [one.name for one in tellings]
         member = next(filter(is_messages, names), next(filter(is_wanted, names), names[0]))
-        if any(one.is_encrypted for one in tellings) or not is_wanted(member):
+        if all(one.is_encrypted for one in tellings) or not is_wanted(member):
             ends = [one.data + one.packed for one in tellings if one.packed is not None]
             position = max(at + 1, min(ends, default=at + 1))
             continue
