@@ -17,13 +17,13 @@ SAMPLE = Path(__file__).parents[2] / "examples" / "sample_export.tar"
 PINNED = {
     "extract": {
         "1": "4a9c4b22673bec66c8b19d633976ec17971962a57ae9750a35fa00e91d0417be",
-        "2": "c5e0",
+        "2": "66ab827017b69b5441cecef23e9cd5c17aad282691a6576fca776ae791f1c5b3",
     },
     "transform": {
         "3": "e8889e7a8e8e35d5eb71d660765b92e984eecf637d4a04a57ab5c0ef7de38007",
         "4": "c51d4e1bd88782a5cc3957a878048b1ea41c0558b3c47ef7f15fe75b5fa20a07",
         "5": "25570b566fcdc357edd29a59368687ceb6f4d16cf8c311372977daa655aad9ca",
-        "6": "x",
+        "6": "9bf8f3e9b3f33c44ca208acc15b77044af542fa964772fb6a534ccd2f22569a0",
     },
     "load": {
         "1": "323c096a14d9e06e796cac4fe71e1e3620423f8a8c428b899b80d7058000e4f2",
