@@ -300,6 +300,7 @@ def _open_nested(opening: _Opening) -> None:
     """Open the archive in an archive that holds nothing else of an export: one, and one step deep."""
     archives, opening.archives = opening.archives, []
     opening.place = lambda member: None
+    opening.endpoints.clear()  # they are not of the archive whose members are read from here on
     names = ", ".join(printable(name) for name, _ in archives)
     if len(archives) > 1:
         raise InvalidExport(f"holds several archives: {names}", member=opening.name, remedy="Give one of them")
@@ -343,7 +344,7 @@ def _is_unpacked(opening: _Opening, name: str, size: int) -> bool:
     """Whether a member of a compressed archive is needed once this has been gone through."""
     if is_messages(name) or is_side_file(name, size):
         return True
-    return is_endpoints(name) and size <= MAX_SIDE_FILE or opening.with_objects and is_media(name)
+    return is_endpoints(name) and size <= MAX_SIDE_FILE or opening.with_objects and is_media(opening.within + name)
 
 
 def _open_zip(opening: _Opening, file: BinaryIO) -> None:

@@ -64,12 +64,12 @@ def require_apart(entries: Sequence[zipfile.ZipInfo], file: BinaryIO, name: str)
 
 
 def stored_at(file: BinaryIO, entry: zipfile.ZipInfo) -> int | None:
-    """Where the bytes of an entry begin in the file; None if they are compressed."""
+    """Where the bytes of an entry begin in the file; None if they are compressed, or its header is not there."""
     if entry.compress_type != zipfile.ZIP_STORED:
         return None
     header = os.pread(file.fileno(), _LOCAL_HEADER.size, entry.header_offset)
     if len(header) < _LOCAL_HEADER.size:
-        raise EOFError
+        return None
     return entry.header_offset + _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack(header))
 
 

@@ -197,7 +197,7 @@ class _Reading:
         """
         one = self._one
         if one.digest is not None and (store is None or store.holds(one.digest.sha256, one.size) or self._copy(store)):
-            with readable(printable(one.name)), self._content(one) as stream:
+            with readable(printable(one.name)), self._opened() as stream:
                 self.head = stream.read(LOOKED_AT)
             return one.digest.sha256
         if store is not None:
@@ -220,8 +220,12 @@ class _Reading:
                 file.fileno(), place.offset, place.size, known.sha256, lambda: mark(file.fileno()) == known.mark
             )
 
+    def _opened(self) -> BinaryIO:
+        with readable(printable(self._one.name)):
+            return self._content(self._one)
+
     def _blocks(self, one: Object) -> Iterator[bytes]:
-        with self._content(one) as stream:
+        with self._opened() as stream:
             for block in blocks(stream, one.size, one.name):
                 self.head = self.head or block[:LOOKED_AT]
                 yield block
