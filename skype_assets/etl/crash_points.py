@@ -44,10 +44,16 @@ POINTS: Final = (
     "upgrade statement done",
     "upgrade committed",
     "left-over rows removed",
+    "hand-over written",
+    "hand-over moved aside",
+    "hand-over in place",
 )
-"""All points, in the order of a run, of what takes it out again, and of what newer code does to older tables."""
+"""All points: of a run, of what takes it out again, of what newer code does to older tables, of hand-overs."""
 
-OF_UPGRADES: Final = POINTS[POINTS.index("upgrade begun") :]
+OF_RUNS: Final = POINTS[: POINTS.index("upgrade begun")]
+"""Those of a run, and of taking out again what it loaded."""
+
+OF_UPGRADES: Final = POINTS[POINTS.index("upgrade begun") : POINTS.index("hand-over written")]
 """Those that are reached with tables of an earlier release only."""
 
 FAULTS: Final = ("kill", "exception", "ENOSPC", "EIO")

@@ -9,6 +9,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl import engine
+from skype_assets.etl.database.digests import RECIPE
 from skype_assets.etl.errors import DatabasesDiffer
 from skype_assets.etl.postgres.embedded import binaries
 from skype_assets.etl.postgres.url import from_config
@@ -38,6 +39,7 @@ def twin(loaded: str) -> str:
 
 def test_psql_alone_gets_the_same_digests(invoke: Invoke, loaded: str) -> None:
     (recipe,) = re.findall(r"```sql\n(.*?)```", (PROJECT / "docs" / "proof.md").read_text(), re.DOTALL)
+    assert recipe == RECIPE
     Path("digest.sql").write_text(recipe)
     command = [str(binaries() / "psql"), "-XqAt", "-f", "digest.sql", f"--dbname={loaded}"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)

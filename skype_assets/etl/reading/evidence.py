@@ -1,6 +1,7 @@
 """From a message back to its bytes: which export it was taken from, where in it, and the object as exported."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,32 @@ SELECT m.message_id, m.message_type, m.kind, m.version, m.flags, m.content, m.pr
 FROM skype.messages m JOIN skype.exports e USING (export_id)
 WHERE m.owner_id = $1 AND m.conversation_id = $2 AND (m.message_id = $3 OR m.edit_of = $3)
 ORDER BY m.edit_of NULLS FIRST, m.message_id"""
+
+
+_SOURCES: Final = """
+SELECT message_id, export_id, source_member, source_offset, source_length, raw_sha256 FROM skype.messages
+WHERE owner_id = $1 AND conversation_id = $2 AND message_id = ANY ($3)"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The object that a message was taken from: its place in an export, and the hash of its bytes (hex)."""
+
+    export_id: str
+    member: str
+    offset: int
+    length: int
+    sha256: str
+
+
+def sources(session: Session, of: Conversation, ids: Sequence[str]) -> dict[str, Source]:
+    """Those of messages of a conversation, by message id."""
+    return {
+        message_id: Source(export_id, member, offset, length, sha256.hex())
+        for message_id, export_id, member, offset, length, sha256 in session.rows(
+            _SOURCES, of.owner_id, of.conversation_id, list(ids)
+        )
+    }
 
 
 @dataclass(frozen=True)
