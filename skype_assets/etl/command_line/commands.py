@@ -17,7 +17,7 @@ from skype_assets.etl.version import PACKAGE, SCHEMA
 
 COMMANDS: Final = (
     *("run", "read", "search", "export", "report", "resume", "status", "verify", "digest", "compare", "unload"),
-    *("clean", "add", "sample", "init", "db", "dev"),
+    *("clean", "hold", "add", "sample", "init", "db", "dev"),
 )
 
 

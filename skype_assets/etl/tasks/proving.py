@@ -29,7 +29,7 @@ from skype_assets.etl.phases.proof import prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Settings
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, whole
-from skype_assets.etl.tasks.findings import Found, compared
+from skype_assets.etl.tasks.findings import Found, compared, holds_on
 from skype_assets.etl.tasks.outcomes import Findings, NotPossible, outcome
 
 T = TypeVar("T")
@@ -89,6 +89,7 @@ class _Proving:
         yield "archives", partial(self._archives, exports)
         yield "belonging", self._belonging
         yield "tasks", partial(self._loaded_tasks, exports)
+        yield "holds", self._holds
         yield "meanwhile", partial(self._meanwhile, before)
 
     def _schema(self) -> Found:
@@ -160,6 +161,9 @@ class _Proving:
                 what = f"is missing: task {task.path.name} has loaded it; run that again, or name its own database"
                 total.note(Difference("exports", (export_id,), what))
         return compared(total) if not total.is_equal else Found(True, f"the exports of {len(loaded)} tasks are there")
+
+    def _holds(self) -> str:
+        return holds_on(self._session)
 
     def _meanwhile(self, before: object) -> str:
         if loads(self._session) != before:
