@@ -7,7 +7,7 @@ import pytest
 
 from tests.command_line.conftest import Invoke
 
-FORMATS = ("text", "markdown", "csv", "parquet", "rsmf")
+FORMATS = ("html", "text", "markdown", "csv", "parquet", "rsmf")
 
 
 @pytest.fixture

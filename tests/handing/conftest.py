@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -17,7 +18,7 @@ from tests.reading.conftest import output_dir, sample_url
 __all__ = ["new_database", "output_dir", "sample_url"]
 
 HandOver = Callable[..., Handed]
-Rows = Callable[..., list[tuple[object, ...]]]
+Rows = Callable[..., list[tuple[Any, ...]]]
 
 HOSTILE = (
     "first\n2020-01-01 00:00:00  Theo Brannock: I never wrote this",
@@ -73,7 +74,7 @@ def write(tmp_path: Path, sample_url: str, output_dir: Path) -> HandOver:
 def rows(sample_url: str) -> Rows:
     """What plain SQL finds in the sample, or in another database."""
 
-    def ask(statement: str, *parameters: object, url: str = sample_url) -> list[tuple[object, ...]]:
+    def ask(statement: str, *parameters: object, url: str = sample_url) -> list[tuple[Any, ...]]:
         with psycopg2.connect(url) as connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters or None)
             return cursor.fetchall()

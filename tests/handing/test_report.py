@@ -9,6 +9,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from skype_assets.etl.database.digests import digests
+from skype_assets.etl.database.session import Session
 from skype_assets.etl.handing.text import TEXT
 from skype_assets.etl.postgres.embedded import binaries
 from tests.command_line.conftest import Invoke, database, invoke, sample_tar, workplace
@@ -81,7 +83,10 @@ def test_every_hand_over_has_the_report_with_its_selection(write: HandOver, rows
     [(sha256,)] = rows("SELECT encode(source_sha256, 'hex') FROM skype.exports")
     assert str(sha256) in page
     assert not re.search(r"<script|<img|<link|src=|href=", page)
-    everything = write(TEXT, "all", media=False)
+    everything = write(TEXT, "all", media=False, zone="Europe/Berlin")
+    with Session(sample_url, read_only=True) as session:
+        for digest in digests(session):
+            assert digest.sha256 in (everything.folder / "report.html").read_text()
     recipe = re.search(r"<pre>(SELECT encode.*?)</pre>", (everything.folder / "report.html").read_text(), re.DOTALL)
     assert recipe is not None
     found = psql(sample_url, html.unescape(recipe[1]).rstrip() + ";").strip().split("|")

@@ -26,7 +26,7 @@ def listed(folder: Path, name: str = "manifest.csv") -> list[dict[str, str]]:
 
 
 def custom(event: dict[str, object]) -> dict[str, str]:
-    return {pair["name"]: pair["value"] for pair in event["custom"]}  # type: ignore[attr-defined]
+    return {pair["name"]: pair["value"] for pair in event["custom"]}
 
 
 def test_every_message_is_one_event_with_its_text_time_and_sender(write: HandOver, rows: Rows) -> None:
@@ -43,7 +43,7 @@ def test_every_message_is_one_event_with_its_text_time_and_sender(write: HandOve
     for file, event in events:
         sent_at, sender, text, kind, sha256, edited = expected[event["conversation"], event["id"]]
         assert datetime.fromisoformat(event["timestamp"]) == sent_at
-        assert file.name[9:19] == f"{sent_at.astimezone(UTC):%Y-%m-%d}"  # type: ignore[attr-defined]
+        assert file.name[9:19] == f"{sent_at.astimezone(UTC):%Y-%m-%d}"
         assert event["type"] in ("join", "leave") or event["participant"] == sender
         if kind == "text" and edited is None:
             assert event["body"].endswith(text) or f"{text}\n[" in event["body"]

@@ -67,7 +67,7 @@ def test_the_digest_is_what_plain_sql_makes_of_the_selected_rows(write: HandOver
         "FROM skype.messages WHERE sender_id = '8:live:mara.ostrow' AND edit_of IS NULL "
         "ORDER BY owner_id, conversation_id, sent_at NULLS FIRST, message_id"
     )
-    expected = hashlib.sha256(b"".join(bytes(row[0]) for row in hashes)).hexdigest()  # type: ignore[arg-type]
+    expected = hashlib.sha256(b"".join(bytes(row[0]) for row in hashes)).hexdigest()
     assert handed.document["selection"]["sha256"] == expected
 
 

@@ -56,6 +56,17 @@ _no_media = click.option("--no-media", is_flag=True, help="Without the files of 
 @_time_zone
 @_no_media
 @_handing
+def html(**arguments: Any) -> None:
+    """Write the pages of the reader, which open from any folder and search themselves: index.html."""
+    from skype_assets.etl.handing.html import HTML
+
+    _hand_over(HTML, **arguments)
+
+
+@export.command()
+@_time_zone
+@_no_media
+@_handing
 def text(**arguments: Any) -> None:
     """Write a text file for each conversation: who, when, what."""
     from skype_assets.etl.handing.text import TEXT

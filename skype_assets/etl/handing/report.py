@@ -87,6 +87,8 @@ def report(
         selection: what is handed over of it.
         findings: what came of comparing, if that was done.
     """
+    # Digests are of the text of rows, in which times are those of UTC, whatever the zone of what is handed over.
+    session.rows("SELECT set_config('timezone', 'UTC', true)")
     condition, value = ("task_id = $1", task_id) if task_id is not None else ("owner_id = ANY ($1)", list(owners))
     exports = [_export(session, output_dir, row) for row in session.rows(_EXPORTS.format(condition=condition), value)]
     return {
@@ -99,6 +101,7 @@ def report(
         "not_contained": [REPORT[name] for name in REPORT if name.startswith("lacks_")],
         "how_to_check": {
             "files": "sha256sum -c SHA256SUMS",
+            "export": "sha256sum EXPORT",
             "database": "psql -XqAt -f digest.sql",
             "digest.sql": RECIPE,
             "selection.sql": SELECTION_RECIPE,

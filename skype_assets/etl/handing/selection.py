@@ -24,7 +24,7 @@ from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.messages import Message, Place
 from skype_assets.etl.reading.query import Query, parse
 
-BATCH: Final = 500
+BATCH: Final = 2_000
 """Messages that are read at once."""
 
 MANY: Final = 2_000
@@ -131,6 +131,11 @@ class Selection:
     def untimed(self) -> int:
         """How many of them have no time."""
         return sum(chapter.untimed for chapter in self.chapters)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all conversations of its accounts are whole."""
+        return not self.wanted.query.strip() and not self.wanted.conversations
 
     @property
     def owners(self) -> list[str]:

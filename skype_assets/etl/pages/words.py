@@ -211,8 +211,6 @@ WORDS: Final[dict[str, str]] = {
     "handed_over": "Handed over: {messages}, selected by: {query}. SHA-256 of the selection: {sha256}.",
     "handed_all": "everything",
     "handed_report": "Report",
-    "needs_script": "Searching these files needs JavaScript.",
-    "loading": "Loading …",
     "unknown_operator": "{operator}: is no operator; there are {known}",
     "no_end": 'this phrase has no end: a " is missing',
     "no_value": "{operator}: needs a value",

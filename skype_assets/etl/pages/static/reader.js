@@ -48,6 +48,8 @@ async function stepDay(direction) {
 const loading = new Set();
 
 async function more(rel) {
+  // A page that lies as a file can read no other one.
+  if (document.querySelector('meta[name="outlet"]')) return false;
   const link = document.querySelector(`.reading > .more > a[rel=${rel}]`);
   if (!link || loading.has(rel)) return false;
   loading.add(rel);
