@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def listed(folder: Path, name: str = "manifest.csv") -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def custom(event: dict[str, object]) -> dict[str, str]:
+def custom(event: dict[str, Any]) -> dict[str, str]:
     return {pair["name"]: pair["value"] for pair in event["custom"]}
 
 

@@ -65,13 +65,14 @@ def build(
     files: dict[str, bytes] = FILES,
     headers: dict[str, str] = HEADERS,
     change: Callable[[bytes], bytes] = lambda raw: raw,
+    text: bytes = b"hello\r\nhello\r\n",
 ) -> Path:
     raw = json.dumps(manifest).encode()
     paths = {name: folder / f"file-{n}" for n, name in enumerate(files)}
     for name, path in paths.items():
         path.write_bytes(files[name])
     (folder / "manifest").write_bytes(raw)
-    (folder / "text").write_text("hello\n")
+    (folder / "text").write_bytes(text)
     envelope.pack(folder / "packed", folder / "manifest", paths)
     sha256 = hashlib.sha256(raw).hexdigest()
     out = io.BytesIO()
@@ -176,6 +177,11 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 def test_an_email_that_is_not_as_it_should_be_is_refused(tmp_path: Path, change: str) -> None:
     with pytest.raises(VerificationFailed):
         check(build(tmp_path, sound(), change=CHANGES[change]))
+
+
+def test_a_text_that_has_not_a_line_for_each_event_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VerificationFailed, match="one line for each event"):
+        check(build(tmp_path, sound(), text=b"hello\r\n"))
 
 
 def test_a_second_attachment_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The rules of the manifest are written here as data, independent of what makes th
 
 import base64
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,13 +14,14 @@ from datetime import datetime
 from email.message import Message
 from email.parser import BytesFeedParser
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from skype_assets.etl.errors import VerificationFailed
 from skype_assets.etl.handing.rsmf.envelope import MANIFEST, ZIP
 
 VERSION: Final = "2.0.0"
 _LONGEST_LINE: Final = 998
+_LINES_DECODED: Final = 4_096
 
 Rule = Callable[[object], bool]
 
@@ -125,6 +127,16 @@ class Checked:
     events: int
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """The e-mail without the bytes of its parts; its text; size and hash (hex) of the file."""
+
+    message: Message
+    text: str
+    size: int
+    sha256: str
+
+
 def check(path: Path) -> Checked:
     """Read a file back.
 
@@ -133,37 +145,52 @@ def check(path: Path) -> Checked:
     """
     packed = path.with_name(f"{path.name}.zip")
     try:
-        message, size, sha256 = _opened(path, packed)
-        problem = next(_problems(message, packed), None)
+        opened = _opened(path, packed)
+        problem = next(_problems(opened, packed), None)
         if problem is not None:
             raise VerificationFailed(f"{path.name}: {problem}")
-        return Checked(size, sha256, int(message["X-RSMF-EventCount"]))
+        return Checked(opened.size, opened.sha256, int(opened.message["X-RSMF-EventCount"]))
     except (zipfile.BadZipFile, ValueError) as error:  # no zip, no JSON, no base64, no number
         raise VerificationFailed(f"{path.name}: {type(error).__name__}") from None
     finally:
         packed.unlink(missing_ok=True)
 
 
-def _opened(path: Path, packed: Path) -> tuple[Message, int, str]:
-    """The e-mail without the bytes of its zip, which are decoded into a file: it may be larger than memory is."""
+def _opened(path: Path, packed: Path) -> _Opened:
+    """The layers of an e-mail. Its zip, which may be larger than memory is, is decoded into a file.
+
+    The parts of the e-mail are taken out before it is parsed, as they would be in memory several times.
+    """
     parser, hashed, size = BytesFeedParser(), hashlib.sha256(), 0
-    is_zip_next = is_zip = False
-    with path.open("rb") as file, packed.open("xb") as target:
+    text = io.BytesIO()
+    with path.open("rb") as file, packed.open("xb") as zip_:
+        target: BinaryIO | None = None
+        is_encoded = is_zip = False
+        encoded: list[bytes] = []
         for line in file:
             hashed.update(line)
             size += len(line)
-            if is_zip and not line.startswith(b"--"):
-                target.write(base64.b64decode(line, validate=False))
-                continue
             if len(line) > _LONGEST_LINE + 2:
                 raise VerificationFailed(f"{path.name}: a line has more than {_LONGEST_LINE} bytes")
-            is_zip = is_zip_next and not line.strip()
-            is_zip_next = (is_zip_next or f'filename="{ZIP}"'.encode() in line) and not is_zip
+            if target is not None and not line.startswith(b"--"):
+                encoded.append(line)
+                if len(encoded) == _LINES_DECODED:
+                    target.write(base64.b64decode(b"".join(encoded)))
+                    encoded = []
+                continue
+            if target is not None:
+                target.write(base64.b64decode(b"".join(encoded)))
+                target, encoded, is_encoded, is_zip = None, [], False, False
+            is_encoded = is_encoded or line.strip().lower() == b"content-transfer-encoding: base64"
+            is_zip = is_zip or f'filename="{ZIP}"'.encode() in line
+            if is_encoded and not line.strip():
+                target = zip_ if is_zip else text
             parser.feed(line)
-    return parser.close(), size, hashed.hexdigest()
+    return _Opened(parser.close(), text.getvalue().decode(), size, hashed.hexdigest())
 
 
-def _problems(message: Message, packed: Path) -> Iterator[str]:
+def _problems(opened: _Opened, packed: Path) -> Iterator[str]:
+    message = opened.message
     attachments = [part for part in message.walk() if part.get_content_disposition() == "attachment"]
     if [part.get_filename() for part in attachments] != [ZIP]:
         yield f"it has not exactly one attachment, {ZIP}"
@@ -188,6 +215,8 @@ def _problems(message: Message, packed: Path) -> Iterator[str]:
     if message["X-RSMF-ManifestSHA256"] != hashlib.sha256(raw).hexdigest():
         yield "the manifest is not the one whose hash the header has"
     yield from _of_headers(message, manifest)
+    if opened.text.count("\r\n") != len(manifest["events"]):
+        yield "the text has not one line for each event"
 
 
 def _where(manifest: object) -> str:

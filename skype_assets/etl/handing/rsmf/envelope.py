@@ -29,7 +29,7 @@ _LINE: Final = 57
 
 def pack(path: Path, manifest: Path, files: Mapping[str, Path]) -> None:
     """Write the zip: entries in the order of their names, stored as they are."""
-    with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as packed:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
         for name, content in sorted({MANIFEST: manifest, **files}.items()):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o600 << 16

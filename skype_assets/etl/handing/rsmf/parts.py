@@ -112,7 +112,7 @@ class Part:
             self.names.setdefault(id, self.of_day.people.get(id, id))
         manifest = json.dumps(self._manifest(), ensure_ascii=False, separators=(",", ":")).encode()
         self.sha256, self.count = hashlib.sha256(manifest).hexdigest(), len(self.events)
-        self.folder.mkdir(mode=0o700)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         (self.folder / "manifest").write_bytes(manifest)
         (self.folder / "text").write_bytes("".join(f"{line}\r\n" for line in self.lines).encode())
         self.events, self.lines = [], []
@@ -169,7 +169,6 @@ class Part:
         envelope.pack(packed, self.folder / "manifest", {id: media.path(kept.name) for id, kept in self.files.items()})
         with output.create(file) as out:
             envelope.envelope(out, self._headers(number, parts), self.sha256, self.folder / "text", packed)
-        packed.unlink()
         checked = checks.check(output.path(file))
         begin, end = instant(self.begin), instant(self.end)
         described = (day.of.conversation_id, day.of.title, begin, end)

@@ -11,6 +11,7 @@ from typing import Final
 
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.handing.handover import Format, HandOver, Spoken
+from skype_assets.etl.handing.media import FOLDER
 from skype_assets.etl.handing.output import Output
 from skype_assets.etl.handing.rsmf.events import SYSTEM, SYSTEM_NAME, Presence, event
 from skype_assets.etl.handing.rsmf.parts import Day, Listed, Part
@@ -83,8 +84,8 @@ def _of_day(hand: HandOver, day: Day, messages: Iterable[Spoken], scratch: Path)
         parts[-1].add(one, spoken)
     parts[-1].close()
     listed = [part.write(hand.output, n, len(parts), Output(scratch)) for n, part in enumerate(parts, start=1)]
-    for path in scratch.iterdir():
-        shutil.rmtree(path)
+    if (scratch / FOLDER).exists():  # else the next part writes over what is there: most days have no files
+        shutil.rmtree(scratch / FOLDER)
     return listed
 
 
