@@ -13,7 +13,6 @@ from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.handing import formats
 from skype_assets.etl.handing.handover import hand_over
 from skype_assets.etl.handing.selection import Wanted
-from skype_assets.etl.reading.files import Files
 from skype_assets.partitions import EXPORTS, task_id_of
 from skype_assets.resources.checkpoints import Checkpoints
 from skype_assets.resources.database import Database
@@ -68,7 +67,7 @@ def build_handover(
                 format_,
                 folder / task_id,
                 Wanted(owner=loaded_exports[0].owner_id),
-                Files(output_dir),
+                output_dir,
                 with_media=format_.has_media,
                 progress=lambda done, total: None,
             )

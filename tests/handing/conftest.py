@@ -10,7 +10,6 @@ import pytest
 
 from skype_assets.etl.handing.handover import Format, Handed, hand_over
 from skype_assets.etl.handing.selection import Wanted
-from skype_assets.etl.reading.files import Files
 from tests.engine.conftest import NewDatabase, new_database
 from tests.reading import texts
 from tests.reading.conftest import output_dir, sample_url
@@ -59,7 +58,7 @@ def write(tmp_path: Path, sample_url: str, output_dir: Path) -> HandOver:
             format_,
             tmp_path / folder,
             wanted,
-            Files(output_dir),
+            output_dir,
             with_media=media and format_.has_media,
             progress=lambda now, _total: done.append(now),
         )

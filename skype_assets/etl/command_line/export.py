@@ -138,7 +138,6 @@ def _hand_over(
     from skype_assets.etl.handing.handover import hand_over
     from skype_assets.etl.handing.selection import Wanted
     from skype_assets.etl.reading import zones
-    from skype_assets.etl.reading.files import Files
 
     zone = zones.local() if time_zone is None else zones.checked(time_zone)
     wanted = Wanted(query, conversations, owner, zone)
@@ -149,7 +148,7 @@ def _hand_over(
             format_,
             folder,
             wanted,
-            Files(output_dir),
+            output_dir,
             with_media=format_.has_media and not no_media,
             progress=lambda done, total: shown.advance("export", done, total, "messages"),
         )

@@ -48,7 +48,6 @@ class HandOver:
     selection: Selection
     output: Output
     media: Media
-    files: Files
     progress: Progress
     done: int = 0
     figures: dict[str, int] = field(default_factory=dict[str, int])
@@ -107,7 +106,7 @@ def hand_over(
     format_: Format,
     target: Path,
     wanted: Wanted,
-    files: Files,
+    output_dir: Path,
     *,
     with_media: bool,
     progress: Progress,
@@ -119,7 +118,7 @@ def hand_over(
         format_: how.
         target: the folder; what a hand-over wrote there before is replaced.
         wanted: what is selected.
-        files: finds the files of messages.
+        output_dir: where the manifests and checkpoints of tasks are: they know where the files of messages lie.
         with_media: whether they are handed over as well.
         progress: told how far it is.
 
@@ -138,8 +137,8 @@ def hand_over(
             selection = select(session, wanted, Path(beside) / "keys")
             media_bytes = int(selection.media_bytes * format_.media_factor) if with_media else 0
             filled.require_room(selection.messages * format_.message_bytes + 3 * selection.text_bytes + media_bytes)
-            media = Media(session, files if with_media else None, filled)
-            hand = HandOver(session, selection, filled, media, files, progress)
+            media = Media(session, Files(output_dir) if with_media else None, filled)
+            hand = HandOver(session, selection, filled, media, progress)
             format_.write(hand)
             document = {
                 "format": format_.name,
@@ -150,7 +149,7 @@ def hand_over(
                 **({"figures": hand.figures} if hand.figures else {}),
             }
             filled.put(DOCUMENT, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
-            about = reports.report(session, files.output_dir, owners=selection.owners, selection=selection)
+            about = reports.report(session, output_dir, owners=selection.owners, selection=selection)
             filled.put(reports.PAGE, reports.page(about).encode())
     finally:
         snapshots.close()

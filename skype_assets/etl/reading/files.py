@@ -40,7 +40,7 @@ class Files:
     """
 
     def __init__(self, output_dir: Path) -> None:
-        self.output_dir = output_dir
+        self._output_dir = output_dir
         self._lock = threading.Lock()
         self._exports: OrderedDict[tuple[Path, int, int], Objects] = OrderedDict()
 
@@ -51,7 +51,7 @@ class Files:
             return None
         name, member, size, task_id, source_name, source_size = found[0]
         try:
-            export = source_of(self.output_dir, task_id, source_name)
+            export = source_of(self._output_dir, task_id, source_name)
             content = self._objects(export, source_size).open(member, size) if export is not None else None
         except (EtlError, OSError):  # it was moved, changed or damaged: what is shown is that the file is not there
             return None
@@ -64,7 +64,7 @@ class Files:
 
     def _is_at_hand(self, task_id: str, source_name: str, size: int) -> bool:
         try:
-            export = source_of(self.output_dir, task_id, source_name)
+            export = source_of(self._output_dir, task_id, source_name)
             return export is not None and (export.is_dir() or export.stat().st_size == size) and is_readable(export)
         except (EtlError, OSError):
             return False
