@@ -11,7 +11,7 @@ EXECUTOR = dg.in_process_executor
 
 
 def load_export(assets: Sequence[dg.AssetKey], prefix: str = "") -> AssetJob:
-    """The job of the three assets, ``load_export``, with a prefix to its name."""
+    """The job of all assets, ``load_export``, with a prefix to its name."""
     return dg.define_asset_job(
         f"{prefix}load_export",
         selection=dg.AssetSelection.assets(*assets),

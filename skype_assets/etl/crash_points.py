@@ -46,13 +46,19 @@ POINTS: Final = (
     "upgrade statement done",
     "upgrade committed",
     "left-over rows removed",
+    "hand-over written",
+    "hand-over moved aside",
+    "hand-over in place",
 )
-"""All points: of a run in its order, of what takes it out again, puts it right, and does to older tables."""
+"""All points: of a run in its order, of what takes it out, puts it right, upgrades older tables, and hands over."""
 
 OF_REPAIRS: Final = ("rows repaired", "repair committed")
 """Those that are reached where somebody has altered rows."""
 
-OF_UPGRADES: Final = POINTS[POINTS.index("upgrade begun") :]
+OF_RUNS: Final = POINTS[: POINTS.index("rows repaired")]
+"""Those of a run, and of taking out again what it loaded."""
+
+OF_UPGRADES: Final = POINTS[POINTS.index("upgrade begun") : POINTS.index("hand-over written")]
 """Those that are reached with tables of an earlier release only."""
 
 FAULTS: Final = ("kill", "exception", "ENOSPC", "EIO")

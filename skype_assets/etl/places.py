@@ -4,12 +4,13 @@ The *place* is a folder that holds everything of one collection of exports::
 
     output/         checkpoints                             SKYPE_OUTPUT_DIR
     exports/        exports for the web UI                  SKYPE_EXPORTS_DIR
+    handed/         what the web UI hands over              SKYPE_HANDOVER_DIR
     .postgres/      the embedded server                     SKYPE_POSTGRES_DIR
     dagster.yaml    Dagster's instance, with its .dagster/  DAGSTER_HOME
 
 It is ``SKYPE_HOME``; else the project that the current directory is in: the nearest folder, upwards, with a
 ``dagster.yaml`` that names this package or with an embedded server; else the data folder that the platform has for its
-user's programs. Each of the four is elsewhere if its own variable says so. Finding them creates nothing.
+user's programs. Each of the five is elsewhere if its own variable says so. Finding them creates nothing.
 """
 
 import contextlib
@@ -28,8 +29,14 @@ DAGSTER_YAML: Final = "dagster.yaml"
 OURS: Final = "skype_assets"
 """What a ``dagster.yaml`` has in it that is meant for this package: the module of its storage, or of its launcher."""
 
-VARIABLES: Final = ("SKYPE_OUTPUT_DIR", "SKYPE_EXPORTS_DIR", "SKYPE_POSTGRES_DIR", "DAGSTER_HOME")
-"""Each says of one of the four that it is elsewhere."""
+VARIABLES: Final = (
+    "SKYPE_OUTPUT_DIR",
+    "SKYPE_EXPORTS_DIR",
+    "SKYPE_HANDOVER_DIR",
+    "SKYPE_POSTGRES_DIR",
+    "DAGSTER_HOME",
+)
+"""Each says of one of the five that it is elsewhere."""
 
 _SERVER: Final = ".postgres"
 
@@ -55,6 +62,11 @@ class Places:
     def exports_dir(self) -> Path:
         """The folder of exports for the web UI."""
         return self._named("SKYPE_EXPORTS_DIR") or self.home / "exports"
+
+    @property
+    def handed_dir(self) -> Path:
+        """The folder of what is handed over without a command."""
+        return self._named("SKYPE_HANDOVER_DIR") or self.home / "handed"
 
     @property
     def postgres_dir(self) -> Path:

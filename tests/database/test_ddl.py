@@ -73,7 +73,7 @@ def test_a_first_load_meets_primary_keys_alone(postgres_url: str) -> None:
     with Session(postgres_url) as session:
         ddl.create(session)
     assert _query(postgres_url, f"SELECT count(*), every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [
-        (len(TABLES) + 4, True)  # four more: attempts, unloads, replacements, the version: no tables of rows
+        (len(TABLES) + 5, True)  # five more: attempts, unloads, replacements, holds, the version: no tables of rows
     ]
     _create(postgres_url)
     assert _query(postgres_url, f"SELECT every(contype = 'p') FROM ({_CONSTRAINTS}) c") == [(False,)]

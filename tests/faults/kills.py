@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 from skype_assets.etl import engine
-from skype_assets.etl.crash_points import FAULTS, OF_REPAIRS, OF_UPGRADES, POINTS
+from skype_assets.etl.crash_points import FAULTS, OF_RUNS
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.checks import after_a_fault, after_success, resumed, unloaded
 from tests.faults.children import UNLOAD, Armed, run
@@ -120,9 +120,8 @@ def _crash(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
 
 
 def missed_points(points: set[str]) -> list[str]:
-    """The crash points that no case of T2 reached; those of upgrades are for ``tests/upgrades``, and of repairs
-    for ``tests/engine``."""
-    return sorted(set(POINTS) - {*OF_UPGRADES, *OF_REPAIRS} - points)
+    """The crash points that no case of T2 reached; those of upgrades are for ``tests/upgrades``."""
+    return sorted(set(OF_RUNS) - points)
 
 
 TESTS = (

@@ -95,6 +95,7 @@ def test_every_folder_derives_from_the_place_and_its_variable_goes_before(
     found = places.find()
     assert (found.output_dir, Checkpoints().folder()) == (nowhere / "output",) * 2
     assert (found.exports_dir, Exports().folder()) == (nowhere / "exports",) * 2
+    assert found.handed_dir == nowhere / "handed"
     assert (found.postgres_dir, EmbeddedServer().directory) == (nowhere / ".postgres",) * 2
     assert found.dagster_home == nowhere
     for name in places.VARIABLES:
@@ -102,6 +103,7 @@ def test_every_folder_derives_from_the_place_and_its_variable_goes_before(
     elsewhere = nowhere / "else"
     assert (found.output_dir, Checkpoints().folder()) == (elsewhere / "SKYPE_OUTPUT_DIR",) * 2
     assert (found.exports_dir, Exports().folder()) == (elsewhere / "SKYPE_EXPORTS_DIR",) * 2
+    assert found.handed_dir == elsewhere / "SKYPE_HANDOVER_DIR"
     assert (found.postgres_dir, EmbeddedServer().directory) == (elsewhere / "SKYPE_POSTGRES_DIR",) * 2
     assert found.dagster_home == elsewhere / "DAGSTER_HOME"
     # So that a process in another folder finds the same.

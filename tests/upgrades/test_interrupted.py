@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from skype_assets.etl.crash_points import OF_REPAIRS, OF_UPGRADES, POINTS
+from skype_assets.etl.crash_points import OF_RUNS, OF_UPGRADES
 from tests.engine.database_content import Digests, digests
 from tests.upgrades.conftest import RELEASES, Leaves
 
@@ -31,8 +31,7 @@ def test_killed_twenty_times_it_ends_the_same(
     release: str, left_by: Leaves, loaded_now: Callable[[str], Digests]
 ) -> None:
     rng, kills = Random(18), 0
-    others = ("rows unloaded", *OF_REPAIRS)
-    of_runs = [point for point in POINTS if not point.startswith("unload") and point not in others]
+    of_runs = [point for point in (*OF_RUNS, *OF_UPGRADES) if "unload" not in point]
     while kills < KILLS:
         left = left_by(release)
         while kills < KILLS and left.run_and_be_killed_at(rng.choice(of_runs), rng.randint(1, 12)):

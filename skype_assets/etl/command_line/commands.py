@@ -16,8 +16,8 @@ from skype_assets.etl.phases import FACTS
 from skype_assets.etl.version import PACKAGE, SCHEMA
 
 COMMANDS: Final = (
-    *("run", "read", "search", "show", "resume", "status", "verify", "digest", "compare", "unload", "clean", "add"),
-    *("sample", "media", "init", "db", "dev"),
+    *("run", "read", "search", "show", "export", "report", "resume", "status", "verify", "digest", "compare", "unload"),
+    *("clean", "hold", "add", "sample", "media", "init", "db", "dev"),
 )
 
 

@@ -7,7 +7,7 @@ hangs on tables - triggers, rules, policies, children that add rows of their own
 from collections.abc import Set
 from typing import Final
 
-from skype_assets.etl.database import ddl, search_index
+from skype_assets.etl.database import ddl, holds, search_index
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.session import Session
@@ -25,7 +25,8 @@ def differences(session: Session) -> list[Difference]:
             *(Difference(*name, "is missing") for name in expected.keys() - found.keys()),
             *(Difference(*name, "was added") for name in found.keys() - expected.keys()),
             *(Difference(*name, "was changed") for name in changed),
-            *(Difference(table, (), what) for table, what in session.rows(_HANGING_ON, SCHEMA, search_index.FUNCTION)),
+            *(Difference(table, (), what) for table, what in session.rows(_HANGING_ON, SCHEMA, list(_OUR_FUNCTIONS))),
+            *holds.problems(session),
         ]
         for name in VIEWS:
             is_view = found.get((name, ())) == expected[name, ()]
@@ -62,6 +63,8 @@ def _found(session: Session) -> dict[Thing, str]:
     return found
 
 
+_OUR_FUNCTIONS: Final = (search_index.FUNCTION, *ddl.TRIGGER_FUNCTIONS)
+
 _IN_SCHEMA: Final = "JOIN pg_class c ON c.oid = {} JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1"
 
 # Indexes and the like go with their tables. A table that is not logged is emptied by a crash.
@@ -93,7 +96,8 @@ AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND 
 
 _HANGING_ON: Final = f"""
 SELECT c.relname::text, 'has a trigger, ' || t.tgname
-FROM pg_trigger t {_IN_SCHEMA.format("t.tgrelid")} AND NOT t.tgisinternal
+FROM pg_trigger t {_IN_SCHEMA.format("t.tgrelid")} AND NOT t.tgisinternal AND NOT EXISTS (
+    SELECT FROM pg_proc f WHERE f.oid = t.tgfoid AND f.pronamespace = n.oid AND f.proname = ANY ($2))
 UNION ALL SELECT c.relname, 'does not check its foreign keys: their triggers are off'
 FROM (SELECT DISTINCT tgrelid FROM pg_trigger WHERE tgisinternal AND tgenabled <> 'O') t
 {_IN_SCHEMA.format("t.tgrelid")}
@@ -105,7 +109,7 @@ FROM (SELECT oid FROM pg_class WHERE relrowsecurity) s {_IN_SCHEMA.format("s.oid
 UNION ALL SELECT c.relname, 'has the rows of another table besides, ' || h.inhrelid::regclass
 FROM pg_inherits h {_IN_SCHEMA.format("h.inhparent")} AND c.relkind = 'r'
 UNION ALL SELECT f.proname, 'is a function in the schema'
-FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = $1 AND f.proname <> $2
+FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = $1 AND f.proname <> ALL ($2)
 UNION ALL SELECT y.typname, 'is a type in the schema' FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace
 LEFT JOIN pg_class c ON c.oid = y.typrelid
 WHERE n.nspname = $1 AND (c.oid IS NULL OR c.relkind = 'c')

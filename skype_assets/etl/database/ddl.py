@@ -86,6 +86,20 @@ _OWN_TABLES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
         },
         ("export_id", "code_version", "table_name"),
     ),
+    # What must be kept, and what was released again; rows are only added (``holds``).
+    "holds": (
+        {
+            "hold_id": "bigint NOT NULL",
+            "action": 'text COLLATE "C" NOT NULL',
+            "owner_id": 'text COLLATE "C" NOT NULL',
+            "conversation_id": 'text COLLATE "C"',
+            "export_id": 'text COLLATE "C"',
+            "reason": "text NOT NULL",
+            "said_by": "text NOT NULL",
+            "said_at": "timestamp with time zone NOT NULL",
+        },
+        ("hold_id", "action"),
+    ),
     VERSION_TABLE: ({"version_num": "character varying(32) NOT NULL"}, ("version_num",)),
 }
 """Tables that hold no rows of exports: their columns and keys."""
@@ -97,6 +111,7 @@ _DESCRIBED_BESIDE: Final = {
     "attempts": "Number of the attempt that may load or unload an export: an earlier one commits nothing any more.",
     "unloads": "Exports that were taken out again, and when.",
     "replacements": "How many rows became others when newer code made the rows of an export anew, by table.",
+    "holds": "What must be kept, by whom and why, and what was released; only `skype-assets hold` adds rows.",
     VERSION_TABLE: "The version of this schema; `skype-assets db upgrade` raises it.",
 }
 """What the tables mean that are no tables of rows."""
@@ -138,7 +153,12 @@ WHERE n.nspname = $1 AND c.relkind = 'r' AND r.ev_enabled <> 'D' ORDER BY 1, 2""
 _TRIGGERS: Final = """
 SELECT c.relname, t.tgname FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2"""
+JOIN pg_proc f ON f.oid = t.tgfoid
+WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+  AND (f.pronamespace <> n.oid OR f.proname <> ALL ($2)) ORDER BY 1, 2"""
+
+TRIGGER_FUNCTIONS: Final = ("keep_held_row", "keep_held_table", "keep_hold_history")
+"""Those of our own triggers (``holds``)."""
 
 # Any numbers: they only have to be the same in every process.
 CREATION_LOCK: Final = 7_359_274_101
@@ -162,7 +182,7 @@ def create(session: Session) -> None:
         for statement in statements(_there(session)[0] if _schema_is_there(session) else None):
             session.execute(statement)
         compare(session)
-        for table, name in session.rows(_TRIGGERS, SCHEMA):
+        for table, name in session.rows(_TRIGGERS, SCHEMA, list(TRIGGER_FUNCTIONS)):
             logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)
         _create_views(session)
         if not session.rows(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"):

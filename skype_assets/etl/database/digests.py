@@ -20,6 +20,31 @@ Depth = Literal["table", "conversation", "row"]
 
 DEPTHS: Final[tuple[Depth, ...]] = ("table", "conversation", "row")
 
+RECIPE: Final = r"""SET client_encoding = 'UTF8';
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET bytea_output = 'hex';
+SET extra_float_digits = 1;
+SELECT format(
+    'SELECT encode(sha256(coalesce(string_agg(sha256(convert_to(ROW(%s)::text, ''UTF8'')), ''\x''::bytea ORDER BY %s), '
+    '''\x''::bytea)), ''hex''), count(*), %L FROM skype.%I',
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+       AND (c.relname, a.attname) NOT IN (
+           ('exports', 'task_id'), ('exports', 'source_name'), ('exports', 'code_version'),
+           ('exports', 'started_at'), ('exports', 'loaded_at'), ('exports', 'status'))),
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY array_position(i.indkey::int2[], a.attnum))
+     FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+     WHERE i.indrelid = c.oid AND i.indisprimary),
+    c.relname, c.relname)
+FROM pg_class c
+WHERE c.relnamespace = 'skype'::regnamespace AND c.relkind = 'r'
+  AND c.relname NOT IN ('load_parts', 'attempts', 'unloads', 'replacements', 'holds', 'schema_version')
+ORDER BY c.relname
+\gexec
+"""
+"""The digests of all tables for psql alone: ``psql -XqAt -f`` with this in a file prints the same numbers."""
+
 Key = tuple[str, ...]
 
 
@@ -70,6 +95,19 @@ def _of_account(table: Table) -> str:
     return f" WHERE t.export_id IN (SELECT e.export_id FROM {SCHEMA}.exports e WHERE e.owner_id = $1)"
 
 
+def digests_in(session: Session, tables: Iterable[str] = COUNTED) -> list[TableDigest]:
+    """Digests of whole tables, within the caller's transaction."""
+    return [_of_table(session, TABLES[name], None) for name in tables]
+
+
+def _of_table(session: Session, table: Table, owner_id: str | None) -> TableDigest:
+    total, rows = hashlib.sha256(), 0
+    for batch in session.batches(query(table, owner_id), *([] if owner_id is None else [owner_id])):
+        total.update(b"".join(batch.column(0).to_pylist()))
+        rows += batch.num_rows
+    return TableDigest(table.name, rows, total.hexdigest())
+
+
 def _digest(session: Session, table: Table, owner_id: str | None, depth: Depth) -> TableDigest:
     total, rows = hashlib.sha256(), 0
     conversations: dict[Key, Digest] = {}
@@ -77,10 +115,7 @@ def _digest(session: Session, table: Table, owner_id: str | None, depth: Depth) 
     parameters = [] if owner_id is None else [owner_id]
     with session.transaction(snapshot=True):
         if depth == "table":
-            for batch in session.batches(query(table, owner_id), *parameters):
-                total.update(b"".join(batch.column(0).to_pylist()))
-                rows += batch.num_rows
-            return TableDigest(table.name, rows, total.hexdigest())
+            return _of_table(session, table, owner_id)
         hashed = _hashed(session, query(table, owner_id, with_keys=True), parameters)
         for conversation, of_it in groupby(hashed, lambda row: row[0][: _depth_of_conversation(table)]):
             part, count = hashlib.sha256(), 0

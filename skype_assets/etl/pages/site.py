@@ -7,10 +7,8 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,10 +18,11 @@ from starlette.staticfiles import StaticFiles
 
 from skype_assets.etl.database import search_index
 from skype_assets.etl.database.session import Rejected, Session
-from skype_assets.etl.pages import charts, formats, text
-from skype_assets.etl.pages.message import Renderer, call_people, file
+from skype_assets.etl.pages import charts, formats
+from skype_assets.etl.pages.environment import HERE, environment, feed
+from skype_assets.etl.pages.message import Renderer, file
 from skype_assets.etl.pages.ranges import bytes_of
-from skype_assets.etl.pages.words import WEEKDAYS, WORDS, counted, word
+from skype_assets.etl.pages.words import WEEKDAYS, WORDS, word
 from skype_assets.etl.reading import (
     accounts,
     conversations,
@@ -58,7 +57,6 @@ HITS: Final = 50
 INDEX_WORTHWHILE: Final = 200_000
 """Messages from which on a search index is worth its room."""
 
-_HERE: Final = Path(__file__).parent
 _FIGURES_KEPT: Final = 32
 
 
@@ -77,7 +75,7 @@ class Site:
         self._zone = ZoneInfo(snapshots.time_zone)
         self._conversations, self._people = conversations.directory(), people.directory()
         self._figures: OrderedDict[tuple[Any, ...], statistics.Figures] = OrderedDict()
-        self._templates = _templates(self._zone)
+        self._templates = environment(self._zone)
 
     def app(self) -> Starlette:
         """What answers, without a guard."""
@@ -95,7 +93,7 @@ class Site:
         ]
         # Not coroutines: Starlette runs them in threads, as they wait for the database.
         routes = [Route(path, partial(self._answer, page), methods=["GET"]) for path, page in pages]
-        static = Mount("/static", StaticFiles(directory=_HERE / "static"))
+        static = Mount("/static", StaticFiles(directory=HERE / "static"))
         return Starlette(
             routes=[*routes, static],
             exception_handlers={HTTPException: self._missing, Exception: self._failed},
@@ -164,19 +162,11 @@ class Site:
     def _feed(self, session: Session, of: Conversation, page: Page, target: str | None) -> Response:
         names = messages.names(session, of, page.messages)
         shown = Renderer(of, names, self._zone, self._files.at_hand(session)).shown(page.messages, target)
-        years: dict[int, list[datetime]] = {}
-        for month in conversations.months(session, of):
-            month = formats.local(month, self._zone)
-            years.setdefault(month.year, []).append(month)
+        months = [formats.local(month, self._zone) for month in conversations.months(session, of)]
+        participants = people.participants(session, of.owner_id, of.conversation_id)
         values = {
-            "here": "conversations",
             **self._whose(session, of.owner_id),
-            "conversation": of,
-            "page": page,
-            "shown": shown,
-            "years": years,
-            "participants": people.participants(session, of.owner_id, of.conversation_id),
-            "in_call": lambda one: call_people(one, names),
+            **feed(of, page, shown, months, participants, names),
             "target": target,
         }
         return self._page("conversation.html", values=values)
@@ -404,45 +394,3 @@ def _id(asked: str) -> str:
 
 def _number(asked: str, most: int) -> int:
     return min(max(int(asked), 1), most) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
-
-
-def _templates(zone: ZoneInfo) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Callable[..., Any]] = {
-        "day": formats.day,
-        "day_of_week": formats.day_of_week,
-        "clock": formats.clock,
-        "day_and_clock": formats.day_and_clock,
-        "iso": formats.iso,
-        "local": lambda instant: formats.local(instant, zone) if instant else None,
-        "number": lambda count: f"{count:,}",
-        "highlighted": text.highlighted,
-        "excerpt": text.excerpt,
-        "readable": lambda raw: raw.decode("utf-8", "backslashreplace"),
-    }
-    shared: dict[str, Any] = {
-        "w": WORDS,
-        "word": word,
-        "counted": counted,
-        "key": key,
-        "slug": slug,
-        "zone": zone.key,
-        "link": _link,
-        "weekdays": WEEKDAYS,
-    }
-    environment.filters |= filters
-    environment.globals |= shared
-    return environment
-
-
-def _link(path: str, /, account: Account | None = None, accounts: list[Account] | None = None, **values: object) -> str:
-    """An address of ours; with the account, if there are several to choose from."""
-    chosen = {"a": account.key} if account is not None and accounts and len(accounts) > 1 else {}
-    asked = urlencode({name: value for name, value in {**chosen, **values}.items() if value not in (None, "")})
-    return f"{path}?{asked}" if asked else path

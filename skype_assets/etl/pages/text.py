@@ -1,13 +1,16 @@
 """Foreign text as HTML: everything is escaped, and only what is a link to the web or a mail address becomes a link."""
 
+import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from markupsafe import Markup, escape
 
 _LINKED: Final = re.compile(r"(?:https?://|mailto:)[^\s<>\"\x00-\x1f\x7f]+", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:https?://[^\s/?#]|mailto:[^\s])[^\x00-\x20\x7f]*", re.IGNORECASE)
+_ANCHOR: Final = re.compile(r'<a href="([^"]*)"[^>]*>([^<]*)</a>')
+_TAG: Final = re.compile(r"<[^<>]*>")
 _LAST: Final = ".,;:!?'\"»”’…"
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 
@@ -23,17 +26,29 @@ def link(url: str, label: str) -> Markup:
     return Markup('<a href="{}" rel="noreferrer noopener" target="_blank">{}</a>').format(url, label)
 
 
-def body(text: str, marked: Iterable[str] = ()) -> Markup:
-    """A text with its links, and ``marked`` labels, such as mentions, as what they are."""
-    pieces: list[Markup] = []
+def pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """A text in pieces, with whether each is an address that may be a link."""
     position = 0
     for found in _LINKED.finditer(text):
         url = _without_punctuation(found[0])
         if href(url) is not None:
-            pieces += [_marked(text[position : found.start()], marked, "mention"), link(url, url)]
+            yield text[position : found.start()], False
+            yield url, True
             position = found.start() + len(url)
-    pieces.append(_marked(text[position:], marked, "mention"))
-    return Markup("").join(pieces)
+    yield text[position:], False
+
+
+def plain(markup: Markup) -> str:
+    """What this module and its callers made of foreign text, as text again; of a link also where it leads."""
+    linked = _ANCHOR.sub(lambda found: found[2] if found[1] == found[2] else f"{found[2]} ({found[1]})", str(markup))
+    return html.unescape(_TAG.sub("", linked.replace("<br>", "\n")))
+
+
+def body(text: str, marked: Iterable[str] = ()) -> Markup:
+    """A text with its links, and ``marked`` labels, such as mentions, as what they are."""
+    return Markup("").join(
+        link(piece, piece) if is_link else _marked(piece, marked, "mention") for piece, is_link in pieces(text)
+    )
 
 
 def highlighted(text: str, terms: Iterable[str]) -> Markup:

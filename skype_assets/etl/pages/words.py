@@ -62,6 +62,8 @@ WORDS: Final[dict[str, str]] = {
     "album": "Album of {count}",
     "missing": "{kind}: not in the export",
     "not_kept": "{kind}: not kept, and the export that has it is not at hand, or is compressed",
+    "not_exported": "not in the export",
+    "left_out": "its file is not handed over",
     "not_shown": "{kind}: this browser cannot show it",
     "download": "Download",
     "show_quoted": "Show the quoted message",
@@ -207,6 +209,17 @@ WORDS: Final[dict[str, str]] = {
     "key_date": "go to a date",
     "key_help": "this list",
     "close": "Close",
+    # Hand-overs
+    "handed_over": "Handed over: {messages}, selected by: {query}. SHA-256 of the selection: {sha256}.",
+    "handed_all": "everything",
+    "handed_report": "Report",
+    "unknown_operator": "{operator}: is no operator; there are {known}",
+    "no_end": 'this phrase has no end: a " is missing',
+    "no_value": "{operator}: needs a value",
+    "knows_no": "{operator}: knows no {value}; there are {known}",
+    "no_date": "{value} is no date: give 2019, 2019-03 or 2019-03-05",
+    "conversation_id": "Conversation",
+    "query_was": "Selected by",
     # Errors
     "error_403": "Not from here",
     "error_403_token": "Open the address that the terminal shows: it has a secret that this browser does not know yet.",
@@ -219,6 +232,94 @@ WORDS: Final[dict[str, str]] = {
     "error_503_slow": "This took more than {seconds} s. Ask for less, or build the search index: skype-assets db index",
     "back": "Conversations",
 }
+
+REPORT: Final[dict[str, str]] = {
+    "title": "Report on Skype exports",
+    "introduction": "What was exported, what became of each object of it, and how to check that. Nothing here has to "
+    "be believed: at the end stands how to compute every number again, with programs that are not ours.",
+    "made_by": "Made by {program}; version {schema} of the tables.",
+    "unknown": "not known",
+    "nothing": "None.",
+    # The selection
+    "selection": "What was selected",
+    "selection_is": "An edited message is one message; what it said before goes with it.",
+    "everything": "everything",
+    "s_query": "Query",
+    "s_conversations": "Conversations asked for",
+    "s_owner": "Account asked for",
+    "s_time_zone": "Time zone of days",
+    "s_messages": "Messages",
+    "s_messages_without_time": "of them without a time",
+    "s_conversations_selected": "in conversations",
+    "s_sha256": "SHA-256 of the selection",
+    # What was compared
+    "checks": "What was compared",
+    "check": "Compared",
+    "status": "Result",
+    "detail": "What was found",
+    "not_compared": "The database was not compared with what it was loaded from when this was written; the command "
+    "skype-assets report TASK does so.",
+    # The export
+    "export": "The export",
+    "e_export_id": "Id",
+    "e_source_name": "File",
+    "e_source_size": "Bytes",
+    "e_source_sha256": "SHA-256",
+    "e_owner_name": "Whose",
+    "e_owner_id": "Skype id",
+    "e_exported_at": "Exported",
+    "e_task_id": "Task",
+    "e_loaded_at": "Loaded",
+    "e_code_version": "Version of the phases that made the rows",
+    "e_status": "Status",
+    # What became of it
+    "conservation": "What became of each message",
+    "conservation_is": "Every object in a list of messages was seen, and is exactly one of: loaded, a further copy of "
+    "a message that was loaded, or rejected as no message.",
+    "account": "{seen} seen = {loaded} loaded + {duplicate} further copies + {rejected} rejected",
+    "conversation": "Conversation",
+    "seen": "Seen",
+    "loaded": "Loaded",
+    "duplicate": "Copies",
+    "rejected": "Rejected",
+    "no_checkpoint": "The account of each conversation is in the checkpoint of the task, which is not at hand.",
+    "changed": "What was changed to be stored",
+    "changed_is": "Messages by what had to be changed or guessed; of all others every value is as it was exported. The "
+    "bytes as they were stay in the checkpoint raw_export, and in the export.",
+    "edits": "Edited messages: {edited}; texts that edits replaced, kept as rows of their own: {copies}. Deleted "
+    "messages: {deleted}. Messages without a time: {untimed}.",
+    "rejects": "What was rejected",
+    "rejects_are": "{count} objects are no message or conversation; where they stand in the export:",
+    "first_listed": "The first {count} are listed.",
+    "place": "Member, first byte and length",
+    "reason": "Why",
+    "media": "Files of messages",
+    "kind": "Kind",
+    "attachments": "Carried by messages",
+    "in_export": "In the export",
+    "missing": "Missing there",
+    # How to check
+    "digests": "Digests of the tables",
+    "digests_are": "Rows, and SHA-256 over the SHA-256 of each row, of the whole database at that time. Loading the "
+    "same exports again, in any order, makes the same.",
+    "how": "How to check this",
+    "how_files": "That no file of a hand-over was changed, in its folder:",
+    "how_export": "That the export is the one above, with the file as Skype delivered it:",
+    "how_database": "That the tables are those above, with this text saved as digest.sql:",
+    "how_selection": "That the selection is the one above: the digest of all messages; of a part of them with further "
+    "conditions.",
+    # What no export has
+    "lacks": "What an export by Skype does not contain",
+    "lacks_private": "The text of private (end-to-end encrypted) conversations.",
+    "lacks_deleted": "What deleted messages said; that there was one, and often when it was deleted, is known.",
+    "lacks_before": "What most edited messages said before: the server kept that of some only.",
+    "lacks_direct": "Files that were sent directly between two devices, and video messages of old clients.",
+    "lacks_media": "Files that Skype's servers no longer had; they are counted above as missing.",
+    "lacks_calls": "The sound and picture of calls that nobody recorded.",
+    "lacks_read": "When somebody read a message, but for what little conversations say of it.",
+    "lacks_people": "Names of people who are named nowhere in the conversations, and how names changed.",
+}
+"""The texts of the report, which is read by people who never saw this program."""
 
 _COUNTED: Final = {
     "message": ("message", "messages"),

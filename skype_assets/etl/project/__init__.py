@@ -20,6 +20,7 @@ GITIGNORE: Final = """\
 # What a run leaves: private data, never to be committed
 /exports/
 /output/
+/handed/
 /.postgres/
 .env
 

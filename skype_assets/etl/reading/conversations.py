@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.errors import UsageError
 from skype_assets.etl.reading.keys import key
 
 _COLUMNS: Final = (
@@ -22,6 +23,10 @@ _IS_PARTIAL: Final = """
 _ONE: Final = (
     f"SELECT {_COLUMNS}, {_IS_PARTIAL} FROM skype.conversations c WHERE owner_id = $1 AND conversation_id = $2"
 )
+
+_NAMED: Final = f"SELECT {_COLUMNS} FROM skype.conversations"
+
+_SHOWN: Final = 5
 
 _KEYS: Final = "SELECT owner_id, conversation_id FROM skype.conversations"
 
@@ -71,6 +76,26 @@ def conversation(session: Session, owner_id: str, conversation_id: str) -> Conve
     """One conversation."""
     found = session.rows(_ONE, owner_id, conversation_id)
     return Conversation(*found[0]) if found else None
+
+
+def chosen(session: Session, owner_id: str | None, named: str) -> Conversation:
+    """The conversation that somebody means by its id, its key, or its title or a part of it.
+
+    Raises:
+        UsageError: none or several are meant.
+    """
+    known = [Conversation(*row) for row in session.rows(_NAMED) if owner_id in (None, row[0])]
+    exact = [one for one in known if named in (one.conversation_id, one.key)]
+    titled = [one for one in known if one.title.casefold() == named.casefold()]
+    part = [one for one in known if named.casefold() in one.title.casefold()]
+    meant = exact or titled or part
+    if len(meant) == 1:
+        return meant[0]
+    if not meant:
+        raise UsageError(f"--conversation {named} is no conversation's id, nor part of a title")
+    shown = ", ".join(one.conversation_id for one in meant[:_SHOWN]) + (", ..." if len(meant) > _SHOWN else "")
+    of_accounts = "" if len({one.owner_id for one in meant}) == 1 else "; name the account, with --owner"
+    raise UsageError(f"--conversation {named} could be any of {len(meant)}: {shown}; give an id{of_accounts}")
 
 
 def months(session: Session, of: Conversation) -> list[datetime]:

@@ -25,6 +25,32 @@ WHERE m.owner_id = $1 AND m.conversation_id = $2 AND (m.message_id = $3 OR m.edi
 ORDER BY m.edit_of NULLS FIRST, m.message_id"""
 
 
+_SOURCES: Final = """
+SELECT message_id, export_id, source_member, source_offset, source_length, raw_sha256 FROM skype.messages
+WHERE owner_id = $1 AND conversation_id = $2 AND message_id = ANY ($3)"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The object that a message was taken from: its place in an export, and the hash of its bytes (hex)."""
+
+    export_id: str
+    member: str
+    offset: int
+    length: int
+    sha256: str
+
+
+def sources(session: Session, of: Conversation, ids: Sequence[str]) -> dict[str, Source]:
+    """Those of messages of a conversation, by message id."""
+    return {
+        message_id: Source(export_id, member, offset, length, sha256.hex())
+        for message_id, export_id, member, offset, length, sha256 in session.rows(
+            _SOURCES, of.owner_id, of.conversation_id, list(ids)
+        )
+    }
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Where a row of ``messages`` was taken from.

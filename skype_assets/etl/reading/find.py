@@ -37,12 +37,13 @@ _ORIGINAL: Final = (
     "(o.owner_id, o.conversation_id, o.message_id) = (m.owner_id, m.conversation_id, m.edit_of)))"
 )
 
-_KIND_OF_FILE: Final = {
+KIND_OF_FILE: Final = {
     "photo": ("photo",),
     "video": ("video", "moji", "recording"),
     "voice": ("voice",),
     "file": ("file",),
 }
+"""Of a value of ``has``, the kinds of attachments."""
 
 _SHOWN: Final = (
     "m.owner_id, m.conversation_id, m.message_id, m.edit_of, m.sent_at, m.sender_id, m.sender_name, m.kind, m.text"
@@ -212,6 +213,14 @@ def find(
     return Found(_hits(session, rows[offset:]), total)
 
 
+def every(session: Session, query: Query, owner_id: str | None = None) -> tuple[str, list[Any]]:
+    """The SQL that lists the keys and times of all messages that are found, in no order, and its parameters.
+
+    These are texts and arrays of text. Not only the newest are listed.
+    """
+    return _Search(session, query, owner_id, None).all()
+
+
 class _Search:
     """The statements of one search."""
 
@@ -258,6 +267,11 @@ class _Search:
         sql = _Sql(self._collation)
         statement = f"SELECT count(*) FROM (SELECT FROM ({self._all(sql)}) AS found LIMIT {MOST + 1}) AS counted"
         return self._session.rows(statement, *sql.parameters)[0][0]
+
+    def all(self) -> tuple[str, list[Any]]:
+        """What lists all hits, and its parameters."""
+        sql = _Sql(self._collation)
+        return self._all(sql), sql.parameters
 
     def _all(self, sql: "_Sql") -> str:
         """Keys and times of all messages that are asked for, in no order."""
@@ -332,11 +346,15 @@ class _Search:
 
 def _in_period(sql: _Sql, period: Period) -> str:
     limits = [
-        *([f"m.sent_at >= {sql.bind(period.begin)}"] if period.begin else []),
-        *([f"m.sent_at < {sql.bind(period.end)}"] if period.end else []),
+        *([f"m.sent_at >= {_instant(sql, period.begin)}"] if period.begin else []),
+        *([f"m.sent_at < {_instant(sql, period.end)}"] if period.end else []),
     ]
     condition = " AND ".join(limits) or "m.sent_at IS NOT NULL"
     return f"({condition}) IS NOT TRUE" if period.is_excluded else f"({condition})"
+
+
+def _instant(sql: _Sql, instant: datetime) -> str:
+    return f"{sql.bind(instant.isoformat())}::text::timestamptz"
 
 
 def _condition(sql: "_Sql", asked: Filter) -> str:
@@ -360,7 +378,7 @@ def _exists(table: str, condition: str = "true") -> str:
 
 
 def _has_file(name: str) -> str:
-    kinds = ", ".join(f"'{kind}'" for kind in _KIND_OF_FILE[name])
+    kinds = ", ".join(f"'{kind}'" for kind in KIND_OF_FILE[name])
     return _exists("attachments", f"x.kind IN ({kinds})")
 
 
@@ -371,7 +389,7 @@ _IS: Final = {
 }
 
 _HAS: Final = {
-    **{name: _has_file(name) for name in _KIND_OF_FILE},
+    **{name: _has_file(name) for name in KIND_OF_FILE},
     "file": f"({_has_file('file')} OR m.kind = 'file_transfer')",
     "link": _exists("links"),
     "call": "m.kind IN ('call', 'call_log')",

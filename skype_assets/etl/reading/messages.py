@@ -43,6 +43,12 @@ SELECT DISTINCT ON (user_id) user_id, display_name FROM skype.participants
 WHERE owner_id = $1 AND user_id = ANY ($2) AND display_name IS NOT NULL ORDER BY user_id, last_seen DESC NULLS LAST"""
 
 
+_PLACES: Final = """
+SELECT m.conversation_id, m.message_id, m.sent_at, coalesce(m.edit_of, m.message_id), to_char(m.sent_at, 'YYYY-MM')
+FROM skype.messages m JOIN unnest($2::text[], $3::text[]) AS w(conversation_id, message_id)
+USING (conversation_id, message_id) WHERE m.owner_id = $1"""
+
+
 class Place(NamedTuple):
     """A place in the order of a conversation: that of a message, or the one before all messages of an instant."""
 
@@ -195,6 +201,17 @@ def place_of(session: Session, of: Conversation, message_id: str) -> Place | Non
     return None
 
 
+def places(session: Session, owner_id: str, wanted: Sequence[tuple[str, str]]) -> list[tuple[str, str, Place, str]]:
+    """Where messages stand: conversation and id as asked for, place (a copy's is its original's), month in the zone."""
+    if not wanted:
+        return []
+    chats, ids = [chat for chat, _ in wanted], [id for _, id in wanted]
+    return [
+        (chat, id, Place(sent_at, original), month or "")
+        for chat, id, sent_at, original, month in session.rows(_PLACES, owner_id, chats, ids)
+    ]
+
+
 def newest(session: Session, of: Conversation, limit: int) -> Page:
     """The end of a conversation."""
     return older(session, of, None, limit)
@@ -233,6 +250,15 @@ def around(session: Session, of: Conversation, place: Place, limit: int) -> Page
     behind = _walk(session, of, place, limit + 1, newest_first=False)
     rows = [*before[:limit][::-1], *at, *behind[:limit]]
     return Page(_whole(session, of, rows), len(before) > limit, len(behind) > limit)
+
+
+def of_ids(session: Session, of: Conversation, ids: Sequence[str]) -> list[Message]:
+    """Messages of these ids, in their order."""
+    rows = {
+        row[0]: row
+        for row in session.rows(f"{_OF} AND message_id = ANY ($3)", of.owner_id, of.conversation_id, list(ids))
+    }
+    return _whole(session, of, [rows[id] for id in ids if id in rows])
 
 
 def names(session: Session, of: Conversation, messages: Sequence[Message]) -> dict[str, str]:

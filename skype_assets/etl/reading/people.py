@@ -1,5 +1,6 @@
 """People: what they are called, and where they take part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -19,7 +20,23 @@ ORDER BY p.last_seen DESC NULLS LAST, c.last_message_at DESC NULLS LAST, c.conve
 
 _OF_CONVERSATION: Final = """
 SELECT user_id, display_name, is_owner, is_member, message_count FROM skype.participants
-WHERE owner_id = $1 AND conversation_id = $2 ORDER BY message_count DESC, display_name, user_id LIMIT 500"""
+WHERE owner_id = $1 AND conversation_id = $2 ORDER BY message_count DESC, display_name, user_id LIMIT {most}"""
+
+_SHOWN: Final = 500
+
+
+_EVERYBODY: Final = "SELECT DISTINCT user_id FROM skype.participants WHERE owner_id = $1 ORDER BY 1"
+
+_ALL_NAMES: Final = """
+SELECT DISTINCT user_id, display_name FROM skype.participants
+WHERE owner_id = ANY ($1) AND user_id = ANY ($2) AND display_name IS NOT NULL ORDER BY 1, 2"""
+
+_CHANGES: Final = """
+SELECT t.target_id, m.sent_at, t.event = 'member_added'
+FROM skype.thread_events t JOIN skype.messages m USING (owner_id, conversation_id, message_id)
+WHERE owner_id = $1 AND conversation_id = $2 AND t.event IN ('member_added', 'member_removed')
+  AND t.target_id IS NOT NULL AND m.sent_at IS NOT NULL
+ORDER BY m.sent_at, m.message_id, t.ordinal"""
 
 
 @dataclass(frozen=True)
@@ -85,9 +102,28 @@ def person(session: Session, owner_id: str, user_id: str) -> Person | None:
     return Person(owner_id, user_id, parts) if parts else None
 
 
-def participants(session: Session, owner_id: str, conversation_id: str) -> list[Participant]:
-    """Those in a conversation who wrote most."""
-    return [Participant(*row) for row in session.rows(_OF_CONVERSATION, owner_id, conversation_id)]
+def participants(session: Session, owner_id: str, conversation_id: str, most: int | None = _SHOWN) -> list[Participant]:
+    """Those in a conversation who wrote most; None = all."""
+    statement = _OF_CONVERSATION.format(most="ALL" if most is None else most)
+    return [Participant(*row) for row in session.rows(statement, owner_id, conversation_id)]
+
+
+def everybody(session: Session, owner_id: str) -> list[str]:
+    """The ids of all who take part in conversations of an account."""
+    return [user_id for user_id, *_ in session.rows(_EVERYBODY, owner_id)]
+
+
+def names_of(session: Session, owner_ids: Sequence[str], user_ids: Sequence[str]) -> dict[str, list[str]]:
+    """All names of people in some accounts, by id."""
+    found: dict[str, list[str]] = {}
+    for user_id, name in session.rows(_ALL_NAMES, list(owner_ids), list(user_ids)) if user_ids else ():
+        found.setdefault(user_id, []).append(name)
+    return found
+
+
+def comings_and_goings(session: Session, owner_id: str, conversation_id: str) -> list[tuple[str, datetime, bool]]:
+    """Who was added to a conversation (True) or left it, and when, in the order of time."""
+    return [(user_id, at, came) for user_id, at, came in session.rows(_CHANGES, owner_id, conversation_id)]
 
 
 def directory() -> Directory:

@@ -20,6 +20,10 @@ _SETTINGS: Final = f"""
 SELECT set_config('timezone', $1, true), set_config('statement_timeout', '{TIMEOUT_SECONDS}s', true),
        set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"""
 
+_PATIENT: Final = """
+SELECT set_config('timezone', $1, true), set_config('idle_in_transaction_session_timeout', '0', true),
+       set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"""
+
 
 class Snapshots:
     """Read-only sessions with a database; any number of threads may use them side by side.
@@ -27,10 +31,12 @@ class Snapshots:
     Args:
         url: finds the database, at the first use and after its server was away.
         time_zone: IANA name; days and months are those of this zone.
+        is_patient: whether statements, and what is done between them, may take as long as they take.
     """
 
-    def __init__(self, url: Callable[[], str], time_zone: str = "UTC") -> None:
+    def __init__(self, url: Callable[[], str], time_zone: str = "UTC", *, is_patient: bool = False) -> None:
         self._url = url
+        self._settings = _PATIENT if is_patient else _SETTINGS
         self.time_zone = time_zone
         self._idle: LifoQueue[Session] = LifoQueue()
 
@@ -44,7 +50,7 @@ class Snapshots:
         session = self._usable()
         try:
             with session.transaction(snapshot=True):
-                session.rows(_SETTINGS, self.time_zone)
+                session.rows(self._settings, self.time_zone)
                 yield session
         except Rejected as refused:
             if refused.is_transient:

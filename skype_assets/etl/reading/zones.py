@@ -1,6 +1,7 @@
 """Time zones: this machine's, and those that somebody names."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -27,6 +28,11 @@ def checked(name: str) -> str:
     if not _is_zone(name):
         raise UsageError(f"{name!r} is no time zone; give a name such as Europe/Berlin or UTC")
     return name
+
+
+def utc(instant: datetime) -> str:
+    """An instant for people and programs: ``2019-03-05T14:05:00Z``."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _is_zone(name: str) -> bool:

@@ -17,6 +17,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import is_damaged
 from skype_assets.etl.checkpoints.state import FileRecord
+from skype_assets.etl.database import holds
 from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.loading import counts_as
 from skype_assets.etl.database.matching import Comparison, Difference
@@ -124,6 +125,12 @@ def references(session: Session, export: Registered) -> Found:
     missing = dangling(session, export.owner_id, export.export_id)
     said = "; ".join(f"{count} {what}" for what, count in missing.items())
     return Found(not missing, said or "everything that rows refer to is there", {"dangling": said})
+
+
+def holds_on(session: Session) -> str:
+    """What is held."""
+    active = [hold for hold in holds.listed(session) if hold.is_active]
+    return "; ".join(f"hold {hold.number} on {hold.on}: {hold.reason}" for hold in active) or "nothing is held"
 
 
 def rows_in_database(session: Session, transform: PhaseTables) -> Found:

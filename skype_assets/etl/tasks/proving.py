@@ -28,19 +28,27 @@ from skype_assets.etl.phases.proof import prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Settings
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state, whole
-from skype_assets.etl.tasks.findings import PARTIAL, Found, compared, is_partial
+from skype_assets.etl.tasks.findings import PARTIAL, Found, compared, holds_on, is_partial
 from skype_assets.etl.tasks.outcomes import Findings, NotPossible, outcome
 
 T = TypeVar("T")
 
 
-def prove_all(folders: Sequence[Path], database: str | None, begun: Callable[[str], None] | None = None) -> Findings:
+def prove_all(
+    folders: Sequence[Path],
+    database: str | None,
+    begun: Callable[[str], None] | None = None,
+    *,
+    with_exports: bool = True,
+) -> Findings:
     """Prove a database against all checkpoints of some output folders.
 
     Args:
         folders: the output folders.
         database: its URL; None = by environment, else the embedded server.
         begun: told the name of each check when it begins.
+        with_exports: whether the rows of each export are compared, and that those of all tasks are there; or only what
+            is made of the rows, and how they belong.
 
     Raises:
         DatabaseError: the database cannot be reached, or cannot be used.
@@ -50,7 +58,7 @@ def prove_all(folders: Sequence[Path], database: str | None, begun: Callable[[st
         session = resources.enter_context(Session(url, read_only=True))
         upgrading.require_newest(session)
         result.server = {"version": comparison.server_version(session), "url": without_password(url)}
-        for name, check in _Proving(session, Tasks(folders), result).checks():
+        for name, check in _Proving(session, Tasks(folders), result).checks(with_exports=with_exports):
             if begun:
                 begun(name)
             result.checks.append(outcome(name, check))
@@ -65,7 +73,7 @@ class _Proving:
         self._tasks = tasks
         self._result = result
 
-    def checks(self) -> Iterator[tuple[str, Callable[[], Found | str]]]:
+    def checks(self, *, with_exports: bool) -> Iterator[tuple[str, Callable[[], Found | str]]]:
         """Names and functions, in order."""
         yield "schema", self._schema
         try:
@@ -73,14 +81,16 @@ class _Proving:
         except Rejected as refused:
             yield "exports", partial(self._no_exports, refused)
             return
-        for export in exports:
+        for export in exports if with_exports else ():
             yield f"export {export.export_id}", partial(self._export, export)
         for owner_id, of_account in groupby(exports, lambda export: export.owner_id):
             if len(account := list(of_account)) > 1:
                 yield f"account {owner_id}", partial(self._account, owner_id, account)
         yield "archives", partial(self._archives, exports)
         yield "belonging", self._belonging
-        yield "tasks", partial(self._loaded_tasks, exports)
+        if with_exports:
+            yield "tasks", partial(self._loaded_tasks, exports)
+        yield "holds", self._holds
         yield "meanwhile", partial(self._meanwhile, before)
 
     def _schema(self) -> Found:
@@ -152,6 +162,9 @@ class _Proving:
                 what = f"is missing: task {task.path.name} has loaded it; run that again, or name its own database"
                 total.note(Difference("exports", (export_id,), what))
         return compared(total) if not total.is_equal else Found(True, f"the exports of {len(loaded)} tasks are there")
+
+    def _holds(self) -> str:
+        return holds_on(self._session)
 
     def _meanwhile(self, before: object) -> str:
         if loads(self._session) != before:

@@ -5,6 +5,7 @@ from pathlib import Path
 from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, Attempt
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.hold import refuse_if_held
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.layout import manifest_name, set_aside_name
 
@@ -17,10 +18,12 @@ def reset(task: Task) -> Path | None:
     was taken over long ago could take itself for the new one, and write.
 
     Raises:
+        OnHold: the task is held.
         TaskBusy: a living attempt owns the task.
     """
     if not task.folder.path.is_dir():
         return None
+    refuse_if_held(task.folder)
     attempt = Attempt.take(task.folder)
     try:
         manifest = task.output_dir / manifest_name(task.task_id)

@@ -20,7 +20,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.hold import refuse_if_held
 from skype_assets.etl.checkpoints.phase_checkpoint import mark, recover
 from skype_assets.etl.checkpoints.state import PhaseState, UnreadableState
-from skype_assets.etl.database import ddl, upgrading
+from skype_assets.etl.database import ddl, holds, upgrading
 from skype_assets.etl.database.loading import Claim, Loader
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
@@ -88,6 +88,8 @@ def unload(
             return _without_rows(task, state, url, export_id, is_rehearsal=is_rehearsal)
         for held in (task.folder, *folders.tasks_about(record.export_id)):
             refuse_if_held(held)
+        with database.session() as session:
+            holds.refuse_if_held(session, record.export_id)
         rows = _Rows(database, record, folders)
         if is_rehearsal:
             return Unloaded(record.export_id, "would be unloaded", rows.rehearse(), record.task_id)

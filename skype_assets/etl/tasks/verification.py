@@ -132,6 +132,7 @@ class _Verification:
         yield "ledger", self._ledger
         yield "references", self._references
         yield "rows", self._rows
+        yield "holds", self._holds
 
     def _manifest(self) -> str:
         path = self._task.output_dir / layout.manifest_name(self._task.task_id)
@@ -290,6 +291,9 @@ class _Verification:
         conversations = transform.summary("conversations")["conversation_id"].to_pylist()
         self._result.rows = rows_of_load(session, export.owner_id, export.export_id, conversations)
         return findings.rows_in_database(session, transform)
+
+    def _holds(self) -> str:
+        return findings.holds_on(self._in_database()[0])
 
     @cached_property
     def _export_id(self) -> str:

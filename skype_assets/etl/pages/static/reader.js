@@ -53,6 +53,8 @@ function linkTo(rel, within = document) {
 }
 
 async function more(rel) {
+  // A page that lies as a file can read no other one.
+  if (document.querySelector('meta[name="outlet"]')) return false;
   const link = linkTo(rel);
   if (!link || loading.has(rel)) return false;
   loading.add(rel);

@@ -102,6 +102,19 @@ def upgrade() -> None:
     PRIMARY KEY (export_id, code_version, table_name)
 )"""
     )
+    op.execute(
+        """CREATE TABLE skype.holds (
+    hold_id bigint NOT NULL,
+    action text COLLATE "C" NOT NULL,
+    owner_id text COLLATE "C" NOT NULL,
+    conversation_id text COLLATE "C",
+    export_id text COLLATE "C",
+    reason text NOT NULL,
+    said_by text NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    PRIMARY KEY (hold_id, action)
+)"""
+    )
     # Only one copy of a conversation was kept, the best of all exports: until their rows are made anew, each says so.
     op.execute(
         """INSERT INTO skype.conversation_copies (

@@ -1,0 +1,276 @@
+"""Holds: rows that must be kept are neither deleted nor replaced by a lesser copy, whoever tries it by SQL.
+
+What was held and released, by whom, when and why, is in ``holds``, to which rows are only added. While anything is
+held, triggers look at what was deleted or changed of messages and what hangs on them, when a transaction is to be
+committed: a message must be there as it was, or a copy that is at least as good must be in its place. So loads go on,
+merges and all; and while nothing is held, there are no triggers, and they cost nothing.
+
+A superuser, the owner of the tables and the file system are stronger than a trigger (docs/handing-over.md).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from skype_assets.etl.database.ddl import SCHEMA, TRIGGER_FUNCTIONS
+from skype_assets.etl.database.matching import Difference
+from skype_assets.etl.database.merging import CHILDREN, rank
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.errors import OnHold, UsageError
+
+HELD: Final = "SK001"
+"""SQLSTATE of what a hold refuses."""
+
+_HELD_ROW, _HELD_TABLE, _HISTORY = TRIGGER_FUNCTIONS
+
+_ACTIVE: Final = f"""
+SELECT h.hold_id, h.owner_id, h.conversation_id, h.export_id, h.reason FROM {SCHEMA}.holds h WHERE h.action = 'hold'
+AND NOT EXISTS (SELECT FROM {SCHEMA}.holds r WHERE r.hold_id = h.hold_id AND r.action = 'release')"""
+
+_COVERS: Final = """
+(a.export_id = {export} OR a.export_id IS NULL AND a.owner_id = {owner}
+ AND (a.conversation_id IS NULL OR a.conversation_id = {conversation}))"""
+
+# What the archives say of an attachment is filled in by later loads.
+_FIXED: Final = {"attachments": ("owner_id", "conversation_id", "message_id", "ordinal", "document_id", "kind", "uri")}
+
+_BODY: Final = f"""
+DECLARE
+    was jsonb := to_jsonb(OLD);
+    became jsonb := CASE WHEN TG_OP = 'UPDATE' THEN to_jsonb(NEW) END;
+    export text := was ->> 'export_id';
+    hold record;
+BEGIN
+    IF TG_TABLE_NAME NOT IN ('messages', 'exports', 'conversations') THEN
+        -- What hangs on a message goes with it: of one that is gone, or was replaced in this transaction, it decides.
+        SELECT m.export_id INTO export FROM {SCHEMA}.messages m
+        WHERE (m.owner_id, m.conversation_id, m.message_id)
+              = (was ->> 'owner_id', was ->> 'conversation_id', was ->> 'message_id')
+          AND m.xmin <> pg_current_xact_id()::xid;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    IF became IS NOT NULL AND TG_NARGS > 0 THEN
+        IF NOT EXISTS (SELECT FROM unnest(TG_ARGV) AS name WHERE was -> name IS DISTINCT FROM became -> name) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    SELECT a.* INTO hold FROM ({_ACTIVE}) AS a
+    WHERE {_COVERS.format(export="export", owner="was ->> 'owner_id'", conversation="was ->> 'conversation_id'")}
+    ORDER BY a.hold_id LIMIT 1;
+    IF NOT FOUND OR was = became THEN
+        RETURN NULL;
+    END IF;
+    IF TG_TABLE_NAME = 'messages' AND TG_OP = 'DELETE' THEN
+        IF EXISTS (
+            SELECT FROM {SCHEMA}.messages m JOIN {SCHEMA}.exports theirs ON theirs.export_id = m.export_id
+            LEFT JOIN {SCHEMA}.exports ours ON ours.export_id = OLD.export_id
+            WHERE (m.owner_id, m.conversation_id, m.message_id)
+                  = (OLD.owner_id, OLD.conversation_id, OLD.message_id)
+              AND {rank("m", "theirs")} >= {rank("OLD", "ours")}
+        ) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = '{HELD}', MESSAGE = format(
+        'a row of {SCHEMA}.%s is held (hold %s) and must stay as it is; nothing was changed',
+        TG_TABLE_NAME, hold.hold_id);
+END"""
+
+_BODIES: Final = {
+    _HELD_ROW: _BODY,
+    _HELD_TABLE: f"""
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = '{HELD}', MESSAGE = format(
+        '{SCHEMA}.%s has rows that are held; nothing was changed', TG_TABLE_NAME);
+END""",
+    _HISTORY: f"""
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = '{HELD}',
+        MESSAGE = 'to {SCHEMA}.holds rows are only added: release a hold instead; nothing was changed';
+END""",
+}
+
+_TABLES: Final = ("messages", *CHILDREN, "exports", "conversations")
+
+
+def _row_trigger(table: str) -> str:
+    changes = "DELETE" if table in ("exports", "conversations") else "DELETE OR UPDATE"
+    fixed = ", ".join(f"'{name}'" for name in _FIXED.get(table, ()))
+    return (
+        f"CREATE CONSTRAINT TRIGGER {_HELD_ROW} AFTER {changes} ON {SCHEMA}.{table} DEFERRABLE INITIALLY DEFERRED "
+        f"FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.{_HELD_ROW}({fixed})"
+    )
+
+
+def _statement_trigger(table: str, function: str, changes: str) -> str:
+    return (
+        f"CREATE TRIGGER {function} BEFORE {changes} ON {SCHEMA}.{table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.{function}()"
+    )
+
+
+_WHILE_HELD: Final[dict[tuple[str, str], str]] = {
+    **{(table, _HELD_ROW): _row_trigger(table) for table in _TABLES},
+    **{(table, _HELD_TABLE): _statement_trigger(table, _HELD_TABLE, "TRUNCATE") for table in _TABLES},
+}
+_ALWAYS: Final[dict[tuple[str, str], str]] = {
+    ("holds", _HISTORY): _statement_trigger("holds", _HISTORY, "UPDATE OR DELETE OR TRUNCATE")
+}
+
+_THERE: Final = """
+SELECT c.relname, t.tgname, t.tgenabled::text FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = to_regnamespace($1) AND t.tgname = ANY ($2)"""
+
+_SOURCES: Final = "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = to_regnamespace($1) AND proname = ANY ($2)"
+
+_LISTED: Final = f"""
+SELECT h.hold_id, h.owner_id, h.conversation_id, h.export_id, h.reason, h.said_by, h.said_at,
+       r.reason, r.said_by, r.said_at
+FROM {SCHEMA}.holds h LEFT JOIN {SCHEMA}.holds r ON r.hold_id = h.hold_id AND r.action = 'release'
+WHERE h.action = 'hold' ORDER BY h.hold_id"""
+
+_ON_EXPORT: Final = f"""
+SELECT a.hold_id, a.reason FROM ({_ACTIVE}) AS a JOIN {SCHEMA}.exports e ON e.export_id = $1
+WHERE a.export_id = e.export_id OR a.export_id IS NULL AND a.owner_id = e.owner_id AND (
+    a.conversation_id IS NULL OR a.conversation_id IN (
+        SELECT c.conversation_id FROM {SCHEMA}.conversation_copies c WHERE c.export_id = e.export_id))
+ORDER BY a.hold_id LIMIT 1"""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What is held - an account, a conversation of it, or an export -, why, by whom and since when; and its release."""
+
+    number: int
+    owner_id: str
+    conversation_id: str | None
+    export_id: str | None
+    reason: str
+    held_by: str
+    held_at: datetime
+    release_reason: str | None = None
+    released_by: str | None = None
+    released_at: datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it was not released."""
+        return self.released_at is None
+
+    @property
+    def on(self) -> str:
+        """What is held, in words."""
+        if self.export_id is not None:
+            return f"export {self.export_id}"
+        if self.conversation_id is not None:
+            return f"conversation {self.conversation_id} of {self.owner_id}"
+        return f"account {self.owner_id}"
+
+
+def add(
+    session: Session, owner_id: str, reason: str, who: str, *, conversation_id: str | None = None,
+    export_id: str | None = None,
+) -> int:  # fmt: skip
+    """Hold all rows of an account, of a conversation of it, or of an export; the number of the hold."""
+    with session.transaction():
+        _alone(session)
+        [(number,)] = session.rows(f"SELECT coalesce(max(hold_id), 0) + 1 FROM {SCHEMA}.holds")
+        _note(session, number, "hold", owner_id, conversation_id, export_id, reason, who)
+        for name, body in _BODIES.items():
+            session.execute(
+                f"CREATE OR REPLACE FUNCTION {SCHEMA}.{name}() RETURNS trigger LANGUAGE plpgsql "
+                f"SET search_path = pg_catalog, pg_temp AS $hold${body}$hold$"
+            )
+        there = {(table, name) for table, name, _ in session.rows(_THERE, SCHEMA, list(TRIGGER_FUNCTIONS))}
+        for trigger, statement in {**_ALWAYS, **_WHILE_HELD}.items():
+            if trigger not in there:
+                session.execute(statement)
+    return number
+
+
+def release(session: Session, number: int, reason: str, who: str) -> None:
+    """Release a hold; with the last one the triggers go.
+
+    Raises:
+        UsageError: there is no such hold, or it was released.
+    """
+    with session.transaction():
+        _alone(session)
+        active = {row[0]: row[1:4] for row in session.rows(_ACTIVE)}
+        if number not in active:
+            raise UsageError(f"there is no hold {number} that is not released; see skype-assets hold list")
+        owner_id, conversation_id, export_id = active.pop(number)
+        _note(session, number, "release", owner_id, conversation_id, export_id, reason, who)
+        if not active:
+            for table, name in _WHILE_HELD:
+                session.execute(f"DROP TRIGGER IF EXISTS {name} ON {SCHEMA}.{table}")
+
+
+def listed(session: Session) -> list[Hold]:
+    """All holds that ever were, in their order."""
+    if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.holds")[0][0]:
+        return []
+    return [Hold(*row) for row in session.rows(_LISTED)]
+
+
+def refuse_if_held(session: Session, export_id: str) -> None:
+    """Within a transaction or not: whether an export, or anything in it, is held.
+
+    Raises:
+        OnHold: it is.
+    """
+    if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.holds")[0][0]:
+        return
+    for number, reason in session.rows(_ON_EXPORT, export_id):
+        raise OnHold(
+            f"export {export_id} has what is held (hold {number}: {reason}); nothing was changed. Whoever may release "
+            f"it: skype-assets hold release {number}"
+        )
+
+
+def held_exports(session: Session) -> dict[str, Hold]:
+    """The exports that are held, or have what is held, each with its first hold."""
+    active = {hold.number: hold for hold in listed(session) if hold.is_active}
+    if not active:
+        return {}
+    found: dict[str, Hold] = {}
+    for export_id, *_ in session.rows(f"SELECT export_id FROM {SCHEMA}.exports ORDER BY export_id"):
+        for number, _ in session.rows(_ON_EXPORT, export_id):
+            found[export_id] = active[number]
+    return found
+
+
+def problems(session: Session) -> list[Difference]:
+    """Triggers that should be there and are not, or are off, or do something else."""
+    holds = listed(session)
+    if not holds:
+        return []
+    wanted = {**_ALWAYS, **(_WHILE_HELD if any(hold.is_active for hold in holds) else {})}
+    on = {(table, name): enabled for table, name, enabled in session.rows(_THERE, SCHEMA, list(TRIGGER_FUNCTIONS))}
+    off = [trigger for trigger in wanted if on.get(trigger) not in ("O", "A")]
+    sources = dict(session.rows(_SOURCES, SCHEMA, list(TRIGGER_FUNCTIONS)))
+    changed = [name for name, body in _BODIES.items() if sources.get(name) != body]
+    return [
+        *(
+            Difference(table, (), f"does not keep what is held: its trigger {name} is off or gone")
+            for table, name in off
+        ),
+        *(Difference("holds", (), f"has another function {name} than what keeps what is held") for name in changed),
+    ]
+
+
+def _alone(session: Session) -> None:
+    session.execute(f"LOCK TABLE {SCHEMA}.holds IN EXCLUSIVE MODE")
+
+
+def _note(
+    session: Session, number: int, action: str, owner_id: str, conversation_id: str | None, export_id: str | None,
+    reason: str, who: str,
+) -> None:  # fmt: skip
+    session.execute(
+        f"INSERT INTO {SCHEMA}.holds (hold_id, action, owner_id, conversation_id, export_id, reason, said_by, said_at) "
+        "VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), $6, $7, clock_timestamp())",
+        *(number, action, owner_id, conversation_id or "", export_id or "", reason, who),
+    )

@@ -1,0 +1,220 @@
+"""The folder that a hand-over is written to: beside its place, under another name, until everything is in it.
+
+Whoever is killed meanwhile leaves what was there before, or the new one; what a killed writer left is removed by the
+next one. A folder is replaced only if every file in it was written by a hand-over.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from skype_assets.etl import crash_points, quantities
+from skype_assets.etl.errors import NotEnoughSpace, TaskBusy, UsageError
+from skype_assets.etl.places import give_to_owner
+
+SUMS: Final = "SHA256SUMS"
+"""The file with the hashes of all others, as ``sha256sum -c`` reads it."""
+
+_EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h
+_HERE: Final = -100  # AT_FDCWD
+_CANNOT_EXCHANGE: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+_PIECE: Final = 1 << 20
+
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+
+
+class Output:
+    """A folder that is being filled. Names are paths within it, with ``/``; folders are made as they are needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """Where a file is, or is to be; its folder is there."""
+        path = self.folder / name
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, parents=True)
+            give_to_owner(path.parent, self.folder)
+        return path
+
+    def create(self, name: str) -> BinaryIO:
+        """A new file of that name, to be written and closed by the caller; others cannot read it."""
+        descriptor = os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        give_to_owner(descriptor, self.folder)
+        return os.fdopen(descriptor, "w+b")
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a whole file."""
+        with self.create(name) as stream:
+            stream.write(data)
+
+    def require_room(self, needed: int) -> None:
+        """Whether there is room for so many bytes.
+
+        Raises:
+            NotEnoughSpace: there is not.
+        """
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise NotEnoughSpace(
+                f"this needs about {quantities.size(needed)} in {self.folder.parent}, {quantities.size(free)} are "
+                "free; make room, or hand over less. Nothing was written"
+            )
+
+    def finish(self) -> None:
+        """Write the hashes of all files, and wait until everything is on the disk."""
+        sums: list[str] = []
+        for path in _files(self.folder):
+            with path.open("rb") as file:
+                hashed = hashlib.sha256()
+                while piece := file.read(_PIECE):
+                    hashed.update(piece)
+                os.fsync(file.fileno())
+            sums.append(f"{hashed.hexdigest()}  {path.relative_to(self.folder).as_posix()}\n")
+        with self.create(SUMS) as stream:
+            stream.write("".join(sums).encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        for folder, _, _ in os.walk(self.folder):
+            _sync(Path(folder))
+
+
+@contextlib.contextmanager
+def output(target: Path) -> Generator[Output]:
+    """A folder to fill, which takes the place of ``target`` when the block ends well.
+
+    Raises:
+        UsageError: what is there was not written by a hand-over, or there is no folder to put it in.
+        TaskBusy: another process writes it at this moment.
+    """
+    target = Path(os.path.realpath(target))
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}; make it first")
+    new, old = (target.parent / f".{target.name}.{word}" for word in ("new", "old"))
+    with _claimed(new, target):
+        _recover(old, target)
+        _refuse_foreign(target)
+        _empty(new)
+        try:
+            filled = Output(new)
+            yield filled
+            filled.finish()
+            crash_points.reached("hand-over written")
+            _take_place(new, old, target)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        crash_points.reached("hand-over in place")
+        for left in (new, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _claimed(new: Path, target: Path) -> Generator[None]:
+    """Be the only one who writes there: by a lock on the folder, which ends with the process."""
+    while True:
+        with contextlib.suppress(FileExistsError):
+            new.mkdir(mode=0o700)
+            give_to_owner(new, new.parent)
+        try:
+            descriptor = os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:  # whoever had it is through with it at this moment
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is(new, descriptor):
+                continue
+            yield
+            return
+        except BlockingIOError:
+            raise TaskBusy(f"another process is writing {target}; wait until it has ended") from None
+        finally:
+            os.close(descriptor)
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _recover(old: Path, target: Path) -> None:
+    """Put back what was moved aside by a writer who was killed before the new one had its place."""
+    if not old.exists():
+        return
+    if target.exists():
+        shutil.rmtree(old)
+    else:
+        old.rename(target)
+
+
+def _refuse_foreign(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UsageError(f"{target} is a file; name a folder that is not there yet")
+    there = {path.relative_to(target).as_posix() for path in _files(target)}
+    if not there:
+        return
+    ours = set(_listed(target / SUMS)) | {SUMS}
+    if foreign := sorted(there - ours):
+        raise UsageError(
+            f"{target} has files that no hand-over wrote, such as {foreign[0]}; name a folder that is not there yet"
+        )
+
+
+def _listed(sums: Path) -> Iterator[str]:
+    if sums.is_file():
+        for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
+            yield line.partition("  ")[2]
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files in a folder and below, by name."""
+    return sorted(Path(root, name) for root, _, names in os.walk(folder) for name in names)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _take_place(new: Path, old: Path, target: Path) -> None:
+    """Give the new folder its name; what had it gets the new one's, in the same instant where the system can do so."""
+    if not target.exists():
+        new.rename(target)
+    elif not _exchanged(new, target):
+        target.rename(old)
+        crash_points.reached("hand-over moved aside")
+        new.rename(target)
+    _sync(target.parent)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    if _renameat2 is None:
+        return False
+    if _renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _CANNOT_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

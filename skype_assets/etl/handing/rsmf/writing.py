@@ -1,0 +1,134 @@
+"""RSMF as a format of hand-overs: files by conversation and day, and the lists beside them."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, fields
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from skype_assets.etl.errors import NotConserved
+from skype_assets.etl.handing.handover import Format, HandOver, Spoken
+from skype_assets.etl.handing.media import FOLDER
+from skype_assets.etl.handing.output import Output
+from skype_assets.etl.handing.rsmf.events import SYSTEM, SYSTEM_NAME, Presence, event
+from skype_assets.etl.handing.rsmf.parts import Day, Listed, Part
+from skype_assets.etl.handing.selection import Selection
+from skype_assets.etl.handing.sheets import sheet
+from skype_assets.etl.pages import formats
+from skype_assets.etl.reading import accounts, people
+
+LIST: Final = "manifest.csv"
+LOAD_FILE: Final = "load.dat"
+UNTIMED: Final = "without_time.csv"
+
+_COLUMNS: Final = tuple(field.name for field in fields(Listed))
+_OF_UNTIMED: Final = ("conversation", "title", "message_id", "sender", "kind", "text", "raw_sha256")
+
+# Concordance: between fields, around them, and for a line break in one.
+_FIELD, _QUOTE, _LINE = "\x14", "\xfe", "\xae"
+
+
+def _write(hand: HandOver, *, with_load_file: bool) -> None:
+    scratch = hand.output.folder / ".scratch"
+    scratch.mkdir(mode=0o700)
+    hand.media.output = Output(scratch)
+    exports = accounts.export_hashes(hand.session)
+    listed: list[Listed] = []
+    with sheet(hand, UNTIMED, _OF_UNTIMED) as untimed:
+        spoken_all = groupby(hand.spoken(), lambda spoken: spoken.of)
+        for (of, messages), name in zip(spoken_all, _names(hand.selection), strict=True):
+            everybody = people.participants(hand.session, of.owner_id, of.conversation_id, most=None)
+            presence = Presence(everybody, people.comings_and_goings(hand.session, of.owner_id, of.conversation_id))
+            names = {SYSTEM: SYSTEM_NAME, **{one.user_id: one.name for one in everybody if one.name}}
+            for day, of_day in groupby(messages, lambda spoken: _day(hand, spoken)):
+                if day is None:
+                    for spoken in of_day:
+                        untimed(_untimed(spoken))
+                    continue
+                about = Day(of, day, name, presence, names, exports, _selection_headers(hand.selection))
+                listed += _of_day(hand, about, of_day, scratch)
+    shutil.rmtree(scratch)
+    hand.figures = {
+        "files": len(listed),
+        "events": sum(one.events for one in listed),
+        "messages_without_time": hand.selection.untimed,
+        "attachments": sum(one.attachments for one in listed),
+        "files_missing": sum(one.missing for one in listed),
+    }
+    if hand.selection.messages != hand.figures["events"] + hand.selection.untimed:
+        raise NotConserved(
+            f"{hand.selection.messages:,} messages were selected, {hand.figures['events']:,} are events and "
+            f"{hand.selection.untimed:,} have no time: that does not balance; nothing was written"
+        )
+    with sheet(hand, LIST, _COLUMNS) as row:
+        for one in listed:
+            row(astuple(one))
+    if with_load_file:
+        hand.output.put(LOAD_FILE, "".join(_load_lines(listed)).encode("utf-8-sig"))
+
+
+def _of_day(hand: HandOver, day: Day, messages: Iterable[Spoken], scratch: Path) -> list[Listed]:
+    parts: list[Part] = []
+
+    for spoken in messages:
+        at = spoken.message.sent_at
+        assert at is not None, "those without a time are no events"
+        one = event(spoken, at, hand.media.of(spoken.of, spoken.message))
+        if not parts or not parts[-1].has_room_for(one):
+            if parts:
+                parts[-1].close()
+            parts.append(Part(day, scratch / f"part-{len(parts) + 1}"))
+        parts[-1].add(one, spoken)
+    parts[-1].close()
+    listed = [part.write(hand.output, n, len(parts), Output(scratch)) for n, part in enumerate(parts, start=1)]
+    if (scratch / FOLDER).exists():  # else the next part writes over what is there: most days have no files
+        shutil.rmtree(scratch / FOLDER)
+    return listed
+
+
+def _day(hand: HandOver, spoken: Spoken) -> str | None:
+    at = spoken.message.sent_at
+    return f"{formats.local(at, hand.zone):%Y-%m-%d}" if at is not None else None
+
+
+def _names(selection: Selection) -> Iterator[str]:
+    """How the names of a conversation's files begin: 8 digits of its hash, or all 16 of those that have the same 8."""
+    keys = [chapter.of.key for chapter in selection.chapters]
+    begun = Counter(key[:8] for key in keys)
+    yield from (key[:8] if begun[key[:8]] == 1 else key for key in keys)
+
+
+def _selection_headers(selection: Selection) -> list[tuple[str, str]]:
+    wanted = selection.wanted
+    return [
+        ("X-RSMF-Selection", wanted.query),
+        ("X-RSMF-SelectionMessages", str(selection.messages)),
+        ("X-RSMF-SelectionSHA256", selection.sha256),
+        ("X-RSMF-TimeZone", wanted.time_zone if wanted.time_zone != "UTC" else ""),
+    ]
+
+
+def _untimed(spoken: Spoken) -> tuple[str | None, ...]:
+    of, message = spoken.of, spoken.message
+    sender = message.sender_name or message.sender_id
+    named = (of.conversation_id, of.title, message.message_id, sender)
+    return (*named, message.kind, message.text, spoken.source.sha256)
+
+
+def _load_lines(listed: list[Listed]) -> Iterator[str]:
+    for values in (_COLUMNS, *(astuple(one) for one in listed)):
+        yield _FIELD.join(f"{_QUOTE}{_loadable(value)}{_QUOTE}" for value in values) + "\r\n"
+
+
+def _loadable(value: object) -> str:
+    """A value without the signs of the file itself, for which Concordance has no escape."""
+    text = "\n".join(str(value).replace(_FIELD, " ").replace(_QUOTE, "th").replace(_LINE, "(R)").splitlines())
+    return text.replace("\n", _LINE)
+
+
+def rsmf(*, with_load_file: bool) -> Format:
+    """RSMF 2.0; with a Concordance load file beside it, or without."""
+    return Format("rsmf", partial(_write, with_load_file=with_load_file), 3_000, media_factor=1.4)

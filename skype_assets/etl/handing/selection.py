@@ -1,0 +1,243 @@
+"""What is handed over: the messages that a query selects, in the order of conversation and time, counted and hashed.
+
+The keys are read once and kept in a file, so that memory does not depend on how many there are; whatever is written of
+the selection is read by them, within the same snapshot.
+
+The digest of a selection is that of a table (``database.digests``): the SHA-256 over the SHA-256 of each row's text
+form, here of ``(owner_id, conversation_id, message_id, raw_sha256)``, in the order of owner, conversation, time and id.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.errors import DatabaseError, UsageError
+from skype_assets.etl.reading import accounts, conversations, find, messages
+from skype_assets.etl.reading.conversations import Conversation
+from skype_assets.etl.reading.messages import Message, Place
+from skype_assets.etl.reading.query import Query, parse
+
+BATCH: Final = 2_000
+"""Messages that are read at once."""
+
+MANY: Final = 2_000
+"""Messages of a month that are shown on one page."""
+
+ROW: Final = "ROW(m.owner_id, m.conversation_id, m.message_id, m.raw_sha256)"
+ORDER: Final = "m.owner_id, m.conversation_id, m.sent_at NULLS FIRST, m.message_id"
+
+# A copy that an edit left goes with its original.
+ORIGINALS: Final = (
+    "(m.edit_of IS NULL OR NOT EXISTS (SELECT FROM skype.messages o WHERE (o.owner_id, o.conversation_id, o.message_id)"
+    " = (m.owner_id, m.conversation_id, m.edit_of)))"
+)
+
+_KEYS: Final = f"""
+SELECT m.owner_id, m.conversation_id, m.message_id, m.sent_at, to_char(m.sent_at, 'YYYY-MM'),
+       sha256(convert_to({ROW}::text, 'UTF8')), octet_length(m.text)
+FROM skype.messages m WHERE {ORIGINALS}"""
+
+# Of a copy that was found its original is taken; of an original that was found, itself.
+_FOUND: Final = """
+(m.owner_id, m.conversation_id, m.message_id) IN (
+    SELECT c.owner_id, c.conversation_id, unnest(ARRAY[c.message_id, c.edit_of])
+    FROM ({found}) AS f JOIN skype.messages c USING (owner_id, conversation_id, message_id))"""
+
+_MEDIA: Final = """
+SELECT coalesce(sum(size), 0)::bigint FROM (
+    SELECT DISTINCT a.document_id, a.media_member, f.size_bytes AS size
+    FROM skype.messages m JOIN skype.attachments a USING (owner_id, conversation_id, message_id)
+    JOIN skype.media_files f ON f.document_id = a.document_id AND f.member = a.media_member
+    WHERE a.present AND {conditions}
+) AS files"""
+
+_SPILLED: Final = pa.schema([("chapter", pa.int32()), ("message_id", pa.string())])
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody asks for: a query as in the reader, conversations by id, key or title, an account, a time zone."""
+
+    query: str = ""
+    conversations: tuple[str, ...] = ()
+    owner: str | None = None
+    time_zone: str = "UTC"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of days and of times that are shown."""
+        return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What is selected of a conversation: messages by month of the zone, under ``""`` those without a time.
+
+    ``marks`` are, of months with many, the first of each further ``MANY`` messages.
+    """
+
+    of: Conversation
+    months: Counter[str]
+    marks: dict[str, list[Place]]
+
+    @property
+    def messages(self) -> int:
+        """How many."""
+        return self.months.total()
+
+    @property
+    def untimed(self) -> int:
+        """Messages without a time."""
+        return self.months[""]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Messages that were selected.
+
+    Attributes:
+        wanted: what was asked for.
+        chapters: by conversation, in the order of their ids.
+        sha256: over all (hex).
+        text_bytes: of their texts.
+        media_bytes: of the files that they carry, each once.
+        keys: the file with their ids.
+        condition: the SQL by which a message ``m`` is one of them; None = all are.
+        parameters: those of the condition.
+    """
+
+    wanted: Wanted
+    chapters: list[Chapter]
+    sha256: str
+    text_bytes: int
+    media_bytes: int
+    keys: Path
+    condition: str | None
+    parameters: list[str | list[str]]
+
+    @property
+    def messages(self) -> int:
+        """How many."""
+        return sum(chapter.messages for chapter in self.chapters)
+
+    @property
+    def untimed(self) -> int:
+        """How many of them have no time."""
+        return sum(chapter.untimed for chapter in self.chapters)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all conversations of its accounts are whole."""
+        return not self.wanted.query.strip() and not self.wanted.conversations
+
+    @property
+    def owners(self) -> list[str]:
+        """The accounts that messages are of."""
+        return list(dict.fromkeys(chapter.of.owner_id for chapter in self.chapters))
+
+    def document(self) -> dict[str, Any]:
+        """The selection as it stands in each output."""
+        return {
+            "query": self.wanted.query,
+            "conversations": list(self.wanted.conversations),
+            "owner": self.wanted.owner,
+            "time_zone": self.wanted.time_zone,
+            "messages": self.messages,
+            "messages_without_time": self.untimed,
+            "conversations_selected": len(self.chapters),
+            "sha256": self.sha256,
+        }
+
+    def ids(self) -> Iterator[tuple[Chapter, list[str]]]:
+        """Ids of all messages, so many at once as are read at once, in their order."""
+        with pa.memory_map(str(self.keys)) as file, pa.ipc.open_stream(file) as keys:
+            number, collected = 0, list[str]()
+            for batch in keys:
+                for chapter, message_id in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    if collected and (chapter != number or len(collected) == BATCH):
+                        yield self.chapters[number], collected
+                        collected = []
+                    number = chapter
+                    collected.append(message_id)
+            if collected:
+                yield self.chapters[number], collected
+
+    def read(self, session: Session) -> Iterator[tuple[Chapter, list[Message], dict[str, str]]]:
+        """All messages with what belongs to them, and the names of the people in them, some at once."""
+        for chapter, ids in self.ids():
+            found = messages.of_ids(session, chapter.of, ids)
+            yield chapter, found, messages.names(session, chapter.of, found)
+
+
+def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
+    """Select messages, within a transaction whose time zone is the wanted one.
+
+    Args:
+        session: with the database.
+        wanted: what is asked for.
+        keys: file to keep the keys in; it is not there yet.
+
+    Raises:
+        UsageError: the query cannot be understood, an account or conversation is not there, or nothing is selected.
+    """
+    query = parse(wanted.query, wanted.zone)
+    owner_id = accounts.chosen(session, wanted.owner).owner_id if wanted.owner is not None else None
+    chosen = [conversations.chosen(session, owner_id, name) for name in wanted.conversations]
+    conditions, parameters = _conditions(session, query, owner_id, chosen)
+    hashed, text_bytes = hashlib.sha256(), 0
+    found: list[tuple[str, str, Counter[str], dict[str, list[Place]]]] = []
+    statement = " AND ".join([_KEYS, *conditions]) + f" ORDER BY {ORDER}"
+    with pa.OSFile(str(keys), "wb") as file, pa.ipc.new_stream(file, _SPILLED) as spilled:
+        for batch in session.batches(statement, *parameters):
+            owners, chats, ids, _, months, hashes, sizes = (column.to_pylist() for column in batch.columns)
+            hashed.update(b"".join(hashes))
+            text_bytes += sum(sizes)
+            numbers: list[int] = []
+            for row, (owner, chat, month) in enumerate(zip(owners, chats, months, strict=True)):
+                if not found or (owner, chat) != found[-1][:2]:
+                    found.append((owner, chat, Counter(), {}))
+                _, _, counts, marks = found[-1]
+                if counts[month or ""] and counts[month or ""] % MANY == 0:
+                    marks.setdefault(month or "", []).append(Place(batch.column(3)[row].as_py(), ids[row]))
+                counts[month or ""] += 1
+                numbers.append(len(found) - 1)
+            spilled.write(pa.record_batch([pa.array(numbers, pa.int32()), pa.array(ids, pa.string())], _SPILLED))
+    if not found:
+        raise UsageError("nothing is selected: no message is there that this asks for")
+    chapters = [Chapter(_described(session, owner, chat), months, marks) for owner, chat, months, marks in found]
+    media = " AND ".join([ORIGINALS, *conditions])
+    media_bytes = next(session.batches(_MEDIA.format(conditions=media), *parameters))[0][0].as_py()
+    condition = " AND ".join(conditions) or None
+    return Selection(wanted, chapters, hashed.hexdigest(), text_bytes, media_bytes, keys, condition, parameters)
+
+
+def _described(session: Session, owner_id: str, conversation_id: str) -> Conversation:
+    found = conversations.conversation(session, owner_id, conversation_id)
+    if found is None:
+        raise DatabaseError("a message belongs to no conversation: skype-assets verify --all says which")
+    return found
+
+
+def _conditions(
+    session: Session, query: Query, owner_id: str | None, chosen: list[Conversation]
+) -> tuple[list[str], list[str | list[str]]]:
+    conditions: list[str] = []
+    parameters: list[str | list[str]] = []
+    if query:
+        found, parameters = find.every(session, query, owner_id)
+        conditions.append(_FOUND.format(found=found))
+    if owner_id is not None:
+        parameters.append(owner_id)
+        conditions.append(f"m.owner_id = ${len(parameters)}")
+    if chosen:
+        parameters += [[one.owner_id for one in chosen], [one.conversation_id for one in chosen]]
+        owners, chats = f"${len(parameters) - 1}", f"${len(parameters)}"
+        conditions.append(f"(m.owner_id, m.conversation_id) IN (SELECT * FROM unnest({owners}, {chats}))")
+    return conditions, parameters

@@ -1,0 +1,139 @@
+"""What the search in files looks at: scripts with texts and figures, of so many messages each.
+
+A page that lies as a file may load scripts, but read no files. Each script calls a function with its data. A row is a
+message, or a text that an edit replaced; the rows of a conversation follow each other in the order of time.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Final
+
+from skype_assets.etl.handing.output import Output
+from skype_assets.etl.pages import formats
+from skype_assets.etl.reading.conversations import Conversation
+from skype_assets.etl.reading.find import KIND_OF_FILE
+from skype_assets.etl.reading.keys import key, slug
+from skype_assets.etl.reading.messages import Attachment, Link, Message
+from skype_assets.etl.reading.query import HAS, IS
+from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER
+
+FOLDER: Final = "search"
+ROWS: Final = 20_000
+"""Rows of a shard."""
+
+_ROW_END, _FILE, _LINK = "\0", "\x01", "\x02"
+
+
+@dataclass
+class Shards:
+    """Collects what can be searched, and writes it shard by shard."""
+
+    output: Output
+    zone: tzinfo
+    count: int = 0
+    texts: list[str] = field(default_factory=list[str])
+    slugs: list[str] = field(default_factory=list[str])
+    numbers: list[int | None] = field(default_factory=list["int | None"])
+    chats: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    senders: dict[str, int] = field(default_factory=dict[str, int])
+    names: dict[str, int] = field(default_factory=dict[str, int])
+    kinds: dict[str, int] = field(default_factory=dict[str, int])
+
+    def chat(self, of: Conversation, pages: Sequence[str]) -> None:
+        """The conversation whose messages come now, and its pages."""
+        named = {"key": of.key, "account": key(of.owner_id, ""), "id": of.conversation_id, "title": of.title}
+        self.chats.append({**named, "pages": list(pages)})
+
+    def add(self, of: Conversation, message: Message, who: str, page: int) -> None:
+        """A message of the conversation that was begun last, on one of its pages."""
+        at = formats.local(message.sent_at, self.zone) if message.sent_at else None
+        sender = self.senders.setdefault(message.sender_id, len(self.senders)) if message.sender_id else None
+        numbers = [
+            len(self.chats) - 1,
+            page,
+            sender,
+            self.names.setdefault(who, len(self.names)),
+            self.kinds.setdefault(message.kind, len(self.kinds)),
+            _bits(of, message),
+            _milliseconds(at),
+            round((at.utcoffset() or timedelta()).total_seconds()) if at else None,
+        ]
+        beside = "".join(
+            [
+                *(f"{_FILE}{one.file_name}" for one in message.attachments if one.file_name),
+                *(f"{_LINK}{_link(one)}" for one in message.links),
+            ]
+        )
+        for text in (message.text + beside, *message.earlier):
+            self.texts.append(text)
+            self.slugs.append(slug(message.message_id))
+            self.numbers += numbers
+        if len(self.texts) >= ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was collected, if anything was."""
+        if not self.texts:
+            return
+        data = {"texts": _ROW_END.join(self.texts), "slugs": " ".join(self.slugs), "numbers": self.numbers}
+        self._write(f"{self.count:03}", f"skypeShard({self.count}, {_script(data)});\n")
+        self.count += 1
+        self.texts, self.slugs, self.numbers = [], [], []
+
+    def finish(self, people: dict[str, list[str]], texts: dict[str, str]) -> None:
+        """Write the rest, and the script that says what there is.
+
+        Args:
+            people: all names of those who sent something, by id.
+            texts: those of the page.
+        """
+        self.flush()
+        senders = [[id, sorted(people.get(id, []))] for id in self.senders]
+        data = {
+            "shards": self.count,
+            "chats": self.chats,
+            "senders": senders,
+            "names": list(self.names),
+            "kinds": list(self.kinds),
+            "has": HAS,
+            "is": IS,
+            "texts": texts,
+        }
+        self._write("index", f"skypeIndex({_script(data)});\n")
+
+    def _write(self, name: str, script: str) -> None:
+        self.output.put(f"{FOLDER}/{name}.js", script.encode())
+
+
+def _script(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1_000)
+
+
+def _bits(of: Conversation, message: Message) -> int:
+    """What ``has:`` and ``is:`` ask for, a bit each in the order of their values."""
+    facts = {
+        **{name: _carries(message.attachments, kinds) for name, kinds in KIND_OF_FILE.items()},
+        "link": bool(message.links),
+        "call": message.kind in ("call", "call_log"),
+        "reaction": bool(message.reactions),
+        "quote": bool(message.quotes),
+        "edited": message.edited_at is not None,
+        "deleted": message.deleted_at is not None or DELETED_BY_EDIT_MARKER in message.flags,
+        "mine": message.sender_id == of.owner_id,
+    }
+    facts["file"] = facts["file"] or message.kind == "file_transfer"
+    return sum(facts[name] << place for place, name in enumerate((*HAS, *IS)))
+
+
+def _carries(attachments: Sequence[Attachment], kinds: Sequence[str]) -> bool:
+    return any(attachment.kind in kinds for attachment in attachments)
+
+
+def _link(link: Link) -> str:
+    return "\n".join(part or "" for part in (link.url, link.label, link.title, link.description))

@@ -1,0 +1,310 @@
+// Search without a server: the language and the hits are those of the reader. The scripts in search/ have the texts;
+// each calls one of these functions. Hits are written as text, never as markup.
+"use strict";
+
+const MOST = 1000;
+const HITS = 50;
+const FIELDS = 8;
+const [CHAT, PAGE, SENDER, NAME, KIND, BITS, TIME, OFFSET] = Array(FIELDS).keys();
+
+let index = null;
+const shards = [];
+
+function skypeIndex(data) {
+  index = data;
+  if (!data.shards) begin();
+  for (let i = 0; i < data.shards; i += 1) load(String(i).padStart(3, "0"));
+}
+
+function skypeShard(number, data) {
+  const folded = fold(data.texts);
+  const starts = [0];
+  for (let at = folded.indexOf("\0"); at >= 0; at = folded.indexOf("\0", at + 1)) starts.push(at + 1);
+  shards[number] = { folded, starts, texts: data.texts, slugs: data.slugs.split(" "), numbers: data.numbers };
+  if (shards.filter(Boolean).length === index.shards) begin();
+}
+
+function load(name) {
+  const script = document.createElement("script");
+  script.src = `search/${name}.js`;
+  document.head.append(script);
+}
+
+function fold(text) {
+  return text.toLowerCase().replaceAll("ς", "σ");
+}
+
+function forms(term) {
+  return [...new Set([term, term.normalize("NFC"), term.normalize("NFD")].map(fold))];
+}
+
+function say(name, values = {}) {
+  return index.texts[name].replace(/\{(\w+)\}/g, (all, key) => values[key] ?? all);
+}
+
+// The query, as reading/query.py understands it; a test looks at a row of `n`, which begins at `row`.
+
+class Problem extends Error {
+  constructor(message, at) {
+    super(message);
+    this.at = at;
+  }
+}
+
+const OPERATORS = ["from", "in", "before", "after", "date", "has", "is", "kind"];
+
+function parse(source) {
+  const query = { terms: [], tests: [] };
+  const part = /\s*(-)?(?:([A-Za-z_]+):(?!\/\/))?(?:"([^"]*)("?)|(\S*))/y;
+  while (part.lastIndex < source.length) {
+    const from = part.lastIndex;
+    const [whole, not, typed, phrase, end, word] = part.exec(source);
+    if (!whole) {
+      part.lastIndex = from + 1;
+      continue;
+    }
+    const operator = typed?.toLowerCase();
+    const value = word || phrase || "";
+    if (phrase !== undefined && !end) throw new Problem(say("no_end"), from);
+    if (!operator) {
+      if (value) query.terms.push({ text: value, not: Boolean(not) });
+      else if (not && phrase === undefined) query.terms.push({ text: "-", not: false });
+      continue;
+    }
+    const known = OPERATORS.map((name) => `${name}:`).join(", ");
+    if (!OPERATORS.includes(operator)) throw new Problem(say("unknown_operator", { operator: typed, known }), from);
+    if (!value.trim()) throw new Problem(say("no_value", { operator }), from);
+    const test = condition(operator, value, from);
+    query.tests.push(not ? (n, row) => !test(n, row) : test);
+  }
+  return query;
+}
+
+function condition(operator, value, at) {
+  if (["before", "after", "date"].includes(operator)) return period(operator, value, at);
+  if (operator === "from") {
+    const meant = new Set();
+    index.senders.forEach(([id, names], i) => contains([id, ...names], value) && meant.add(i));
+    return (n, row) => meant.has(n[row + SENDER]);
+  }
+  if (operator === "in") {
+    const meant = new Set();
+    index.chats.forEach((chat, i) => contains([chat.title, chat.id], value) && meant.add(i));
+    return (n, row) => meant.has(n[row + CHAT]);
+  }
+  const asked = value.toLowerCase();
+  if (operator === "kind") return (n, row) => index.kinds[n[row + KIND]] === asked;
+  const known = index[operator];
+  if (!known.includes(asked)) throw new Problem(say("knows_no", { operator, value, known: known.join(", ") }), at);
+  const bit = 1 << [...index.has, ...index.is].indexOf(asked, operator === "is" ? index.has.length : 0);
+  return (n, row) => (n[row + BITS] & bit) !== 0;
+}
+
+function contains(texts, value) {
+  return forms(value).some((form) => texts.some((text) => fold(text).includes(form)));
+}
+
+// Days are those of the zone of the pages, in which every row knows its own day.
+function period(operator, value, at) {
+  const [first, last] = value.includes("..") && operator === "date" ? value.split("..") : [value, value];
+  const begin = first ? span(first, at)[0] : -Infinity;
+  const end = last ? span(last, at)[1] : Infinity;
+  const day = (n, row) => n[row + TIME] + n[row + OFFSET] * 1000;
+  const isTimed = (n, row) => n[row + TIME] !== null;
+  if (operator === "before") return (n, row) => isTimed(n, row) && day(n, row) < begin;
+  if (operator === "after") return (n, row) => isTimed(n, row) && day(n, row) >= end;
+  return (n, row) => isTimed(n, row) && day(n, row) >= begin && day(n, row) < end;
+}
+
+function span(date, at) {
+  const found = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(date);
+  const [year, month, day] = (found ?? []).slice(1).map((part) => (part === undefined ? null : Number(part)));
+  const begin = found ? utc(year, (month ?? 1) - 1, day ?? 1) : null;
+  const isReal = begin && begin.getUTCMonth() === (month ?? 1) - 1 && begin.getUTCDate() === (day ?? 1) && year > 0;
+  if (!isReal) throw new Problem(say("no_date", { value: date }), at);
+  const end = day ? utc(year, month - 1, day + 1) : month ? utc(year, month, 1) : utc(year + 1, 0, 1);
+  return [begin.getTime(), end.getTime()];
+}
+
+function utc(year, month, day) {
+  const date = new Date(0);
+  date.setUTCFullYear(year, month, day);
+  return date;
+}
+
+// Finding
+
+function rowsWith(shard, term) {
+  const marked = new Uint8Array(shard.starts.length);
+  for (const form of forms(term)) {
+    let row = 0;
+    for (let at = shard.folded.indexOf(form); at >= 0; ) {
+      while (row + 1 < shard.starts.length && shard.starts[row + 1] <= at) row += 1;
+      marked[row] = 1;
+      if (row + 1 === shard.starts.length) break;
+      at = shard.folded.indexOf(form, shard.starts[row + 1]);
+    }
+  }
+  return marked;
+}
+
+function rowOf(shard, row) {
+  return shard.numbers.slice(row * FIELDS, (row + 1) * FIELDS);
+}
+
+// In everything, in a conversation, or in an account: their keys, as addresses have them.
+function find(query, within = {}) {
+  const hits = [];
+  const isMeant = index.chats.map(
+    (chat) => (within.c ?? chat.key) === chat.key && (within.a ?? chat.account) === chat.account,
+  );
+  shards.forEach((shard, number) => {
+    const marks = query.terms.map((term) => [rowsWith(shard, term.text), term.not ? 0 : 1]);
+    let before = "";
+    for (let row = 0; row < shard.slugs.length; row += 1) {
+      if (marks.some(([marked, wanted]) => marked[row] !== wanted)) continue;
+      const at = row * FIELDS;
+      if (!isMeant[shard.numbers[at + CHAT]]) continue;
+      if (!query.tests.every((test) => test(shard.numbers, at))) continue;
+      const message = `${shard.numbers[at + CHAT]} ${shard.slugs[row]}`;
+      if (message === before) continue;
+      before = message;
+      hits.push({ number, row, at: shard.numbers[at + TIME] ?? -Infinity, slug: shard.slugs[row] });
+    }
+  });
+  return hits.sort((one, other) => other.at - one.at || (one.slug < other.slug ? 1 : -1));
+}
+
+// Showing
+
+function element(name, css, ...children) {
+  const made = document.createElement(name);
+  if (css) made.className = css;
+  made.append(...children);
+  return made;
+}
+
+function isolated(text) {
+  return element("bdi", "", text);
+}
+
+function linked(href, ...children) {
+  const made = element("a", "", ...children);
+  made.href = href;
+  return made;
+}
+
+function marked(text, terms) {
+  const signs = terms.map((term) => term.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  if (!signs.length) return [text];
+  return text.split(new RegExp(`(${signs.join("|")})`, "iu")).map((part, i) => (i % 2 ? element("mark", "", part) : part));
+}
+
+function excerpt(text, terms, length) {
+  if (text.length <= length) return text;
+  const found = terms.map((term) => fold(text).indexOf(fold(term))).filter((at) => at >= 0);
+  const begin = found.length ? Math.max(0, Math.min(...found) - Math.floor(length / 3)) : 0;
+  return `${begin ? "…" : ""}${text.slice(begin, begin + length)}${begin + length < text.length ? "…" : ""}`;
+}
+
+function textsOf(shard, row) {
+  shard.originals ??= shard.texts.split("\0");
+  const [said, ...beside] = shard.originals[row].split(/(?=[\x01\x02])/);
+  const isBeside = (part) => part.startsWith("\x01") || part.startsWith("\x02");
+  const all = isBeside(said) ? [said, ...beside] : beside;
+  return {
+    said: isBeside(said) ? "" : said,
+    files: all.filter((part) => part.startsWith("\x01")).map((part) => part.slice(1)),
+    links: all.filter((part) => part.startsWith("\x02")).map((part) => part.slice(1).split("\n").filter(Boolean).join(" · ")),
+  };
+}
+
+function clock(values) {
+  if (values[TIME] === null) return index.texts.no_time;
+  const at = new Date(values[TIME] + values[OFFSET] * 1000);
+  return new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }).format(at);
+}
+
+function line(shard, row, terms, length) {
+  const values = rowOf(shard, row);
+  const kind = index.kinds[values[KIND]];
+  const said = textsOf(shard, row).said || `[${index.texts[kind] ?? kind}]`;
+  return [element("span", "by", isolated(index.names[values[NAME]])), " ", ...marked(excerpt(said, terms, length), terms)];
+}
+
+function context(shard, row, chat, slug) {
+  if (row < 0 || row >= shard.slugs.length || rowOf(shard, row)[CHAT] !== chat || shard.slugs[row] === slug) return [];
+  const shown = element("p", "context", ...line(shard, row, [], 110));
+  shown.dir = "auto";
+  return [shown];
+}
+
+function shownHit(hit, terms) {
+  const shard = shards[hit.number];
+  const values = rowOf(shard, hit.row);
+  const chat = index.chats[values[CHAT]];
+  const page = `c/${chat.key}/${chat.pages[values[PAGE]]}`;
+  const address = `${page}#m-${hit.slug}`;
+  const found = element("p", "hit", linked(address, ...line(shard, hit.row, terms, 280)));
+  found.dir = "auto";
+  const { said, files, links } = textsOf(shard, hit.row);
+  for (const name of files) found.append(" ", element("span", "filename", element("bdi", "", ...marked(name, terms))));
+  const missing = terms.filter((term) => !fold(said).includes(fold(term)));
+  const beside = links
+    .filter((link) => missing.some((term) => fold(link).includes(fold(term))))
+    .map((link) => element("p", "context", ...marked(excerpt(link, terms, 160), terms)));
+  const last = chat.pages.at(-1);
+  const where = element("p", "where", linked(`c/${chat.key}/${last}`, isolated(chat.title)), " · ", linked(address, clock(values)));
+  const around = [context(shard, hit.row - 1, values[CHAT], hit.slug), context(shard, hit.row + 1, values[CHAT], hit.slug)];
+  return element("li", "", where, ...around[0], found, ...beside, ...around[1]);
+}
+
+function begin() {
+  const place = document.querySelector("main .narrow");
+  const asked = new URLSearchParams(location.search);
+  const q = (asked.get("q") ?? "").replace(/[\x00-\x1f\x7f\u2028\u2029]+/g, " ").trim();
+  const field = place.querySelector("form.search input[type=search]");
+  field.value = q;
+  document.querySelector("header.site input[type=search]").value = q;
+  const said = document.getElementById("found") ?? element("div", "");
+  said.id = "found";
+  place.querySelector("form.search").after(said);
+  said.replaceChildren();
+  if (!q) return;
+  document.title = `${q} – ${document.title}`;
+  place.querySelector("details.help").open = false;
+  let query;
+  try {
+    query = parse(q);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    const pointed = element("p", "pointed", q.slice(0, problem.at), element("mark", "", q.slice(problem.at)));
+    const box = element("div", "box bad", element("p", "", `${say("search_problem")}: ${problem.message}`), pointed);
+    box.setAttribute("role", "alert");
+    said.append(box);
+    return;
+  }
+  if (!query.terms.length && !query.tests.length) return;
+  const terms = query.terms.filter((term) => !term.not).map((term) => term.text);
+  const started = performance.now();
+  const hits = find(query, { c: asked.get("c") ?? undefined, a: asked.get("a") ?? undefined });
+  const list = element("ol", "hits");
+  const count = hits.length.toLocaleString("en");
+  const messages = `${count} ${hits.length === 1 ? "message" : "messages"}`;
+  const lead = element("p", "lead", hits.length ? say("hits", { count: messages }) : say("no_hits"));
+  lead.setAttribute("role", "status");
+  said.dataset.milliseconds = String(performance.now() - started);
+  said.append(lead, list);
+  const more = element("button", "", say("next_hits"));
+  more.type = "button";
+  const show = () => {
+    const from = list.children.length;
+    list.append(...hits.slice(from, Math.min(from + HITS, MOST)).map((hit) => shownHit(hit, terms)));
+    more.hidden = list.children.length >= Math.min(hits.length, MOST);
+  };
+  more.addEventListener("click", show);
+  said.append(element("p", "more", more));
+  show();
+}
+
+load("index");

@@ -1,0 +1,183 @@
+"""What is held cannot be lost by whoever means well or ill, short of who owns the tables; loads go on meanwhile."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from skype_assets.etl import engine
+from skype_assets.etl.sample.overlapping import write_overlapping
+from skype_assets.etl.task import Settings, Task
+from tests.command_line.conftest import Invoke
+from tests.engine.database_content import digests
+
+OWNER = "8:live:mara.ostrow"
+SETTINGS = Settings(chunk_size=500, max_workers=1)
+
+WHY = ("--reason", "case 12/2026")
+
+
+@pytest.fixture
+def loaded(invoke: Invoke, database: str, sample_tar: Path) -> str:
+    assert invoke("run", sample_tar, "--task-id", "sample").exit_code == 0
+    return database
+
+
+@pytest.fixture
+def held(invoke: Invoke, loaded: str) -> Iterator[str]:
+    added = invoke("hold", "add", "--owner", "mara", *WHY, "--by", "Theo Brannock")
+    assert added.exit_code == 0, added.stderr
+    assert added.stdout.startswith(f"hold 1 on account {OWNER}, ")
+    before = digests(loaded)
+    yield loaded
+    assert digests(loaded) == before
+
+
+HANGING = ("attachments", "links", "reactions", "quotes", "mentions", "call_events", "call_participants")
+BARE = (
+    "SELECT m.* FROM skype.messages m WHERE kind = 'text' AND version IS NOT NULL AND message_id NOT IN ("
+    + " UNION ALL ".join(f"SELECT message_id FROM skype.{table}" for table in HANGING)
+    + ") ORDER BY message_id LIMIT 1"
+)
+"""A message that nothing hangs on."""
+
+GONE = (
+    f"CREATE TEMPORARY TABLE m AS {BARE}; DELETE FROM skype.messages x USING m "
+    "WHERE (x.conversation_id, x.message_id) = (m.conversation_id, m.message_id); "
+)
+
+WAYS = {
+    "a message is deleted": GONE,
+    "a lesser copy takes its place": f"{GONE} UPDATE m SET version = version - 1; INSERT INTO skype.messages TABLE m",
+    "it moves to another id": f"{GONE} UPDATE m SET message_id = 'other'; INSERT INTO skype.messages TABLE m",
+    "a text is changed": "UPDATE skype.messages SET text = 'forged' WHERE kind = 'text'",
+    "a time is changed": "UPDATE skype.messages SET sent_at = sent_at - interval '1 year'",
+    "what hangs on messages is deleted": "DELETE FROM skype.reactions",
+    "a call gets another message": "UPDATE skype.call_events SET call_id = 'x'",
+    "an attachment becomes another": "UPDATE skype.attachments SET uri = 'elsewhere'",
+    "a quote is changed": "UPDATE skype.quotes SET text = 'forged'",
+    "a table is emptied": "TRUNCATE skype.links",
+    "all tables are emptied": "TRUNCATE skype.messages CASCADE",
+    "a hold is deleted": "DELETE FROM skype.holds",
+    "a hold is changed": "UPDATE skype.holds SET reason = 'none'",
+    "the holds are emptied": "TRUNCATE skype.holds",
+}
+
+
+def sql(url: str, statement: str) -> None:
+    """Run and commit."""
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_by_sql_nothing_that_is_held_goes(held: str, way: str) -> None:
+    with pytest.raises(psycopg2.Error) as refused:
+        sql(held, WAYS[way])
+    assert refused.value.pgcode == "SK001"
+    assert "held" in str(refused.value) or "only added" in str(refused.value)
+
+
+def test_a_copy_as_good_may_take_its_place(held: str) -> None:
+    sql(held, f"{GONE} INSERT INTO skype.messages TABLE m")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("unload", "sample", "--yes"),
+        ("clean", "--older-than", "0"),
+        ("run", "sample.tar", "--task-id", "sample", "--reset"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_would_take_it_away_refuses_the_held_task(
+    invoke: Invoke, held: str, sample_tar: Path, command: tuple[str, ...]
+) -> None:
+    Path("sample.tar").symlink_to(sample_tar)
+    refused = invoke(*command)
+    if command[0] == "clean":
+        assert "on hold" in refused.stdout
+    else:
+        assert refused.exit_code == 13
+        assert "hold 1: case 12/2026" in refused.stderr
+    assert (Path("output/sample/raw_export") / "state.json").exists()
+
+
+def test_the_database_refuses_an_unload_where_no_file_says_so(invoke: Invoke, held: str) -> None:
+    Path("output/sample/hold").unlink()
+    refused = invoke("unload", "sample", "--yes")
+    assert refused.exit_code == 13
+    assert "skype-assets hold release 1" in refused.stderr
+
+
+def test_verify_and_report_tell_of_holds_and_of_triggers_that_are_off(invoke: Invoke, held: str) -> None:
+    said = invoke("verify", "sample")
+    assert said.exit_code == 0, said.stdout
+    assert f"hold 1 on account {OWNER}: case 12/2026" in said.stdout
+    assert "hold 1 on account" in invoke("verify", "--all").stdout
+    assert "hold 1 on account" in invoke("report", "sample").stdout
+    sql(held, "ALTER TABLE skype.messages DISABLE TRIGGER keep_held_row")
+    told = invoke("verify", "--all")
+    assert told.exit_code == 11
+    assert "messages" in told.stdout
+    assert "does not keep what is held" in told.stdout
+
+
+def test_released_it_can_go_and_both_stay_known(invoke: Invoke, loaded: str) -> None:
+    for on in (("--conversation", "8:tbrannock"), ("--export", "sample")):
+        assert invoke("hold", "add", *on, *WHY).exit_code == 0
+    assert Path("output/sample/hold").read_text().startswith("hold 1: case 12/2026")
+    assert invoke("hold", "release", "1", "--reason", "closed").exit_code == 0
+    assert Path("output/sample/hold").read_text().startswith("hold 2: case 12/2026")
+    assert invoke("unload", "sample", "--yes").exit_code == 13
+    assert invoke("hold", "release", "2", "--reason", "closed", "--by", "a judge").exit_code == 0
+    assert not Path("output/sample/hold").exists()
+    assert invoke("hold", "release", "2", "--reason", "again").exit_code == 2
+    assert invoke("unload", "sample", "--yes").exit_code == 0
+    listed = json.loads(invoke("hold", "list", "--json").stdout)["holds"]
+    assert [(one["number"], one["is_active"]) for one in listed] == [(1, False), (2, False)]
+    assert listed[1]["released"]["by"] == "a judge"
+    with psycopg2.connect(loaded) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE NOT tgisinternal")
+        assert cursor.fetchall() == [("holds",)]
+
+
+def test_a_hold_on_a_conversation_leaves_the_others_free(invoke: Invoke, loaded: str) -> None:
+    assert invoke("hold", "add", "--conversation", "8:tbrannock", *WHY).exit_code == 0
+    sql(loaded, "UPDATE skype.messages SET text = 'free' WHERE conversation_id <> '8:tbrannock'")
+    with pytest.raises(psycopg2.Error, match="held"):
+        sql(loaded, "UPDATE skype.messages SET text = 'held' WHERE conversation_id = '8:tbrannock'")
+
+
+def test_loads_of_the_account_go_on_and_better_copies_win(invoke: Invoke, database: str, workplace: Path) -> None:
+    paths = write_overlapping(workplace, exports=3, messages=150)
+    tasks = [Task(f"t{n}", Path("output"), path, settings=SETTINGS) for n, path in enumerate(paths)]
+    for task in (tasks[1], tasks[0], tasks[2]):
+        engine.run(task)
+    without_hold = digests(database)
+    for task in tasks:
+        assert invoke("unload", task.task_id, "--yes").exit_code == 0
+    engine.run(tasks[1])
+    assert invoke("hold", "add", "--export", "t1", *WHY).exit_code == 0
+    engine.run(tasks[0])
+    assert invoke("hold", "add", "--owner", "mara", *WHY).exit_code == 0
+    engine.run(tasks[2])
+    assert digests(database) == without_hold
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--owner", "nobody"),
+        ("--export", "none"),
+        ("--owner", "mara", "--export", "sample"),
+        ("--conversation", "zz"),
+    ],
+)
+def test_what_is_to_be_held_must_be_said_and_be_there(invoke: Invoke, loaded: str, arguments: tuple[str, ...]) -> None:
+    assert invoke("hold", "add", *arguments, *WHY).exit_code == 2
+    assert "nothing is held" in invoke("hold", "list").stdout

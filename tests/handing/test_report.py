@@ -1,0 +1,93 @@
+"""The report says what became of every object, is checked without this program, and names what was tampered with."""
+
+import html
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from skype_assets.etl.database.digests import digests
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.handing.text import TEXT
+from skype_assets.etl.postgres.embedded import binaries
+from tests.command_line.conftest import Invoke, database, invoke, sample_tar, workplace
+from tests.handing.conftest import HandOver, Rows
+
+__all__ = ["database", "invoke", "sample_tar", "workplace"]
+
+
+@pytest.fixture
+def loaded(invoke: Invoke, database: str, sample_tar: Path) -> str:
+    assert invoke("run", sample_tar, "--task-id", "sample").exit_code == 0
+    return database
+
+
+def psql(url: str, script: str) -> str:
+    command = [str(binaries() / "psql"), "-XqAt", "-f", "-", f"--dbname={url}"]
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=True).stdout
+
+
+def test_every_number_can_be_computed_again_with_psql_and_sha256sum(
+    invoke: Invoke, loaded: str, sample_tar: Path
+) -> None:
+    document = json.loads(invoke("report", "sample", "--json").stdout)
+    [export] = document["exports"]
+    account = export["conservation"]
+    assert account["seen"] == account["loaded"] + account["duplicate"] + account["rejected"] > 0
+    by_conversation = account["by_conversation"]
+    for name in ("seen", "loaded", "duplicate", "rejected"):
+        assert sum(one[name] for one in by_conversation) == account[name]
+    assert all(one["seen"] == one["loaded"] + one["duplicate"] + one["rejected"] for one in by_conversation)
+    assert export["rejected"]["count"] == len(export["rejected"]["listed"]) >= account["rejected"]
+    summed = subprocess.run(["sha256sum", sample_tar], capture_output=True, text=True, check=True).stdout
+    assert export["source_sha256"] == summed.split()[0]
+    assert export["source_size"] == sample_tar.stat().st_size
+    said = {(one["sha256"], str(one["rows"]), one["table"]) for one in document["digests"]}
+    computed = psql(loaded, document["how_to_check"]["digest.sql"]).splitlines()
+    assert {tuple(line.split("|")) for line in computed} == said
+    assert {check["status"] for check in document["checks"]} == {"ok"}
+
+
+def test_what_was_tampered_with_is_named_by_table_and_row(invoke: Invoke, loaded: str) -> None:
+    with psycopg2.connect(loaded) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE skype.messages SET text = 'forged' WHERE ctid = (SELECT max(ctid) FROM skype.messages "
+            "WHERE kind = 'text') RETURNING owner_id, conversation_id, message_id"
+        )
+        [key] = cursor.fetchall()
+    reported = invoke("report", "sample", "--json", "--html", "report.html")
+    assert reported.exit_code == 11
+    [rows] = [check for check in json.loads(reported.stdout)["checks"] if check["status"] == "failed"]
+    assert [(one["table"], tuple(one["key"])) for one in rows["differences"]] == [("messages", key)]
+    page = Path("report.html").read_text()
+    assert key[2] in page
+    assert "forged" not in page
+    assert f"messages ({', '.join(key)})" in invoke("report", "sample").stdout
+    assert invoke("report", "sample", "--no-compare").exit_code == 0
+
+
+def test_a_task_that_is_not_loaded_is_refused(invoke: Invoke, loaded: str) -> None:
+    refused = invoke("report", "other", "--no-compare")
+    assert refused.exit_code == 2
+    assert "skype-assets status" in refused.stderr
+
+
+def test_every_hand_over_has_the_report_with_its_selection(write: HandOver, rows: Rows, sample_url: str) -> None:
+    handed = write(TEXT, query="from:mara")
+    page = (handed.folder / "report.html").read_text()
+    for value in (handed.document["selection"]["sha256"], "from:mara", "sha256sum -c SHA256SUMS"):
+        assert value in page
+    [(sha256,)] = rows("SELECT encode(source_sha256, 'hex') FROM skype.exports")
+    assert str(sha256) in page
+    assert not re.search(r"<script|<img|<link|src=|href=", page)
+    everything = write(TEXT, "all", media=False, zone="Europe/Berlin")
+    with Session(sample_url, read_only=True) as session:
+        for digest in digests(session):
+            assert digest.sha256 in (everything.folder / "report.html").read_text()
+    recipe = re.search(r"<pre>(SELECT encode.*?)</pre>", (everything.folder / "report.html").read_text(), re.DOTALL)
+    assert recipe is not None
+    found = psql(sample_url, html.unescape(recipe[1]).rstrip() + ";").strip().split("|")
+    assert found == [everything.document["selection"]["sha256"], str(everything.document["selection"]["messages"])]
