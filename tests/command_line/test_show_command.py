@@ -198,31 +198,39 @@ def test_copies_that_edits_left_and_calls_are_shown(invoke: Invoke, loaded: str)
     assert [row["call_id"] for row in _shown(invoke, owner, conversation, message)["calls"]] == [call]
 
 
-def test_every_export_says_whether_it_has_a_copy_and_why_another_one_wins(
+def test_every_export_says_which_copies_it_has_what_they_said_and_why_another_one_wins(
     invoke: Invoke, database: str, workplace: Path
 ) -> None:
     exports = write_overlapping(workplace, exports=4, messages=120)
     for path in exports:
         assert invoke("run", path, "--task-id", path.stem).exit_code == 0
+        shutil.rmtree(workplace / "output" / path.stem / "transformed_tables")  # all of it is in the database
     won = query(database, "SELECT owner_id, conversation_id, message_id, export_id FROM skype.messages ORDER BY 2, 3")
-    reasons: set[str] = set()
     edited = query(database, "SELECT owner_id, conversation_id, message_id, export_id FROM skype.messages "
-                   "WHERE edited_at IS NOT NULL ORDER BY version DESC LIMIT 6")  # fmt: skip
-    for owner, conversation, message, export_id in [*won[:: len(won) // 6], *edited]:
-        shown = _shown(invoke, owner, conversation, message)
-        by_export = {export["export_id"]: export for export in shown["exports"]}
-        assert len(by_export) == 4
-        assert by_export[export_id]["is_loaded"]
-        assert by_export[export_id]["copy"]["sha256"] == shown["message"]["raw_sha256"]
-        for other in shown["exports"]:
-            if other["copy"] is not None and not other["is_loaded"]:
-                assert other["against"], "what is loaded wins by a rule"
-                reasons.add(other["against"])
+                   "WHERE text = 'changed my mind' ORDER BY 2, 3 LIMIT 4")  # fmt: skip
+    reasons: set[str] = set()
+    absent = 0
+    for *ids, export_id in [*won[:: len(won) // 6], *edited]:
+        shown = _shown(invoke, *ids)
+        assert len({export["export_id"] for export in shown["exports"]}) == 4
+        of_exports = [(export["export_id"], copy) for export in shown["exports"] for copy in export["copies"]]
+        [(of, loaded)] = [(of, copy) for of, copy in of_exports if copy["is_current"]]
+        assert (of, loaded["raw_sha256"]) == (export_id, shown["message"]["raw_sha256"])
+        said = invoke("show", *ids).stdout
+        for of, copy in of_exports:
+            assert copy["export_id"] == of
+            if not copy["is_current"]:
+                reasons.add(copy["decided_by"])
+                assert copy["raw_sha256"] in said
+                if copy["text"] != shown["message"]["text"]:
+                    assert f"| {copy['text'].splitlines()[0]}" in said
+        absent += said.count(": no copy\n")
     assert len(reasons) >= 2
-    shutil.rmtree(workplace / "output" / exports[0].stem / "transformed_tables")
-    owner, conversation, message, _ = won[0]
-    assert "no checkpoint of it is here" in invoke("show", owner, conversation, message).stdout or \
-        "is not complete" in invoke("show", owner, conversation, message).stdout  # fmt: skip
+    assert absent
+    *ids, _ = edited[0]
+    said = {copy["text"] for export in _shown(invoke, *ids)["exports"] for copy in export["copies"]}
+    assert "changed my mind" in said
+    assert len(said) > 1
 
 
 def test_nothing_that_is_shown_commands_the_terminal(invoke: Invoke, database: str, workplace: Path) -> None:

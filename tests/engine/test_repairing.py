@@ -167,6 +167,28 @@ def test_what_has_no_checkpoint_is_left_as_it_is_and_named(
     assert {key for key in kept.keys() | now.keys() if key[0] == "messages" and kept.get(key) != now.get(key)} == added
 
 
+def test_copies_of_an_export_that_has_no_checkpoint_stay_while_others_of_the_same_messages_are_put_right(
+    six: Whole, new_database: NewDatabase, tmp_path: Path
+) -> None:
+    url, folder = new_database(six.url), tmp_path / "out"
+    shutil.copytree(six.output_dir, folder)
+    shared = "JOIN skype.superseded_copies s USING (owner_id, conversation_id, message_id) WHERE NOT s.is_duplicate AND"
+    [(gone, task_id)] = query(
+        url, "SELECT export_id, task_id FROM skype.exports e "
+        f"WHERE EXISTS (SELECT FROM skype.messages m {shared} m.export_id = e.export_id) "
+        f"AND EXISTS (SELECT FROM skype.messages m {shared} s.export_id = e.export_id AND s.text IS NULL) "
+        f"AND EXISTS (SELECT FROM skype.messages m {shared} s.export_id = e.export_id AND s.text IS NOT NULL) "
+        "ORDER BY exported_at LIMIT 1",
+    )  # fmt: skip
+    shutil.rmtree(folder / task_id)
+    for table in ("messages", "superseded_copies"):
+        query(url, f"UPDATE skype.{table} SET (text, edited_at) = ROW('other', '2020-01-01') "
+                   f"WHERE export_id <> '{gone}'")  # fmt: skip
+    query(url, f"DELETE FROM skype.superseded_copies WHERE export_id <> '{gone}' AND source_offset % 3 = 0")
+    assert repair([folder], url).repaired
+    assert _altered(six, url) == set()
+
+
 @pytest.mark.parametrize("point", OF_REPAIRS)
 def test_a_repair_that_is_killed_is_done_again(point: str, copied: Task, finished: Task) -> None:
     query(copied.database, "UPDATE skype.messages SET text = 'other'")

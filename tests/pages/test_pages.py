@@ -6,17 +6,19 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from skype_assets.etl import engine
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.pages import text
 from skype_assets.etl.pages.media_types import OTHER, media_type
 from skype_assets.etl.pages.words import REPORT, WORDS
-from skype_assets.etl.reading.keys import key
+from skype_assets.etl.reading.keys import key, slug
 from skype_assets.etl.reading.query import KINDS
-from skype_assets.etl.sample import write_sample
+from skype_assets.etl.sample import write_overlapping, write_sample
 from skype_assets.etl.task import Settings, Task
 from tests.engine.conftest import NewDatabase
+from tests.engine.database_content import query
 from tests.pages.reader import Reader, reading
 
 PAGES = Path(__file__).parents[2] / "skype_assets" / "etl" / "pages"
@@ -112,6 +114,32 @@ def test_an_export_that_is_partial_says_so_and_so_does_a_conversation_that_is_cu
         page = reader.get("/").text
         assert "partial: the export is damaged" in page
         assert "Not all of this conversation is here" in reader.get(conversations(page)[0]).text
+
+
+def test_what_a_message_said_in_earlier_exports_is_on_its_page_of_evidence(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    url = new_database()
+    for export in write_overlapping(tmp_path, exports=3, messages=400):
+        engine.run(Task(export.stem, tmp_path / "output", export, url))
+    with reading(tmp_path, url) as reader:
+        for change, said in (("deleted", WORDS["deleted"]), ("text", "changed my mind")):
+            [(conversation_id, message_id, earlier)] = query(
+                url, "SELECT h.conversation_id, h.message_id, f.text FROM skype.message_history h "
+                "JOIN skype.message_history f USING (owner_id, conversation_id, message_id) "
+                f"WHERE h.change = '{change}' AND f.change = 'first' AND f.text <> '' "
+                "AND h.edit_of IS NULL ORDER BY 2 LIMIT 1",
+            )  # fmt: skip
+            page = reader.get(f"/c/{key(MARA, conversation_id)}/evidence/{slug(message_id)}").text
+            history = page.partition(WORDS["e_history"])[2].partition("</section>")[0]
+            assert history.index(escape(earlier)) < history.index(said) < history.index(WORDS["e_current"])
+        [(conversation_id, message_id)] = query(
+            url, "SELECT conversation_id, message_id FROM skype.messages m WHERE edit_of IS NULL AND NOT EXISTS "
+            "(SELECT FROM skype.superseded_copies s WHERE s.message_id = m.message_id) ORDER BY 2 LIMIT 1",
+        )  # fmt: skip
+        alone = reader.get(f"/c/{key(MARA, conversation_id)}/evidence/{slug(message_id)}")
+        assert alone.status == 200
+        assert WORDS["e_history"] not in alone.text
 
 
 def test_the_reader_goes_on_when_the_database_was_away(tmp_path: Path, new_database: NewDatabase) -> None:

@@ -14,6 +14,7 @@ from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import Ambiguous, NotAllChecked, UsageError, VerificationFailed
 from skype_assets.etl.schema.flags import FLAGS
+from skype_assets.etl.schema.tables import WORDING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,14 @@ NOT_FOUND = 1
 _INDENT: Final = "  "
 _TEXTS: Final = ("text", "content")
 _KEY: Final = ("owner_id", "conversation_id", "message_id")
+_DECIDED: Final = {
+    "version": "its version is greater",
+    "exported_at": "the versions are equal; it was exported later",
+    "raw_sha256": "version and time of export are equal; the hash of its bytes is greater",
+    "export_id": "it is the same copy in both; the id of its export is greater",
+    "source_offset": "it is the same copy; it comes first in the export",
+}
+"""By what ``message_history`` says: why the copy that is loaded wins."""
 
 
 @click.command()
@@ -57,9 +66,10 @@ def show(
     or as three arguments. If several messages have an id, they are listed (exit code 16).
 
     Shown are the row with its flags explained, the rows of all tables that have its key, the copies that edits left,
-    every export of the account that has a copy, and why the one that is loaded wins; the place of the object in the
-    export, and its bytes: from the export where it lies, else from the raw checkpoint. They are compared with the hash
-    that was recorded when they were read; exit code 11: they have another one. Times are UTC.
+    every export of the account with the copies that it has, what they say otherwise, and why the one that is loaded
+    wins; the place of the object in the export, and its bytes: from the export where it lies, else from the raw
+    checkpoint. They are compared with the hash that was recorded when they were read; exit code 11: they have another
+    one. Times are UTC.
     """
     from skype_assets.etl.command_line.running import open_database
     from skype_assets.etl.reading.accounts import chosen
@@ -108,7 +118,7 @@ def _look_up(session: "Session", meant: "Candidate", folders: "Sequence[Path]") 
     rows, of = whole(session, *key), conversation(session, *key[:2])
     assert rows is not None, "it was found just now, in the same snapshot"
     objects = evidence(session, of, meant.message_id, *folders, in_place=True) if of is not None else []
-    return _Found(meant, rows, objects, copies(session, key, folders))
+    return _Found(meant, rows, objects, copies(session, *key))
 
 
 def _conclude(known: "Sequence[Evidence]") -> None:
@@ -150,8 +160,8 @@ def _as_json(found: _Found) -> dict[str, Any]:
         "edits": [_plain_row(row) for row in rows.edits],
         "calls": [_plain_row(row) for row in rows.calls],
         "exports": [
-            {name: _plain(value) for name, value in vars(export).items() if name != "copy"}
-            | {"copy": vars(export.copy) if export.copy is not None else None}
+            {name: _plain(value) for name, value in vars(export).items() if name != "copies"}
+            | {"copies": [_plain_row(row) for row in export.copies]}
             for export in found.exports
         ],
         "objects": [_object(one) for one in found.objects],
@@ -220,22 +230,29 @@ def _show(found: _Found) -> None:
             _line(1, ", ".join(f"{column} {_said(row[column])}" for column in columns if row[column] is not None))
     _title("exports of the account")
     for export in found.exports:
-        _line(1, _export(export))
+        _show_export(export, rows.message)
     for one in found.objects:
         _show_object(one, is_other=one.message_id != found.meant.message_id)
 
 
-def _export(one: "OfExport") -> str:
-    when = f", exported {_said(one.exported_at)}" if one.exported_at else ""
-    who = f"{one.export_id} ({one.source_name}{when}, task {one.task_id}): "
-    if one.copy is None:
-        return f"{who}{'this one is loaded; ' if one.is_loaded else ''}{one.problem or 'has no copy'}"
-    copy = one.copy
-    where = f"version {copy.version}, {copy.length} bytes at {copy.offset} of {copy.member}, SHA-256 {copy.sha256}"
-    if one.is_loaded:
-        return f"{who}{where}; this one is loaded"
-    lost = f"the one that is loaded wins: {one.against}"
-    return f"{who}{where}; {lost if one.against else 'should win: `skype-assets verify --all` says more'}"
+def _show_export(export: "OfExport", message: "Row") -> None:
+    """An export with its copies; what one says otherwise than the message is shown with it."""
+    when = f", exported {_said(export.exported_at)}" if export.exported_at else ""
+    has = "" if export.copies else " no copy"
+    loading = "" if export.status == "complete" else f" ({export.status}: not all of it is here)"
+    _line(1, f"{export.export_id} ({export.source_name}{when}, task {export.task_id}):{has}{loading}")
+    for copy in export.copies:
+        where = f"{copy['source_length']} bytes at {copy['source_offset']} of {copy['source_member']}"
+        what = f"version {copy['version']}, {where}, SHA-256 {_said(copy['raw_sha256'])}"
+        if copy["is_current"]:
+            _line(2, f"{what}; this one is loaded")
+            continue
+        kind = "; a duplicate in its export" if copy["is_duplicate"] else ""
+        _line(2, f"{what}{kind}; the one that is loaded wins: {_DECIDED.get(copy['decided_by'], 'not known why')}")
+        if other := [name for name in WORDING if copy[name] != message[name]]:
+            _line(2, f"it differs in {', '.join(other)}")
+        if copy["text"] != message["text"]:
+            _show_text(copy["text"] or "", 2)
 
 
 def _show_object(one: "Evidence", *, is_other: bool) -> None:
@@ -249,9 +266,9 @@ def _show_object(one: "Evidence", *, is_other: bool) -> None:
     _show_text(one.raw.decode("utf-8", "backslashreplace"))
 
 
-def _show_text(text: str) -> None:
+def _show_text(text: str, depth: int = 1) -> None:
     for line in text.splitlines():
-        _line(1, f"| {line}")
+        _line(depth, f"| {line}")
 
 
 def _said(value: Any) -> str:

@@ -114,7 +114,7 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
             aside += _compare_copies(ours, where(found, of_others), copies, exported_at, comparison)
         comparison.messages = int(np.count_nonzero(is_ours))
         messages.note_missing(comparison)
-        _compare_superseded(session, ours, messages.rows, pa.concat_tables(aside), comparison)
+        _compare_superseded(session, ours, messages, pa.concat_tables(aside), comparison)
         keys = joined(where(messages.rows, is_ours), _MESSAGE)
         for name in CHILDREN:
             children = part(name)
@@ -270,27 +270,33 @@ def _compare_copies(
         zip(ranks(theirs, exported_at.get), ranks(copies, lambda _: ours.exported_at), strict=True)
     ):
         lesser[row] = their[1] is None or their < our
-    comparison.better_of.update(where(theirs, ~lesser)["export_id"].to_pylist())
     comparison.note_missing("messages", where(theirs, lesser), "is a lesser copy than that of the export")
+    theirs, copies = where(theirs, ~lesser), where(copies, ~lesser)
+    comparison.better_of.update(theirs["export_id"].to_pylist())
     is_said = say_the_same(theirs, copies)
     return superseded(where(copies, ~is_said)), without_wording(superseded(where(copies, is_said)))
 
 
 def _compare_superseded(
-    session: Session, ours: Ours, messages: pa.Table, copies: pa.Table, comparison: Comparison
+    session: Session, ours: Ours, messages: Expected, copies: pa.Table, comparison: Comparison
 ) -> None:
-    """Copies of a part that are not the message, and no others where it stands in the export."""
-    offsets = [*messages["source_offset"].chunks, *copies["source_offset"].chunks]
+    """Copies of a part that are not the message; a copy that is the message is not there as well.
+
+    Which of the two a copy is, nobody can tell as long as the message is missing.
+    """
+    offsets = [*messages.rows["source_offset"].chunks, *copies["source_offset"].chunks]
     if not sum(map(len, offsets)):
         return
     first, last = (edge(pa.chunked_array(offsets)).as_py() for edge in (pc.min, pc.max))
-    expected = Expected("superseded_copies", copies)
+    expected, seen = Expected("superseded_copies", copies), where(messages.rows, messages.is_seen)["source_offset"]
     within = f"WHERE t.export_id = $1 AND t.source_offset BETWEEN {first} AND {last}"
     for found in found_rows(session, "superseded_copies", within, ours.export_id):
         places = expected.places(found)
         comparison.superseded += int(np.count_nonzero(places >= 0))
         expected.meet(where(found, places >= 0), places[places >= 0], comparison)
-        comparison.note_wrong("superseded_copies", where(found, places < 0), NOT_SUPERSEDED)
+        # Where nothing at all stands in the export, ``compare_offsets`` finds it.
+        is_message = pc.is_in(found["source_offset"], value_set=seen).to_numpy() & (places < 0)
+        comparison.note_wrong("superseded_copies", where(found, is_message), NOT_SUPERSEDED)
     expected.note_missing(comparison)
 
 

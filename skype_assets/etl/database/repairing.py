@@ -1,11 +1,12 @@
 """Putting right the rows of an account: those that somebody altered, removed or added become what was loaded.
 
 What they must be is handed in, and so is what differs; here are the statements. All of it is one transaction, alone
-with the account. Messages that differ go with what hangs on them, and come back from what their exports were loaded
-from, of several the best copy; what depends on several exports is made anew of the rows that are there then.
+with the account. Messages that differ go with what hangs on them and with all their superseded copies, and come back
+from what their exports were loaded from, of several the best copy; what depends on several exports is made anew of the
+rows that are there then.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import groupby
 from typing import Final
 
@@ -17,6 +18,7 @@ from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, stage, upsert
 from skype_assets.etl.database.refreshing import APART, REFRESH, REJOIN, touch
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.superseding import OF_TAKEN
 from skype_assets.etl.database.unloading import Kept, restore_messages, without_copies
 from skype_assets.etl.rows.duplicates import KEY
 from skype_assets.etl.schema.tables import TABLES
@@ -36,11 +38,13 @@ class Account:
     Args:
         session: in which the transaction is.
         owner_id: the account.
+        unknown: its exports of which nobody can tell what their rows must be: these stay as they are.
     """
 
-    def __init__(self, session: Session, owner_id: str) -> None:
+    def __init__(self, session: Session, owner_id: str, unknown: Collection[str] = ()) -> None:
         self._session = session
         self._owner_id = owner_id
+        self._unknown = sorted(unknown)
         touch(session, pa.table({"conversation_id": pa.array([], pa.string())}))
         for name in MADE:
             self._execute(
@@ -98,21 +102,36 @@ class Account:
         found = self._session.rows(f"{APART} AND a.owner_id = $1", self._owner_id)
         return [Difference("attachments", tuple(map(str, key)), "does not name its object") for key in found]
 
-    def take_out(self, altered: Iterable[Difference]) -> None:
-        """Remove messages, with what hangs on them, of which a row is altered or missing."""
-        messages = sorted({one.key[1:3] for one in altered})
+    def take_out(self, messages: Collection[tuple[str, str]]) -> None:
+        """Remove messages, given by conversation and id, with what hangs on them and all their superseded copies."""
         columns = 'conversation_id text COLLATE "C", message_id text COLLATE "C"'
         self._execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS pg_temp.altered ({columns}) ON COMMIT DROP")
         self._execute("TRUNCATE pg_temp.altered")
-        ids = zip(*messages, strict=True) if messages else ([], [])
+        ids = zip(*sorted(messages), strict=True) if messages else ([], [])
         self._session.copy("altered", pa.table([pa.array(column, pa.string()) for column in ids], names=KEY))
         self._execute("DROP TABLE IF EXISTS pg_temp.taken")
         list_messages(self._session, "FROM pg_temp.altered m")
+        copies = f"FROM {SCHEMA}.superseded_copies t WHERE t.owner_id = $1 AND {OF_TAKEN}"
+        if self._unknown:  # nothing else has their copies, nor the messages that they have won
+            self._execute("DROP TABLE IF EXISTS pg_temp.left_copies")
+            self._execute(
+                f"CREATE TEMPORARY TABLE pg_temp.left_copies ON COMMIT DROP AS SELECT t.* {copies}", self._owner_id
+            )
+        self._execute(f"DELETE {copies}", self._owner_id)
+        if self._unknown:
+            self._execute(_LEAVE, self._owner_id, self._unknown)
         delete_messages(self._session, self._owner_id)
+        if self._unknown:  # the others' copies of these come back beside them
+            self._execute("INSERT INTO pg_temp.taken SELECT m.*, 0 FROM pg_temp.altered m ON CONFLICT DO NOTHING")
 
-    def restore(self, kept: Kept, parts: Iterable[int]) -> None:
-        """Bring back what some parts of an export have of the messages that were taken out."""
-        restore_messages(self._session, kept, parts)
+    def restore(self, exports: Iterable[tuple[Kept, Iterable[int]]]) -> None:
+        """Bring back what exports, of which these parts are loaded, have of the messages that were taken out."""
+        for kept, parts in exports:
+            restore_messages(self._session, kept, parts)
+        if self._unknown:
+            self._execute(
+                f"INSERT INTO {SCHEMA}.superseded_copies SELECT * FROM pg_temp.left_copies ON CONFLICT DO NOTHING"
+            )
 
     def make_anew(self, *, is_whole: bool) -> None:
         """Make anew what is made of several rows.
@@ -218,7 +237,7 @@ def named_exports(session: Session, owner_id: str) -> set[str]:
     """The exports that rows of an account say they are of."""
     union = " UNION ".join(
         f"SELECT export_id FROM {SCHEMA}.{name} WHERE owner_id = $1"
-        for name in ("conversations", "messages", "media_files")
+        for name in ("conversations", "messages", "superseded_copies", "media_files")
     )
     return {export_id for (export_id,) in session.rows(union, owner_id)}
 
@@ -232,10 +251,15 @@ def ever_loaded(session: Session) -> set[str]:
 def has_rows(session: Session, export_id: str) -> bool:
     """Whether something is there of an export that is not in ``exports``."""
     union = " UNION ALL ".join(
-        f"(SELECT 1 FROM {SCHEMA}.{name} WHERE export_id = $1 LIMIT 1)" for name in ("load_parts", "messages")
+        f"(SELECT 1 FROM {SCHEMA}.{name} WHERE export_id = $1 LIMIT 1)"
+        for name in ("load_parts", "messages", "superseded_copies")
     )
     return bool(session.rows(union, export_id))
 
+
+_LEAVE: Final = f"""
+DELETE FROM pg_temp.taken t USING {SCHEMA}.messages m WHERE m.owner_id = $1 AND m.export_id = ANY($2)
+  AND (m.conversation_id, m.message_id) = (t.conversation_id, t.message_id)"""
 
 _HAS_MESSAGES: Final = (
     f"SELECT FROM {SCHEMA}.messages m WHERE m.owner_id = t.owner_id AND m.conversation_id = t.conversation_id"

@@ -71,6 +71,10 @@ def hand_on(session: Session, owner_id: str) -> None:
     session.execute(_hand_on(taken, "m.owner_id = $1"), owner_id)
 
 
+OF_TAKEN: Final = "(t.conversation_id, t.message_id) IN (SELECT conversation_id, message_id FROM pg_temp.taken)"
+"""SQL: whether a superseded copy ``t`` is of a message in ``taken``; accounts may have the same ids."""
+
+
 def _say_the_same(one: str, other: str) -> str:
     one, other = (f"({', '.join(f'{row}.{name}' for name in ('raw_sha256', *EDIT))})" for row in (one, other))
     return f"{one} IS NOT DISTINCT FROM {other}"

@@ -19,6 +19,7 @@ from skype_assets.etl.database.loading import HEAD, LOADED, ledger, lock_owner
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, merge_messages, stage, upsert
 from skype_assets.etl.database.refreshing import REFRESH, REJOIN_AFTER_CHANGES, touch
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.superseding import OF_TAKEN
 from skype_assets.etl.rows.duplicates import KEY, only
 from skype_assets.etl.schema.tables import TABLES
 
@@ -330,8 +331,7 @@ e.owner_id <> $1 AND e.export_id IN (
 
 # Those of other exports may have left to what goes what they say.
 _SUPERSEDED: Final = f"""
-DELETE FROM {SCHEMA}.superseded_copies t WHERE t.owner_id = $1 AND (t.export_id = $2
-    OR (t.conversation_id, t.message_id) IN (SELECT conversation_id, message_id FROM pg_temp.taken))"""
+DELETE FROM {SCHEMA}.superseded_copies t WHERE t.owner_id = $1 AND (t.export_id = $2 OR {OF_TAKEN})"""
 
 _TOUCHED: Final = f"""
 INSERT INTO pg_temp.touched SELECT conversation_id FROM {SCHEMA}.conversation_copies WHERE export_id = $1"""

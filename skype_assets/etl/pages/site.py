@@ -26,6 +26,7 @@ from skype_assets.etl.pages.words import WEEKDAYS, WORDS, word
 from skype_assets.etl.reading import (
     accounts,
     conversations,
+    copies,
     evidence,
     find,
     gallery,
@@ -186,6 +187,7 @@ class Site:
             **self._whose(session, of.owner_id),
             "conversation": of,
             "shown": shown,
+            "history": copies.history(session, of.owner_id, of.conversation_id, id),
             "evidence": found,
         }
         return self._page("evidence.html", values=values)

@@ -95,6 +95,11 @@ def all_keys(tables: PhaseTables, part: PartRecord) -> pa.Table:
     return _columns(tables, part, KEY)
 
 
+def all_copies(tables: PhaseTables, part: PartRecord) -> pa.Table:
+    """The same, and where each copy stands in the export, as column source_offset."""
+    return _columns(tables, part, [*KEY, "source_offset"])
+
+
 def offsets(tables: PhaseTables) -> Iterator[pa.Table]:
     """Where the copies of each part stand in the export, as column source_offset, each part when it is asked for."""
     return (_columns(tables, part, ["source_offset"]) for part in tables.state.parts)

@@ -35,26 +35,29 @@ class Whole:
 def whole(session: Session, owner_id: str, conversation_id: str, message_id: str) -> Whole | None:
     """What the tables have of a message; None if there is no such message."""
     key = (owner_id, conversation_id, message_id)
-    found = _rows(session, TABLES["messages"], _OF_KEY, *key)
+    found = rows_of(session, TABLES["messages"], OF_KEY, *key)
     if not found:
         return None
-    children = {table.name: _rows(session, table, _OF_KEY, *key) for table in _CHILDREN}
-    edits = _rows(session, TABLES["messages"], _EDITS, *key, found[0]["edit_of"])
+    children = {table.name: rows_of(session, table, OF_KEY, *key) for table in _CHILDREN}
+    edits = rows_of(session, TABLES["messages"], _EDITS, *key, found[0]["edit_of"])
     calls = [
         row
         for event in children["call_events"]
         if event["call_id"] is not None
-        for row in _rows(session, CALLS, _CALLS, owner_id, conversation_id, event["call_id"])
+        for row in rows_of(session, CALLS, _CALLS, owner_id, conversation_id, event["call_id"])
     ]
     return Whole(found[0], {name: rows for name, rows in children.items() if rows}, edits, calls)
 
 
-_OF_KEY: Final = " AND ".join(f"{name} = ${number}" for number, name in enumerate(_KEY, start=1))
+OF_KEY: Final = " AND ".join(f"{name} = ${number}" for number, name in enumerate(_KEY, start=1))
+"""The condition that rows are about the message of which ids are given: account, conversation, message."""
+
 _EDITS: Final = "owner_id = $1 AND conversation_id = $2 AND (edit_of = $3 OR message_id = $4::text)"
 _CALLS: Final = "owner_id = $1 AND conversation_id = $2 AND call_id = $3"
 
 
-def _rows(session: Session, table: Table, condition: str, *values: str | None) -> list[Row]:
+def rows_of(session: Session, table: Table, condition: str, *values: str | None) -> list[Row]:
+    """Rows of a table, in the order of its key, or of a view, for which the condition may say the order."""
     names = [column.name for column in table.columns]
     decoded = {column.name for column in table.columns if column.type == JSON}
     order = f" ORDER BY {', '.join(table.key)}" if table.key else ""

@@ -1,12 +1,17 @@
 """The tables that an export was loaded from, part by part: for what takes their rows out, or puts them back."""
 
-from collections.abc import Mapping
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.database.loading import HEAD
-from skype_assets.etl.phases.part_tables import OfOtherParts, all_keys, ledger_checksum, part_tables
+from skype_assets.etl.phases.part_tables import OfOtherParts, all_copies, all_keys, ledger_checksum, part_tables
+from skype_assets.etl.rows.duplicates import message_keys
 
 
 class KeptTables:
@@ -38,6 +43,14 @@ class KeptTables:
         """All tables of a part of messages."""
         known = self._summaries.of(self._tables).of(self._parts[part])
         return part_tables(self._tables, self._parts[part], known)
+
+    def messages_at(self, offsets: Iterable[int]) -> set[tuple[str, str]]:
+        """The conversation and the id of the messages of which copies stand at some offsets of the export."""
+        found, wanted = set[tuple[str, str]](), pa.array(sorted(offsets), pa.int64())
+        for part in self._parts.values() if len(wanted) else ():
+            copies = all_copies(self._tables, part)
+            found.update(message_keys(copies.filter(pc.is_in(copies["source_offset"], value_set=wanted))))
+        return found
 
 
 class Summaries:

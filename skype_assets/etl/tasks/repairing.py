@@ -237,7 +237,8 @@ class _Pass:
         return [one for one in found if not self._may_be_another(owner_id, one)]
 
     def _may_be_another(self, owner_id: str, one: Difference) -> bool:
-        return bool(self._unknown[owner_id]) and one.table in ("messages", "media_files") and one.what == NOT_EXPORTED
+        may_be = one.table in ("messages", "superseded_copies", "media_files") and one.what == NOT_EXPORTED
+        return may_be and bool(self._unknown[owner_id])
 
     def _put_records(self, claims: Sequence[Claim], session: Session) -> list[Difference]:
         """Make the rows of exports and the ledger what they must be: all else is found by them."""
@@ -255,7 +256,7 @@ class _Pass:
         known, done = self._known[owner_id], dict[tuple[str, tuple[str, ...]], Difference]()
         is_whole = not self._unknown[owner_id]
         with _alone(session, claims):
-            account = Account(session, owner_id)
+            account = Account(session, owner_id, [one.export_id for one in self._unknown[owner_id]])
             kept = {one.export_id: KeptTables(one.tables, self._summaries) for one in known}
             for number in range(_ROUNDS + 1):
                 found = self._rows(session, owner_id)
@@ -277,9 +278,13 @@ class _Pass:
                 apart = account.apart() if not number and self._is_finished(owner_id) else []
                 of_messages = [one for name in repairing.OF_MESSAGES for one in by_table[name]]
                 repairing.remove(session, (one for one in of_messages if one.key[0] != owner_id))
-                account.take_out(one for one in of_messages if one.key[0] == owner_id)
-                for one in known:
-                    account.restore(kept[one.export_id], one.parts)
+                repairing.remove(session, by_table["superseded_copies"])
+                messages = {one.key[1:3] for one in of_messages if one.key[0] == owner_id}
+                for export_id, each in kept.items():
+                    aside = (one.key for one in by_table["superseded_copies"] if one.key[0] == export_id)
+                    messages |= each.messages_at(int(offset) for _, offset in aside)
+                account.take_out(messages)
+                account.restore((kept[one.export_id], one.parts) for one in known)
                 if self._is_finished(owner_id):
                     account.make_anew(is_whole=is_whole)
                 elif len(known) == 1 and is_whole:  # its load makes it anew if it is not the only one
@@ -320,11 +325,14 @@ class _Pass:
                     continue
                 if one.table in repairing.MADE and first in owners.values():
                     continue  # it is made anew with its account
+                if one.table == "superseded_copies" and first in known:
+                    continue  # it is compared with its export
                 if first not in sure:
                     is_of_export = one.table in _OF_EXPORTS
                     of = {first} if is_of_export else repairing.named_exports(session, first)
                     of -= {export_id for export_id, owner_id in owners.items() if owner_id == first}
-                    sure[first] = not self._unknown[first] and all(map(is_sure, of))
+                    may_be = any(self._unknown.values()) if is_of_export else self._unknown[first]
+                    sure[first] = not may_be and all(map(is_sure, of))
                 if sure[first]:
                     removed.append(one)
                 else:
@@ -333,7 +341,7 @@ class _Pass:
         return removed
 
 
-_OF_EXPORTS: Final = ("load_parts", *repairing.OF_EXPORT)
+_OF_EXPORTS: Final = ("load_parts", "superseded_copies", *repairing.OF_EXPORT)
 
 
 def _by_table(found: Iterable[Difference]) -> Mapping[str, list[Difference]]:
