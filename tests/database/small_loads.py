@@ -34,7 +34,7 @@ def head(export_id: str = "e1", **changes: Any) -> Tables:
     """One conversation with its two people."""
     conversation = {
         "owner_id": OWNER, "conversation_id": CONVERSATION, "display_name": "Theo", "title": "Theo", "kind": "direct",
-        "message_count": 0, "version": 1, "export_id": export_id, **changes,
+        "message_count": 0, "version": 1, "export_id": export_id, "is_partial": False, **changes,
     }  # fmt: skip
     people = [
         {"owner_id": OWNER, "conversation_id": CONVERSATION, "user_id": user_id, "is_owner": user_id == OWNER,
