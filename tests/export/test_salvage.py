@@ -116,13 +116,15 @@ def test_another_process_goes_on_behind_any_part_with_the_same_parts() -> None:
     damaged = bytearray(TEXT)
     for place in range(500, len(damaged), 1700):
         damaged[place] = 0x5C
-    limits = {"max_messages": 5, "max_bytes": 1 << 20}
-    parts = list(salvaged_parts(bytes(damaged), **limits))
+
+    def parts_from(cursor: Cursor | None) -> list[RawPart]:
+        return list(salvaged_parts(bytes(damaged), cursor, max_messages=5, max_bytes=1 << 20))
+
+    parts = parts_from(None)
     assert len(parts) > 10
     assert sum(bool(part.unreadable) for part in parts) > 3
     for number, part in enumerate(parts):
-        cursor: Cursor = part.cursor
-        assert list(salvaged_parts(bytes(damaged), cursor, **limits)) == parts[number + 1 :]
+        assert parts_from(part.cursor) == parts[number + 1 :]
         assert part.last == (number == len(parts) - 1)
 
 

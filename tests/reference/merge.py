@@ -204,7 +204,7 @@ def _conversation_row(chat: Chat, people: list[Row]) -> Row:
 def _copy_row(export: Export, copy: Conversation) -> Row:
     left_out = ("owner_id", "kind", "export_id")
     row = {name: value for name, value in copy.row.items() if name not in left_out}
-    return {"export_id": export.export_id, **row, "members": copy.members}
+    return {"export_id": export.export_id, **row, "members": copy.members, "is_partial": False}
 
 
 def _export_row(export: Export, messages: Mapping[Key, Message], given: Given) -> Row:
@@ -220,6 +220,7 @@ def _export_row(export: Export, messages: Mapping[Key, Message], given: Given) -
         "messages_duplicate": len(export.messages) - len(messages),
         "messages_rejected": export.rejected_messages,
         "conversation_count": len({c.row["conversation_id"] for c in export.conversations}),
+        "unreadable_bytes": None,
     }
 
 

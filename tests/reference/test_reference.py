@@ -50,6 +50,7 @@ def test_the_export_is_counted(example: Tables) -> None:
             "messages_duplicate": 0,
             "messages_rejected": 0,
             "conversation_count": 3,
+            "unreadable_bytes": None,
         }
     ]
     assert example["rejects"] == example["media_files"] == []
