@@ -40,6 +40,16 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
         return session.rows(query)
 
 
+def test_an_export_that_ends_where_a_part_does_is_never_complete(tmp_path: Path) -> None:
+    messages = ",".join(f'{{"id":"{n}","messagetype":"Text","content":"here"}}' for n in range(20))
+    path = tmp_path / "messages.json"
+    path.write_text(f'{{"userId":"8:a","conversations":[{{"id":"8:t","MessageList":[{messages},')
+    for _ in range(3):
+        with pytest.raises(InvalidExport, match="cut short"):
+            engine.run_phase(task(path, salvage=False), "extract")
+    assert engine.run_phase(task(path), "extract").tables["messages"].num_rows == 20
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_what_is_read_of_a_damaged_export_is_accounted_for(name: str, tmp_path: Path) -> None:
     kind, drawn = CONTAINERS[name], random.Random(name)

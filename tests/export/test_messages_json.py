@@ -1,6 +1,7 @@
 """The scanner finds every object of messages.json, verbatim, whatever the keys' order and wherever parts end."""
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import json_elements as elements
 from skype_assets.etl.export.messages_json import NOT_AN_ARRAY, NOT_AN_OBJECT, Cursor, RawPart, raw_parts
+from skype_assets.etl.export.salvage_messages import salvaged_parts
 
 EXPORT = (
     b'{"userId":"8:live:mara.ostrow","exportDate":"2024-11-06T20:55","conversations":['
@@ -225,6 +227,8 @@ def test_neither_part_size_nor_windows_nor_resuming_change_what_is_found(
         assert len(part.offsets) <= max_messages
         cursor = msgspec.json.decode(msgspec.json.encode(part.cursor), type=Cursor)
         assert cursor == part.cursor
+        if part.last:
+            break
         rest = list(raw_parts(text, cursor, max_messages=max_messages, max_bytes=max_bytes))
         assert rest == parts[number + 1 :]
 
@@ -286,8 +290,28 @@ def test_an_export_without_conversations_has_one_empty_part(text: bytes) -> None
     assert parsed(joined(text, part.header)) == parsed(text)
 
 
-def test_nothing_comes_after_the_last_part() -> None:
-    assert list(raw_parts(EXPORT, read(EXPORT)[-1].cursor, max_messages=1, max_bytes=1)) == []
+@pytest.mark.parametrize("is_salvaged", [False, True])
+def test_an_export_that_is_cut_short_is_so_from_whatever_part_it_is_read_on(is_salvaged: bool) -> None:
+    message = b'{"id":"1","messagetype":"Text","version":1,"content":"here","conversationid":"8:t"}'
+    two = b'"MessageList":[%b,%b]' % (message, message)
+    document = b'{"userId":"8:a","conversations":[{"id":"8:t",%b},{"id":"8:u",%b}]}' % (two, two)
+    read_on = salvaged_parts if is_salvaged else raw_parts
+    for size in range(60, len(document)):
+        parts, problem = as_far_as_it_goes(read_on, document[:size], None)
+        assert is_salvaged or "cut short" in problem
+        for number, part in enumerate(parts[:-1] if is_salvaged else parts, start=1):
+            assert as_far_as_it_goes(read_on, document[:size], part.cursor) == (parts[number:], problem)
+
+
+def as_far_as_it_goes(
+    read_on: Callable[..., Iterator[RawPart]], document: bytes, cursor: Cursor | None
+) -> tuple[list[RawPart], str]:
+    parts: list[RawPart] = []
+    try:
+        parts.extend(read_on(document, cursor, max_messages=1, max_bytes=1 << 20))
+    except InvalidExport as error:
+        return parts, str(error)
+    return parts, ""
 
 
 @pytest.mark.parametrize("tail", [b"", b"\n", b" \r\n\t", b"\0" * 600, b"\n\0"])

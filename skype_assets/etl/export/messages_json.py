@@ -178,14 +178,13 @@ def raw_parts(
     max_bytes: int,
     member: str = "messages.json",
 ) -> Iterator[RawPart]:
-    """Read on from a cursor, or from the beginning; nothing comes after the cursor of the last part.
+    """Read on from a cursor, which is not that of the last part, or from the beginning.
 
     A part ends before the message that would be more than ``max_messages`` in it or would end more than ``max_bytes``
     after its beginning; a larger message is a part of its own. Raises InvalidExport, after the parts that are good.
     """
     text = JsonText(buffer, printable(member))
-    if cursor is None or cursor.offset < text.size:
-        yield from _Reader(text, cursor, max_messages, max_bytes).parts()
+    yield from _Reader(text, cursor, max_messages, max_bytes).parts()
 
 
 _integer = re.compile(rb"-?[0-9]+")

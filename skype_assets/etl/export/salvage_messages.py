@@ -66,8 +66,7 @@ def salvaged_parts(
         InvalidExport: neither a message nor a conversation was found.
     """
     text = JsonText(buffer, printable(member))
-    if cursor is None or cursor.offset < text.size:
-        yield from _Salvage(text, cursor, max_messages, max_bytes, member, believed_from).parts()
+    yield from _Salvage(text, cursor, max_messages, max_bytes, member, believed_from).parts()
 
 
 @dataclass(frozen=True)

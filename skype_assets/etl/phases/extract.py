@@ -249,7 +249,7 @@ class _OpenExtract:
         if not done:
             yield _MembersPart(self._export, files)
         messages = self._export.messages
-        if messages is None:
+        if messages is None or (done and "header" in done[-1].files):  # which the last part has
             return
         cursor = msgspec.json.decode(done[-1].cursor, type=Cursor | None) if done else None
         limits = {"max_messages": self._settings.chunk_size, "max_bytes": self._settings.part_bytes}
