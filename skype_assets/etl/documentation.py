@@ -110,7 +110,7 @@ def flags() -> str:
         _table(("flag", "meaning"), ((f"`{flag}`", meaning) for flag, meaning in flags.items()))
         for flags in (FLAGS, MEDIA_FLAGS)
     )
-    return "\n".join([_GENERATED, "# Flags", _FLAGS, of_messages, "", _MEDIA_FLAGS.strip(), "", of_media])
+    return "\n".join([_GENERATED, "# Flags", _FLAGS, of_messages, _MEDIA_FLAGS.strip(), "", of_media])
 
 
 def api() -> str:

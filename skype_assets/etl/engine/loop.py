@@ -81,7 +81,8 @@ def run_phase(
         observer: told of the progress.
         record: what is told of the task, if the caller keeps it; the manifest is written from it either way.
         executor: what does the parts, ``task.settings.workers`` of them at a time; None = processes of this machine,
-            started for the phase. Its processes must reach the task's folder; whoever gives one ends it.
+            started for the phase. Its processes must reach the output folder, and under the same path the export, whose
+            media they copy; whoever gives one ends it.
 
     Raises:
         TaskBusy: another process is at the task, and lives.

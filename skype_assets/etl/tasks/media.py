@@ -110,6 +110,8 @@ def remove_unreferenced(output_dir: Path, gone: Collection[str] = (), *, is_rehe
     with store.alone() as is_alone:
         if not is_alone:
             return Unreferenced(reason="an export is being extracted")
+        if next(store.objects(), None) is None:
+            return Unreferenced()
         try:
             referred = _referred(output_dir, gone)
         except CheckpointError as error:
