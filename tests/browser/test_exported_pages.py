@@ -59,7 +59,7 @@ QUERIES = (
 )
 
 HITS = """
-query => find(parse(query)).slice(0, 1000).map(
+query => find(parse(query)).hits.map(
     hit => [index.chats[rowOf(shards[hit.number], hit.row)[CHAT]].id, hit.slug])"""
 
 WRONG = ("otters form:zofia", 'a "phrase', "date:2019-13", "has:nothing", "from:", "date:..x", "after:2019-02-30")

@@ -33,7 +33,7 @@ from tests.command_line.conftest import MESSAGES, Invoke
 
 PASSED = [
     *("manifest", "extract files", "transform files", "load files", "phases", "source"),
-    *("raw messages", "verbatim", "media", "conservation", "database", "ledger", "references", "rows", "holds"),
+    *("raw messages", "verbatim", "media", "conservation", "database", "ledger", "references", "holds", "rows"),
 ]
 SETTINGS = Settings(chunk_size=500, max_workers=1)
 

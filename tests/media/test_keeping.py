@@ -269,7 +269,7 @@ def test_an_object_that_the_archive_does_not_give_costs_nobody_the_messages(tmp_
     export.write_bytes(content)
     task = Task("t", tmp_path / "out", export, postgres_url)
     engine.run(task)
-    problems = {row["member"]: str(row["problem"]) for row in extracted(task) if row["problem"]}
+    problems = {str(row["member"]): str(row["problem"]) for row in extracted(task) if row["problem"]}
     assert set(problems) == {broken, strange, headless}
     assert "Deflate64" in problems[strange]
     assert "CRC" in problems[broken]

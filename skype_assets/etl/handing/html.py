@@ -110,7 +110,8 @@ class _Writer:
             shown_people = everybody if not self._wanted.query.strip() else []
             for number, count in enumerate(pages.counts):
                 some = list(islice(flat, count))
-                names = {id: name for _, known in some for id, name in known.items()}
+                known = {id(names): names for _, names in some}  # those that were read at once have the same
+                names = {user_id: name for one in known.values() for user_id, name in one.items()}
                 self._chat_page(pages, number, [message for message, _ in some], names, shown_people)
         assert next(flat, None) is None, "every message is on a page"
         if self._site.has_people:

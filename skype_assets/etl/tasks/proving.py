@@ -76,6 +76,7 @@ class _Proving:
     def checks(self, *, with_exports: bool) -> Iterator[tuple[str, Callable[[], Found | str]]]:
         """Names and functions, in order."""
         yield "schema", self._schema
+        yield "holds", self._holds
         try:
             exports, before = all_registered(self._session), loads(self._session)
         except Rejected as refused:
@@ -90,7 +91,6 @@ class _Proving:
         yield "belonging", self._belonging
         if with_exports:
             yield "tasks", partial(self._loaded_tasks, exports)
-        yield "holds", self._holds
         yield "meanwhile", partial(self._meanwhile, before)
 
     def _schema(self) -> Found:

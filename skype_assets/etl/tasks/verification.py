@@ -131,8 +131,8 @@ class _Verification:
             return
         yield "ledger", self._ledger
         yield "references", self._references
-        yield "rows", self._rows
         yield "holds", self._holds
+        yield "rows", self._rows
 
     def _manifest(self) -> str:
         path = self._task.output_dir / layout.manifest_name(self._task.task_id)

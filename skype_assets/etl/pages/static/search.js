@@ -4,6 +4,7 @@
 
 const MOST = 1000;
 const HITS = 50;
+const UNDATED = -Number.MAX_VALUE;
 const FIELDS = 8;
 const [CHAT, PAGE, SENDER, NAME, KIND, BITS, TIME, OFFSET] = Array(FIELDS).keys();
 
@@ -20,7 +21,13 @@ function skypeShard(number, data) {
   const folded = fold(data.texts);
   const starts = [0];
   for (let at = folded.indexOf("\0"); at >= 0; at = folded.indexOf("\0", at + 1)) starts.push(at + 1);
-  shards[number] = { folded, starts, texts: data.texts, slugs: data.slugs.split(" "), numbers: data.numbers };
+  const slugs = data.slugs.split(" ");
+  const numbers = Float64Array.from(data.numbers, (value) => value ?? NaN);
+  // Rows that are of the same message as the one before them.
+  const isSame = slugs.map(
+    (one, i) => i > 0 && one === slugs[i - 1] && numbers[i * FIELDS + CHAT] === numbers[(i - 1) * FIELDS + CHAT],
+  );
+  shards[number] = { folded, starts, texts: data.texts, slugs, numbers, isSame };
   if (shards.filter(Boolean).length === index.shards) begin();
 }
 
@@ -110,7 +117,7 @@ function period(operator, value, at) {
   const begin = first ? span(first, at)[0] : -Infinity;
   const end = last ? span(last, at)[1] : Infinity;
   const day = (n, row) => n[row + TIME] + n[row + OFFSET] * 1000;
-  const isTimed = (n, row) => n[row + TIME] !== null;
+  const isTimed = (n, row) => !Number.isNaN(n[row + TIME]);
   if (operator === "before") return (n, row) => isTimed(n, row) && day(n, row) < begin;
   if (operator === "after") return (n, row) => isTimed(n, row) && day(n, row) >= end;
   return (n, row) => isTimed(n, row) && day(n, row) >= begin && day(n, row) < end;
@@ -149,30 +156,57 @@ function rowsWith(shard, term) {
 }
 
 function rowOf(shard, row) {
-  return shard.numbers.slice(row * FIELDS, (row + 1) * FIELDS);
+  return shard.numbers.subarray(row * FIELDS, (row + 1) * FIELDS);
 }
 
-// In everything, in a conversation, or in an account: their keys, as addresses have them.
+// Which rows of a shard are asked for: one condition after the other.
+function alive(shard, query, isMeant) {
+  const rows = new Uint8Array(shard.slugs.length).fill(1);
+  for (const term of query.terms) {
+    const marked = rowsWith(shard, term.text);
+    const wanted = term.not ? 0 : 1;
+    for (let row = 0; row < rows.length; row += 1) if (marked[row] !== wanted) rows[row] = 0;
+  }
+  for (const test of isMeant ? [...query.tests, (n, at) => isMeant[n[at + CHAT]]] : query.tests) {
+    for (let row = 0; row < rows.length; row += 1) {
+      if (rows[row] && !test(shard.numbers, row * FIELDS)) rows[row] = 0;
+    }
+  }
+  return rows;
+}
+
+function newestFirst(one, other) {
+  return other.at - one.at || (one.slug < other.slug ? 1 : -1);
+}
+
+// In everything, in a conversation, or in an account: their keys, as addresses have them. The newest are hits; the
+// others are counted.
 function find(query, within = {}) {
-  const hits = [];
-  const isMeant = index.chats.map(
-    (chat) => (within.c ?? chat.key) === chat.key && (within.a ?? chat.account) === chat.account,
-  );
+  const isPart = within.c !== undefined || within.a !== undefined;
+  const isIn = (chat) => (within.c ?? chat.key) === chat.key && (within.a ?? chat.account) === chat.account;
+  const isMeant = isPart ? index.chats.map(isIn) : null;
+  let hits = [];
+  let total = 0;
+  let oldest = -Infinity;
   shards.forEach((shard, number) => {
-    const marks = query.terms.map((term) => [rowsWith(shard, term.text), term.not ? 0 : 1]);
-    let before = "";
-    for (let row = 0; row < shard.slugs.length; row += 1) {
-      if (marks.some(([marked, wanted]) => marked[row] !== wanted)) continue;
-      const at = row * FIELDS;
-      if (!isMeant[shard.numbers[at + CHAT]]) continue;
-      if (!query.tests.every((test) => test(shard.numbers, at))) continue;
-      const message = `${shard.numbers[at + CHAT]} ${shard.slugs[row]}`;
-      if (message === before) continue;
-      before = message;
-      hits.push({ number, row, at: shard.numbers[at + TIME] ?? -Infinity, slug: shard.slugs[row] });
+    const rows = alive(shard, query, isMeant);
+    let isCounted = false;
+    for (let row = 0; row < rows.length; row += 1) {
+      if (!shard.isSame[row]) isCounted = false;
+      if (!rows[row] || isCounted) continue;
+      isCounted = true;
+      total += 1;
+      const time = shard.numbers[row * FIELDS + TIME];
+      const at = Number.isNaN(time) ? UNDATED : time;
+      if (at < oldest) continue;
+      hits.push({ number, row, at, slug: shard.slugs[row] });
+      if (hits.length >= 2 * MOST) {
+        hits = hits.sort(newestFirst).slice(0, MOST);
+        oldest = hits[MOST - 1].at;
+      }
     }
   });
-  return hits.sort((one, other) => other.at - one.at || (one.slug < other.slug ? 1 : -1));
+  return { total, hits: hits.sort(newestFirst).slice(0, MOST) };
 }
 
 // Showing
@@ -220,7 +254,7 @@ function textsOf(shard, row) {
 }
 
 function clock(values) {
-  if (values[TIME] === null) return index.texts.no_time;
+  if (Number.isNaN(values[TIME])) return index.texts.no_time;
   const at = new Date(values[TIME] + values[OFFSET] * 1000);
   return new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }).format(at);
 }
@@ -287,11 +321,12 @@ function begin() {
   if (!query.terms.length && !query.tests.length) return;
   const terms = query.terms.filter((term) => !term.not).map((term) => term.text);
   const started = performance.now();
-  const hits = find(query, { c: asked.get("c") ?? undefined, a: asked.get("a") ?? undefined });
+  const { total, hits } = find(query, { c: asked.get("c") ?? undefined, a: asked.get("a") ?? undefined });
   const list = element("ol", "hits");
-  const count = hits.length.toLocaleString("en");
-  const messages = `${count} ${hits.length === 1 ? "message" : "messages"}`;
-  const lead = element("p", "lead", hits.length ? say("hits", { count: messages }) : say("no_hits"));
+  const messages = `${total.toLocaleString("en")} ${total === 1 ? "message" : "messages"}`;
+  const found = total > MOST ? "hits_more" : "hits";
+  const counted = total > MOST ? MOST.toLocaleString("en") : messages;
+  const lead = element("p", "lead", total ? say(found, { count: counted }) : say("no_hits"));
   lead.setAttribute("role", "status");
   said.dataset.milliseconds = String(performance.now() - started);
   said.append(lead, list);
@@ -299,8 +334,8 @@ function begin() {
   more.type = "button";
   const show = () => {
     const from = list.children.length;
-    list.append(...hits.slice(from, Math.min(from + HITS, MOST)).map((hit) => shownHit(hit, terms)));
-    more.hidden = list.children.length >= Math.min(hits.length, MOST);
+    list.append(...hits.slice(from, from + HITS).map((hit) => shownHit(hit, terms)));
+    more.hidden = list.children.length >= hits.length;
   };
   more.addEventListener("click", show);
   said.append(element("p", "more", more));
