@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from skype_assets.etl.command_line.terminal import printable
 from skype_assets.etl.reading.keys import key
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.schema.flags import FLAGS
@@ -223,7 +224,7 @@ def test_every_export_says_which_copies_it_has_what_they_said_and_why_another_on
                 reasons.add(copy["decided_by"])
                 assert copy["raw_sha256"] in said
                 if copy["text"] != shown["message"]["text"]:
-                    assert f"| {copy['text'].splitlines()[0]}" in said
+                    assert f"| {printable(copy['text'].splitlines()[0])}" in said
         absent += said.count(": no copy\n")
     assert len(reasons) >= 2
     assert absent
