@@ -249,7 +249,7 @@ def test_what_is_not_there_is_not_checked_and_said(
     assert "nothing is wrong, but" in verified.stderr
     assert invoke("verify", "mine", "--allow-missing").exit_code == 0
     passed = [name for name, status in outcomes(verified).items() if status == "ok"]
-    assert passed == ["manifest", "extract files", "raw messages"]
+    assert passed == ["manifest", "extract files", "raw messages", "media"]
     assert set(outcomes(verified).values()) == {"ok", "not checked"}
     found = outcomes(invoke("verify", "mine", "--json", "--source", "moved.tar"))
     assert (found["source"], found["verbatim"]) == ("ok", "ok")

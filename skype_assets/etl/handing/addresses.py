@@ -124,6 +124,8 @@ def _page(here: Here, chat: str, pages: list[str], asked: _Asked) -> str | None:
         return f"{pages[0]}#content"
     if "before" in asked or "after" in asked:
         at = pages.index(here.path.removeprefix(f"c/{chat}/")) + (-1 if "before" in asked else 1)
+        if not 0 <= at < len(pages):  # a link that is hidden, as nothing is there
+            return None
         return f"{pages[at]}#end" if "before" in asked else f"{pages[at]}#content"
     return pages[-1]
 
