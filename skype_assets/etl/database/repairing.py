@@ -173,7 +173,7 @@ class Account:
             found += [Difference(name, tuple(values), what) for *values, what in rows]
         return found
 
-    def _execute(self, statement: str, *parameters: str | int) -> None:
+    def _execute(self, statement: str, *parameters: str | list[str]) -> None:
         self._session.execute(statement, *parameters)
 
 

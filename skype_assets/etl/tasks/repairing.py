@@ -279,7 +279,7 @@ class _Pass:
                 of_messages = [one for name in repairing.OF_MESSAGES for one in by_table[name]]
                 repairing.remove(session, (one for one in of_messages if one.key[0] != owner_id))
                 repairing.remove(session, by_table["superseded_copies"])
-                messages = {one.key[1:3] for one in of_messages if one.key[0] == owner_id}
+                messages = {(one.key[1], one.key[2]) for one in of_messages if one.key[0] == owner_id}
                 for export_id, each in kept.items():
                     aside = (one.key for one in by_table["superseded_copies"] if one.key[0] == export_id)
                     messages |= each.messages_at(int(offset) for _, offset in aside)
