@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from skype_assets.etl.engine.journal import Observer, PhaseResult, Progress
     from skype_assets.etl.engine.loop import open_phase, run, run_phase
     from skype_assets.etl.errors import (
+        Ambiguous,
         CheckpointDamaged,
         CheckpointError,
         CheckpointMismatch,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PHASES",
+    "Ambiguous",
     "Check",
     "CheckpointDamaged",
     "CheckpointError",

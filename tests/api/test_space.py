@@ -49,7 +49,7 @@ def size(export: Path) -> int:
 def test_extract_needs_half_of_the_messages_and_all_of_them_if_they_are_packed(
     ending: str, halves: int, size: int, place: Place, free: Free
 ) -> None:
-    export = write_sample(place.export.with_name(f"sample{ending or '.tar'}"), messages=600).path
+    export = write_sample(place.export.with_name(f"sample{ending or '.tar'}"), messages=600, media=False).path
     if not ending:
         export.with_name("folder").mkdir()
         subprocess.run(["tar", "-xf", export, "-C", export.with_name("folder")], check=True)

@@ -43,7 +43,7 @@ def materialize(task: Task, instance: dg.DagsterInstance) -> Materialize:
 def test_an_ordinary_export_passes_every_check_and_says_what_a_person_should_know(materialize: Materialize) -> None:
     found = materialize()
     assert [name for name, check in found.items() if not check.passed] == []
-    assert len(found) == 9
+    assert len(found) == 10
     chats, media, types = (
         found[f"transformed_tables.{name}"]
         for name in ("conversations_have_messages", "media_present", "message_types_known")

@@ -69,7 +69,7 @@ def test_everything_is_partitioned_by_export() -> None:
 
 def test_checks_run_in_the_steps_of_their_assets_so_that_none_loads_all_partitions() -> None:
     job = defs.resolve_job_def("load_export")
-    assert len(defs.resolve_asset_graph().asset_check_keys) == 9
+    assert len(defs.resolve_asset_graph().asset_check_keys) == 10
     assert len(job.nodes) == 3
 
 

@@ -176,7 +176,7 @@ def test_the_checks_of_what_the_library_finished_are_those_of_a_run(
     register(sample_tar, "ann-2", instance)
     run = job.execute_in_process(instance=instance, partition_key="ann-2")
     expected = {found.asset_check_key: found for found in run.get_asset_check_evaluations()}
-    assert len(expected) == 9
+    assert len(expected) == 10
     for key, of_run in expected.items():
         reported = instance.event_log_storage.get_asset_check_execution_history(key, limit=2)[-1].event
         assert reported is not None
@@ -190,7 +190,7 @@ def test_the_checks_of_what_the_library_finished_are_those_of_a_run(
             name: "ann-1" if name == "export" else value.value for name, value in of_run.metadata.items()
         }
         (made,) = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key.asset_key, asset_partitions=["ann-1"]), limit=9
+            dg.AssetRecordsFilter(asset_key=key.asset_key, asset_partitions=["ann-1"]), limit=10
         ).records
         assert evaluation.target_materialization_data.storage_id == made.storage_id
 

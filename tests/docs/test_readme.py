@@ -27,7 +27,8 @@ def test_the_queries_give_what_is_shown_and_all_but_the_named_tables_are_filled(
     for statement, output in shown:
         assert _psql(postgres_url, statement) == output.splitlines()
     with Session(postgres_url) as session:
-        # The export is whole, nobody gave names, no client of that time told the initiator's, and the few duplicates do not say everything.
+        # The export is whole, nobody gave names, no client of that time told the initiator's, and the few duplicates do
+        # not say everything.
         empty = [name for name in _empty(session) if not name.startswith("superseded_copies.")]
         assert empty == ["exports.unreadable_bytes", "given_names", "thread_events.initiator_name"]
 

@@ -13,8 +13,6 @@ import click
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import Ambiguous, NotAllChecked, UsageError, VerificationFailed
-from skype_assets.etl.schema.flags import FLAGS
-from skype_assets.etl.schema.tables import WORDING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -205,6 +203,8 @@ def _plain(value: Any) -> Any:
 
 
 def _flags(row: "Row") -> "Mapping[str, str]":
+    from skype_assets.etl.schema.flags import FLAGS
+
     return {flag: FLAGS.get(flag, "a flag of a newer program") for flag in row["flags"]}
 
 
@@ -241,6 +241,8 @@ def _show_export(export: "OfExport", message: "Row") -> None:
     has = "" if export.copies else " no copy"
     loading = "" if export.status == "complete" else f" ({export.status}: not all of it is here)"
     _line(1, f"{export.export_id} ({export.source_name}{when}, task {export.task_id}):{has}{loading}")
+    from skype_assets.etl.schema.tables import WORDING
+
     for copy in export.copies:
         where = f"{copy['source_length']} bytes at {copy['source_offset']} of {copy['source_member']}"
         what = f"version {copy['version']}, {where}, SHA-256 {_said(copy['raw_sha256'])}"

@@ -45,7 +45,7 @@ _object_begins = re.compile(rb"\{")
 _list_begins = re.compile(f'"{MESSAGE_LIST}"'.encode())
 _any_list_begins = re.compile(f'"(?:{MESSAGE_LIST}|{CONVERSATIONS})"'.encode())
 _element_before = re.compile(rb"[\[,][ \t\n\r]*+\Z")
-_header_field = re.compile(rb'"(userId|exportDate)"\s*+:\s*+("(?:[^"\\\x00-\x1f]|\\["\\/bfnrtu]){1,500}+")')
+_header_field = re.compile(rb'"(userId|exportDate)"\s*+:\s*+("(?:[^"\\\x00-\x1f]|\\["\\/bfnrtu]){1,500}")')
 
 
 def salvaged_parts(
