@@ -188,10 +188,10 @@ def test_what_takes_longer_to_read_than_a_tick_may_take_is_read_on_in_the_backgr
 ) -> None:
     let_go, reads = threading.Event(), []
 
-    def slowly(path: Path) -> Source:
+    def slowly(path: Path, *, salvage: bool) -> Source:
         reads.append(path.name)
         let_go.wait(30)
-        return fingerprint(path)
+        return fingerprint(path, salvage=salvage)
 
     monkeypatch.setattr(inboxes, "fingerprint", slowly)
     monkeypatch.setattr(sensors, "_READING_SECONDS", 0.05)

@@ -12,6 +12,8 @@ from skype_assets.etl.content.emoticons import EMOJI
 from skype_assets.etl.schema.tables import CALLS, TABLES
 from tests.reference import calls, difference, digest, merged_tables, rows_from_database
 
+# What the first bytes of a file say has tests of its own.
+BY_FIRST_BYTES = {("media_files", "content_type"), ("media_files", "flags")}
 DIGESTED = tuple(table for table in TABLES.values() if table.name != "load_parts")
 
 Digests = dict[str, tuple[int, str]]
@@ -67,7 +69,7 @@ def differences_from_reference(
     found: list[str] = []
     with connected(url) as connection:
         for table in DIGESTED:
-            columns = table.digest_columns
+            columns = [name for name in table.digest_columns if (table.name, name) not in BY_FIRST_BYTES]
             rows = rows_from_database(connection, table.name, table.key, columns)
             if digest(expected[table.name], table.key, columns) != digest(rows, table.key, columns):
                 found.append(f"{table.name}: {difference(expected[table.name], rows, table.key)}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skype_assets.etl import engine
+from skype_assets.etl.checkpoints import media_store
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.checks import after_a_fault, after_success, resumed
 from tests.faults.children import Action, Armed, Outcome, SystemFault, run
@@ -137,6 +138,10 @@ def _matters(call: _Call, calls: Sequence[_Call]) -> bool:
     return is_temporary and bool(after)
 
 
+def _is_object(path: str) -> bool:
+    return media_store.FOLDER in Path(path).parts
+
+
 def _not_durable(calls: Sequence[_Call]) -> list[str]:
     """Names that appeared before their bytes were on the disk, or that the disk may forget (I3)."""
     wrong: list[str] = []
@@ -147,7 +152,9 @@ def _not_durable(calls: Sequence[_Call]) -> list[str]:
         if "write" in before and "fsync" not in before[len(before) - before[::-1].index("write") :]:
             wrong.append(f"{Path(rename.other).name} was renamed before it was synchronised")
         folder = str(Path(rename.other).parent)
-        until = next((i for i, c in enumerate(calls) if i > index and c.call == "rename"), len(calls))
+        # Objects of the store are durable before the part that names them; their folders are synchronised once for all.
+        names = (i for i, c in enumerate(calls) if i > index and c.call == "rename" and not _is_object(c.other))
+        until = next(names, len(calls))
         is_link = any(call.call == "link" and call.other == rename.path for call in calls[:index])
         if not is_link and not any(c.call == "fsync" and c.path == folder for c in calls[index:until]):
             wrong.append(f"the folder of {Path(rename.other).name} was not synchronised")

@@ -93,7 +93,7 @@ def test_files_are_read_in_place_from_tar_zip_and_folder_and_not_from_a_compress
             export.mkdir()
             subprocess.run(["tar", "-xf", home / "whole.tar", "-C", export], check=True)
         url = new_database()
-        engine.run(Task("t", home / "output", export, url))
+        engine.run(Task("t", home / "output", export, url, Settings(keep_media=False)))
         with reading(home, url) as running:
             addresses = re.findall(r'(?:src|href)="(/c/[^"]+/file/[^"]+)"', running.get("/media").text)
             sizes[form] = sum(len(running.get(address).content) for address in set(addresses))

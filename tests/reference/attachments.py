@@ -59,6 +59,8 @@ def media_files(source: Source, owner_id: str, sides: SideFiles) -> Iterator[Row
             "file_name": _side_name(sides, document_id),
             "mime_type": _side_type(sides, document_id, index),
             "size_bytes": member.size,
+            "sha256": member.sha256,
+            "source_offset": member.offset,
         }
 
 

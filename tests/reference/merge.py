@@ -245,6 +245,7 @@ def _with_media(attachment: Row, media: Iterable[Row]) -> Row:
         return (*place, row["size_bytes"], row["member"], row["export_id"], row["mime_type"] or "")
 
     found = max(stored, key=rank, default=None)
+    preview = max((row for row in stored if row["media_index"] == 2), key=rank, default=None)
     typed = max((row for row in stored if row["media_index"] == 1 and row["mime_type"]), key=rank, default=None)
     return {
         **attachment,
@@ -252,4 +253,6 @@ def _with_media(attachment: Row, media: Iterable[Row]) -> Row:
         "media_member": found["member"] if found else None,
         "present": found is not None,
         "media_export_id": found["export_id"] if found else None,
+        "media_sha256": found["sha256"] if found else None,
+        "preview_sha256": preview["sha256"] if preview else None,
     }

@@ -7,10 +7,11 @@ ASCII. The values themselves are read from the same bytes as UTF-8.
 import hashlib
 import json
 import re
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,16 @@ DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True)
 class Member:
-    """One file of the export. Only JSON files keep their bytes."""
+    """One file of the export. Only JSON files keep their bytes.
+
+    ``offset`` is where they lie in the export, or in the file of a folder; None if they are compressed.
+    """
 
     name: str
     size: int
     data: bytes
+    sha256: bytes
+    offset: int | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def read_source(path: Path) -> Source:
     """Reads a .tar, .tar.gz, .zip, a folder, or a bare JSON file."""
     if path.is_dir():
         members = [
-            _member(file.relative_to(path).as_posix(), file.read_bytes())
+            _member(file.relative_to(path).as_posix(), file.read_bytes(), 0)
             for file in sorted(path.rglob("*"))
             if file.is_file()
         ]
@@ -87,12 +93,15 @@ def read_source(path: Path) -> Source:
     sha256, size = hashlib.sha256(path.read_bytes()).digest(), path.stat().st_size
     if tarfile.is_tarfile(path):
         with tarfile.open(path) as tar:
-            members = [_member(info.name, _tar_bytes(tar, info)) for info in tar if info.isreg()]
+            members = [_member(info.name, _tar_bytes(tar, info), info.offset_data) for info in tar if info.isreg()]
+        if not _is_plain_tar(path):
+            members = [replace(member, offset=None) for member in members]
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            members = [_member(info.filename, archive.read(info)) for info in archive.infolist() if not info.is_dir()]
+            files = [info for info in archive.infolist() if not info.is_dir()]
+            members = [_member(info.filename, archive.read(info), _stored_at(path, info)) for info in files]
     else:
-        bare = Member(path.name, size, path.read_bytes())
+        bare = Member(path.name, size, path.read_bytes(), sha256, 0)
         return Source(sha256, size, [bare], bare)
     return Source(sha256, size, members, _messages(members))
 
@@ -149,8 +158,26 @@ def _skip_comma(text: str, position: int) -> int:
     return _skip(text, position + 1) if text[position] == "," else position
 
 
-def _member(name: str, data: bytes) -> Member:
-    return Member(name, len(data), data if name.endswith(".json") else b"")
+def _member(name: str, data: bytes, offset: int | None) -> Member:
+    return Member(name, len(data), data if name.endswith(".json") else b"", hashlib.sha256(data).digest(), offset)
+
+
+def _is_plain_tar(path: Path) -> bool:
+    try:
+        tarfile.open(path, "r:").close()
+    except tarfile.ReadError:
+        return False
+    return True
+
+
+def _stored_at(path: Path, info: zipfile.ZipInfo) -> int | None:
+    """Where the bytes of an entry begin, behind its local header and what that says of its own length."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        return None
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        name_length, extra_length = struct.unpack("<HH", file.read(30)[26:])
+    return info.header_offset + 30 + name_length + extra_length
 
 
 def _tar_bytes(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:

@@ -197,6 +197,8 @@ def test_the_photo_is_an_attachment(example: Tables) -> None:
             "media_member": None,
             "present": False,
             "media_export_id": None,
+            "media_sha256": None,
+            "preview_sha256": None,
         }
     ]
 

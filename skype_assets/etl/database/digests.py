@@ -32,7 +32,7 @@ SELECT format(
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
        AND (c.relname, a.attname) NOT IN (
            ('exports', 'task_id'), ('exports', 'source_name'), ('exports', 'code_version'),
-           ('exports', 'started_at'), ('exports', 'loaded_at'), ('exports', 'status'))),
+           ('exports', 'started_at'), ('exports', 'loaded_at'), ('exports', 'status'), ('media_files', 'kept'))),
     (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY array_position(i.indkey::int2[], a.attnum))
      FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
      WHERE i.indrelid = c.oid AND i.indisprimary),

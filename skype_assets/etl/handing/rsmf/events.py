@@ -97,7 +97,7 @@ def event(spoken: Spoken, at: datetime, files: list[tuple[Attachment, Kept | Non
         ),
     }
     document |= {name: part for name, part in parts.items() if part}
-    line = f"{instant(at)} {shown.who}: {' '.join(' '.join(lines).split())}"
+    line = " ".join([instant(at), *f"{shown.who}: {' '.join(lines)}".split()])
     carried_files = {described["id"]: kept for described, kept in carried}
     return Event(at, document, line, list(_people(message, participant)), carried_files, len(missing))
 
