@@ -12,13 +12,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases import EXTRACT, FOLDERS, TRANSFORM
 from skype_assets.etl.phases.extract import SALVAGE
-from skype_assets.etl.task import (
-    Settings,
-    Task,
-    keep_media_by_environment,
-    media_only_by_environment,
-    salvage_by_environment,
-)
+from skype_assets.etl.task import Settings, Task, with_environment
 
 PHASE_OF_ASSET: Final = {asset: name for name, asset in FOLDERS.items()}
 """The phase that makes each asset."""
@@ -52,14 +46,8 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
         is_salvaged = extracted is not None and SALVAGE in extracted.inputs
         recorded = states.read(task.folder.folder(TRANSFORM.asset))
         name = recorded.inputs.get("user_display_name") if recorded else None
-        settings = Settings(
-            user_display_name=name or None,
-            max_workers=_max_workers(),
-            media_only=media_only_by_environment(),
-            keep_media=keep_media_by_environment(),
-            salvage=salvage_by_environment() or is_salvaged,
-        )
-        return Task(task_id, self.folder(), source, database, settings)
+        settings = Settings(user_display_name=name or None, max_workers=_max_workers(), salvage=is_salvaged)
+        return Task(task_id, self.folder(), source, database, with_environment(settings))
 
     def open(self, task_id: str, asset: str) -> PhaseTables | None:
         """The tables of an asset of a task, read-only; None unless they are complete."""

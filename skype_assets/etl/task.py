@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -104,6 +104,20 @@ class Task:
     def folder(self) -> Directory:
         """Folder of this task's checkpoints."""
         return Directory(self.output_dir / self.task_id)
+
+
+def with_environment(settings: Settings) -> Settings:
+    """Settings with what the environment says of them at every door.
+
+    Raises:
+        UsageError: a variable is neither on nor off.
+    """
+    return replace(
+        settings,
+        media_only=settings.media_only or media_only_by_environment(),
+        keep_media=settings.keep_media and keep_media_by_environment(),
+        salvage=settings.salvage or salvage_by_environment(),
+    )
 
 
 def media_only_by_environment() -> bool:

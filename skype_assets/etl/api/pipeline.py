@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -21,14 +20,7 @@ from skype_assets.etl.export.source import fingerprint
 from skype_assets.etl.phases import PHASES, UNREADABLE, given_names
 from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import creates_server, reachable_url
-from skype_assets.etl.task import (
-    Settings,
-    Task,
-    keep_media_by_environment,
-    media_only_by_environment,
-    salvage_by_environment,
-    task_id_for,
-)
+from skype_assets.etl.task import Settings, Task, task_id_for, with_environment
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.beginning import check_beginning
 from skype_assets.etl.tasks.doubts import doubts
@@ -206,12 +198,7 @@ class ETLPipeline:
         if user_display_name is not None:
             context.use_display_name(user_display_name)
         warn_of_lost_server(context)
-        if media_only_by_environment():
-            context.settings = replace(context.settings, media_only=True)
-        if not keep_media_by_environment():
-            context.settings = replace(context.settings, keep_media=False)
-        if salvage_by_environment():
-            context.settings = replace(context.settings, salvage=True)
+        context.settings = with_environment(context.settings)
         return context
 
     def _run(self, is_begun: bool, is_resume: bool) -> dict[str, Any]:

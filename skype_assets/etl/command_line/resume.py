@@ -41,7 +41,7 @@ def resume(
 
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
-    from skype_assets.etl.task import keep_media_by_environment, media_only_by_environment, salvage_by_environment
+    from skype_assets.etl.task import with_environment
     from skype_assets.etl.tasks import resuming
     from skype_assets.etl.tasks.record import TaskRecord
 
@@ -50,12 +50,7 @@ def resume(
     if len(paths) > 1:
         terminal.say(f"taken of {len(paths)}: {path}, written {terminal.when(manifest.serialized_at)}")
     state = TaskRecord.load(path)
-    if media_only_by_environment():
-        state.settings = replace(state.settings, media_only=True)
-    if not keep_media_by_environment():
-        state.settings = replace(state.settings, keep_media=False)
-    if salvage or salvage_by_environment():
-        state.settings = replace(state.settings, salvage=True)
+    state.settings = with_environment(replace(state.settings, salvage=salvage or state.settings.salvage))
     if max_workers is not None:
         state.settings = replace(state.settings, max_workers=max_workers)
     with display(terminal.err()) as shown:

@@ -70,27 +70,20 @@ def run(
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
     from skype_assets.etl.phases import given_names
     from skype_assets.etl.postgres.url import creates_server
-    from skype_assets.etl.task import (
-        Settings,
-        Task,
-        keep_media_by_environment,
-        media_only_by_environment,
-        salvage_by_environment,
-        task_id_for,
-    )
+    from skype_assets.etl.task import Settings, Task, task_id_for, with_environment
     from skype_assets.etl.tasks.beginning import check_beginning
     from skype_assets.etl.tasks.layout import manifest_name
     from skype_assets.etl.tasks.reset import reset
     from skype_assets.etl.tasks.resuming import without_export
 
-    media_only = media_only or media_only_by_environment()
-    salvage = salvage or salvage_by_environment()
-    settings = Settings(
-        max_workers=max_workers,
-        user_display_name=user_display_name,
-        media_only=media_only,
-        keep_media=keep_media_by_environment() and not no_media,
-        salvage=salvage,
+    settings = with_environment(
+        Settings(
+            max_workers=max_workers,
+            user_display_name=user_display_name,
+            media_only=media_only,
+            keep_media=not no_media,
+            salvage=salvage,
+        )
     )
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
@@ -103,11 +96,11 @@ def run(
             named = user_display_name or record.settings.user_display_name
             task = Task(name, output_dir, settings=replace(record.settings, user_display_name=named))
         else:
-            source = fingerprint_shown(file, shown, salvage=salvage)
+            source = fingerprint_shown(file, shown, salvage=settings.salvage)
             name = task_id_for(source) if task_id is None else task_id
             task = Task(name, output_dir, file, settings=settings, fingerprint=source)
             if creates_server():
-                check_beginning(file, media_only=media_only, salvage=salvage)
+                check_beginning(file, media_only=settings.media_only, salvage=settings.salvage)
         check_database()
         if is_reset and (aside := reset(task)):
             terminal.say(f"moved aside: {aside}")
