@@ -45,7 +45,7 @@ def test_what_is_damaged_ends_with_11_and_is_written_again_from_the_export(
     verified = invoke("verify", "t", "--json")
     assert verified.exit_code == 11
     (check,) = [check for check in json.loads(verified.stdout)["checks"] if check["status"] != "ok"]
-    assert check["name"] == "media"
+    assert check["check"] == "media"
     assert invoke("media", "extract", "t", workplace / "files").exit_code == 11
     assert len(list((workplace / "files").iterdir())) < 14
     assert invoke("media", "keep", export, "--no-report").exit_code == 0

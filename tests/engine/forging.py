@@ -65,7 +65,7 @@ MOVES = {
         "INSERT INTO skype.participants VALUES ('8:nobody', '8:x', '8:x', NULL, NULL, false, false, 0)",
     "an object of another owner":
         "INSERT INTO skype.media_files SELECT '8:nobody', document_id, media_index, member, file_name, mime_type, "
-        "size_bytes, export_id FROM skype.media_files LIMIT 1",
+        "size_bytes, export_id, sha256, source_offset, content_type, flags, kept FROM skype.media_files LIMIT 1",
     "an object from another member":
         f"UPDATE skype.attachments SET media_member = 'other' WHERE {PRESENT.format('')}",
     "an object that is hidden":

@@ -114,7 +114,7 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
             aside += _compare_copies(ours, where(found, of_others), copies, exported_at, comparison)
         comparison.messages = int(np.count_nonzero(is_ours))
         messages.note_missing(comparison)
-        _compare_superseded(session, ours, messages, pa.concat_tables(aside), comparison)
+        _compare_superseded(session, ours, messages.rows, is_ours, pa.concat_tables(aside), comparison)
         keys = joined(where(messages.rows, is_ours), _MESSAGE)
         for name in CHILDREN:
             children = part(name)
@@ -278,24 +278,24 @@ def _compare_copies(
 
 
 def _compare_superseded(
-    session: Session, ours: Ours, messages: Expected, copies: pa.Table, comparison: Comparison
+    session: Session, ours: Ours, messages: pa.Table, is_ours: Mask, copies: pa.Table, comparison: Comparison
 ) -> None:
     """Copies of a part that are not the message; a copy that is the message is not there as well.
 
-    Which of the two a copy is, nobody can tell as long as the message is missing.
+    Which of the two a copy is, nobody can tell as long as the message is missing, or only there in a lesser copy.
     """
-    offsets = [*messages.rows["source_offset"].chunks, *copies["source_offset"].chunks]
+    offsets = [*messages["source_offset"].chunks, *copies["source_offset"].chunks]
     if not sum(map(len, offsets)):
         return
     first, last = (edge(pa.chunked_array(offsets)).as_py() for edge in (pc.min, pc.max))
-    expected, seen = Expected("superseded_copies", copies), where(messages.rows, messages.is_seen)["source_offset"]
+    expected, chosen = Expected("superseded_copies", copies), where(messages, is_ours)["source_offset"]
     within = f"WHERE t.export_id = $1 AND t.source_offset BETWEEN {first} AND {last}"
     for found in found_rows(session, "superseded_copies", within, ours.export_id):
         places = expected.places(found)
         comparison.superseded += int(np.count_nonzero(places >= 0))
         expected.meet(where(found, places >= 0), places[places >= 0], comparison)
         # Where nothing at all stands in the export, ``compare_offsets`` finds it.
-        is_message = pc.is_in(found["source_offset"], value_set=seen).to_numpy() & (places < 0)
+        is_message = pc.is_in(found["source_offset"], value_set=chosen).to_numpy() & (places < 0)
         comparison.note_wrong("superseded_copies", where(found, is_message), NOT_SUPERSEDED)
     expected.note_missing(comparison)
 
@@ -323,14 +323,15 @@ def _compare_children(
 def _compare_objects(session: Session, pairs: Sequence[tuple[pa.Table, pa.Table]], comparison: Comparison) -> None:
     """What attachments say of their objects: what was exported, or an object of that id in any loaded archive.
 
-    Which of several it is, and whether all have found theirs, depends on what else is being loaded.
+    Which of several it is, and whether all have found theirs, depends on what else is being loaded; so does whether they
+    have its hash, which an archive that an earlier release loaded gets later.
     """
     both = [zip(found.to_pylist(), exported.to_pylist(), strict=True) for found, exported in pairs]
     others = [(one, other) for pair in both for one, other in pair if one != other]
     ids = sorted({one["document_id"] for one, _ in others if one["document_id"] is not None})
     objects, types, hashes = set[tuple[Any, ...]](), set[tuple[str, str]](), set[tuple[str, bytes | None]]()
     for document_id, member, export_id, mime_type, sha256 in session.rows(_OBJECTS, ids) if ids else ():
-        objects.add((document_id, member, export_id, sha256))
+        objects.update((document_id, member, export_id, known) for known in (sha256, None))
         types.add((document_id, mime_type))
         hashes.add((document_id, sha256))
     for one, other in others:

@@ -221,7 +221,7 @@ def refuse_if_held(session: Session, export_id: str) -> None:
     Raises:
         OnHold: it is.
     """
-    if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.holds")[0][0]:
+    if not any(hold.is_active for hold in listed(session)):
         return
     for number, reason in session.rows(_ON_EXPORT, export_id):
         raise OnHold(
