@@ -323,8 +323,8 @@ def _compare_children(
 def _compare_objects(session: Session, pairs: Sequence[tuple[pa.Table, pa.Table]], comparison: Comparison) -> None:
     """What attachments say of their objects: what was exported, or an object of that id in any loaded archive.
 
-    Which of several it is, and whether all have found theirs, depends on what else is being loaded; so does whether they
-    have its hash, which an archive that an earlier release loaded gets later.
+    Which of several it is, and whether all have found theirs, depends on what else is being loaded; so does whether
+    they have its hash, which an archive that an earlier release loaded gets later.
     """
     both = [zip(found.to_pylist(), exported.to_pylist(), strict=True) for found, exported in pairs]
     others = [(one, other) for pair in both for one, other in pair if one != other]

@@ -45,7 +45,7 @@ def guarded(site: Site, port: int, token: str) -> ASGIApp:
 
 
 def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until a signal ends the process.
 
     Args:
         app: what answers.
@@ -54,6 +54,8 @@ def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> N
     """
     config = uvicorn.Config(
         app,
+        # Where there is uvloop, it would take signals for itself, and lose those that are not its own.
+        loop="asyncio",
         lifespan="off",
         log_level="critical",
         access_log=False,
