@@ -47,6 +47,11 @@ TRIGGER = (
 SCHEMA = {
     "a trigger": (TRIGGER, "links"),
     "a trigger that sleeps": (TRIGGER + "; ALTER TABLE skype.links DISABLE TRIGGER t", "links"),
+    "an event trigger": ("CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$; "
+                         "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION public.f()", "e"),
+    "an event trigger that sleeps":
+        ("CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$; CREATE EVENT TRIGGER e "
+         "ON ddl_command_end EXECUTE FUNCTION public.f(); ALTER EVENT TRIGGER e DISABLE", "e"),
     "a function": (FUNCTION.format("skype"), "f"),
     "a rule": ("CREATE RULE r AS ON DELETE TO skype.links DO INSTEAD NOTHING", "links"),
     "foreign keys that sleep": ("ALTER TABLE skype.links DISABLE TRIGGER ALL", "links"),
