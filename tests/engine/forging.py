@@ -1,6 +1,6 @@
 """What a forger does to a loaded database, and the databases that he gets: one export, and six that overlap."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from skype_assets.etl import engine
 from skype_assets.etl.phases import given_names
-from skype_assets.etl.schema.tables import JSON, TABLES, WORDING, Column
+from skype_assets.etl.schema.tables import INSTANT, JSON, TABLES, WORDING, Column
 from skype_assets.etl.task import Task
 from tests.engine.database_content import query
 
@@ -26,10 +26,12 @@ FORGED = {
     pa.float64(): "coalesce({0}, 0) + 0.001",
     pa.bool_(): "NOT {0}",
     pa.binary(): "{0} || '\\x00'",
-    pa.timestamp("us", tz="UTC"): "coalesce({0}, '2020-01-01') + interval '1 microsecond'",
+    INSTANT: "coalesce({0}, '2020-01-01') + interval '1 microsecond'",
     JSON: "coalesce({0}, '{{}}') || '{{\"forged\": 1.0}}'",
     pa.list_(pa.string()): "coalesce({0}, '{{}}') || 'x'::text",
 }
+
+IMPOSSIBLE_INSTANTS = ("infinity", "-infinity", "294276-12-31", "10000-01-01", "0044-03-15 BC")
 
 FIRST = "ctid = (SELECT min(ctid) FROM skype.{0})"
 LAST = "ctid = (SELECT max(ctid) FROM skype.{0})"
@@ -144,6 +146,17 @@ def rows_of(url: str) -> Keys:
         for *values, row in query(url, f"SELECT {key}, t::text FROM skype.{name} t"):
             found[name, tuple(values)] = row
     return found
+
+
+def forged_instants(instant: str, tables: Collection[str]) -> str:
+    """Every column of instants has it, each in another row, as far as there are so many."""
+    return "; ".join(
+        f"UPDATE skype.{name} SET {column.name} = '{instant}' WHERE ctid = (SELECT ctid FROM skype.{name} "
+        f"ORDER BY {', '.join(table.key)} OFFSET {number} % (SELECT count(*) FROM skype.{name}) LIMIT 1)"
+        for name, table in TABLES.items()
+        if name in tables
+        for number, column in enumerate(c for c in table.columns if c.type == INSTANT)
+    )
 
 
 def forged(column: Column) -> str:

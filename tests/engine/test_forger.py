@@ -22,7 +22,17 @@ from skype_assets.etl.tasks.proving import prove_all
 from skype_assets.etl.tasks.unloading import unload
 from tests.engine.conftest import NewDatabase
 from tests.engine.database_content import query
-from tests.engine.forging import AS_REPLICA, MOVES, UNKNOWABLE, Whole, forged, rows_of, run_all
+from tests.engine.forging import (
+    AS_REPLICA,
+    IMPOSSIBLE_INSTANTS,
+    MOVES,
+    UNKNOWABLE,
+    Whole,
+    forged,
+    forged_instants,
+    rows_of,
+    run_all,
+)
 from tests.engine.runs import Interruption, at, interrupt, task
 
 FEW = 5
@@ -37,6 +47,11 @@ TRIGGER = (
 SCHEMA = {
     "a trigger": (TRIGGER, "links"),
     "a trigger that sleeps": (TRIGGER + "; ALTER TABLE skype.links DISABLE TRIGGER t", "links"),
+    "an event trigger": ("CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$; "
+                         "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION public.f()", "e"),
+    "an event trigger that sleeps":
+        ("CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$; CREATE EVENT TRIGGER e "
+         "ON ddl_command_end EXECUTE FUNCTION public.f(); ALTER EVENT TRIGGER e DISABLE", "e"),
     "a function": (FUNCTION.format("skype"), "f"),
     "a rule": ("CREATE RULE r AS ON DELETE TO skype.links DO INSTEAD NOTHING", "links"),
     "foreign keys that sleep": ("ALTER TABLE skype.links DISABLE TRIGGER ALL", "links"),
@@ -112,6 +127,16 @@ def test_a_row_of_any_table_that_is_removed_or_added_is_named(
 @pytest.mark.parametrize("move", MOVES)
 def test_what_is_moved_swapped_or_made_to_fit_is_named(move: str, whole: Whole, new_database: NewDatabase) -> None:
     _must_be_found(whole, new_database, MOVES[move])
+
+
+@both
+@pytest.mark.parametrize("instant", IMPOSSIBLE_INSTANTS)
+def test_an_instant_that_cannot_be_is_named_wherever_it_stands(
+    instant: str, whole: Whole, new_database: NewDatabase
+) -> None:
+    _must_be_found(whole, new_database, forged_instants(instant, ["exports"]))
+    # Another time of export makes other copies the better ones, and so many rows differ that not all are named.
+    _must_be_found(whole, new_database, forged_instants(instant, TABLES.keys() - {"exports"}))
 
 
 @pytest.mark.parametrize("change", SCHEMA)

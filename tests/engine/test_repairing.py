@@ -27,7 +27,16 @@ from skype_assets.etl.tasks.proving import prove_all
 from skype_assets.etl.tasks.repairing import Repairs, repair
 from tests.engine.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions
-from tests.engine.forging import AS_REPLICA, MOVES, UNKNOWABLE, Whole, forged, rows_of
+from tests.engine.forging import (
+    AS_REPLICA,
+    IMPOSSIBLE_INSTANTS,
+    MOVES,
+    UNKNOWABLE,
+    Whole,
+    forged,
+    forged_instants,
+    rows_of,
+)
 from tests.engine.runs import Interruption, at, interrupt, task
 
 Key = tuple[str, tuple[str, ...]]
@@ -108,6 +117,13 @@ def test_what_is_moved_swapped_or_made_to_fit_is_put_right(
     move: str, name: str, request: pytest.FixtureRequest, new_database: NewDatabase
 ) -> None:
     _must_be_put_right(request.getfixturevalue(name), new_database, MOVES[move])
+
+
+@pytest.mark.parametrize("instant", IMPOSSIBLE_INSTANTS)
+def test_an_instant_that_cannot_be_is_put_right_wherever_it_stands(
+    instant: str, six: Whole, new_database: NewDatabase
+) -> None:
+    _must_be_put_right(six, new_database, forged_instants(instant, TABLES))
 
 
 ANY = [*MOVES.values(), *(statement for table in TABLES for statement in _forgeries(table))]

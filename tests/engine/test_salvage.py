@@ -18,6 +18,7 @@ from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
 from skype_assets.etl.tasks import findings
 from skype_assets.etl.tasks.doubts import doubts
+from skype_assets.etl.tasks.proving import prove_all
 from skype_assets.etl.tasks.verification import verify
 from tests.export.damaged import containers, document
 
@@ -156,6 +157,10 @@ def test_the_database_says_that_the_export_is_partial_and_a_whole_one_completes_
     assert {check.status for check in checks.values()} == {"ok", "not checked"}
     assert checks["whole"].status == "not checked"
     assert "partial: " in checks["whole"].detail
+    proven = {check.name: check for check in prove_all([one.output_dir], postgres_url).checks}
+    [(export_id,)] = ask(postgres_url, "SELECT export_id FROM skype.exports")
+    assert {name for name, check in proven.items() if check.status != "ok"} == {f"whole {export_id}"}
+    assert proven[f"whole {export_id}"] == replace(checks["whole"], name=f"whole {export_id}")
     assert "complete" not in checks["database"].detail
 
     whole = task(sample, postgres_url, salvage=False, task_id="whole")

@@ -1,7 +1,8 @@
 """Is schema ``skype`` what this program makes, and nothing besides that changes what is read from it or written to it?
 
 Compared with the table list is the server's own catalogue: relations, columns, constraints, indexes, and what else
-hangs on tables - triggers, rules, policies, children that add rows of their own. Questions only, nothing is written.
+hangs on tables - triggers, rules, policies, children that add rows of their own -, and the event triggers of the
+database. Questions only, nothing is written.
 """
 
 from collections.abc import Set
@@ -25,6 +26,7 @@ def differences(session: Session) -> list[Difference]:
             *(Difference(*name, "is missing") for name in expected.keys() - found.keys()),
             *(Difference(*name, "was added") for name in found.keys() - expected.keys()),
             *(Difference(*name, "was changed") for name in changed),
+            *(Difference(name, (), _EVENT_TRIGGER) for (name,) in session.rows(_EVENT_TRIGGERS)),
             *(Difference(table, (), what) for table, what in session.rows(_HANGING_ON, SCHEMA, list(_OUR_FUNCTIONS))),
             *holds.problems(session),
         ]
@@ -93,6 +95,10 @@ SELECT c.relname::text, i.relname::text,
        pg_get_indexdef(x.indexrelid) || CASE WHEN x.indisvalid AND x.indisready THEN '' ELSE ' not valid' END
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid {_IN_SCHEMA.format("x.indrelid")}
 AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))"""
+
+# Of the whole database, in no schema: what it does, it may do to our tables when they are made or changed.
+_EVENT_TRIGGERS: Final = "SELECT evtname::text FROM pg_event_trigger"
+_EVENT_TRIGGER: Final = "is an event trigger of the database, which may change what is made in it"
 
 _HANGING_ON: Final = f"""
 SELECT c.relname::text, 'has a trigger, ' || t.tgname

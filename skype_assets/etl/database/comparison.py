@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skype_assets.etl.database import instants
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import NAMED, NOT_EXPORTED, Comparison, Expected, Mask, joined, where
 from skype_assets.etl.database.merging import CHILDREN
@@ -375,17 +376,19 @@ def _media_ranks(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
 _HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
 
 _EXPORTED_AT: Final = f"""
-SELECT export_id, coalesce((extract(epoch FROM exported_at) * 1000000)::bigint, {_BEFORE_ALL}) * 2
+SELECT export_id,
+       coalesce((extract(epoch FROM {instants.nearest("exported_at")}) * 1000000)::bigint, {_BEFORE_ALL}) * 2
        + (unreadable_bytes IS NULL)::integer
 FROM {SCHEMA}.exports WHERE owner_id = $1"""
 
 _OF_RUN: Final = ("started_at", "loaded_at", "status")
 
-_IS_POSSIBLE: Final = """
-t.status = $2 AND t.started_at IS NOT NULL AND (t.loaded_at IS NOT NULL) = (t.status <> 'loading')"""
+_IS_POSSIBLE: Final = f"""
+t.status = $2 AND {instants.is_possible("t.started_at")}
+AND CASE WHEN t.status = 'loading' THEN t.loaded_at IS NULL ELSE {instants.is_possible("t.loaded_at")} END"""
 
 _IS_POSSIBLE_PART: Final = f"""
-t.committed_at IS NOT NULL AND t.attempt BETWEEN 1 AND
+{instants.is_possible("t.committed_at")} AND t.attempt BETWEEN 1 AND
 (SELECT a.attempt FROM {SCHEMA}.attempts a WHERE a.export_id = t.export_id)"""
 
 _IN_RANGES: Final = """

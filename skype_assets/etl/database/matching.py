@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skype_assets.etl.database import instants
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.jsonb import normal_texts
 from skype_assets.etl.schema.tables import JSON, TABLES
@@ -198,6 +199,8 @@ def _differing(found: pa.ChunkedArray, wanted: pa.ChunkedArray) -> list[int]:
         found, wanted = _texts(found), _texts(wanted)
         if not found.equals(wanted):
             wanted = normal_texts(wanted)
+    elif pa.types.is_timestamp(wanted.type):
+        found, wanted = instants.numbers(found), instants.numbers(wanted)
     if found.equals(wanted):
         return []
     pairs = zip(found.to_pylist(), wanted.to_pylist(), strict=True)

@@ -12,6 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from skype_assets.etl.database import instants
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.loading import LOADED
 from skype_assets.etl.database.matching import Difference
@@ -182,10 +183,10 @@ def put_record(session: Session, export: pa.Table, status: str) -> None:
     stage(session, "exports", export)
     session.execute(f"INSERT INTO {SCHEMA}.exports SELECT * FROM pg_temp.staging_exports ON CONFLICT DO NOTHING")
     columns = [name for name in TABLES["exports"].schema.names if name not in _RUN]
-    loaded_at = "coalesce(e.loaded_at, now())" if status in LOADED else "NULL::timestamptz"
+    loaded_at = _or_now("e.loaded_at") if status in LOADED else "NULL::timestamptz"
     session.execute(
         f"UPDATE {SCHEMA}.exports e SET ({', '.join(columns)}, started_at, loaded_at, status) = "
-        f"ROW({', '.join(f's.{name}' for name in columns)}, coalesce(e.started_at, now()), {loaded_at}, $1::text) "
+        f"ROW({', '.join(f's.{name}' for name in columns)}, {_or_now('e.started_at')}, {loaded_at}, $1::text) "
         "FROM pg_temp.staging_exports s WHERE e.export_id = s.export_id",
         status,
     )
@@ -204,9 +205,13 @@ def put_ledger(session: Session, export_id: str, ledger: pa.Table, attempt: int)
         "SELECT export_id, part, $1::bigint, rows, checksum, now() FROM pg_temp.ledger "
         "ON CONFLICT (export_id, part) DO UPDATE SET rows = excluded.rows, checksum = excluded.checksum, "
         "attempt = CASE WHEN t.attempt BETWEEN 1 AND excluded.attempt THEN t.attempt ELSE excluded.attempt END, "
-        "committed_at = coalesce(t.committed_at, excluded.committed_at)",
+        f"committed_at = {_or_now('t.committed_at')}",
         attempt,
     )
+
+
+def _or_now(instant: str) -> str:
+    return f"CASE WHEN {instants.is_possible(instant)} THEN {instant} ELSE now() END"
 
 
 def remove(session: Session, differences: Iterable[Difference]) -> None:

@@ -15,7 +15,7 @@ import adbc_driver_manager
 import pyarrow as pa
 
 from skype_assets.etl import interruption
-from skype_assets.etl.database import settings
+from skype_assets.etl.database import instants, settings
 from skype_assets.etl.database.session_thread import SessionThread
 from skype_assets.etl.database.waiting import HOLDERS, Watch
 from skype_assets.etl.errors import DatabaseError
@@ -250,10 +250,14 @@ class Session:
         self._call(self._cursor.execute, statement, None)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run a query that gives few rows; outside a transaction, in one of its own."""
+        """Run a query that gives few rows; outside a transaction, in one of its own.
+
+        An instant for which Python has no object is the nearest for which it has one.
+        """
         with contextlib.nullcontext() if self._in_transaction else self.transaction():
             self.execute(statement, *parameters)
-            return self._call(self._cursor.fetchall)
+            found = self._call(self._cursor.fetch_arrow_table)
+            return list(zip(*map(instants.objects, found.columns), strict=True))
 
     def batches(self, statement: str, *parameters: str | list[str]) -> Iterator[pa.RecordBatch]:
         """Run a query that gives many rows, as Arrow batches while they arrive.

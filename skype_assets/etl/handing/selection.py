@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from skype_assets.etl.database import instants
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError, UsageError
 from skype_assets.etl.reading import accounts, conversations, find, messages
@@ -196,7 +197,7 @@ def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
     statement = " AND ".join([_KEYS, *conditions]) + f" ORDER BY {ORDER}"
     with pa.OSFile(str(keys), "wb") as file, pa.ipc.new_stream(file, _SPILLED) as spilled:
         for batch in session.batches(statement, *parameters):
-            owners, chats, ids, _, months, hashes, sizes = (column.to_pylist() for column in batch.columns)
+            owners, chats, ids, sent, months, hashes, sizes = map(instants.objects, batch.columns)
             hashed.update(b"".join(hashes))
             text_bytes += sum(sizes)
             numbers: list[int] = []
@@ -205,7 +206,7 @@ def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
                     found.append((owner, chat, Counter(), {}))
                 _, _, counts, marks = found[-1]
                 if counts[month or ""] and counts[month or ""] % MANY == 0:
-                    marks.setdefault(month or "", []).append(Place(batch.column(3)[row].as_py(), ids[row]))
+                    marks.setdefault(month or "", []).append(Place(sent[row], ids[row]))
                 counts[month or ""] += 1
                 numbers.append(len(found) - 1)
             spilled.write(pa.record_batch([pa.array(numbers, pa.int32()), pa.array(ids, pa.string())], _SPILLED))

@@ -9,7 +9,6 @@ with it - files, tables, the database - is read again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import pyarrow.compute as pc
 
@@ -44,9 +43,6 @@ class Found:
     detail: str
     figures: Mapping[str, int | str | None] = field(default_factory=dict[str, int | str | None])
     named: Sequence[Difference] = ()
-
-
-PARTIAL: Final = "the export is damaged, and only what is whole of it was read (partial)"
 
 
 def is_partial(transform: PhaseTables) -> bool:

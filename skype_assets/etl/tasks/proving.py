@@ -8,7 +8,6 @@ account.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -27,8 +26,9 @@ from skype_assets.etl.phases.part_tables import ledger_checksum
 from skype_assets.etl.phases.proof import prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Settings
-from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state, whole
-from skype_assets.etl.tasks.findings import PARTIAL, Found, compared, holds_on, is_partial
+from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state
+from skype_assets.etl.tasks.finding import whole as read_whole
+from skype_assets.etl.tasks.findings import Found, compared, holds_on, is_partial, whole
 from skype_assets.etl.tasks.outcomes import Findings, NotPossible, outcome
 
 T = TypeVar("T")
@@ -72,6 +72,7 @@ class _Proving:
         self._session = session
         self._tasks = tasks
         self._result = result
+        self._damaged: dict[str, PhaseTables] = {}
 
     def checks(self, *, with_exports: bool) -> Iterator[tuple[str, Callable[[], Found | str]]]:
         """Names and functions, in order."""
@@ -84,6 +85,8 @@ class _Proving:
             return
         for export in exports if with_exports else ():
             yield f"export {export.export_id}", partial(self._export, export)
+            if export.export_id in self._damaged:
+                yield f"whole {export.export_id}", partial(whole, self._damaged[export.export_id])
         for owner_id, of_account in groupby(exports, lambda export: export.owner_id):
             if len(account := list(of_account)) > 1:
                 yield f"account {owner_id}", partial(self._account, owner_id, account)
@@ -106,6 +109,8 @@ class _Proving:
         """All rows of an export, and what the database records of it."""
         entries = ledger(self._session, export.export_id)
         task, tables = self._checkpoint(export, entries)
+        if is_partial(tables):
+            self._damaged[export.export_id] = tables
         is_complete = export.is_loaded or _is_loaded(task)
         wanted = None if is_complete else entries
         total = prove(self._session, tables, Settings().workers, wanted=wanted).total
@@ -113,7 +118,7 @@ class _Proving:
         found = compared(total)
         if found.passed and not is_complete:
             return Found(None, f"it is {export.status}, {found.detail}; run task {export.task_id} again")
-        return replace(found, detail=f"{found.detail}; {PARTIAL}") if is_partial(tables) else found
+        return found
 
     def _checkpoint(self, export: Registered, entries: Mapping[int, str]) -> tuple[Directory, PhaseTables]:
         """What an export was loaded from; of several, that of the task that the database names, and that fits."""
@@ -121,7 +126,7 @@ class _Proving:
         damages: list[CheckpointError] = []
         for task in self._tasks.tasks_about(export.export_id):
             try:
-                tables = whole(task)
+                tables = read_whole(task)
             except CheckpointError as damage:
                 damages.append(damage)
                 continue

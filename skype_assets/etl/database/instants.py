@@ -1,0 +1,47 @@
+"""Instants that PostgreSQL can hold and nothing says: infinity, and those before the year 1 or after 9999.
+
+No export is loaded with such, and no clock shows one: somebody has put it there. Python has no object for it. Whoever
+compares takes the number, which is another for each; whoever wants an object gets the nearest that there is.
+"""
+
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_FIRST, _LAST = "0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00"
+_FROM: Final = -62_135_596_800_000_000
+_TO: Final = 253_402_300_799_999_999
+"""The same in microseconds since 1970."""
+
+# PostgreSQL counts from 2000 on. What the driver makes of the last ones, infinity too, is too large for its number, and
+# comes out at the other end, before what it makes of minus infinity.
+_AFTER_LAST: Final = -(2**63) + 946_684_800_000_000
+
+
+def is_possible(instant: str) -> str:
+    """SQL: whether an instant is one that an export or a clock can say."""
+    return f"coalesce({instant} BETWEEN '{_FIRST}' AND '{_LAST}', false)"
+
+
+def nearest(instant: str) -> str:
+    """SQL: the nearest possible instant; null if there is none."""
+    return f"CASE WHEN {instant} IS NOT NULL THEN least(greatest({instant}, '{_FIRST}'), '{_LAST}') END"
+
+
+def numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of instants as numbers, each another one."""
+    return column.cast(pa.int64())
+
+
+def objects(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """The Python objects of a column, of instants the nearest."""
+    if pa.types.is_timestamp(column.type):
+        found = column.cast(pa.int64())
+        found = pc.if_else(pc.less(found, _AFTER_LAST), _TO, found)
+        found = pc.min_element_wise(pc.max_element_wise(found, _FROM, skip_nulls=False), _TO, skip_nulls=False)
+        column = found.cast(column.type)
+    return column.to_pylist()
