@@ -168,6 +168,30 @@ def test_a_hold_on_a_conversation_leaves_the_others_free(invoke: Invoke, loaded:
         sql(loaded, "UPDATE skype.messages SET text = 'held' WHERE conversation_id = '8:tbrannock'")
 
 
+def test_a_task_that_loads_what_is_held_is_held_and_stays_it_while_rows_are_gone(
+    invoke: Invoke, loaded: str, sample_tar: Path
+) -> None:
+    assert invoke("hold", "add", "--owner", "mara", *WHY).exit_code == 0
+    for arguments in (("--task-id", "again"), ("--task-id", "third", "--output-dir", "elsewhere")):
+        assert invoke("run", sample_tar, *arguments).exit_code == 0
+    for folder in ("output/again", "elsewhere/third"):
+        assert Path(folder, "hold").read_text() == "hold 1: case 12/2026\n"
+    Path("output/again/hold").unlink()
+    assert invoke("run", sample_tar, "--task-id", "again").exit_code == 0
+    assert invoke("run", sample_tar, "--task-id", "again", "--reset").exit_code == 13
+    assert invoke("clean", "--older-than", "0", "--keep", "0").exit_code == 0
+    assert Path("output/again/raw_export/state.json").exists()
+    # Whoever owns the tables is stronger; then the checkpoints are what is left.
+    for rows in ("conversation_copies", "load_parts", "exports"):
+        sql(loaded, f"SET session_replication_role = replica; DELETE FROM skype.{rows}")
+    listed = invoke("hold", "list")
+    assert listed.exit_code == 0
+    assert "again, sample" in listed.stderr
+    assert Path("output/sample/hold").exists()
+    assert invoke("hold", "release", "1", "--reason", "closed").exit_code == 0
+    assert not Path("output/sample/hold").exists()
+
+
 def test_loads_of_the_account_go_on_and_better_copies_win(invoke: Invoke, database: str, workplace: Path) -> None:
     paths = write_overlapping(workplace, exports=3, messages=150)
     tasks = [Task(f"t{n}", Path("output"), path, settings=SETTINGS) for n, path in enumerate(paths)]
@@ -185,13 +209,13 @@ def test_loads_of_the_account_go_on_and_better_copies_win(invoke: Invoke, databa
 
 
 @pytest.fixture
-def merged(invoke: Invoke, database: str, workplace: Path) -> list[str]:
+def merged(invoke: Invoke, database: str, workplace: Path) -> list[Task]:
     """The tasks of three exports of an account that overlap."""
     paths = write_overlapping(workplace, exports=3, messages=150)
     tasks = [Task(f"t{n}", Path("output"), path, settings=SETTINGS) for n, path in enumerate(paths)]
     for task in (tasks[1], tasks[0], tasks[2]):
         engine.run(task)
-    return [task.task_id for task in tasks]
+    return tasks
 
 
 WORDED = "text IS NOT NULL AND NOT is_duplicate"
@@ -221,7 +245,7 @@ WAYS_WITH_COPIES = {
 
 
 @pytest.mark.parametrize("on", ["account", "export"])
-def test_neither_do_copies_objects_or_rejects(invoke: Invoke, merged: list[str], database: str, on: str) -> None:
+def test_neither_do_copies_objects_or_rejects(invoke: Invoke, merged: list[Task], database: str, on: str) -> None:
     sql(
         database,
         "INSERT INTO skype.rejects SELECT export_id, 999999, 'messages.json', 0, 1, NULL, 'invalid' FROM skype.exports",
@@ -242,7 +266,7 @@ def test_neither_do_copies_objects_or_rejects(invoke: Invoke, merged: list[str],
     assert digests(database) == before
 
 
-def test_what_says_what_a_held_copy_said_stays(invoke: Invoke, merged: list[str], database: str) -> None:
+def test_what_says_what_a_held_copy_said_stays(invoke: Invoke, merged: list[Task], database: str) -> None:
     for held in ("t0", "t1"):
         assert invoke("hold", "add", "--export", held, *WHY).exit_code == 0
     those = (
@@ -266,14 +290,14 @@ def test_what_says_what_a_held_copy_said_stays(invoke: Invoke, merged: list[str]
 
 
 def test_other_exports_come_and_go_and_are_put_right_beside_a_held_one(
-    invoke: Invoke, merged: list[str], database: str
+    invoke: Invoke, merged: list[Task], database: str
 ) -> None:
     assert invoke("hold", "add", "--export", "t1", *WHY).exit_code == 0
     before = digests(database)
-    for task in ("t2", "t0"):
-        assert invoke("unload", task, "--yes").exit_code == 0
+    for task in (merged[2], merged[0]):
+        assert invoke("unload", task.task_id, "--yes").exit_code == 0
         assert invoke("verify", "t1").exit_code == 0
-        assert invoke("resume", task).exit_code == 0
+        engine.run(task)
         assert digests(database) == before
     sql(
         database,

@@ -1,10 +1,10 @@
 """Holds: rows that must be kept are neither deleted nor replaced by a lesser copy, whoever tries it by SQL.
 
 What was held and released, by whom, when and why, is in ``holds``, to which rows are only added. While anything is
-held, triggers look at what was deleted or changed of messages and what hangs on them, when a transaction is to be
-committed: a message must be there as it was, or a copy that is at least as good must be in its place; and each copy that
-was there must be there, as a message or as a superseded one. So loads go on, merges and all; and while nothing is held,
-there are no triggers, and they cost nothing.
+held, triggers look at what was deleted or changed of messages, what hangs on them and their other copies, when a
+transaction is to be committed: a message must be there as it was, or a copy that is at least as good must be in its
+place, and each copy must still be there, as the message or beside it. So loads go on, merges and all; and while nothing
+is held, there are no triggers, and they cost nothing.
 
 A superuser, the owner of the tables and the file system are stronger than a trigger (docs/handing-over.md).
 """
@@ -42,6 +42,7 @@ _IS_A_COPY_STILL: Final = f"""EXISTS (
             AND (m.export_id, m.source_offset, m.raw_sha256) = (OLD.export_id, OLD.source_offset, OLD.raw_sha256)
             UNION ALL SELECT FROM {SCHEMA}.superseded_copies m WHERE {same_message("m", "OLD")}
             AND (m.export_id, m.source_offset, m.raw_sha256) = (OLD.export_id, OLD.source_offset, OLD.raw_sha256))"""
+
 
 def _wording(row: str) -> str:
     return ", ".join(f"{row}.{name}" for name in WORDING)
@@ -308,18 +309,23 @@ def listed(session: Session) -> list[Hold]:
     return [Hold(*row) for row in session.rows(_LISTED)]
 
 
+def on_export(session: Session, export_id: str) -> tuple[int, str] | None:
+    """Number and reason of the first hold on an export, or on anything in it; None if there is none."""
+    if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.holds")[0][0]:
+        return None
+    return next(iter(session.rows(_ON_EXPORT, export_id)), None)
+
+
 def refuse_if_held(session: Session, export_id: str) -> None:
     """Within a transaction or not: whether an export, or anything in it, is held.
 
     Raises:
         OnHold: it is.
     """
-    if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.holds")[0][0]:
-        return
-    for number, reason in session.rows(_ON_EXPORT, export_id):
+    if (held := on_export(session, export_id)) is not None:
         raise OnHold(
-            f"export {export_id} has what is held (hold {number}: {reason}); nothing was changed. Whoever may release "
-            f"it: skype-assets hold release {number}"
+            f"export {export_id} has what is held (hold {held[0]}: {held[1]}); nothing was changed. Whoever may "
+            f"release it: skype-assets hold release {held[0]}"
         )
 
 

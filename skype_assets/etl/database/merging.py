@@ -53,7 +53,7 @@ def stage_messages(session: Session, tables: Mapping[str, pa.Table]) -> None:
 
 
 def forget_changed(session: Session) -> None:
-    """Delete the copies and rejects that the staged tables have otherwise, by newer code: they come again (``holds``)."""
+    """Delete copies and rejects that newer code has staged otherwise: they come again, as nothing held is altered."""
     for name in _OF_EXPORT:
         same = " AND ".join(f"t.{column} = s.{column}" for column in TABLES[name].key)
         session.execute(
