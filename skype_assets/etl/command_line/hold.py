@@ -131,7 +131,7 @@ def _tell(session: "Session", output_dir: Path, *, as_json: bool, number: int | 
     from skype_assets.etl.database import holds
     from skype_assets.etl.tasks.holding import mark
 
-    marked = mark(output_dir, holds.held_exports(session))
+    marked = mark(session, output_dir)
     shown = [one for one in holds.listed(session) if number in (None, one.number)]
     if as_json:
         terminal.write_json({"holds": [_as_json(one) for one in shown], "held_tasks": marked})

@@ -85,10 +85,10 @@ FROM pg_attribute a LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid
 LEFT JOIN pg_collation l ON l.oid = a.attcollation
 {_IN_SCHEMA.format("a.attrelid")} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped"""
 
-# That a column is not null is a constraint as well, from PostgreSQL 18 on.
+# That a column is not null is a constraint as well, from PostgreSQL 18 on. Constraint triggers hang on tables (below).
 _CONSTRAINTS: Final = f"""
 SELECT c.relname::text, k.conname::text, pg_get_constraintdef(k.oid)
-FROM pg_constraint k {_IN_SCHEMA.format("k.conrelid")} AND k.contype <> 'n'"""
+FROM pg_constraint k {_IN_SCHEMA.format("k.conrelid")} AND k.contype NOT IN ('n', 't')"""
 
 _INDEXES: Final = f"""
 SELECT c.relname::text, i.relname::text,

@@ -157,7 +157,7 @@ JOIN pg_proc f ON f.oid = t.tgfoid
 WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT t.tgisinternal AND t.tgenabled <> 'D'
   AND (f.pronamespace <> n.oid OR f.proname <> ALL ($2)) ORDER BY 1, 2"""
 
-TRIGGER_FUNCTIONS: Final = ("keep_held_row", "keep_held_table", "keep_hold_history")
+TRIGGER_FUNCTIONS: Final = ("keep_held_row", "keep_held_copy", "keep_held_table", "keep_hold_history")
 """Those of our own triggers (``holds``)."""
 
 # Any numbers: they only have to be the same in every process.

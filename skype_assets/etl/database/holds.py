@@ -1,9 +1,10 @@
 """Holds: rows that must be kept are neither deleted nor replaced by a lesser copy, whoever tries it by SQL.
 
 What was held and released, by whom, when and why, is in ``holds``, to which rows are only added. While anything is
-held, triggers look at what was deleted or changed of messages and what hangs on them, when a transaction is to be
-committed: a message must be there as it was, or a copy that is at least as good must be in its place. So loads go on,
-merges and all; and while nothing is held, there are no triggers, and they cost nothing.
+held, triggers look at what was deleted or changed of messages, what hangs on them and their other copies, when a
+transaction is to be committed: a message must be there as it was, or a copy that is at least as good must be in its
+place, and each copy must still be there, as the message or beside it. So loads go on, merges and all; and while nothing
+is held, there are no triggers, and they cost nothing.
 
 A superuser, the owner of the tables and the file system are stronger than a trigger (docs/handing-over.md).
 """
@@ -16,12 +17,14 @@ from skype_assets.etl.database.ddl import SCHEMA, TRIGGER_FUNCTIONS
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.merging import CHILDREN, rank
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.superseding import same_message, say_the_same
 from skype_assets.etl.errors import OnHold, UsageError
+from skype_assets.etl.schema.tables import WORDING
 
 HELD: Final = "SK001"
 """SQLSTATE of what a hold refuses."""
 
-_HELD_ROW, _HELD_TABLE, _HISTORY = TRIGGER_FUNCTIONS
+_HELD_ROW, _HELD_COPY, _HELD_TABLE, _HISTORY = TRIGGER_FUNCTIONS
 
 _ACTIVE: Final = f"""
 SELECT h.hold_id, h.owner_id, h.conversation_id, h.export_id, h.reason FROM {SCHEMA}.holds h WHERE h.action = 'hold'
@@ -33,6 +36,21 @@ _COVERS: Final = """
 
 # What the archives say of an attachment is filled in by later loads.
 _FIXED: Final = {"attachments": ("owner_id", "conversation_id", "message_id", "ordinal", "document_id", "kind", "uri")}
+
+_IS_A_COPY_STILL: Final = f"""EXISTS (
+            SELECT FROM {SCHEMA}.messages m WHERE {same_message("m", "OLD")}
+            AND (m.export_id, m.source_offset, m.raw_sha256) = (OLD.export_id, OLD.source_offset, OLD.raw_sha256)
+            UNION ALL SELECT FROM {SCHEMA}.superseded_copies m WHERE {same_message("m", "OLD")}
+            AND (m.export_id, m.source_offset, m.raw_sha256) = (OLD.export_id, OLD.source_offset, OLD.raw_sha256))"""
+
+
+def _wording(row: str) -> str:
+    return ", ".join(f"{row}.{name}" for name in WORDING)
+
+
+_REFUSE: Final = f"""RAISE EXCEPTION USING ERRCODE = '{HELD}', MESSAGE = format(
+        'a row of {SCHEMA}.%s is held (hold %s) and must stay as it is; nothing was changed. Whoever may release it: '
+        'skype-assets hold release %s', TG_TABLE_NAME, hold.hold_id, hold.hold_id);"""
 
 _BODY: Final = f"""
 DECLARE
@@ -59,6 +77,17 @@ BEGIN
     SELECT a.* INTO hold FROM ({_ACTIVE}) AS a
     WHERE {_COVERS.format(export="export", owner="was ->> 'owner_id'", conversation="was ->> 'conversation_id'")}
     ORDER BY a.hold_id LIMIT 1;
+    IF NOT FOUND AND TG_TABLE_NAME = 'messages' THEN
+        SELECT a.* INTO hold FROM ({_ACTIVE}) AS a JOIN {SCHEMA}.superseded_copies c ON c.export_id = a.export_id
+        WHERE {same_message("c", "OLD")} AND c.raw_sha256 = OLD.raw_sha256 AND c.text IS NULL
+          AND (was <> became OR became IS NULL AND NOT EXISTS (
+              SELECT FROM {SCHEMA}.messages m WHERE {same_message("m", "c")} AND m.raw_sha256 = c.raw_sha256))
+        ORDER BY a.hold_id LIMIT 1;
+        IF FOUND THEN
+            {_REFUSE}
+        END IF;
+        RETURN NULL;
+    END IF;
     IF NOT FOUND OR was = became THEN
         RETURN NULL;
     END IF;
@@ -69,21 +98,82 @@ BEGIN
             WHERE (m.owner_id, m.conversation_id, m.message_id)
                   = (OLD.owner_id, OLD.conversation_id, OLD.message_id)
               AND {rank("m", "theirs")} >= {rank("OLD", "ours")}
+        ) AND {_IS_A_COPY_STILL} THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    {_REFUSE}
+END"""
+
+_WORDS: Final = f"'{{{', '.join(WORDING)}}}'::text[]"
+
+# What a copy says may go while a message says it, and is handed on to the copy when that one goes.
+_IS_ANOTHER: Final = f"""became IS NOT NULL AND (was - {_WORDS} <> became - {_WORDS}
+            OR was -> 'text' <> 'null' AND became -> 'text' <> 'null' AND was <> became)"""
+
+_IT_NOW: Final = f"""SELECT FROM {SCHEMA}.superseded_copies c
+            WHERE (c.export_id, c.source_offset) = (OLD.export_id, OLD.source_offset)"""
+
+_LACKS_WORDING: Final = f"""EXISTS (
+            {_IT_NOW}
+            AND c.text IS NULL AND (OLD.text IS NOT NULL OR NOT c.is_duplicate) AND NOT EXISTS (
+                SELECT FROM {SCHEMA}.messages m WHERE {same_message("m", "c")} AND m.raw_sha256 = c.raw_sha256
+                AND (OLD.text IS NULL OR {say_the_same("m", "OLD")})))"""
+
+_IS_MADE_UP: Final = f"""became IS NOT NULL AND OLD.text IS NULL AND EXISTS (
+            {_IT_NOW}
+            AND c.text IS NOT NULL AND EXISTS (
+                SELECT FROM {SCHEMA}.messages m WHERE {same_message("m", "c")} AND m.raw_sha256 = c.raw_sha256
+                AND (m.xmin <> pg_current_xact_id()::xid OR {say_the_same("m", "c")})
+                AND ({_wording("m")}) IS DISTINCT FROM ({_wording("c")})))"""
+
+# Of a row's hold it is enough to know one. Rejects name no account, objects no conversation.
+_COPY_BODY: Final = f"""
+DECLARE
+    was jsonb := to_jsonb(OLD);
+    became jsonb := CASE WHEN TG_OP = 'UPDATE' THEN to_jsonb(NEW) END;
+    owner text := coalesce(was ->> 'owner_id', (
+        SELECT e.owner_id FROM {SCHEMA}.exports e WHERE e.export_id = was ->> 'export_id'));
+    hold record;
+BEGIN
+    SELECT a.* INTO hold FROM ({_ACTIVE}) AS a
+    WHERE {_COVERS.format(export="was ->> 'export_id'", owner="owner", conversation="was ->> 'conversation_id'")}
+    ORDER BY a.hold_id LIMIT 1;
+    IF NOT FOUND OR was = became THEN
+        RETURN NULL;
+    END IF;
+    IF TG_TABLE_NAME = 'superseded_copies' THEN
+        IF {_IS_A_COPY_STILL} AND NOT ({_IS_ANOTHER}) AND NOT ({_LACKS_WORDING}) AND NOT ({_IS_MADE_UP}) THEN
+            RETURN NULL;
+        END IF;
+    ELSIF TG_TABLE_NAME = 'media_files' THEN
+        IF EXISTS (
+            SELECT FROM {SCHEMA}.media_files f WHERE (f.owner_id, f.document_id, f.media_index)
+            = (OLD.owner_id, OLD.document_id, OLD.media_index) AND (f.size_bytes > OLD.size_bytes
+            OR f.size_bytes = OLD.size_bytes AND (OLD.sha256 IS NULL OR f.sha256 = OLD.sha256
+                OR f.export_id <> OLD.export_id AND f.sha256 IS NOT NULL))
+        ) THEN
+            RETURN NULL;
+        END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+        IF EXISTS (
+            SELECT FROM {SCHEMA}.rejects r WHERE (r.export_id, r.ordinal) = (OLD.export_id, OLD.ordinal)
+            AND (r.source_offset, r.source_length) = (OLD.source_offset, OLD.source_length)
         ) THEN
             RETURN NULL;
         END IF;
     END IF;
-    RAISE EXCEPTION USING ERRCODE = '{HELD}', MESSAGE = format(
-        'a row of {SCHEMA}.%s is held (hold %s) and must stay as it is; nothing was changed',
-        TG_TABLE_NAME, hold.hold_id);
+    {_REFUSE}
 END"""
 
 _BODIES: Final = {
     _HELD_ROW: _BODY,
+    _HELD_COPY: _COPY_BODY,
     _HELD_TABLE: f"""
 BEGIN
     RAISE EXCEPTION USING ERRCODE = '{HELD}', MESSAGE = format(
-        '{SCHEMA}.%s has rows that are held; nothing was changed', TG_TABLE_NAME);
+        '{SCHEMA}.%s has rows that are held; nothing was changed. Whoever may release them: skype-assets hold list, '
+        'and hold release', TG_TABLE_NAME);
 END""",
     _HISTORY: f"""
 BEGIN
@@ -92,15 +182,19 @@ BEGIN
 END""",
 }
 
-_TABLES: Final = ("messages", *CHILDREN, "exports", "conversations")
+_TABLES: Final = {
+    **dict.fromkeys(("messages", *CHILDREN, "exports", "conversations"), _HELD_ROW),
+    **dict.fromkeys(("superseded_copies", "media_files", "rejects"), _HELD_COPY),
+}
+"""The tables of what is held, with the function that keeps their rows."""
 
 
-def _row_trigger(table: str) -> str:
+def _row_trigger(table: str, function: str) -> str:
     changes = "DELETE" if table in ("exports", "conversations") else "DELETE OR UPDATE"
     fixed = ", ".join(f"'{name}'" for name in _FIXED.get(table, ()))
     return (
-        f"CREATE CONSTRAINT TRIGGER {_HELD_ROW} AFTER {changes} ON {SCHEMA}.{table} DEFERRABLE INITIALLY DEFERRED "
-        f"FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.{_HELD_ROW}({fixed})"
+        f"CREATE CONSTRAINT TRIGGER {function} AFTER {changes} ON {SCHEMA}.{table} DEFERRABLE INITIALLY DEFERRED "
+        f"FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.{function}({fixed})"
     )
 
 
@@ -112,7 +206,7 @@ def _statement_trigger(table: str, function: str, changes: str) -> str:
 
 
 _WHILE_HELD: Final[dict[tuple[str, str], str]] = {
-    **{(table, _HELD_ROW): _row_trigger(table) for table in _TABLES},
+    **{(table, function): _row_trigger(table, function) for table, function in _TABLES.items()},
     **{(table, _HELD_TABLE): _statement_trigger(table, _HELD_TABLE, "TRUNCATE") for table in _TABLES},
 }
 _ALWAYS: Final[dict[tuple[str, str], str]] = {
@@ -215,18 +309,23 @@ def listed(session: Session) -> list[Hold]:
     return [Hold(*row) for row in session.rows(_LISTED)]
 
 
+def on_export(session: Session, export_id: str) -> tuple[int, str] | None:
+    """Number and reason of the first hold on an export, or on anything in it; None if there is none."""
+    if not any(hold.is_active for hold in listed(session)):
+        return None
+    return next(iter(session.rows(_ON_EXPORT, export_id)), None)
+
+
 def refuse_if_held(session: Session, export_id: str) -> None:
     """Within a transaction or not: whether an export, or anything in it, is held.
 
     Raises:
         OnHold: it is.
     """
-    if not any(hold.is_active for hold in listed(session)):
-        return
-    for number, reason in session.rows(_ON_EXPORT, export_id):
+    if (held := on_export(session, export_id)) is not None:
         raise OnHold(
-            f"export {export_id} has what is held (hold {number}: {reason}); nothing was changed. Whoever may release "
-            f"it: skype-assets hold release {number}"
+            f"export {export_id} has what is held (hold {held[0]}: {held[1]}); nothing was changed. Whoever may "
+            f"release it: skype-assets hold release {held[0]}"
         )
 
 

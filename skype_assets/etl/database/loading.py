@@ -19,6 +19,7 @@ from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.merging import (
     FORGET_NAMES,
     SET_ASIDE_LESSER_THAN_OTHERS,
+    forget_changed,
     merge_messages,
     merge_staged,
     stage,
@@ -175,11 +176,12 @@ class Loader:
     def _replace_messages(self, tables: Mapping[str, pa.Table]) -> None:
         """Like ``merge_messages``, and whatever older code made of a message of this export is of no account."""
         stage_messages(self.session, tables)
+        self._replacement.count_staged("rejects")
+        forget_changed(self.session)
         if self._replacement.lets_others_win():
             self._replacement.recall_others()
         self.session.execute(SET_ASIDE_LESSER_THAN_OTHERS)
         self._replacement.count_messages()
-        self._replacement.count_staged("rejects")
         merge_staged(self.session)
 
     @contextmanager

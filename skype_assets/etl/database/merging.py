@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.superseding import displace, same_message, set_aside
+from skype_assets.etl.database.superseding import FORGET_REWORDED, displace, same_message, set_aside
 from skype_assets.etl.schema.tables import TABLES
 
 CHILDREN: Final = tuple(t.name for t in TABLES.values() if t.parent == "messages")
@@ -50,6 +50,16 @@ def stage_messages(session: Session, tables: Mapping[str, pa.Table]) -> None:
     """Stage the tables of a part of messages."""
     for name in ("messages", *CHILDREN, *_OF_EXPORT):
         stage(session, name, tables[name])
+
+
+def forget_changed(session: Session) -> None:
+    """Delete copies and rejects that newer code has staged otherwise: they come again, as nothing held is altered."""
+    for name in _OF_EXPORT:
+        same = " AND ".join(f"t.{column} = s.{column}" for column in TABLES[name].key)
+        session.execute(
+            f"DELETE FROM {SCHEMA}.{name} t USING pg_temp.staging_{name} s WHERE {same} AND t.* IS DISTINCT FROM s.*"
+        )
+    session.execute(FORGET_REWORDED)
 
 
 def merge_staged(session: Session) -> None:

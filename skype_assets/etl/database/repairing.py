@@ -60,7 +60,7 @@ class Account:
         same = " AND ".join(f"s.{column} = t.{column}" for column in TABLES[name].key)
         self._execute(
             f"DELETE FROM {SCHEMA}.{name} t WHERE t.export_id = $1 "
-            f"AND NOT EXISTS (SELECT FROM pg_temp.staging_{name} s WHERE {same})",
+            f"AND NOT EXISTS (SELECT FROM pg_temp.staging_{name} s WHERE {same} AND s.* IS NOT DISTINCT FROM t.*)",
             export_id,
         )
         self._execute(upsert(name))

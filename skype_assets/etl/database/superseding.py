@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.schema.tables import EDIT, SUPERSEDED_COPIES, TABLES, WORDING
+from skype_assets.etl.schema.tables import COPY, EDIT, SUPERSEDED_COPIES, TABLES, WORDING
 
 _COLUMNS: Final = SUPERSEDED_COPIES.schema.names
 _TABLE: Final = f"{SCHEMA}.{SUPERSEDED_COPIES.name}"
@@ -45,7 +45,7 @@ def set_aside(among: str, condition: str) -> str:
     return f"""
 WITH lesser AS (
     DELETE FROM pg_temp.staging_messages s USING {among} AND ({condition})
-    RETURNING s.*, m.export_id <> s.export_id AS is_superseded, {_say_the_same("s", "m")} AS is_same
+    RETURNING s.*, m.export_id <> s.export_id AS is_superseded, {say_the_same("s", "m")} AS is_same
 )
 {_KEEP.format("lesser")}"""
 
@@ -75,7 +75,8 @@ OF_TAKEN: Final = "(t.conversation_id, t.message_id) IN (SELECT conversation_id,
 """SQL: whether a superseded copy ``t`` is of a message in ``taken``; accounts may have the same ids."""
 
 
-def _say_the_same(one: str, other: str) -> str:
+def say_the_same(one: str, other: str) -> str:
+    """SQL: whether two copies of a message say exactly the same."""
     one, other = (f"({', '.join(f'{row}.{name}' for name in ('raw_sha256', *EDIT))})" for row in (one, other))
     return f"{one} IS NOT DISTINCT FROM {other}"
 
@@ -106,10 +107,17 @@ WHERE t.export_id = (SELECT export_id FROM pg_temp.staging_messages LIMIT 1) AND
   AND t.source_offset BETWEEN (SELECT min(source_offset) FROM pg_temp.staging_messages)
                           AND (SELECT max(source_offset) FROM pg_temp.staging_messages)"""
 
+FORGET_REWORDED: Final = f"""
+DELETE FROM {_TABLE} t USING pg_temp.staging_messages s
+WHERE (t.export_id, t.source_offset) = (s.export_id, s.source_offset) AND {same_message("t", "s")}
+  AND (t.is_duplicate OR t.text IS NOT NULL AND ({", ".join(f"t.{name}" for name in (*COPY, *WORDING))})
+       IS DISTINCT FROM ({", ".join(f"s.{name}" for name in (*COPY, *WORDING))}))"""
+"""Of what newer code words otherwise: what is not the message is kept anew."""
+
 _DISPLACE: Final = f"""
 WITH gone AS (
     DELETE FROM {SCHEMA}.messages m USING pg_temp.staging_messages s WHERE {same_message("m", "s")}
-    RETURNING m.*, m.export_id <> s.export_id AS is_superseded, {_say_the_same("m", "s")} AS is_same
+    RETURNING m.*, m.export_id <> s.export_id AS is_superseded, {say_the_same("m", "s")} AS is_same
 ), kept AS (
     {_KEEP.format("gone")}
 )
@@ -119,4 +127,4 @@ SELECT {", ".join(TABLES["messages"].schema.names)} FROM gone WHERE NOT is_same"
 _SAY_NO_MORE: Final = f"""
 UPDATE {_TABLE} t SET {", ".join(f"{name} = NULL" for name in WORDING)}
 FROM pg_temp.reworded m JOIN pg_temp.staging_messages s ON {same_message("m", "s")}
-WHERE {same_message("t", "s")} AND t.text IS NOT NULL AND NOT t.is_duplicate AND {_say_the_same("t", "s")}"""
+WHERE {same_message("t", "s")} AND t.text IS NOT NULL AND NOT t.is_duplicate AND {say_the_same("t", "s")}"""

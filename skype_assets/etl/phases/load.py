@@ -17,10 +17,11 @@ from typing import ClassVar, Final
 import pyarrow as pa
 
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.hold import mark
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
-from skype_assets.etl.database import ddl, upgrading
+from skype_assets.etl.database import ddl, holds, upgrading
 from skype_assets.etl.database.comparison import Ours, compare_rejects
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import HEAD, Claim, Loader, is_complete, ledger
@@ -125,6 +126,7 @@ class Load:
 class _OpenLoad:
     def __init__(self, task: Task, tables: PhaseTables, database: Database) -> None:
         self._task_id = task.task_id
+        self._task_folder = task.folder
         self._tables = tables
         self._database = database
         self._settings = task.settings
@@ -154,6 +156,7 @@ class _OpenLoad:
         Nothing less is believed: it may be one of before, restored, and rows may have gone under the ledger.
         """
         with self._database.session() as session:
+            self._mark_if_held(session)
             is_said = is_complete(session, self._exports)
             return is_said and prove(session, self._tables, self._workers).total.is_equal
 
@@ -250,7 +253,13 @@ class _OpenLoad:
             completed=lambda table: counted.more(rows.get(table, 0)),
             last_part=max(part.number for part in self._tables.state.parts),
         )
+        self._mark_if_held(session)
         return rows_of_load(session, self._owner_id, self._export_id, conversations["conversation_id"].to_pylist())
+
+    def _mark_if_held(self, session: Session) -> None:
+        """A hold that was there before the task keeps its checkpoints as well, as it keeps the rows."""
+        if (held := holds.on_export(session, self._export_id)) is not None:
+            mark(self._task_folder, *held)
 
     def _complete_head(self, claim: Claim, entries: Mapping[int, str], session: Session) -> None:
         """What messages refer to comes before them, also where it has gone from the database since it was loaded."""

@@ -1,35 +1,30 @@
 """Holds of the database, told to the tasks: a file ``hold`` in each task whose export has what is held."""
 
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
-from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.checkpoints.hold import FILE, hold_on
-from skype_assets.etl.database.holds import Hold
+from skype_assets.etl.checkpoints import hold as files
+from skype_assets.etl.database import holds
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.unloading import all_registered
 from skype_assets.etl.tasks.finding import Tasks, export_id_of
 
-_OURS: Final = re.compile(r"hold \d+: ")
 
+def mark(session: Session, output_dir: Path) -> list[str]:
+    """Put a file into each task about what is held, and take those of released holds away; the tasks that are held.
 
-def mark(output_dir: Path, held: Mapping[str, Hold]) -> list[str]:
-    """Put a file into each task about one of these exports, and take it from others; the tasks that are held.
-
-    A file that somebody put there by hand stays.
+    A file that somebody put there by hand stays. So does that of a hold which was not released, although the database
+    has no rows any more that it is about: somebody has deleted them, and the checkpoints are what is left.
     """
-    marked: list[str] = []
+    known, held = holds.listed(session), holds.held_exports(session)
+    released = {files.line(one.number, one.reason) for one in known if not one.is_active}
+    active = [one for one in known if one.is_active]
+    there = {export.export_id for export in all_registered(session)}
     for task, state in Tasks([output_dir]).known:
-        hold, reason = held.get(export_id_of(state)), hold_on(task)
-        is_ours = reason is not None and _OURS.match(reason) is not None
-        if hold is not None:
-            marked.append(task.path.name)
-            if reason is None or is_ours:
-                _put(task, f"hold {hold.number}: {hold.reason}")
-        elif is_ours:
-            task.remove(FILE)
-    return marked
-
-
-def _put(task: Directory, reason: str) -> None:
-    task.put(FILE, f"{' '.join(reason.split())}\n".encode())
+        export_id, said = export_id_of(state), files.hold_on(task)
+        if (hold := held.get(export_id)) is not None:
+            files.mark(task, hold.number, hold.reason)
+        elif said in released and active and export_id not in there:  # nobody can tell whether these were on it as well
+            files.mark(task, active[0].number, active[0].reason)
+        elif said in released:
+            task.remove(files.FILE)
+    return [task.path.name for task, _ in Tasks([output_dir]).known if files.hold_on(task) is not None]
