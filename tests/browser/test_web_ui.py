@@ -59,7 +59,7 @@ def test_an_export_is_loaded_again_after_the_database_was_away(
         expect(page.get_by_text("Succeeded")).to_have_count(3)
         _photograph(page, "checks")
         page.goto(f"{running.url}/assets/transformed_tables?view=checks")
-        expect(page.get_by_text("Succeeded")).to_have_count(5)
+        expect(page.get_by_text("Succeeded")).to_have_count(6)
         expect(page.get_by_text("Failed")).to_have_count(0)
 
         page.goto(f"{running.url}/assets/loaded_database")
@@ -79,7 +79,7 @@ def test_what_the_command_line_loaded_looks_like_what_a_run_loaded_and_a_typing_
     command = [sys.executable, "-m", "skype_assets.etl.command_line", "run", "ann.tar", "--task-id", "ann"]
     subprocess.run(command, cwd=project, capture_output=True, check=True)
     with dev(project, {"SKYPE_INBOX": "off"}) as running:
-        for asset, checks in (("raw_export", 1), ("transformed_tables", 5), ("loaded_database", 3)):
+        for asset, checks in (("raw_export", 1), ("transformed_tables", 6), ("loaded_database", 3)):
             page.goto(f"{running.url}/assets/{asset}?view=checks")
             expect(page.get_by_text("Succeeded")).to_have_count(checks)
         running.add_partition("amn")
