@@ -289,6 +289,21 @@ def test_what_says_what_a_held_copy_said_stays(invoke: Invoke, merged: list[Task
         assert refused.value.pgcode == "SK001"
 
 
+def test_newer_code_makes_anew_what_is_held(invoke: Invoke, merged: list[Task], database: str) -> None:
+    before = digests(database)
+    sql(
+        database,
+        "UPDATE skype.superseded_copies SET text = text || 'older' WHERE text IS NOT NULL; "
+        "UPDATE skype.rejects SET reason = 'older'; UPDATE skype.load_parts SET checksum = ''; "
+        "UPDATE skype.exports SET code_version = 'extract 1, transform 1, load 1'",
+    )
+    assert digests(database) != before
+    assert invoke("hold", "add", "--owner", "mara", *WHY).exit_code == 0
+    for task in merged:
+        engine.run(task)
+    assert digests(database) == before
+
+
 def test_other_exports_come_and_go_and_are_put_right_beside_a_held_one(
     invoke: Invoke, merged: list[Task], database: str
 ) -> None:

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 
 import psycopg2
@@ -67,6 +68,34 @@ def test_what_was_tampered_with_is_named_by_table_and_row(invoke: Invoke, loaded
     assert "forged" not in page
     assert f"messages ({', '.join(key)})" in invoke("report", "sample").stdout
     assert invoke("report", "sample", "--no-compare").exit_code == 0
+
+
+def test_of_an_export_that_others_have_won_it_says_where_the_rows_are_and_no_zeros(
+    invoke: Invoke, loaded: str, workplace: Path, sample_tar: Path
+) -> None:
+    with tarfile.open(sample_tar) as archive:
+        archive.extract("messages.json", workplace, filter="data")
+    later = workplace / "messages.json"
+    later.write_text(re.sub(r'"exportDate":"\d{4}', '"exportDate":"2027', later.read_text(), count=1))
+    before = json.loads(invoke("report", "sample", "--no-compare", "--json").stdout)["exports"][0]
+    assert before["rows_elsewhere"] == []
+    assert before["edited"] > 0
+    assert invoke("run", later, "--task-id", "later").exit_code == 0
+    reported = invoke("report", "sample", "--no-compare", "--json", "--html", "report.html")
+    [export] = json.loads(reported.stdout)["exports"]
+    [other] = export["rows_elsewhere"]
+    assert (other["task_id"], other["messages"]) == ("later", before["rows_of_messages"])
+    assert export["conservation"] == before["conservation"]
+    assert [export[name] for name in ("edited", "deleted", "copies_of_edits", "without_time", "flags", "media")] == [
+        None
+    ] * 6
+    page, lines = Path("report.html").read_text(), invoke("report", "sample", "--no-compare").stdout
+    assert f"{other['messages']:,} of them have their rows in export {other['export_id']}, task later" in lines
+    assert f"Of {other['messages']:,} of these messages export {other['export_id']} (task later" in page
+    for told in (page, lines):
+        assert "without a time" not in told
+        assert "Messages without a time" not in told
+    assert "Files of messages" not in page
 
 
 def test_a_task_that_is_not_loaded_is_refused(invoke: Invoke, loaded: str) -> None:

@@ -59,6 +59,11 @@ SELECT count(*), count(*) FILTER (WHERE edited_at IS NOT NULL), count(*) FILTER 
        count(*) FILTER (WHERE sent_at IS NULL)
 FROM skype.messages WHERE export_id = $1"""
 
+_ELSEWHERE: Final = """
+SELECT m.export_id, e.task_id, e.source_name, count(*) FROM skype.superseded_copies c
+JOIN skype.messages m USING (owner_id, conversation_id, message_id) JOIN skype.exports e ON e.export_id = m.export_id
+WHERE c.export_id = $1 AND NOT c.is_duplicate GROUP BY 1, 2, 3 ORDER BY 1"""
+
 _TITLES: Final = "SELECT conversation_id, title FROM skype.conversations WHERE owner_id = $1"
 
 SELECTION_RECIPE: Final = f"""\
@@ -118,6 +123,9 @@ def _export(session: Session, output_dir: Path, row: tuple[Any, ...]) -> dict[st
     [(rows, edited, copies, deleted, untimed)] = session.rows(_CHANGES, export_id)
     listed = session.rows(_REJECTED, export_id)
     titles = dict(session.rows(_TITLES, owner_id))
+    elsewhere = session.rows(_ELSEWHERE, export_id)
+    # Where others have all its messages, what is counted here is nothing that could be said of the export.
+    has_figures = rows > 0 or not elsewhere
     return {
         **found,
         "conservation": {
@@ -133,10 +141,16 @@ def _export(session: Session, output_dir: Path, row: tuple[Any, ...]) -> dict[st
             ],
         },
         "rows_of_messages": rows,
+        "rows_elsewhere": [
+            {"export_id": other, "task_id": task, "source_name": name, "messages": count}
+            for other, task, name, count in elsewhere
+        ],
         "flags": [
             {"flag": flag, "messages": count, "meaning": FLAGS.get(flag, "")}
             for flag, count in session.rows(_FLAGS, export_id)
-        ],
+        ]
+        if has_figures
+        else None,
         "rejected": {
             "count": listed[0][-1] if listed else 0,
             "listed": [
@@ -147,11 +161,13 @@ def _export(session: Session, output_dir: Path, row: tuple[Any, ...]) -> dict[st
         "media": [
             {"kind": kind, "attachments": count, "in_export": present, "missing": count - present}
             for kind, count, present in session.rows(_MEDIA, export_id)
-        ],
-        "edited": edited,
-        "copies_of_edits": copies,
-        "deleted": deleted,
-        "without_time": untimed,
+        ]
+        if has_figures
+        else None,
+        "edited": edited if has_figures else None,
+        "copies_of_edits": copies if has_figures else None,
+        "deleted": deleted if has_figures else None,
+        "without_time": untimed if has_figures else None,
     }
 
 
@@ -201,7 +217,16 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"  {loaded}, task {export['task_id']}"
         kept = f"{account['seen']:,} seen = {account['loaded']:,} loaded + {account['duplicate']:,} duplicate"
         yield f"  messages: {kept} + {account['rejected']:,} rejected" + ("" if account["balances"] else ": DIFFERS")
-        yield f"  edited {export['edited']:,}, deleted {export['deleted']:,}, without a time {export['without_time']:,}"
+        for other in export["rows_elsewhere"]:
+            where = f"export {other['export_id']}, task {other['task_id']}"
+            yield f"  {other['messages']:,} of them have their rows in {where}: a better copy"
+        if export["edited"] is None:
+            yield "  so edits, deletions, changes and media are told of there: all its messages are in other exports"
+            continue
+        if export["rows_elsewhere"]:
+            yield f"  what follows is of the other {export['rows_of_messages']:,}, whose rows are of this export"
+        counts = f"edited {export['edited']:,}, deleted {export['deleted']:,}"
+        yield f"  {counts}, without a time {export['without_time']:,}"
         for flag in export["flags"]:
             yield f"  changed to be stored: {flag['flag']} {flag['messages']:,}"
         for media in export["media"]:

@@ -290,6 +290,11 @@ REPORT: Final[dict[str, str]] = {
     "changed": "What was changed to be stored",
     "changed_is": "Messages by what had to be changed or guessed; of all others every value is as it was exported. The "
     "bytes as they were stay in the checkpoint raw_export, and in the export.",
+    "elsewhere": "Of {count} of these messages export {export} (task {task}, {source}) has a better copy, and the rows "
+    "are of that export.",
+    "all_elsewhere": "So edits, deletions, changes and files of messages are told of there: all messages of this "
+    "export have their rows in others.",
+    "rest_here": "What follows is of the other {count} messages, whose rows are of this export.",
     "edits": "Edited messages: {edited}; texts that edits replaced, kept as rows of their own: {copies}. Deleted "
     "messages: {deleted}. Messages without a time: {untimed}.",
     "rejects": "What was rejected",
