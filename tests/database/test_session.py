@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -29,6 +30,17 @@ def test_what_is_asked_for_is_never_read_as_sql(postgres_url: str, text: str, li
     with Session(postgres_url) as session, session.transaction():
         [batch] = session.batches("SELECT $1, $2", text, listed)
     assert batch.to_pydict() == {batch.schema.names[0]: [text], batch.schema.names[1]: [listed]}
+
+
+def test_an_instant_that_python_has_not_is_the_nearest_that_it_has(postgres_url: str) -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    listed = ("infinity", "294276-12-31", "10000-01-01", "9999-12-31 23:59:59.999999+00", "2020-01-01+00")
+    early = ("-infinity", "0044-03-15 BC", "0001-01-01+00")
+    with Session(postgres_url) as session:
+        for text in (*listed, *early):
+            wanted = datetime.min.replace(tzinfo=UTC) if text in early else last
+            wanted = datetime(2020, 1, 1, tzinfo=UTC) if "2020" in text else wanted
+            assert session.rows("SELECT $1::text::timestamptz, NULL::timestamptz", text) == [(wanted, None)]
 
 
 def test_a_result_of_any_size_is_never_in_memory_as_a_whole(postgres_url: str) -> None:

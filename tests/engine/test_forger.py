@@ -149,6 +149,15 @@ def test_what_is_changed_in_the_schema_is_named(change: str, one: Whole, new_dat
     assert name in {difference.table for difference in findings.checks[0].named}
 
 
+def test_an_export_that_no_file_can_be_is_named(one: Whole, new_database: NewDatabase) -> None:
+    url, names = new_database(one.url), ", ".join(TABLES["exports"].schema.names)
+    values = names.replace("export_id", "'ffffffffffffffff'", 1)
+    query(url, f"INSERT INTO skype.exports ({names}) SELECT {values} FROM skype.exports")
+    failed = prove_all([one.output_dir], url).failed
+    named = {(difference.table, difference.key) for check in failed for difference in check.named}
+    assert ("exports", ("ffffffffffffffff",)) in named
+
+
 def test_rows_that_were_altered_before_a_newer_load_are_named_after_it(
     new_database: NewDatabase, tmp_path: Path
 ) -> None:

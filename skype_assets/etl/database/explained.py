@@ -88,9 +88,6 @@ _OF_NO_MESSAGE: Final = (
     "= (t.owner_id, t.conversation_id, t.message_id))"
 )
 
-# By ``task.export_id_for``, whatever the checkpoint.
-_OF_ANOTHER_FILE: Final = "t.export_id IS DISTINCT FROM left(encode(t.source_sha256, 'hex'), length(t.export_id))"
-
 _HOMELESS: Final = (
     *((name, _OF_NO_EXPORT, "is of an export that is not in the database") for name in TABLES
       if name != "exports" and "export_id" in TABLES[name].schema.names),

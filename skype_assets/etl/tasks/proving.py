@@ -25,7 +25,8 @@ from skype_assets.etl.errors import CheckpointError, VerificationFailed
 from skype_assets.etl.phases.part_tables import ledger_checksum
 from skype_assets.etl.phases.proof import prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url, without_password
-from skype_assets.etl.task import Settings
+from skype_assets.etl.reading.accounts import export_hashes
+from skype_assets.etl.task import Settings, export_id_for
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state
 from skype_assets.etl.tasks.finding import whole as read_whole
 from skype_assets.etl.tasks.findings import Found, compared, holds_on, is_partial, whole
@@ -155,6 +156,9 @@ class _Proving:
 
     def _belonging(self) -> Found:
         total = explained.compare_owners(self._session)
+        for export_id, sha256 in export_hashes(self._session).items():
+            if export_id_for(sha256 or "") != export_id:
+                total.note(Difference("exports", (export_id,), "does not have the id that its file gives it"))
         self._result.rows = count_rows(self._session, COUNTED)
         return compared(total) if not total.is_equal else Found(True, "every row belongs to an export of its account")
 
