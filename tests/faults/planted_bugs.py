@@ -57,7 +57,7 @@ def _no_fsync() -> None:
 
 
 def _no_folder_fsync() -> None:
-    _replace(directory, _sync_folder=lambda folder: None)
+    _replace(directory, sync_folder=lambda folder: None)
 
 
 def _renamed_before_written() -> None:
@@ -69,7 +69,7 @@ def _renamed_before_written() -> None:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        directory._sync_folder(self.path)
+        directory.sync_folder(self.path)
 
     _replace(Directory, create=create)
 

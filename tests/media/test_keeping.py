@@ -8,6 +8,7 @@ import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ OBJECTS = 500
 KILLS = int(os.environ.get("SKYPE_MEDIA_KILLS", "10"))
 
 
-def extracted(task: Task) -> list[dict[str, object]]:
+def extracted(task: Task) -> list[dict[str, Any]]:
     made = engine.open_phase(task, "extract")
     assert made
     return made["objects"].to_table().to_pylist()
@@ -59,7 +60,7 @@ def test_every_object_is_in_the_store_as_an_independent_reader_finds_it(
     assert len(members) == OBJECTS + OBJECTS // 10
     assert stored(task.output_dir) == expected_store(export)
     rows = extracted(task)
-    assert {row["member"]: row["sha256"].hex() for row in rows} == hashes(members)  # type: ignore[attr-defined]
+    assert {row["member"]: row["sha256"].hex() for row in rows} == hashes(members)
     assert all(row["kept"] and row["problem"] is None for row in rows)
     found = query(
         postgres_url, "SELECT member, encode(sha256, 'hex'), kept, source_offset, flags FROM skype.media_files"
@@ -190,9 +191,7 @@ def test_without_media_nothing_is_kept_and_a_later_run_keeps_them_without_the_me
     task = Task("t", tmp_path / "out", export, postgres_url, settings)
     engine.run(task)
     assert stored(task.output_dir) == {}
-    assert {row["member"]: row["sha256"].hex() for row in extracted(task)} == hashes(  # type: ignore[attr-defined]
-        objects(read_by_others(export))
-    )
+    assert {row["member"]: row["sha256"].hex() for row in extracted(task)} == hashes(objects(read_by_others(export)))
     assert query(postgres_url, "SELECT DISTINCT kept FROM skype.media_files") == [(False,)]
     assert all(result.from_checkpoint for result in engine.run(task))
     before = _inodes(task, "messages")
@@ -236,7 +235,7 @@ def test_a_run_that_was_interrupted_within_the_media_goes_on_behind_them(
     assert [part.number for part in done.parts] == list(range(len(done.parts)))
     assert done.attempts == 2
     assert stored(task.output_dir) == expected_store(export)
-    assert [row["ordinal"] for row in extracted(task)] == sorted(row["ordinal"] for row in extracted(task))  # type: ignore[type-var]
+    assert [row["ordinal"] for row in extracted(task)] == sorted(row["ordinal"] for row in extracted(task))
 
 
 @pytest.mark.parametrize("container", ["export.tar", "export.tar.gz"])
@@ -269,7 +268,7 @@ def test_an_object_that_the_archive_does_not_give_costs_nobody_the_messages(tmp_
     export.write_bytes(content)
     task = Task("t", tmp_path / "out", export, postgres_url)
     engine.run(task)
-    problems = {str(row["member"]): str(row["problem"]) for row in extracted(task) if row["problem"]}
+    problems = {row["member"]: row["problem"] for row in extracted(task) if row["problem"]}
     assert set(problems) == {broken, strange, headless}
     assert "Deflate64" in problems[strange]
     assert "CRC" in problems[broken]

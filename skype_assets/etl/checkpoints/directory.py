@@ -46,7 +46,7 @@ class Directory:
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
             give_to_owner(folder, folder.parent)
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
         return self
 
     def folder(self, name: str) -> "Directory":
@@ -94,7 +94,7 @@ class Directory:
 
     def sync(self) -> None:
         """Make the names in this folder durable."""
-        _sync_folder(self.path)
+        sync_folder(self.path)
         crash_points.reached("file durable")
 
     def get(self, name: str) -> bytes:
@@ -256,7 +256,8 @@ def _lock_within(descriptor: int, seconds: float) -> None:
             return
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -52,8 +52,7 @@ def add(
 
     if (export_id is not None) == (owner is not None or conversation is not None):
         raise UsageError("say what to hold: --owner, --conversation (with --owner if several have it), or --export")
-    if not reason.strip():
-        raise UsageError("--reason must say something")
+    _require_reason(reason)
     with _session() as session:
         meant = _meant(session, owner, conversation, export_id)
         number = holds.add(session, meant[0], reason, by or _whoever(), conversation_id=meant[1], export_id=meant[2])
@@ -83,23 +82,26 @@ def release(number: int, reason: str, by: str | None, output_dir: Path, as_json:
     """Release the hold of that NUMBER; that it was there stays known."""
     from skype_assets.etl.database import holds
 
-    if not reason.strip():
-        raise UsageError("--reason must say something")
+    _require_reason(reason)
     with _session() as session:
         holds.release(session, number, reason, by or _whoever())
         _tell(session, output_dir, as_json=as_json, number=number)
 
 
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise UsageError("--reason must say something")
+
+
 def _session() -> "Session":
     from skype_assets.etl.command_line.running import open_database
     from skype_assets.etl.database import upgrading
+    from skype_assets.etl.database.loading import require_loaded
     from skype_assets.etl.database.session import Session
-    from skype_assets.etl.errors import DatabaseError
 
     session = Session(open_database(create=False))
     try:
-        if not session.rows("SELECT to_regclass($1) IS NOT NULL", "skype.exports")[0][0]:
-            raise DatabaseError("no export is loaded in this database: load one with `skype-assets run FILE`")
+        require_loaded(session)
         upgrading.bring_up_to_date(session)
     except BaseException:
         session.close()

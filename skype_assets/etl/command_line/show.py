@@ -237,12 +237,12 @@ def _show(found: _Found) -> None:
 
 def _show_export(export: "OfExport", message: "Row") -> None:
     """An export with its copies; what one says otherwise than the message is shown with it."""
+    from skype_assets.etl.schema.tables import WORDING
+
     when = f", exported {_said(export.exported_at)}" if export.exported_at else ""
     has = "" if export.copies else " no copy"
     loading = "" if export.status == "complete" else f" ({export.status}: not all of it is here)"
     _line(1, f"{export.export_id} ({export.source_name}{when}, task {export.task_id}):{has}{loading}")
-    from skype_assets.etl.schema.tables import WORDING
-
     for copy in export.copies:
         where = f"{copy['source_length']} bytes at {copy['source_offset']} of {copy['source_member']}"
         what = f"version {copy['version']}, {where}, SHA-256 {_said(copy['raw_sha256'])}"

@@ -29,7 +29,7 @@ from skype_assets.etl.database.merging import (
 from skype_assets.etl.database.refreshing import REFRESH, REJOIN, touch
 from skype_assets.etl.database.replacing import Made, Replacement
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
-from skype_assets.etl.errors import Fenced
+from skype_assets.etl.errors import DatabaseError, Fenced
 from skype_assets.etl.schema.tables import TABLES
 
 HEAD: Final = 0
@@ -275,6 +275,16 @@ class Loader:
 
 _NOT_COMPLETE: Final = f"""
 UPDATE {SCHEMA}.exports SET status = 'loading', loaded_at = NULL WHERE export_id = $1 AND status <> 'loading'"""
+
+
+def require_loaded(session: Session) -> None:
+    """Refuse a database into which nothing was ever loaded.
+
+    Raises:
+        DatabaseError: it is such a one.
+    """
+    if session.rows("SELECT to_regclass($1) IS NULL", f"{SCHEMA}.load_parts")[0][0]:
+        raise DatabaseError("no export is loaded in this database: load one with `skype-assets run FILE`")
 
 
 def ledger(session: Session, export_id: str) -> dict[int, str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.loading import require_loaded
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
 
@@ -118,7 +119,7 @@ def build(session: Session) -> Iterator[str]:
     Raises:
         DatabaseError: somebody else builds it at this moment, or no export is loaded.
     """
-    _require_tables(session)
+    require_loaded(session)
     if not session.rows("SELECT pg_try_advisory_lock($1)", _LOCK)[0][0]:
         raise DatabaseError("the search index is being built by another process: wait until that has ended")
     try:
@@ -151,8 +152,3 @@ def remove(session: Session) -> bool:
     with session.transaction():
         session.execute(f"DROP FUNCTION IF EXISTS {SCHEMA}.grams")
     return bool(there)
-
-
-def _require_tables(session: Session) -> None:
-    if session.rows("SELECT to_regclass($1) IS NULL", f"{SCHEMA}.messages")[0][0]:
-        raise DatabaseError("no export is loaded in this database: load one with `skype-assets run FILE`")

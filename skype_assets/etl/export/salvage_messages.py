@@ -129,10 +129,9 @@ class _Salvage:
             self._add(part)
             if self._is_done:
                 return
-            if self._offset < self._text.size:  # there a reader that resumes would find that all is done
-                yield self._taken()
-                if not goes_on:
-                    return
+            yield self._taken()
+            if not goes_on:
+                return
 
     def _step(self) -> None:
         """Take what stands before the damage, an element at a time."""

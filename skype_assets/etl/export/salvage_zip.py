@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
+from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.members import clean_name, is_archive, is_messages
 from skype_assets.etl.export.messages_json import Unreadable
 from skype_assets.etl.export.salvage_streams import Unpacked, raw_deflate, unpack
 from skype_assets.etl.export.salvaged import ENDS_WITHIN, Salvaged
+from skype_assets.etl.export.unpacking import readable
 
 LOCAL_MARK: Final = b"PK\3\4"
 
@@ -29,7 +31,6 @@ _ENCRYPTED, _HAS_DESCRIPTOR, _UTF8 = 1, 8, 0x800
 _NEWEST: Final = 63
 _LONGEST_NAME: Final = 4096
 _WRONG_CHECKSUM: Final = "the checksum does not match"
-_UNREADABLE: Final = (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OSError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def zip_members(
         private_file: makes files for what is unpacked; the member's is closed when the next one is asked for.
         is_wanted: whether a member of that name is.
     """
-    listed = _listed(file, data)
+    listed = _listed(file, data, name)
     borders = sorted({*listed, _directory(data)})
     position = 0
     while (at := _next_entry(data, position, listed)) < len(data):
@@ -116,12 +117,12 @@ def zip_members(
         yield Unreadable(name, position, max(len(data) - position, 0), "the directory of the archive")
 
 
-def _listed(file: BinaryIO, data: mmap.mmap) -> dict[int, list[_Entry]]:
+def _listed(file: BinaryIO, data: mmap.mmap, name: str) -> dict[int, list[_Entry]]:
     """The entries that the directory tells, by where they begin."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with readable(name), zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
-    except _UNREADABLE:
+    except InvalidExport:
         return {}
     found: dict[int, list[_Entry]] = {}
     for entry in entries:

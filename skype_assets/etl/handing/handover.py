@@ -17,7 +17,7 @@ from skype_assets.etl.handing.selection import Selection, Wanted, select
 from skype_assets.etl.pages.message import Renderer
 from skype_assets.etl.reading import evidence
 from skype_assets.etl.reading.conversations import Conversation
-from skype_assets.etl.reading.evidence import Source
+from skype_assets.etl.reading.evidence import Origin
 from skype_assets.etl.reading.files import Files
 from skype_assets.etl.reading.messages import Message
 from skype_assets.etl.reading.snapshots import Snapshots
@@ -36,7 +36,7 @@ class Spoken:
 
     of: Conversation
     message: Message
-    source: Source
+    source: Origin
     speaker: Speaker
 
 
@@ -69,9 +69,9 @@ class HandOver:
         """The same, one by one, to be said without markup."""
         for of, messages, names in self.read():
             speaker = Speaker(Renderer(of, names, self.zone, ()), names)
-            sources = evidence.sources(self.session, of, [message.message_id for message in messages])
+            origins = evidence.origins(self.session, of, [message.message_id for message in messages])
             for message in messages:
-                yield Spoken(of, message, sources[message.message_id], speaker)
+                yield Spoken(of, message, origins[message.message_id], speaker)
 
 
 @dataclass(frozen=True)

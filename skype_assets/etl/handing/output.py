@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from skype_assets.etl import crash_points, quantities
+from skype_assets.etl.checkpoints.directory import sync_folder
 from skype_assets.etl.errors import NotEnoughSpace, TaskBusy, UsageError
 from skype_assets.etl.places import give_to_owner
 
@@ -25,7 +26,6 @@ SUMS: Final = "SHA256SUMS"
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h
 _HERE: Final = -100  # AT_FDCWD
 _CANNOT_EXCHANGE: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
-_PIECE: Final = 1 << 20
 
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
@@ -73,17 +73,15 @@ class Output:
         sums: list[str] = []
         for path in _files(self.folder):
             with path.open("rb") as file:
-                hashed = hashlib.sha256()
-                while piece := file.read(_PIECE):
-                    hashed.update(piece)
+                hashed = hashlib.file_digest(file, "sha256").hexdigest()
                 os.fsync(file.fileno())
-            sums.append(f"{hashed.hexdigest()}  {path.relative_to(self.folder).as_posix()}\n")
+            sums.append(f"{hashed}  {path.relative_to(self.folder).as_posix()}\n")
         with self.create(SUMS) as stream:
             stream.write("".join(sums).encode())
             stream.flush()
             os.fsync(stream.fileno())
         for folder, _, _ in os.walk(self.folder):
-            _sync(Path(folder))
+            sync_folder(Path(folder))
 
 
 @contextlib.contextmanager
@@ -198,7 +196,7 @@ def _take_place(new: Path, old: Path, target: Path) -> None:
         target.rename(old)
         crash_points.reached("hand-over moved aside")
         new.rename(target)
-    _sync(target.parent)
+    sync_folder(target.parent)
 
 
 def _exchanged(one: Path, other: Path) -> bool:
@@ -210,11 +208,3 @@ def _exchanged(one: Path, other: Path) -> bool:
     if number in _CANNOT_EXCHANGE:
         return False
     raise OSError(number, os.strerror(number), str(other))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

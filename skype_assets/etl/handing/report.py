@@ -7,8 +7,7 @@ again that can be.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from zoneinfo import ZoneInfo
 
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
@@ -16,8 +15,8 @@ from skype_assets.etl.database.digests import RECIPE, digests_in
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import EtlError
 from skype_assets.etl.handing.selection import ORDER, ROW, Selection
-from skype_assets.etl.pages import message as shown
-from skype_assets.etl.pages.words import REPORT, counted
+from skype_assets.etl.pages.environment import environment
+from skype_assets.etl.pages.words import REPORT
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.reading.zones import utc
 from skype_assets.etl.schema.flags import FLAGS
@@ -27,8 +26,6 @@ from skype_assets.etl.version import PACKAGE, SCHEMA
 PAGE: Final = "report.html"
 LISTED: Final = 1_000
 """Of what is listed, so much; how much there is, is said."""
-
-_TEMPLATES: Final = Path(shown.__file__).parent / "templates"
 
 _EXPORTS: Final = """
 SELECT export_id, task_id, owner_id, owner_name, source_name, source_size, encode(source_sha256, 'hex'), exported_at,
@@ -116,16 +113,14 @@ def report(
 
 def _export(session: Session, output_dir: Path, row: tuple[Any, ...]) -> dict[str, Any]:
     found: dict[str, Any] = dict(zip(_NAMES, row[:11], strict=True))
-    export_id, owner_id = found["export_id"], found["owner_id"]
     for name in ("exported_at", "loaded_at"):
         found[name] = utc(found[name]) if found[name] is not None else None
     seen, loaded, duplicate, rejected, conversations = row[11:]
-    [(rows, edited, copies, deleted, untimed)] = session.rows(_CHANGES, export_id)
-    listed = session.rows(_REJECTED, export_id)
-    titles = dict(session.rows(_TITLES, owner_id))
-    elsewhere = session.rows(_ELSEWHERE, export_id)
-    # Where others have all its messages, what is counted here is nothing that could be said of the export.
-    has_figures = rows > 0 or not elsewhere
+    titles = dict(session.rows(_TITLES, found["owner_id"]))
+    elsewhere = session.rows(_ELSEWHERE, found["export_id"])
+    rows, figures = _figures(session, found["export_id"])
+    if not rows and elsewhere:  # others have all its messages: what is counted is nothing that could be said of it
+        figures = dict.fromkeys(figures)
     return {
         **found,
         "conservation": {
@@ -145,29 +140,38 @@ def _export(session: Session, output_dir: Path, row: tuple[Any, ...]) -> dict[st
             {"export_id": other, "task_id": task, "source_name": name, "messages": count}
             for other, task, name, count in elsewhere
         ],
+        "rejected": _rejected(session, found["export_id"]),
+        **figures,
+    }
+
+
+def _figures(session: Session, export_id: str) -> tuple[int, dict[str, Any]]:
+    """How many messages are an export's, and what is counted of them."""
+    [(rows, edited, copies, deleted, untimed)] = session.rows(_CHANGES, export_id)
+    return rows, {
         "flags": [
             {"flag": flag, "messages": count, "meaning": FLAGS.get(flag, "")}
             for flag, count in session.rows(_FLAGS, export_id)
-        ]
-        if has_figures
-        else None,
-        "rejected": {
-            "count": listed[0][-1] if listed else 0,
-            "listed": [
-                {"ordinal": n, "member": member, "offset": at, "length": length, "conversation_id": chat, "reason": why}
-                for n, member, at, length, chat, why, _ in listed
-            ],
-        },
+        ],
         "media": [
             {"kind": kind, "attachments": count, "in_export": present, "missing": count - present}
             for kind, count, present in session.rows(_MEDIA, export_id)
-        ]
-        if has_figures
-        else None,
-        "edited": edited if has_figures else None,
-        "copies_of_edits": copies if has_figures else None,
-        "deleted": deleted if has_figures else None,
-        "without_time": untimed if has_figures else None,
+        ],
+        "edited": edited,
+        "copies_of_edits": copies,
+        "deleted": deleted,
+        "without_time": untimed,
+    }
+
+
+def _rejected(session: Session, export_id: str) -> dict[str, Any]:
+    listed = session.rows(_REJECTED, export_id)
+    return {
+        "count": listed[0][-1] if listed else 0,
+        "listed": [
+            {"ordinal": n, "member": member, "offset": at, "length": length, "conversation_id": chat, "reason": why}
+            for n, member, at, length, chat, why, _ in listed
+        ],
     }
 
 
@@ -196,14 +200,7 @@ def _checks(findings: Findings) -> list[dict[str, Any]]:
 
 def page(document: dict[str, Any]) -> str:
     """The report as a page of its own, which needs nothing beside it."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(PAGE).render(r=document, w=REPORT, counted=counted, listed=LISTED)
+    return environment(ZoneInfo("UTC")).get_template(PAGE).render(r=document, w=REPORT, listed=LISTED)
 
 
 def lines(document: dict[str, Any]) -> Iterator[str]:

@@ -25,13 +25,13 @@ WHERE m.owner_id = $1 AND m.conversation_id = $2 AND (m.message_id = $3 OR m.edi
 ORDER BY m.edit_of NULLS FIRST, m.message_id"""
 
 
-_SOURCES: Final = """
+_ORIGINS: Final = """
 SELECT message_id, export_id, source_member, source_offset, source_length, raw_sha256 FROM skype.messages
 WHERE owner_id = $1 AND conversation_id = $2 AND message_id = ANY ($3)"""
 
 
 @dataclass(frozen=True)
-class Source:
+class Origin:
     """The object that a message was taken from: its place in an export, and the hash of its bytes (hex)."""
 
     export_id: str
@@ -41,12 +41,12 @@ class Source:
     sha256: str
 
 
-def sources(session: Session, of: Conversation, ids: Sequence[str]) -> dict[str, Source]:
+def origins(session: Session, of: Conversation, ids: Sequence[str]) -> dict[str, Origin]:
     """Those of messages of a conversation, by message id."""
     return {
-        message_id: Source(export_id, member, offset, length, sha256.hex())
+        message_id: Origin(export_id, member, offset, length, sha256.hex())
         for message_id, export_id, member, offset, length, sha256 in session.rows(
-            _SOURCES, of.owner_id, of.conversation_id, list(ids)
+            _ORIGINS, of.owner_id, of.conversation_id, list(ids)
         )
     }
 

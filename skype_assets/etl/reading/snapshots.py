@@ -5,9 +5,8 @@ from collections.abc import Callable, Generator
 from queue import Empty, LifoQueue
 from typing import Final
 
-from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.loading import require_loaded
 from skype_assets.etl.database.session import Rejected, Session
-from skype_assets.etl.errors import DatabaseError
 
 TIMED_OUT: Final = "57014"
 """SQLSTATE of a statement that took longer than ``TIMEOUT_SECONDS``."""
@@ -85,8 +84,7 @@ class Snapshots:
     def _opened(self) -> Session:
         session = Session(self._url(), read_only=True)
         try:
-            if session.rows("SELECT to_regclass($1) IS NULL", f"{SCHEMA}.load_parts")[0][0]:
-                raise DatabaseError("no export is loaded in this database: load one with `skype-assets run FILE`")
+            require_loaded(session)
         except BaseException:
             session.close()
             raise
