@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import json_elements as elements
-from skype_assets.etl.export.messages_json import NOT_AN_ARRAY, NOT_AN_OBJECT, Cursor, RawPart, raw_parts
+from skype_assets.etl.export.messages_json import NOT_AN_ARRAY, NOT_AN_OBJECT, raw_parts
+from skype_assets.etl.export.raw_part import Cursor, RawPart
 from skype_assets.etl.export.salvage_messages import salvaged_parts
 
 EXPORT = (

@@ -8,7 +8,8 @@ import pytest
 
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import json_elements as elements
-from skype_assets.etl.export.messages_json import RawPart, raw_parts
+from skype_assets.etl.export.messages_json import raw_parts
+from skype_assets.etl.export.raw_part import RawPart
 
 FIRST = b'{"conversations":[{"id":"a","MessageList":[{"id":"1"},{"id":"2"}'
 SMALL = (

@@ -13,7 +13,8 @@ import pytest
 
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import salvage
-from skype_assets.etl.export.messages_json import Cursor, RawPart, Unreadable, raw_parts
+from skype_assets.etl.export.messages_json import raw_parts
+from skype_assets.etl.export.raw_part import Cursor, RawPart, Unreadable
 from skype_assets.etl.export.salvage_messages import salvaged_parts
 from tests.export.damaged import Container, containers, document, messages_in, stands_whole, tar, zipped
 

@@ -108,6 +108,11 @@ def all_registered(session: Session) -> list[Registered]:
     return [Registered(*row) for row in session.rows(f"{_REGISTERED} {order}")]
 
 
+def export_hashes(session: Session) -> dict[str, str]:
+    """SHA-256 (hex) of every export, by id."""
+    return dict(session.rows(f"SELECT export_id, encode(source_sha256, 'hex') FROM {SCHEMA}.exports"))
+
+
 def loads(session: Session) -> list[tuple[str, ...]]:
     """What tells, if it is asked twice, whether an export was loaded or taken out meanwhile."""
     return session.rows(f"SELECT export_id, status, started_at::text, loaded_at::text FROM {SCHEMA}.exports ORDER BY 1")

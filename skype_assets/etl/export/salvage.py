@@ -12,7 +12,7 @@ from typing import Final
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export import salvage_copy
 from skype_assets.etl.export.archive import Export, open_export
-from skype_assets.etl.export.messages_json import Cursor, RawPart, Unreadable
+from skype_assets.etl.export.raw_part import Cursor, RawPart, Unreadable
 from skype_assets.etl.export.salvage_copy import Damage
 from skype_assets.etl.export.salvage_messages import salvaged_parts
 from skype_assets.etl.export.source import is_folder

@@ -22,7 +22,7 @@ from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.archive import Export, open_export
 from skype_assets.etl.export.form import form_of
 from skype_assets.etl.export.members import is_archive, is_endpoints, is_messages, media_member, printable
-from skype_assets.etl.export.messages_json import Unreadable
+from skype_assets.etl.export.raw_part import Unreadable
 from skype_assets.etl.export.salvage_streams import begins_stream, unpack_all
 from skype_assets.etl.export.salvage_tar import next_header, tar_members
 from skype_assets.etl.export.salvage_zip import LOCAL_MARK, zip_members

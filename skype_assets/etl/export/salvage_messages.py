@@ -19,20 +19,8 @@ from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.json_elements import MAX_ELEMENT
 from skype_assets.etl.export.json_syntax import JsonText
 from skype_assets.etl.export.members import printable
-from skype_assets.etl.export.messages_json import (
-    CONVERSATIONS,
-    MESSAGE_LIST,
-    Cursor,
-    OpenConversation,
-    RawConversation,
-    RawPart,
-    Run,
-    Span,
-    Unreadable,
-    id_text,
-    raw_parts,
-    text_of,
-)
+from skype_assets.etl.export.messages_json import CONVERSATIONS, MESSAGE_LIST, id_text, raw_parts, text_of
+from skype_assets.etl.export.raw_part import Cursor, OpenConversation, RawConversation, RawPart, Run, Span, Unreadable
 
 NO_BEGINNING: Final = "the beginning of the conversation could not be read"
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.members import clean_name, is_messages
-from skype_assets.etl.export.messages_json import Unreadable
+from skype_assets.etl.export.raw_part import Unreadable
 from skype_assets.etl.export.salvaged import ENDS_WITHIN, MESSAGES_MEMBER, Salvaged, holds_messages
 from skype_assets.etl.export.unpacking import TarInput, readable, tar_headers
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.members import clean_name, is_archive, is_messages
-from skype_assets.etl.export.messages_json import Unreadable
+from skype_assets.etl.export.raw_part import Unreadable
 from skype_assets.etl.export.salvage_streams import Unpacked, raw_deflate, unpack
 from skype_assets.etl.export.salvaged import ENDS_WITHIN, Salvaged
 from skype_assets.etl.export.unpacking import readable

@@ -6,32 +6,29 @@ from a row back to the bytes, and the later phases do without the export. Then c
 (``media_parts``).
 """
 
-import hashlib
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from operator import add
 from typing import Any, ClassVar, Final
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
 from skype_assets.etl.checkpoints.state import PartRecord, read
-from skype_assets.etl.errors import START_AGAIN, CheckpointMismatch, InvalidExport, NotConserved, UsageError
+from skype_assets.etl.errors import START_AGAIN, CheckpointMismatch, InvalidExport, UsageError
 from skype_assets.etl.export import salvage
 from skype_assets.etl.export.archive import Export
 from skype_assets.etl.export.members import printable
-from skype_assets.etl.export.messages_json import Cursor, RawPart, Run, Span, Unreadable, raw_parts
+from skype_assets.etl.export.messages_json import raw_parts
+from skype_assets.etl.export.raw_part import Cursor
 from skype_assets.etl.export.salvage_copy import Damage
 from skype_assets.etl.export.size import export_size
 from skype_assets.etl.export.source import Source, fingerprint
 from skype_assets.etl.phases import EXTRACT, UNREADABLE, PhaseFacts
+from skype_assets.etl.phases.extract_parts import MembersPart, MessagesPart, unreadable_rows
 from skype_assets.etl.phases.media_parts import is_media_part, media_parts, recorded
 from skype_assets.etl.phases.phase import PartFiles, Told, Work
 from skype_assets.etl.schema import raw_tables
@@ -230,7 +227,7 @@ class _OpenExtract:
         number, has_message = len(done), _have_message(done)
         for part in self.message_parts(done[: len(done) - len(media)], files):
             number += 1
-            has_message = has_message or (isinstance(part, _MessagesPart) and part.has_message)
+            has_message = has_message or (isinstance(part, MessagesPart) and part.has_message)
             yield part
         if not has_message:  # before its media are copied
             self._refuse_without_message("no message")
@@ -247,7 +244,7 @@ class _OpenExtract:
         if self._export.messages is None:
             self._refuse_without_message("media, but no messages.json")
         if not done:
-            yield _MembersPart(self._export, files)
+            yield MembersPart(self._export, files)
         messages = self._export.messages
         if messages is None or (done and "header" in done[-1].files):  # which the last part has
             return
@@ -258,7 +255,7 @@ class _OpenExtract:
         else:
             read_on = salvage.parts(self._export, self._damage, cursor, **limits)
         for number, part in enumerate(read_on, start=max(len(done), 1)):
-            yield _MessagesPart(number, part, messages.buffer, messages.name, self._export.format, files)
+            yield MessagesPart(number, part, messages.buffer, messages.name, self._export.format, files)
 
     def summary(self, done: Sequence[PartRecord], tell: Told) -> tuple[Mapping[str, pa.Table], dict[str, int]]:
         """What could not be read of the archive. An export without a message is refused, unless it is welcome."""
@@ -266,7 +263,7 @@ class _OpenExtract:
             self._refuse_without_message("no message")
         if self._damage is None or not self._damage.unreadable:
             return {}, {}
-        return {UNREADABLE: _unreadable(self._damage.unreadable)}, {UNREADABLE: len(self._damage.unreadable)}
+        return {UNREADABLE: unreadable_rows(self._damage.unreadable)}, {UNREADABLE: len(self._damage.unreadable)}
 
     def _refuse_without_message(self, held: str) -> None:
         if not self._settings.media_only:
@@ -275,206 +272,3 @@ class _OpenExtract:
 
 def _have_message(parts: Sequence[PartRecord]) -> bool:
     return any(part.counts.get("messages") or "rejects" in part.files for part in parts)
-
-
-class _MembersPart:
-    """Members of the export by their kind: those of media/, with the bytes of side files, and the lists of devices."""
-
-    def __init__(self, export: Export, files: PartFiles) -> None:
-        self._media = export.media
-        self._kinds = export.kinds
-        self._members = export.members
-        self._contents = {member.name: data for member, data in export.side_files()}
-        self._endpoints = [(member, export.read(member)) for member in export.endpoints]
-        self._alone = None if export.messages else export.format
-        self._files = files
-
-    def __call__(self) -> PartRecord:
-        began = time.monotonic()
-        contents = self._contents
-        rows = [
-            {
-                "member": member.name,
-                "size": member.size,
-                "document_id": member.document_id,
-                "media_index": member.media_index,
-                "is_side_file": member.is_side_file,
-                "sha256": hashlib.sha256(contents[member.name]).digest() if member.name in contents else None,
-                "raw": contents.get(member.name),
-            }
-            for member in self._media
-        ]
-        tables = {
-            "media": pa.Table.from_pylist(rows, raw_tables.MEDIA),
-            "members": self._conserved(),
-            "endpoints": self._endpoint_rows(),
-        }
-        if self._alone is not None:
-            tables["header"] = _header(None, 0, self._alone, (), b"{}")
-        counts = {"media": len(rows), "members": self._members}
-        return self._files.write(0, tables, began=began, progress=0, counts=counts)
-
-    def _conserved(self) -> pa.Table:
-        """Members by kind, which must be all that were seen."""
-        rows = [{"kind": kind, "members": count, "bytes": size} for kind, (count, size) in self._kinds.items() if count]
-        counted = sum(count for count, _ in self._kinds.values())
-        if counted != self._members:
-            raise NotConserved(
-                f"{self._members} members in the export, but {counted} are messages, media, side files, endpoints, "
-                "others or no files; please report this"
-            )
-        return pa.Table.from_pylist(rows, raw_tables.MEMBERS)
-
-    def _endpoint_rows(self) -> pa.Table:
-        rows = [
-            {"member": member.name, "size": member.size, "sha256": hashlib.sha256(raw).digest(), "raw": raw}
-            for member, raw in self._endpoints
-        ]
-        return pa.Table.from_pylist(rows, raw_tables.ENDPOINTS)
-
-
-class _MessagesPart:
-    """A run of messages and conversations; knows the bytes it is about, not the export they lie in."""
-
-    def __init__(
-        self, number: int, part: RawPart, buffer: memoryview, member: str, format_: str, files: PartFiles
-    ) -> None:
-        self._number = number
-        self._part = part
-        self._member = member
-        self._format = format_
-        self._size = len(buffer)
-        self._files = files
-        self._conversations = [
-            b"".join([c.opened_by, *(buffer[o : o + n] for o, n in c.spans), c.closed_by]) for c in part.conversations
-        ]
-        self._rejects = [bytes(buffer[r.offset : r.offset + r.length]) for r in part.rejects]
-        self._document = part.document or b"".join(buffer[o : o + n] for o, n in part.header)
-        self._first = part.offsets[0] if part.offsets else 0
-        self._bytes = buffer[self._first : part.offsets[-1] + part.lengths[-1]] if part.offsets else buffer[:0]
-
-    @property
-    def has_message(self) -> bool:
-        """Whether there is a message in it, or something in the place of one."""
-        return bool(self._part.offsets or self._part.rejects)
-
-    def __getstate__(self) -> dict[str, object]:
-        # A mapped file cannot go to another process; its bytes can.
-        return {**self.__dict__, "_bytes": bytes(self._bytes)}
-
-    def __call__(self) -> PartRecord:
-        began = time.monotonic()
-        tables = {
-            "messages": self._messages(),
-            "conversations": self._conversation_rows(),
-            "rejects": self._reject_rows(),
-            UNREADABLE: _unreadable(self._part.unreadable),
-        }
-        part = self._part
-        counts = {"messages": len(part.offsets), "conversations": len(part.conversations)}
-        if part.last:
-            tables["header"] = _header(self._member, self._size, self._format, part.header, self._document)
-        return self._files.write(
-            self._number,
-            tables,
-            began=began,
-            progress=self._size if part.last else part.cursor.offset,
-            counts={**counts, UNREADABLE: len(part.unreadable)} if part.unreadable else counts,
-            cursor=part.cursor,
-        )
-
-    def _messages(self) -> pa.Table:
-        part, data = self._part, memoryview(self._bytes)
-        begins = [offset - self._first for offset in part.offsets]
-        ends = list(map(add, begins, part.lengths))
-        runs = pa.array(np.repeat(np.arange(len(part.runs)), [run.count for run in part.runs]))
-        fields = [fields for run in part.runs for fields in _typed_fields(data, begins, ends, run)]
-        hashes = [hashlib.sha256(data[begin:end]).digest() for begin, end in zip(begins, ends, strict=True)]
-        columns = {
-            "conversation_index": pa.array([run.conversation_index for run in part.runs], pa.int64()).take(runs),
-            "conversation_id": pa.array([run.conversation_id for run in part.runs], pa.string()).take(runs),
-            "ordinal": pa.array(part.ordinals, pa.int64()),
-            "offset": pa.array(part.offsets, pa.int64()),
-            "length": pa.array(part.lengths, pa.int32()),
-            "sha256": pa.Array.from_buffers(pa.binary(32), len(hashes), [None, pa.py_buffer(b"".join(hashes))]),
-            "id": pa.array([f.id for f in fields], pa.string()),
-            "messagetype": pa.array([f.messagetype for f in fields], pa.string()),
-            "raw": _slices(data, begins, ends),
-        }
-        return pa.table(columns, schema=raw_tables.MESSAGES)
-
-    def _conversation_rows(self) -> pa.Table:
-        rows = [
-            {
-                "conversation_index": c.index,
-                "conversation_id": c.id,
-                "ordinal": c.ordinal,
-                "offset": c.offset,
-                "length": c.length,
-                "sha256": hashlib.sha256(raw).digest(),
-                "spans": _spans(c.spans),
-                "message_count": c.message_count,
-                "raw": raw,
-            }
-            for c, raw in zip(self._part.conversations, self._conversations, strict=True)
-        ]
-        return pa.Table.from_pylist(rows, raw_tables.CONVERSATIONS)
-
-    def _reject_rows(self) -> pa.Table:
-        rows = [{**asdict(reject), "raw": raw} for reject, raw in zip(self._part.rejects, self._rejects, strict=True)]
-        return pa.Table.from_pylist(rows, raw_tables.REJECTS)
-
-
-class _TypedFields(msgspec.Struct, gc=False):
-    """What messages can be found by in the raw checkpoint; nothing depends on it."""
-
-    id: str | None = None
-    messagetype: str | None = None
-
-
-_typed = msgspec.json.Decoder(_TypedFields)
-_all_typed = msgspec.json.Decoder(list[_TypedFields])
-
-
-def _typed_fields(data: memoryview, begins: Sequence[int], ends: Sequence[int], run: Run) -> list[_TypedFields]:
-    """Of the messages of a run: all at once, as they stand behind each other, or where that fails one by one."""
-    first, last = run.first, run.first + run.count
-    with suppress(*_UNTYPED):
-        found = _all_typed.decode(b"[%b]" % data[begins[first] : ends[last - 1]])
-        if len(found) == run.count:
-            return found
-    return [_typed_field(data[begin:end]) for begin, end in zip(begins[first:last], ends[first:last], strict=True)]
-
-
-def _typed_field(raw: memoryview) -> _TypedFields:
-    try:
-        return _typed.decode(raw)
-    except _UNTYPED:
-        return _TypedFields()
-
-
-_UNTYPED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
-
-def _header(member: str | None, size: int, format_: str, spans: Sequence[Span], raw: bytes) -> pa.Table:
-    row = {"member": member, "size": size, "format": format_, "spans": _spans(spans), "raw": raw}
-    return pa.Table.from_pylist([row], raw_tables.HEADER)
-
-
-def _unreadable(found: Iterable[Unreadable]) -> pa.Table:
-    return pa.Table.from_pylist([asdict(one) for one in found], raw_tables.UNREADABLE)
-
-
-def _spans(spans: Iterable[Span]) -> list[dict[str, int]]:
-    return [{"offset": offset, "length": length} for offset, length in spans]
-
-
-def _slices(data: memoryview, begins: Sequence[int], ends: Sequence[int]) -> pa.Array:
-    """Slices of a buffer that stand one behind the other, with something between them, as an array."""
-    count = len(begins)
-    borders = np.empty(2 * count, np.int64)
-    borders[0::2], borders[1::2] = begins, ends
-    slices_and_gaps = pa.Array.from_buffers(
-        pa.large_binary(), max(2 * count - 1, 0), [None, pa.py_buffer(borders), pa.py_buffer(data)]
-    )
-    return slices_and_gaps.take(pa.array(np.arange(0, 2 * count, 2)))

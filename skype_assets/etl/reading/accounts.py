@@ -66,11 +66,6 @@ def accounts(session: Session) -> list[Account]:
     return sorted(found, key=lambda account: (-account.messages, account.owner_id))
 
 
-def export_hashes(session: Session) -> dict[str, str]:
-    """SHA-256 (hex) of every export, by id."""
-    return dict(session.rows("SELECT export_id, encode(source_sha256, 'hex') FROM skype.exports"))
-
-
 def chosen(session: Session, owner: str) -> Account:
     """The account that somebody means by its id, or its name or a part of either.
 

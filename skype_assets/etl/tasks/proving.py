@@ -20,12 +20,11 @@ from skype_assets.etl.database.counting import COUNTED, count_rows
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.matching import Comparison, Difference
 from skype_assets.etl.database.session import NO_PRIVILEGE, READ_ONLY, Rejected, Session
-from skype_assets.etl.database.unloading import Registered, all_registered, loads
+from skype_assets.etl.database.unloading import Registered, all_registered, export_hashes, loads
 from skype_assets.etl.errors import CheckpointError, VerificationFailed
 from skype_assets.etl.phases.part_tables import ledger_checksum
 from skype_assets.etl.phases.proof import prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url, without_password
-from skype_assets.etl.reading.accounts import export_hashes
 from skype_assets.etl.task import Settings, export_id_for
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state
 from skype_assets.etl.tasks.finding import whole as read_whole

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from skype_assets.etl.database.unloading import export_hashes
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.handing.handover import Format, HandOver, Spoken
 from skype_assets.etl.handing.media import FOLDER
@@ -18,7 +19,7 @@ from skype_assets.etl.handing.rsmf.parts import Day, Listed, Part
 from skype_assets.etl.handing.selection import Selection
 from skype_assets.etl.handing.sheets import sheet
 from skype_assets.etl.pages import formats
-from skype_assets.etl.reading import accounts, people
+from skype_assets.etl.reading import people
 
 LIST: Final = "manifest.csv"
 LOAD_FILE: Final = "load.dat"
@@ -35,7 +36,7 @@ def _write(hand: HandOver, *, with_load_file: bool) -> None:
     scratch = hand.output.folder / ".scratch"
     scratch.mkdir(mode=0o700)
     hand.media.output = Output(scratch)
-    exports = accounts.export_hashes(hand.session)
+    exports = export_hashes(hand.session)
     listed: list[Listed] = []
     with sheet(hand, UNTIMED, _OF_UNTIMED) as untimed:
         spoken_all = groupby(hand.spoken(), lambda spoken: spoken.of)
