@@ -23,9 +23,9 @@ def differences(session: Session) -> list[Difference]:
             found.pop(thing, None)
         changed = [name for name in expected.keys() & found.keys() if found[name] != expected[name]]
         result = [
-            *(Difference(*name, "is missing") for name in expected.keys() - found.keys()),
+            *(Difference(*name, _MISSING) for name in expected.keys() - found.keys()),
             *(Difference(*name, "was added") for name in found.keys() - expected.keys()),
-            *(Difference(*name, "was changed") for name in changed),
+            *(Difference(*name, _changed(expected[name], found[name])) for name in changed),
             *(Difference(name, (), _EVENT_TRIGGER) for (name,) in session.rows(_EVENT_TRIGGERS)),
             *(Difference(table, (), what) for table, what in session.rows(_HANGING_ON, SCHEMA, list(_OUR_FUNCTIONS))),
             *holds.problems(session),
@@ -35,6 +35,21 @@ def differences(session: Session) -> list[Difference]:
             if is_view and not ddl.is_view_as_it_should_be(session, name):
                 result.append(Difference(name, (), "is not the view that this program makes"))
     return sorted(result, key=str)
+
+
+def is_made_last(difference: Difference) -> bool:
+    """Whether that is otherwise because no load has come to its end yet, which makes it: indexes and foreign keys."""
+    thing = " ".join(difference.key)
+    is_key = thing.startswith("constraint ") and thing.endswith("_fkey")
+    return difference.what in (_MISSING, _UNCHECKED) and (is_key or thing.startswith("index "))
+
+
+_MISSING: Final = "is missing"
+_UNCHECKED: Final = "was not checked against all rows"
+
+
+def _changed(expected: str, found: str) -> str:
+    return _UNCHECKED if found == f"{expected} NOT VALID" else "was changed"
 
 
 Thing = tuple[str, tuple[str, ...]]
@@ -96,8 +111,12 @@ SELECT c.relname::text, i.relname::text,
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid {_IN_SCHEMA.format("x.indrelid")}
 AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))"""
 
-# Of the whole database, in no schema: what it does, it may do to our tables when they are made or changed.
-_EVENT_TRIGGERS: Final = "SELECT evtname::text FROM pg_event_trigger"
+# Of the whole database, in no schema: what it does, it may do to our tables when they are made or changed. Those of
+# extensions are the server's: many managed ones have them, and only a superuser installs an extension.
+_EVENT_TRIGGERS: Final = """
+SELECT e.evtname::text FROM pg_event_trigger e WHERE NOT EXISTS (
+    SELECT FROM pg_depend d
+    WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e')"""
 _EVENT_TRIGGER: Final = "is an event trigger of the database, which may change what is made in it"
 
 _HANGING_ON: Final = f"""
