@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -27,10 +27,16 @@ from skype_assets.etl.postgres.account import make_reachable, server_account
 from skype_assets.etl.postgres.embedded import EmbeddedServer, binaries
 from skype_assets.etl.postgres.url import from_config
 
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
+NOT_DURABLE = {
+    **{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"},
+    **{"shared_buffers": "64MB", "max_wal_size": "128MB"},
+}
 PASSWORD = "p@ss/w:rd%20?#"
 
+NewDatabase = Callable[..., str]
+
 _numbers = count(1)
+_made: list[tuple[str, str]] = []
 
 # Whoever starts the tests in the background of a script, or by nohup, has them ignore these, and with them every
 # process that they start; Dagster, which handles SIGTERM as SIGINT, would ignore that, too.
@@ -60,6 +66,34 @@ def postgres_url(_embedded_server_url: str) -> Iterator[str]:
 def tcp_postgres_url(_tcp_server_url: str) -> Iterator[str]:
     with _fresh_database(_tcp_server_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def new_database(_embedded_server_url: str) -> NewDatabase:
+    """Makes a database as often as called, empty or like another one.
+
+    What a test makes goes with it, unless it lasts; what a fixture makes goes with the server of the session.
+    """
+
+    def create(like: str | None = None, *, lasts: bool = False) -> str:
+        name = f"made_{next(_numbers)}"
+        template = parse_dsn(like)["dbname"] if like else "template1"
+        _execute(_embedded_server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+        if not lasts:
+            _made.append((_embedded_server_url, name))
+        return from_config({**parse_dsn(_embedded_server_url), "dbname": name})
+
+    return create
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    before = len(_made)
+    try:
+        return (yield)
+    finally:
+        while len(_made) > before:
+            _drop(*_made.pop())
 
 
 @pytest.fixture
@@ -115,7 +149,11 @@ def _temporary_folder() -> Generator[Path, None, None]:
     """In memory where there is room for a few clusters: they flush a lot, and the disk has other work to do."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
-    with tempfile.TemporaryDirectory(prefix="skype-test-", dir=memory if roomy else None) as folder:
+    parent = memory if roomy else Path(tempfile.gettempdir())
+    for left in parent.glob("skype-test-*-*"):
+        if not Path("/proc", left.name.split("-")[2]).exists():  # tests that were killed leave gigabytes of memory
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"skype-test-{os.getpid()}-", dir=parent) as folder:
         yield Path(folder)
 
 
@@ -186,10 +224,14 @@ def _fresh_database(server_url: str) -> Generator[str, None, None]:
     try:
         yield from_config({**parse_dsn(server_url), "dbname": name})
     finally:
-        # Not WITH (FORCE), which may not end an autovacuum worker: a plain DROP sends it away and waits for the others.
-        own = f"FROM pg_stat_activity WHERE datname = '{name}' AND usename = current_user"
-        _execute(server_url, f"SELECT pg_terminate_backend(pid) {own}")
-        _execute(server_url, f"DROP DATABASE {name}")
+        _drop(server_url, name)
+
+
+def _drop(server_url: str, name: str) -> None:
+    # Not WITH (FORCE), which may not end an autovacuum worker: a plain DROP sends it away and waits for the others.
+    own = f"FROM pg_stat_activity WHERE datname = '{name}' AND usename = current_user"
+    _execute(server_url, f"SELECT pg_terminate_backend(pid) {own}")
+    _execute(server_url, f"DROP DATABASE {name}")
 
 
 def _execute(url: str, statement: str) -> None:

@@ -11,9 +11,7 @@ import pytest
 from skype_assets import ETLPipeline
 from skype_assets.etl.engine.journal import Observer
 from skype_assets.etl.sample import write_sample
-from tests.engine.conftest import NewDatabase, new_database
-
-__all__ = ["new_database"]
+from tests.conftest import NewDatabase
 
 MESSAGES = 600
 CHUNK_SIZE = 150

@@ -20,7 +20,7 @@ from skype_assets.etl.phases import PHASES
 from skype_assets.etl.sample import write_sample
 from tests.api.conftest import MESSAGES, Place
 from tests.api.scripts import ending, run, start
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions
 from tests.engine.runs import Interruption, at, files_of, interrupt
 

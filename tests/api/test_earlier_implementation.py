@@ -21,7 +21,7 @@ from skype_assets.etl.rows.message_tables import MessageRows
 from skype_assets.etl.sample import write_sample
 from tests.api.conftest import MESSAGES, Place
 from tests.api.scripts import KILLED, run, start
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import digests, query
 from tests.engine.runs import at, interrupt
 

@@ -17,7 +17,7 @@ from skype_assets.etl.phases import FOLDERS, PHASES
 from skype_assets.etl.task import Settings, Task
 from tests.api.conftest import CHUNK_SIZE, Place
 from tests.api.scripts import kill_in
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions
 from tests.engine.runs import at, files_of, interrupt, recorded_files
 

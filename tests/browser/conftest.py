@@ -15,11 +15,11 @@ from skype_assets.etl import engine
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
-from tests.engine.conftest import NewDatabase
-from tests.pages.conftest import attacked, database, new_database, place, reader
+from tests.conftest import NewDatabase
+from tests.pages.conftest import attacked, database, place, reader
 from tests.pages.reader import Reader, reading
 
-__all__ = ["attacked", "database", "new_database", "place", "reader"]
+__all__ = ["attacked", "database", "place", "reader"]
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""

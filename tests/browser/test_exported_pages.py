@@ -24,7 +24,7 @@ from skype_assets.etl.reading.snapshots import Snapshots
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
 from tests.browser.chromium import CHROMIUM, Watched
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.pages import hostile
 from tests.pages.reader import PROJECT
 

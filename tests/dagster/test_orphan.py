@@ -15,10 +15,8 @@ import pytest
 from skype_assets.etl import engine
 from skype_assets.etl.task import Settings, Task
 from skype_assets.registration import register
-from tests.engine.conftest import NewDatabase, new_database
+from tests.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions
-
-__all__ = ["new_database"]
 
 PATIENCE = 120.0
 

@@ -1,42 +1,17 @@
 """Databases for the tests of whole runs, and one finished run from copies of which they begin."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
-import psycopg2
 import pytest
-from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl import engine
-from skype_assets.etl.postgres.url import from_config
 from skype_assets.etl.sample import write_overlapping, write_sample
 from skype_assets.etl.task import Task
+from tests.conftest import NewDatabase
 from tests.engine.forging import Whole, run_all, whole_of
 from tests.engine.runs import task
-
-NewDatabase = Callable[..., str]
-
-_numbers = count(1)
-
-
-@pytest.fixture(scope="session")
-def new_database(_embedded_server_url: str) -> NewDatabase:
-    """Makes a database as often as called, empty or like another one; they go with the server of the session."""
-
-    def create(like: str | None = None) -> str:
-        name = f"engine_{next(_numbers)}"
-        template = parse_dsn(like)["dbname"] if like else "template1"
-        connection = psycopg2.connect(_embedded_server_url)
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        connection.close()
-        return from_config({**parse_dsn(_embedded_server_url), "dbname": name})
-
-    return create
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +46,12 @@ def one(sample: Path, new_database: NewDatabase, tmp_path_factory: pytest.TempPa
     """One export, with everything in it."""
     loaded = task("t", tmp_path_factory.mktemp("one"), sample, new_database(), chunk_size=10_000)
     return whole_of(run_all([loaded]))
+
+
+@pytest.fixture
+def whole(request: pytest.FixtureRequest) -> Whole:
+    """``one`` or ``six``, for tests with both."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from skype_assets.etl import engine
 from skype_assets.etl.phases import given_names
@@ -124,6 +125,9 @@ class Whole:
     output_dir: Path
     url: str
     rows: Keys
+
+
+both = pytest.mark.parametrize("whole", ["one", "six"], indirect=True)
 
 
 def run_all(tasks: list[Task]) -> list[Task]:

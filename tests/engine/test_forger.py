@@ -20,7 +20,7 @@ from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.outcomes import Findings
 from skype_assets.etl.tasks.proving import prove_all
 from skype_assets.etl.tasks.unloading import unload
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import query
 from tests.engine.forging import (
     AS_REPLICA,
@@ -28,6 +28,7 @@ from tests.engine.forging import (
     MOVES,
     UNKNOWABLE,
     Whole,
+    both,
     forged,
     forged_instants,
     rows_of,
@@ -75,14 +76,6 @@ SCHEMA = {
                      "now() AS started_at, now() AS ended_at, duration_seconds, '' AS initiator_id, '' AS status "
                      "FROM skype.call_events", "calls"),
 }  # fmt: skip
-
-
-@pytest.fixture
-def whole(request: pytest.FixtureRequest) -> Whole:
-    return request.getfixturevalue(request.param)
-
-
-both = pytest.mark.parametrize("whole", ["one", "six"], indirect=True)
 
 
 @both

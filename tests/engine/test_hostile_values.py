@@ -10,7 +10,7 @@ from skype_assets.etl.database.digests import digests
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.task import Settings, Task
 from skype_assets.etl.tasks.doubts import doubts
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.export.test_archive import DOCUMENT, MESSAGES, tar_bytes
 from tests.faults.hostile_values import drawn, every_pair
 

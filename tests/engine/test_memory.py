@@ -7,7 +7,7 @@ import pytest
 
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.runs import child
 
 CHUNK_SIZE = 4_000

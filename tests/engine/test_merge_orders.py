@@ -9,7 +9,7 @@ import pytest
 from skype_assets.etl import engine
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.task import Task
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import differences_from_reference, digests, row_versions
 from tests.engine.runs import Interruption, at, interrupt, task
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skype_assets.etl import engine
 from skype_assets.etl.phases import given_names
 from skype_assets.etl.task import export_id_for
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import differences_from_reference
 from tests.engine.runs import task
 

@@ -25,7 +25,7 @@ from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.proving import prove_all
 from skype_assets.etl.tasks.repairing import Repairs, repair
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions
 from tests.engine.forging import (
     AS_REPLICA,
@@ -33,6 +33,7 @@ from tests.engine.forging import (
     MOVES,
     UNKNOWABLE,
     Whole,
+    both,
     forged,
     forged_instants,
     rows_of,
@@ -103,20 +104,18 @@ def _forgeries(table: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ["one", "six"])
+@both
 @pytest.mark.parametrize("table", TABLES)
 def test_rows_of_any_table_that_are_altered_removed_or_added_are_put_right(
-    table: str, name: str, request: pytest.FixtureRequest, new_database: NewDatabase
+    table: str, whole: Whole, new_database: NewDatabase
 ) -> None:
-    _must_be_put_right(request.getfixturevalue(name), new_database, *_forgeries(table))
+    _must_be_put_right(whole, new_database, *_forgeries(table))
 
 
-@pytest.mark.parametrize("name", ["one", "six"])
+@both
 @pytest.mark.parametrize("move", MOVES)
-def test_what_is_moved_swapped_or_made_to_fit_is_put_right(
-    move: str, name: str, request: pytest.FixtureRequest, new_database: NewDatabase
-) -> None:
-    _must_be_put_right(request.getfixturevalue(name), new_database, MOVES[move])
+def test_what_is_moved_swapped_or_made_to_fit_is_put_right(move: str, whole: Whole, new_database: NewDatabase) -> None:
+    _must_be_put_right(whole, new_database, MOVES[move])
 
 
 @pytest.mark.parametrize("instant", IMPOSSIBLE_INSTANTS)

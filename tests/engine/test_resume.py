@@ -13,7 +13,7 @@ from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.engine import loop
 from skype_assets.etl.engine.journal import Progress
 from skype_assets.etl.task import Task
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions
 from tests.engine.runs import Interruption, Pause, at, child, files_of, interrupt, recorded_files, stopped_child
 

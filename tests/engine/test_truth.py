@@ -12,7 +12,7 @@ from skype_assets.etl.errors import DatabaseDiffers
 from skype_assets.etl.sample.overlapping import write_overlapping
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.reset import reset
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import digests, query, row_versions
 from tests.engine.runs import Interruption, at, interrupt, task
 

@@ -26,7 +26,7 @@ from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.layout import manifest_name
 from skype_assets.etl.tasks.unloading import unload
 from skype_assets.etl.tasks.verification import verify
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import Digests, digests, query, row_versions
 from tests.engine.runs import ASSETS, Interruption, at, files_of, interrupt, task
 from tests.reference.small_exports import GROUP, OTHER, OWNER, PHOTO, THEO, conversation, export, message, write

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import NewDatabase, new_database
+from tests.conftest import NewDatabase
 from tests.faults.amplifying import LIMIT_MB, Amplifying, peak, sixty
-
-__all__ = ["new_database"]
 
 WORST = (
     Amplifying("links and one preview", "short", "one large"),

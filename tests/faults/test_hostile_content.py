@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import NewDatabase, new_database
+from tests.conftest import NewDatabase
 from tests.engine.database_content import query
-
-__all__ = ["new_database"]
 
 ROOT = Path(__file__).parents[2]
 LIMIT_MB = 2_500
@@ -46,7 +44,7 @@ RUN = """
 import resource, sys
 from pathlib import Path
 from skype_assets.etl import engine
-from tests.engine.conftest import NewDatabase, new_database
+from tests.conftest import NewDatabase
 from skype_assets.etl.task import Settings, Task
 source, output_dir, url, limit = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_AS, (int(limit), int(limit)))

@@ -32,11 +32,9 @@ from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.reset import reset
 from skype_assets.etl.tasks.unloading import unload
 from skype_assets.etl.tasks.verification import verify
-from tests.engine.conftest import NewDatabase, new_database
+from tests.conftest import NewDatabase
 from tests.engine.database_content import Digests, digests, row_versions
 from tests.engine.runs import Interruption, Pause, at, child, interrupt, stopped_child, task
-
-__all__ = ["new_database"]
 
 EXPORTS = 2
 EXAMPLES = 4

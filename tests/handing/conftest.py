@@ -10,11 +10,11 @@ import pytest
 
 from skype_assets.etl.handing.handover import Format, Handed, hand_over
 from skype_assets.etl.handing.selection import Wanted
-from tests.engine.conftest import NewDatabase, new_database
+from tests.conftest import NewDatabase
 from tests.reading import texts
 from tests.reading.conftest import output_dir, sample_url
 
-__all__ = ["new_database", "output_dir", "sample_url"]
+__all__ = ["output_dir", "sample_url"]
 
 HandOver = Callable[..., Handed]
 Rows = Callable[..., list[tuple[Any, ...]]]

@@ -13,7 +13,7 @@ import pytest
 
 from skype_assets.etl.handing.rsmf import parts
 from skype_assets.etl.handing.rsmf.writing import rsmf
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.handing.conftest import HOSTILE, HandOver, Rows
 from tests.handing.rsmf_reader import read_all
 from tests.reading import texts

@@ -13,7 +13,7 @@ from skype_assets.etl.handing.parquet import PARQUET
 from skype_assets.etl.reading.find import find
 from skype_assets.etl.reading.query import QueryError, parse
 from skype_assets.etl.reading.snapshots import Snapshots
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.handing.conftest import HandOver, Rows
 from tests.reading import texts
 

@@ -8,11 +8,9 @@ import pytest
 from skype_assets.etl import engine
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
-from tests.engine.conftest import NewDatabase, new_database
+from tests.conftest import NewDatabase
 from tests.pages import hostile
 from tests.pages.reader import Reader, reading
-
-__all__ = ["new_database"]
 
 
 @pytest.fixture(scope="session")

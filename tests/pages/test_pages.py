@@ -17,7 +17,7 @@ from skype_assets.etl.reading.keys import key, slug
 from skype_assets.etl.reading.query import KINDS
 from skype_assets.etl.sample import write_overlapping, write_sample
 from skype_assets.etl.task import Settings, Task
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import query
 from tests.pages.reader import Reader, reading
 

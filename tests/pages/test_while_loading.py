@@ -7,7 +7,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.reading.keys import key
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.runs import Pause, stopped_child
 from tests.pages.reader import Reader, reading
 

@@ -9,9 +9,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.reading.snapshots import Snapshots
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
-from tests.engine.conftest import NewDatabase, new_database
-
-__all__ = ["new_database"]
+from tests.conftest import NewDatabase
 
 
 @pytest.fixture(scope="session")

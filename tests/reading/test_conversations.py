@@ -14,7 +14,7 @@ from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.keys import key, message_id, slug
 from skype_assets.etl.reading.messages import Page, Place
 from skype_assets.etl.reading.snapshots import Snapshots
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.reading.texts import CHAT, OWNER, Said, fill, prepare
 
 BEGIN = datetime(2020, 1, 31, 23, 30, tzinfo=UTC)

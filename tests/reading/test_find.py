@@ -16,7 +16,7 @@ from skype_assets.etl.reading import find as finding
 from skype_assets.etl.reading.find import find
 from skype_assets.etl.reading.query import Query, Term, parse
 from skype_assets.etl.reading.snapshots import Snapshots
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.reading.texts import OWNER, Said, fill, prepare
 
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)

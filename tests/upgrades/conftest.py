@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl import engine
-from tests.engine.conftest import NewDatabase
-from tests.engine.conftest import new_database as new_database
+from tests.conftest import NewDatabase
 from tests.engine.database_content import Digests, digests, query
 from tests.upgrades.left import Left
 from tests.upgrades.make_fixture import EXPORTS, FIXTURES, OUTPUT, TASKS, restore, unpack
@@ -42,7 +41,7 @@ def _databases(new_database: NewDatabase) -> Callable[[str], str]:
 
     def of(release: str) -> str:
         if release not in restored:
-            restored[release] = new_database()
+            restored[release] = new_database(lasts=True)
             restore(release, restored[release])
         return restored[release]
 

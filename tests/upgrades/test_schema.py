@@ -14,7 +14,7 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres.url import from_config
 from skype_assets.etl.version import SCHEMA
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.engine.database_content import query
 from tests.upgrades.conftest import RELEASES, Leaves
 

@@ -1,1 +1,0 @@
-from tests.engine.conftest import new_database as new_database
