@@ -21,7 +21,7 @@ from skype_assets.etl.postgres.embedded import EmbeddedServer
 from tests.faults.beginnings import put_back
 from tests.faults.cases import Case, Report, Size, Test
 from tests.faults.commands import HUNG_AFTER, LATE_AFTER, End, Sent, interrupted
-from tests.faults.interruptible import COMMANDS, WRITING, Command, begin, not_as_it_was
+from tests.faults.interruptible import CHANGING, COMMANDS, READING, WRITING, Command, begin, not_as_it_was
 from tests.faults.world import Place, World
 
 # What is sent, whether to the group, whether twice.
@@ -37,6 +37,7 @@ _COLD_ONES = tuple(f"{_COLD}{command}" for command in ("run", "resume", "verify"
 _SLOW = {"create": 4.0, "start": 0.6, "stop": 0.25, "read": 1.5, "add": 5.0, "dev": 15.0}
 _UNTIL_TOLD = ("read", "dev")
 _SERVERS_STOP_IN = 40.0
+# Those that work with further processes, or go over everything several times.
 _LONG_ONES = ("run by two", "media keep", "media keep of lost ones", "verify --repair")
 # How many cases of a command, to how many of others: seconds of work for each, or a quarter of a second.
 _HOW_OFTEN = {
@@ -45,12 +46,14 @@ _HOW_OFTEN = {
 }  # fmt: skip
 # At the last of the hits of a point every way is tried, at the others some are. Some commands take too long for that.
 _SOME_WAYS = 4
+# In the quick campaign, so many of the commands that write beside, that read, that are called cold: they are alike.
+_FEW = 3
 
 
 def _cases(world: World, size: Size, seed: int) -> Sequence[Case]:
     rng = random.Random(seed)
     cases: list[Case] = []
-    for command in (*COMMANDS, *_COLD_ONES):
+    for command in [*COMMANDS, *_COLD_ONES] if size.every else _some(rng):
         often = _HOW_OFTEN.get(command, 1.0) if size.every else 1 / 3
         points, _ = _uninterrupted(world, command)  # now, and not in each of the processes that run cases
         cases += [(command, *rng.choice(_WAYS), None, rng.random()) for _ in range(round(size.interruptions * often))]
@@ -63,6 +66,10 @@ def _cases(world: World, size: Size, seed: int) -> Sequence[Case]:
     rng.shuffle(cases)
     # Those that change nothing need what they read once, if they come one after the other.
     return sorted(cases, key=lambda case: not _changes(case[0]))
+
+
+def _some(rng: random.Random) -> list[str]:
+    return [*CHANGING, *(name for kind in (WRITING, READING, _COLD_ONES) for name in rng.sample([*kind], _FEW))]
 
 
 def _at_points(command: str, points: Sequence[tuple[str, int]], size: Size, rng: random.Random) -> list[Case]:
