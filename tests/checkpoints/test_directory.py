@@ -6,6 +6,7 @@ import os
 import resource
 import stat
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,23 @@ def test_what_a_killed_writer_of_one_file_left_is_swept_away_and_not_that_of_ano
     assert (len(before), len(after)) == (2, 1)
     folder.sweep("another")
     assert list(folder.path.iterdir()) == []
+
+
+def test_where_no_attempt_owns_the_folder_the_next_writer_of_a_file_removes_what_a_killed_one_left(
+    folder: Directory,
+) -> None:
+    for name in ("file", "another"):
+        _killed_in_the_midst(folder, name)
+    folder.put_unowned("file", NEW)
+    assert folder.get("file") == NEW
+    assert len(list(folder.path.iterdir())) == 2
+
+
+def test_writers_where_no_attempt_owns_the_folder_take_turns(folder: Directory) -> None:
+    with ThreadPoolExecutor(8) as writers:
+        for _ in writers.map(lambda number: folder.put_unowned("file", bytes([number])), range(200)):
+            pass
+    assert [path.name for path in folder.path.iterdir()] == ["file"]
 
 
 def _killed_in_the_midst(folder: Directory, name: str) -> None:

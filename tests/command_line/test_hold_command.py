@@ -161,6 +161,24 @@ def test_released_it_can_go_and_both_stay_known(invoke: Invoke, loaded: str) -> 
         assert cursor.fetchall() == [("holds",)]
 
 
+def test_a_command_that_is_repeated_holds_and_releases_once(invoke: Invoke, loaded: str) -> None:
+    hold = ("hold", "add", "--owner", "mara", *WHY, "--by", "Theo Brannock")
+    release = ("hold", "release", "1", "--reason", "closed", "--by", "a judge")
+    mark = Path("output/sample/hold")
+    for _ in range(2):  # the second time as if the first had been interrupted before the task was marked
+        assert invoke(*hold).stdout.startswith("hold 1 on account ")
+        mark.unlink()
+    assert invoke(*hold[:-1], "somebody else").stdout.startswith("hold 2 on account ")
+    assert mark.exists()
+    assert invoke("hold", "release", "2", "--reason", "twice").exit_code == 0
+    for _ in range(2):
+        assert "released" in invoke(*release).stdout
+        assert not mark.exists()
+        mark.write_text("hold 1: case 12/2026\n")
+    assert invoke(*release[:-1], "somebody else").exit_code == 2
+    assert invoke(*hold).stdout.startswith("hold 3 on account ")
+
+
 def test_a_hold_on_a_conversation_leaves_the_others_free(invoke: Invoke, loaded: str) -> None:
     assert invoke("hold", "add", "--conversation", "8:tbrannock", *WHY).exit_code == 0
     sql(loaded, "UPDATE skype.messages SET text = 'free' WHERE conversation_id <> '8:tbrannock'")

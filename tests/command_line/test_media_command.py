@@ -1,10 +1,15 @@
 """``skype-assets media``, and what other commands say of media."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from skype_assets.etl import crash_points
+from skype_assets.etl.crash_points import fail_at
+from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.media_files import write_files
 from tests.command_line.conftest import Invoke
 from tests.media.exports import document_id, many, stored, write
 
@@ -71,6 +76,39 @@ def test_what_was_loaded_without_media_keeps_them_later(
     monkeypatch.delenv("SKYPE_KEEP_MEDIA")
     assert invoke("media", "keep", export, "--no-report").exit_code == 0
     assert len(stored(workplace / "output")) > 0
+
+
+@pytest.mark.parametrize("point", ["phase claimed", "part committed", "load finished"])
+def test_keeping_that_was_interrupted_in_the_load_ends_the_load_when_it_is_repeated(
+    workplace: Path, database: str, invoke: Invoke, export: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    assert invoke("run", export, "--task-id", "t", "--no-report", "--no-media").exit_code == 0
+    hit = 3 if point == "phase claimed" else 1
+    monkeypatch.setattr(crash_points, "listener", fail_at(point, "exception", hit))
+    assert invoke("media", "keep", export, "--no-report").exit_code == 70
+    monkeypatch.setattr(crash_points, "listener", None)
+    assert invoke("verify", "t").exit_code != 0
+    assert invoke("media", "keep", export, "--no-report").exit_code == 0
+    assert invoke("verify", "t").exit_code == 0
+
+
+def test_what_an_extraction_left_that_was_killed_goes_with_the_next_one(
+    workplace: Path, database: str, invoke: Invoke, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert invoke("run", export, "--task-id", "t", "--no-report").exit_code == 0
+    files = workplace / "files"
+    pid = os.fork()
+    if pid == 0:
+        crash_points.listener = fail_at("file written", "kill", 5)
+        write_files(Task("t", workplace / "output"), files)
+        os._exit(1)
+    os.waitpid(pid, 0)
+    left = {path.name for path in files.iterdir()}
+    assert (len(left), sum(name.startswith(".partial-") for name in left)) == (5, 1)
+    (files / ".partial-of somebody else").touch()
+    assert invoke("media", "extract", "t", files).exit_code == 0
+    assert len(list(files.iterdir())) == 14 + 1
+    assert [path.name for path in files.glob(".*")] == [".partial-of somebody else"]
 
 
 def test_clean_removes_the_objects_that_no_task_refers_to(

@@ -39,7 +39,7 @@ def after_a_fault(place: Place, outcome: Outcome) -> list[str]:
     """What is wrong with what a run left that was disturbed once: files and rows are old or new, never in between."""
     place.wait_for_silence()
     wrong = [] if outcome.is_expected else [f"unexpected end: {outcome.how}: {outcome.message}"]
-    return wrong + torn_files(place.task()) + _lost_objects(place) + _torn_parts(place)
+    return wrong + torn_files(place.task()) + _lost_objects(place) + torn_parts(place)
 
 
 def torn_files(task: Task) -> list[str]:
@@ -177,7 +177,7 @@ def _lost_objects(place: Place) -> list[str]:
     return wrong + [f"{member} is recorded as kept, and is not there" for member in lost]
 
 
-def _torn_parts(place: Place) -> list[str]:
+def torn_parts(place: Place) -> list[str]:
     """Whether rows and ledger tell the same (I2). For databases that have one export, loaded by one task."""
     if query(place.url, "SELECT to_regclass('skype.rejects')") == [(None,)]:
         return []

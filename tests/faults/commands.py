@@ -19,8 +19,10 @@ from tests.faults.world import Place
 # A child that had to import what its command works with would do so for longer than it runs.
 for module in (
     "command_line.commands", "command_line.display", "command_line.running", "command_line.summary",
-    "command_line.verify", "tasks.retention", "tasks.unloading", "tasks.verification", "database.equality",
-    "reading.find", "pages.site", "pages.serve",
+    "command_line.verify", "tasks.retention", "tasks.unloading", "tasks.verification", "tasks.proving",
+    "tasks.repairing", "tasks.holding", "tasks.media_files", "database.equality", "reading.find", "reading.copies",
+    "reading.evidence", "reading.whole", "pages.site", "pages.serve", "handing.html", "handing.text", "handing.sheets",
+    "handing.parquet", "handing.rsmf.writing",
 ):  # fmt: skip
     import_module(f"skype_assets.etl.{module}")
 

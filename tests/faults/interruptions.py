@@ -11,63 +11,53 @@ points.
 
 import os
 import random
-import shutil
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import product
-from pathlib import Path
 
-from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.postgres.embedded import EmbeddedServer
-from skype_assets.etl.tasks.layout import manifest_name
+from tests.faults.beginnings import put_back
 from tests.faults.cases import Case, Report, Size, Test
-from tests.faults.checks import after_a_fault, after_success, resumed, unloaded
-from tests.faults.children import UNLOAD, Armed, Outcome, run
 from tests.faults.commands import HUNG_AFTER, LATE_AFTER, End, Sent, interrupted
-from tests.faults.world import CHUNK_SIZE, TASK, Place, World, copy_checkpoints
+from tests.faults.interruptible import CHANGING, COMMANDS, READING, WRITING, Command, begin, not_as_it_was
+from tests.faults.world import Place, World
 
 # What is sent, whether to the group, whether twice.
 _WAYS = list(product((int(signal.SIGINT), int(signal.SIGTERM), int(signal.SIGHUP)), (False, True), (False, True)))
 _AS_EXPECTED = (
-    "place: ", "extract", "transform", "load", "moved aside: ", "warning: ", "creating ", "starting ", "laid out: ",
-    "the web UI: ", "it has a secret: ", "\x1b[",
+    "place: ", "extract", "transform", "load", "export: ", "held tasks: ", "moved aside: ", "warning: ", "creating ",
+    "starting ", "laid out: ", "the web UI: ", "it has a secret: ", "\x1b[",
 )  # fmt: skip
-_COMMANDS = ("run", "run by two", "resume", "reset", "verify", "clean", UNLOAD)
-_READING = ("digest", "digest by row", "compare", "search", "status")
 _COLD = "cold "
-_COLD_ONES = tuple(f"{_COLD}{command}" for command in ("run", "resume", "verify", "digest", "search"))
+_COLD_ONES = tuple(f"{_COLD}{command}" for command in ("run", "resume", "verify", "digest", "search", "export text"))
 # With a server of its own, that is created, started, stopped; with Dagster; or until they are told to end: seconds of
 # work, so many at most.
 _SLOW = {"create": 4.0, "start": 0.6, "stop": 0.25, "read": 1.5, "add": 5.0, "dev": 15.0}
 _UNTIL_TOLD = ("read", "dev")
 _SERVERS_STOP_IN = 40.0
-# How many cases of a command, to how many of others: two seconds of work for each, or a quarter of a second.
+# Those that work with further processes, or go over everything several times.
+_LONG_ONES = ("run by two", "media keep", "media keep of lost ones", "verify --repair")
+# How many cases of a command, to how many of others: seconds of work for each, or a quarter of a second.
 _HOW_OFTEN = {
-    "run by two": 0.25, **dict.fromkeys(_READING, 3.6), **dict.fromkeys(_COLD_ONES, 0.25),
+    **dict.fromkeys(_LONG_ONES, 0.25), **dict.fromkeys(WRITING, 0.5), **dict.fromkeys(_COLD_ONES, 0.25),
     "start": 2.5, "stop": 2.5, "read": 5.0,
 }  # fmt: skip
-# At the last of the hits of a point every way is tried, at the others some are. Workers take too long for that.
+# At the last of the hits of a point every way is tried, at the others some are. Some commands take too long for that.
 _SOME_WAYS = 4
+# In the quick campaign, so many of the commands that write beside, that read, that are called cold: they are alike.
+_FEW = 3
 
 
 def _cases(world: World, size: Size, seed: int) -> Sequence[Case]:
     rng = random.Random(seed)
     cases: list[Case] = []
-    for command in (*_COMMANDS, *_READING, *_COLD_ONES):
+    for command in [*COMMANDS, *_COLD_ONES] if size.every else _some(rng):
         often = _HOW_OFTEN.get(command, 1.0) if size.every else 1 / 3
-        _uninterrupted(world, command)  # now, and not in each of the processes that run cases
+        points, _ = _uninterrupted(world, command)  # now, and not in each of the processes that run cases
         cases += [(command, *rng.choice(_WAYS), None, rng.random()) for _ in range(round(size.interruptions * often))]
-    for command in _COMMANDS:
-        points = sorted(_uninterrupted(world, command)[0].items())
-        for point, hits in points if size.every else rng.sample(points, min(2, len(points))):
-            every, some = (len(_WAYS), _SOME_WAYS) if size.every and command != "run by two" else (_SOME_WAYS, 0)
-            wanted = sorted({1, (hits + 1) // 2, hits}) if size.every else [rng.randint(1, hits)]
-            for hit in wanted:
-                ways = rng.sample(_WAYS, (every if hit == wanted[-1] else some) if size.every else 1)
-                cases += [(command, *way, (point, hit), 0.0) for way in ways]
+        cases += _at_points(command, sorted(points.items()), size, rng)
     for command in _SLOW:
         often = _HOW_OFTEN.get(command, 1.0) if size.every else 1.0
         cases += [
@@ -75,109 +65,71 @@ def _cases(world: World, size: Size, seed: int) -> Sequence[Case]:
         ]
     rng.shuffle(cases)
     # Those that change nothing need what they read once, if they come one after the other.
-    return sorted(cases, key=lambda case: _is_reading(case[0]))
+    return sorted(cases, key=lambda case: not _changes(case[0]))
 
 
-def _is_reading(command: str) -> bool:
-    return command.removeprefix(_COLD) in (*_READING, "verify")
+def _some(rng: random.Random) -> list[str]:
+    return [*CHANGING, *(name for kind in (WRITING, READING, _COLD_ONES) for name in rng.sample([*kind], _FEW))]
+
+
+def _at_points(command: str, points: Sequence[tuple[str, int]], size: Size, rng: random.Random) -> list[Case]:
+    cases: list[Case] = []
+    for point, hits in points if size.every else rng.sample(points, min(2, len(points))):
+        every, some = (len(_WAYS), _SOME_WAYS) if size.every and command not in _LONG_ONES else (_SOME_WAYS, 0)
+        wanted = sorted({1, (hits + 1) // 2, hits}) if size.every else [rng.randint(1, hits)]
+        for hit in wanted:
+            ways = rng.sample(_WAYS, (every if hit == wanted[-1] else some) if size.every else 1)
+            cases += [(command, *way, (point, hit), 0.0) for way in ways]
+    return cases
+
+
+def _command(name: str) -> Command:
+    return COMMANDS[name.removeprefix(_COLD)]
+
+
+def _changes(name: str) -> bool:
+    return name in _SLOW or _command(name).changes
 
 
 @cache
-def _uninterrupted(world: World, command: str) -> tuple[dict[str, int], float]:
+def _uninterrupted(world: World, name: str) -> tuple[dict[str, int], float]:
     """The crash points that a command comes to, and how often, and the seconds for which it hears signals."""
-    place = world.place(0)
-    _begin(place, command)
-    is_cold = command.startswith(_COLD)
+    place, command = world.place(0), _command(name)
+    begin(place, command)
     nothing = Sent(signal.SIGINT, False, False)
-    end = interrupted(place, _arguments(place, command), nothing, at=("nowhere", 1), is_cold=is_cold)
-    assert end.code == 0, end
-    _read_places.discard(place.folder)
+    arguments, is_cold = command.arguments(place), name.startswith(_COLD)
+    end = interrupted(place, arguments, nothing, at=("nowhere", 1), is_cold=is_cold)
+    assert end.code == 0, (name, end)
     # Of parts that are done in other processes it is not this one that comes to their points.
     return end.points, end.lasted
 
 
-_read_places: set[Path] = set()
-"""Where everything is loaded, and nobody has changed anything since."""
-
-
-def _begin(place: Place, command: str) -> None:
-    """What a command of that name works on."""
-    command = command.removeprefix(_COLD)
-    if _is_reading(command) and place.folder in _read_places:
-        return
-    _read_places.discard(place.folder)
-    if command in ("resume", "verify", "clean", "reset", UNLOAD, *_READING, "read"):
-        _put_back(place, "killed" if command == "resume" else "loaded")
-    else:
-        place.begin()
-    if _is_reading(command):
-        _read_places.add(place.folder)
-    if command == "clean":
-        for name in ("older", "oldest"):
-            shutil.copytree(place.folder / TASK, place.folder / name, copy_function=shutil.copy2)
-
-
-def _put_back(place: Place, name: str) -> None:
-    """What a run has left that was killed, or that has loaded: made once for every place."""
-    kept = place.folder.with_name(f"{place.folder.name}-{name}")
-    if not kept.exists():
-        place.begin("load" if name == "loaded" else "extract")
-        armed = Armed(("part recorded", "kill", 2) if name == "killed" else None)
-        made = run(place.task(), ("load",) if name == "loaded" else ("extract",), armed)
-        assert made.how == ("done" if name == "loaded" else "killed"), made
-        place.keep_database(name)
-        copy_checkpoints(place.folder, kept)
-    place.clear()
-    copy_checkpoints(kept, place.folder)
-    place.put_back(name)
-
-
-def _arguments(place: Place, command: str) -> list[str]:
-    command = command.removeprefix(_COLD)
-    where = ["--output-dir", str(place.folder)]
-    as_ever = [*where, "--task-id", TASK, "--chunk-size", str(CHUNK_SIZE), "--no-report"]
-    manifest = str(place.folder / manifest_name(TASK))
-    workers = {"run by two": "2"}.get(command, "1")
-    ran = ["run", str(place.world.export), *as_ever, "--max-workers", workers]
-    return {
-        "run": ran,
-        "run by two": ran,
-        "reset": [*ran, "--reset"],
-        "resume": ["resume", manifest, "--max-workers", "1", "--no-report"],
-        "verify": ["verify", TASK, *where],
-        "clean": ["clean", *where, "--older-than", "0"],
-        "digest": ["digest"],
-        "digest by row": ["digest", "--by", "row", "--json"],
-        "compare": ["compare", place.url, place.url],
-        "search": ["search", "a", "--json"],
-        "status": ["status", *where],
-        UNLOAD: ["unload", TASK, *where, "--yes"],
-    }[command]
-
-
 def _interrupt(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
-    command, number, to_group, twice, at, share = case
-    if command in _SLOW:
-        return _interrupt_slow(place, command, Sent(number, to_group, twice), share * _SLOW[command])
-    is_cold = command.startswith(_COLD)
-    after = 0.0 if at else share * _uninterrupted(place.world, command)[1]
-    _begin(place, command)
+    name, number, to_group, twice, at, share = case
+    if name in _SLOW:
+        return _interrupt_slow(place, name, Sent(number, to_group, twice), share * _SLOW[name])
+    command, is_cold = _command(name), name.startswith(_COLD)
+    after = 0.0 if at else share * _uninterrupted(place.world, name)[1]
+    begin(place, command)
     sent = Sent(number, to_group, twice)
-    end = interrupted(place, _arguments(place, command), sent, at=at, after=after, bugs=bugs, is_cold=is_cold)
+    end = interrupted(place, command.arguments(place), sent, at=at, after=after, bugs=bugs, is_cold=is_cold)
     if end.seconds is None:
         wrong = [] if end.code == 0 else [f"it ended with {end.code} by itself: {end.said[-1:]}"]
         return Report(0, set(), wrong + ([f"it never came to {at}"] if at is not None and at[1] == 1 else []))
-    report = Report(1 + twice, {f"{command} {number} {at or share}"}, _badly_ended(end, number, command, at))
-    report.wrong += after_a_fault(place, Outcome("interrupted"))
-    report.wrong += _AFTER.get(command.removeprefix(_COLD), _resumed)(place, bugs)
+    report = Report(1 + twice, {f"{name} {number} {at or share}"}, _badly_ended(end, number, name, at))
+    report.wrong += command.left(place)
+    report.wrong += command.after(place, bugs)
     if report.wrong:
-        _read_places.discard(place.folder)
+        not_as_it_was(place)
     return report
 
 
 def _interrupt_slow(place: Place, command: str, sent: Sent, after: float) -> Report:
     """The same with a place or a server of its own, in which the command is done again afterwards."""
-    _begin(place, command)
+    if command == "read":
+        put_back(place, "loaded")
+    else:
+        begin(place, COMMANDS["run"])
     server = EmbeddedServer(place.folder / "home" / ".postgres")
     environment = {"DAGSTER_POSTGRES_URL": place.url, "SKYPE_DATABASE_URL": place.url}
     if command == "create":
@@ -243,25 +195,5 @@ def _badly_ended(end: End, number: int, command: str, at: tuple[str, int] | None
         wrong.append(f"it does not say how to go on: {last}")
     return wrong
 
-
-def _resumed(place: Place, bugs: tuple[str, ...]) -> list[str]:
-    """Resume; to the end if a load was begun: what was disturbed before shows in the checksums of parts."""
-    is_begun = states.read(place.task().folder.folder(FOLDERS["load"])) is not None
-    return resumed(place, bugs, "load" if is_begun else "transform")
-
-
-def _unchanged(place: Place, _bugs: tuple[str, ...]) -> list[str]:
-    return after_success(place, Outcome("done"))
-
-
-def _still_complete(place: Place, bugs: tuple[str, ...]) -> list[str]:
-    return after_success(place, run(place.task(), armed=Armed(bugs=bugs)))
-
-
-_AFTER: dict[str, Callable[[Place, tuple[str, ...]], list[str]]] = {
-    **dict.fromkeys(("verify", *_READING), _unchanged),
-    "clean": _still_complete,
-    UNLOAD: unloaded,
-}
 
 TESTS = (Test("T18", "signals, to a command and its group, once and twice", _cases, _interrupt),)

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,8 @@ from skype_assets.etl.database import session, settings
 from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.engine import loop
+from skype_assets.etl.handing import handover
+from skype_assets.etl.handing.output import Output
 from skype_assets.etl.phases import load, transform
 from skype_assets.etl.phases.proof import Proof
 from skype_assets.etl.tasks.record import TaskRecord
@@ -252,6 +255,18 @@ def _no_word_on_how_to_go_on() -> None:
     _replace(group, _interrupted=lambda context: "interrupted")
 
 
+def _named_before_whole() -> None:
+    @contextlib.contextmanager
+    def output(target: Path) -> Generator[Output]:
+        target.mkdir()
+        filled = Output(target)
+        yield filled
+        crash_points.reached("hand-over written")
+        filled.finish()
+
+    _replace(handover, output=output)
+
+
 def _short_pauses() -> None:
     _replace(session, PAUSES=(0.05, 0.1))
 
@@ -274,8 +289,8 @@ def _with(module: ModuleType, **others: Any) -> ModuleType:
 _COUNT = ("transform", 0)
 
 
-def _told(number: signal.Signals) -> Case:
-    return ("run", int(number), False, False, ("part recorded", 2), 0.0)
+def _told(number: signal.Signals, command: str = "run", point: tuple[str, int] = ("part recorded", 2)) -> Case:
+    return (command, int(number), False, False, point, 0.0)
 
 
 BUGS: dict[str, Bug] = {
@@ -330,5 +345,9 @@ BUGS: dict[str, Bug] = {
     "closed terminal": Bug("SIGHUP is not heard", _closed_terminals_not_heard, "T18", [_told(signal.SIGHUP)]),
     "noted and forgotten": Bug("nobody asks for signals", _noted_and_forgotten, "T18", [_told(signal.SIGINT)]),
     "no last word": Bug("no word on how to go on", _no_word_on_how_to_go_on, "T18", [_told(signal.SIGINT)]),
+    "named before whole": Bug(
+        "a hand-over has its name before it is whole", _named_before_whole, "T18",
+        [_told(signal.SIGTERM, "export text", ("hand-over written", 1))],
+    ),
     "short pauses": Bug("no bug: the tests do not want to wait", _short_pauses),
 }  # fmt: skip

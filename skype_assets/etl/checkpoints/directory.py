@@ -21,7 +21,8 @@ from skype_assets.etl import crash_points
 from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged
 from skype_assets.etl.places import give_to_owner
 
-_TEMPORARY = ".partial-"
+TEMPORARY = ".partial-"
+"""How the names of files begin that are being written."""
 _LOCK_PAUSE_SECONDS = 0.02
 # Of a file system without links.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -61,6 +62,12 @@ class Directory:
         """Write a file atomically and durably; an existing one is replaced."""
         with self.create(name) as stream:
             stream.write(data)
+
+    def put_unowned(self, name: str, data: bytes) -> None:
+        """The same in a folder that no attempt owns; what killed writers of the file have left goes."""
+        with self.alone():
+            self.sweep(name)
+            self.put(name, data)
 
     @contextlib.contextmanager
     def create(self, name: str | Callable[[], str], *, is_synced: bool = True) -> Generator[BinaryIO]:
@@ -136,7 +143,7 @@ class Directory:
         """Names of the finished files, sorted."""
         if not self.path.is_dir():
             return []
-        return sorted(p.name for p in self.path.iterdir() if p.is_file() and not p.name.startswith(_TEMPORARY))
+        return sorted(p.name for p in self.path.iterdir() if p.is_file() and not p.name.startswith(TEMPORARY))
 
     def remove(self, name: str) -> None:
         """Remove a file; a missing one is no error."""
@@ -145,10 +152,21 @@ class Directory:
     def sweep(self, name: str | None = None) -> None:
         """Remove what killed writers left behind: of one file, or of all.
 
-        Only for the attempt that owns the file, or the folder.
+        Only for the attempt that owns the file, or the folder; of one file also for who is ``alone``.
         """
-        for path in self.path.glob(f"{_TEMPORARY if name is None else _beginning(name)}*"):
+        for path in self.path.glob(f"{TEMPORARY if name is None else _beginning(name)}*"):
             path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def alone(self) -> Generator[None]:
+        """A block for one at a time, in a folder that no attempt owns: by a lock on the folder, which needs no file."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(OSError):  # of a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def lock(self, name: str, seconds: float | None = None) -> Generator[None]:
@@ -240,7 +258,7 @@ def sha256_of(path: Path) -> str:
 
 def _beginning(name: str) -> str:
     """How the names of a file's temporary files begin: as short for a long name as for another."""
-    return f"{_TEMPORARY}{hashlib.sha256(name.encode()).hexdigest()[:8]}-"
+    return f"{TEMPORARY}{hashlib.sha256(name.encode()).hexdigest()[:8]}-"
 
 
 def _lock_within(descriptor: int, seconds: float) -> None:

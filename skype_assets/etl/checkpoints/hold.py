@@ -32,7 +32,7 @@ def hold_on(task: Directory) -> str | None:
 def mark(task: Directory, number: int, reason: str) -> None:
     """Say of a task that a hold of the database keeps it. A file that somebody put there by hand stays."""
     if hold_on(task) is None or number_on(task) is not None:
-        task.put(FILE, f"{line(number, reason)}\n".encode())
+        task.put_unowned(FILE, f"{line(number, reason)}\n".encode())
 
 
 def line(number: int, reason: str) -> str:

@@ -163,8 +163,9 @@ def _task_about(file: Path, source: Any, task_id: str | None, output_dir: Path) 
     record.set_file_source(file, source)
     task = replace(record.task, database=resuming.database(record))
     known = [states.read(folder.folder(asset)) for asset in FOLDERS.values()]
-    done = sum(state is not None and state.status == "complete" for state in known)
-    return task, PHASES[: max(1, done)]
+    # One that is begun, too: this command itself may have been interrupted in it.
+    done = [n for n, state in enumerate(known, 1) if state is not None and state.status in ("complete", "running")]
+    return task, PHASES[: max([1, *done])]
 
 
 def _store(store: Any) -> dict[str, int]:

@@ -52,7 +52,7 @@ def report(task_id: str, html: Path | None, no_compare: bool, output_dir: Path, 
             f"task {task_id} has loaded nothing that is in this database; see {terminal.command('status')}"
         )
     if html is not None:
-        Directory(html.parent).make().put(html.name, reports.page(document).encode())
+        Directory(html.parent).make().put_unowned(html.name, reports.page(document).encode())
     if as_json:
         terminal.write_json(document)
     else:

@@ -96,7 +96,7 @@ def verify(
     if report is not None:
         from skype_assets.etl.checkpoints.directory import Directory
 
-        Directory(report.parent).make().put(report.name, json.dumps(document, indent=2).encode())
+        Directory(report.parent).make().put_unowned(report.name, json.dumps(document, indent=2).encode())
     if as_json:
         terminal.write_json(document)
     else:

@@ -65,9 +65,16 @@ def add(
     session: Session, owner_id: str, reason: str, who: str, *, conversation_id: str | None = None,
     export_id: str | None = None,
 ) -> int:  # fmt: skip
-    """Hold all rows of an account, of a conversation of it, or of an export; the number of the hold."""
+    """Hold all rows of an account, of a conversation of it, or of an export; the number of the hold.
+
+    What is held already, by the same person for the same reason, is not held once more: the command was repeated.
+    """
     with session.transaction():
         _alone(session)
+        for one in listed(session):
+            said = (one.owner_id, one.conversation_id, one.export_id, one.reason, one.held_by)
+            if one.is_active and said == (owner_id, conversation_id, export_id, reason, who):
+                return one.number
         [(number,)] = session.rows(f"SELECT coalesce(max(hold_id), 0) + 1 FROM {SCHEMA}.holds")
         _note(session, number, "hold", owner_id, conversation_id, export_id, reason, who)
         held_rows.keep(session)
@@ -77,11 +84,15 @@ def add(
 def release(session: Session, number: int, reason: str, who: str) -> None:
     """Release a hold; with the last one the triggers go.
 
+    One that the same person has released for the same reason stays as it is: the command was repeated.
+
     Raises:
         UsageError: there is no such hold, or it was released.
     """
     with session.transaction():
         _alone(session)
+        if any((one.number, one.release_reason, one.released_by) == (number, reason, who) for one in listed(session)):
+            return
         active = {row[0]: row[1:4] for row in session.rows(ACTIVE)}
         if number not in active:
             raise UsageError(f"there is no hold {number} that is not released; see skype-assets hold list")

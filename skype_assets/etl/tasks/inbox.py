@@ -171,7 +171,7 @@ def _known(folder: Path) -> dict[Identity, str]:
 
 def _keep(folder: Path, fingerprints: Mapping[Identity, str], present: frozenset[Identity]) -> None:
     kept = {identity: sha256 for identity, sha256 in fingerprints.items() if identity in present}
-    Directory(folder).put(FINGERPRINTS, json.dumps(kept, indent=0).encode())
+    Directory(folder).put_unowned(FINGERPRINTS, json.dumps(kept, indent=0).encode())
 
 
 @cache

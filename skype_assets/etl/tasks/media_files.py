@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from skype_assets.etl import interruption, quantities
 from skype_assets.etl.checkpoints import parts
-from skype_assets.etl.checkpoints.directory import Directory, sha256_of
+from skype_assets.etl.checkpoints.directory import TEMPORARY, Directory, sha256_of
 from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
@@ -51,7 +51,8 @@ class Written:
 def write_files(task: Task, folder: Path) -> Written:
     """Write the kept media of a task into a folder, the time of a file being that of its message.
 
-    Interrupted, the same again goes on: a file that is there with the same bytes is left.
+    Interrupted, the same again goes on: a file that is there with the same bytes is left. Several that write into the
+    same folder wait for each other.
 
     Raises:
         UsageError: extract is not complete, or was made by a release that kept no media.
@@ -67,7 +68,8 @@ def write_files(task: Task, folder: Path) -> Written:
     kept = [row for row in rows if row["kept"]]
     into = Directory(folder).make()
     _require_space(folder, sum(row["size"] for row in kept))
-    return _Writing(task, into, _Names(raw, _told(task))).write(kept, len(rows) - len(kept))
+    with into.alone():
+        return _Writing(task, into, _Names(raw, _told(task))).write(kept, len(rows) - len(kept))
 
 
 def _require_space(folder: Path, needed: int) -> None:
@@ -155,6 +157,7 @@ class _Writing:
 
     def write(self, kept: list[dict[str, Any]], not_kept: int) -> Written:
         there = {_folded(path.name) for path in self._into.path.iterdir()}
+        was_killed = any(name.startswith(TEMPORARY) for name in there)
         files = size = were_there = 0
         lost: list[str] = []
         for row in kept:
@@ -163,6 +166,8 @@ class _Writing:
                 lost.append(row["member"])
                 continue
             name, is_there = self._free(self._names.name(row), row, there)
+            if was_killed:
+                self._into.sweep(name)
             if not is_there and not self._copy(name, row):
                 lost.append(row["member"])
                 continue
