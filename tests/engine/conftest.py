@@ -11,6 +11,8 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl import engine
+from skype_assets.etl.database import ddl
+from skype_assets.etl.database.session import Session
 from skype_assets.etl.postgres.url import from_config
 from skype_assets.etl.sample import write_overlapping, write_sample
 from skype_assets.etl.task import Task
@@ -37,6 +39,15 @@ def new_database(_embedded_server_url: str) -> NewDatabase:
         return from_config({**parse_dsn(_embedded_server_url), "dbname": name})
 
     return create
+
+
+@pytest.fixture(scope="session")
+def tables(new_database: NewDatabase) -> str:
+    """A database that has the tables and no row: a copy is there sooner than tables that a first load creates."""
+    url = new_database()
+    with Session(url) as session:
+        ddl.create(session)
+    return url
 
 
 @pytest.fixture(scope="session")

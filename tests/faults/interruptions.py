@@ -62,7 +62,7 @@ def _cases(world: World, size: Size, seed: int) -> Sequence[Case]:
         cases += [(command, *rng.choice(_WAYS), None, rng.random()) for _ in range(round(size.interruptions * often))]
     for command in _COMMANDS:
         points = sorted(_uninterrupted(world, command)[0].items())
-        for point, hits in points if size.every else rng.sample(points, min(2, len(points))):
+        for point, hits in points if size.every else rng.sample(points, min(1, len(points))):
             every, some = (len(_WAYS), _SOME_WAYS) if size.every and command != "run by two" else (_SOME_WAYS, 0)
             wanted = sorted({1, (hits + 1) // 2, hits}) if size.every else [rng.randint(1, hits)]
             for hit in wanted:
