@@ -90,15 +90,16 @@ def test_a_date_in_the_middle_is_where_reading_goes_on(at_long: Watched) -> None
     assert (first.get_attribute("datetime") or "") >= "2020-03-05"
 
 
-def test_by_keys_from_the_end_to_the_beginning_every_message_once(at_long: Watched) -> None:
-    page = at_long.page
-    open_largest(page)
-    expect(page.locator(FIRST).last).to_be_in_viewport()
-    ids, most = read_by_key(page, "[", "prev")
-    assert len(ids) > LONG / 2
-    assert most < 1_000, "what is far behind goes"
-    back, _ = read_by_key(page, "]", "next")
-    assert back == ids
+def test_by_keys_from_the_end_to_the_beginning_every_message_once(chromium: Browser, long: Reader) -> None:
+    with watched(chromium, long.url) as at:
+        page = at.page
+        open_largest(page)
+        expect(page.locator(FIRST).last).to_be_in_viewport()
+        ids, most = read_by_key(page, "[", "prev")
+        assert len(ids) > LONG / 2
+        assert most < 1_000, "what is far behind goes"
+        back, _ = read_by_key(page, "]", "next")
+        assert back == ids
 
 
 LOOK = """async rel => {
