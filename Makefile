@@ -1,7 +1,7 @@
 # make run [EXPORT=path]   set up, then load an export (default: the sample) into the embedded database
 # make read                set up, then read what is loaded, in the browser
 # make test                set up, then run the tests
-# make test-browser        set up, then test the reader and the web UI in Chromium, which must be installed
+# make test-browser        set up, then test reader and web UI in Chromium and Firefox, which must be installed
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make test-salvage        set up, then read damaged exports: each container cut at 200 places, and with 500 bytes changed
 # make faults              set up, then run the whole campaign of faults: up to two hours (docs/reliability.md)

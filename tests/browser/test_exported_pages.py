@@ -7,14 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
-from playwright.sync_api import Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from skype_assets.etl import engine
 from skype_assets.etl.reading.find import find
@@ -23,7 +23,7 @@ from skype_assets.etl.reading.query import QueryError, parse
 from skype_assets.etl.reading.snapshots import Snapshots
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
-from tests.browser.chromium import CHROMIUM, Watched
+from tests.browser.browsers import Watched, watched
 from tests.conftest import NewDatabase
 from tests.pages import hostile
 from tests.pages.reader import PROJECT
@@ -82,37 +82,15 @@ def exported(place: Path, database: str, tmp_path_factory: pytest.TempPathFactor
     return Path(shutil.move(folder / "written", folder / "a stick, näher" / "moved"))
 
 
-@contextmanager
-def opened(folder: Path) -> Generator[Watched]:
-    """A browser at a folder's pages; what leaves the folder, and what no page may do, is wrong."""
-    assert CHROMIUM, "no browser: install Debian's package chromium, or name one with CHROMIUM=/path/to/it"
-    with sync_playwright() as playwright:
-        sandbox = [] if os.getuid() else ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        page = browser.new_context(viewport={"width": 1280, "height": 960}).new_page()
-        page.set_default_timeout(60_000)
-        watched = Watched(page, folder.as_uri())
-        page.on("dialog", watched.refuse)
-        page.on("pageerror", lambda error: watched.wrong.append(f"error {error}"))
-        page.on("console", lambda said: watched.wrong.append(said.text) if said.type == "error" else None)
-        page.on("requestfailed", lambda sent: _note_failure(sent, watched))
-        ours = (f"{folder.as_uri()}/", "data:")
-        page.on("request", lambda sent: None if sent.url.startswith(ours) else watched.wrong.append(sent.url))
-        page.goto(f"{folder.as_uri()}/index.html")
-        yield watched
-        assert watched.wrong == []
-        browser.close()
-
-
-def _note_failure(sent: Request, watched: Watched) -> None:
-    if "ERR_ABORTED" not in (sent.failure or ""):  # what was on its way when the page was left
-        watched.wrong.append(f"failed {sent.url}")
+def opened(browser: Browser, folder: Path) -> AbstractContextManager[Watched]:
+    """A browser at a folder's pages."""
+    return watched(browser, f"{folder.as_uri()}/index.html")
 
 
 @pytest.fixture
-def at(exported: Path) -> Iterator[Watched]:
-    with opened(exported) as watched:
-        yield watched
+def at(browser: Browser, exported: Path) -> Iterator[Watched]:
+    with opened(browser, exported) as at:
+        yield at
 
 
 def open_with(page: Page, title: str) -> None:
@@ -220,7 +198,7 @@ def test_a_wrong_query_is_explained_as_by_the_reader(at: Watched, query: str) ->
     expect(at.page.locator("#found .box.bad")).to_have_count(1)
 
 
-def test_a_long_month_is_several_pages(tmp_path: Path, new_database: NewDatabase) -> None:
+def test_a_long_month_is_several_pages(browser: Browser, tmp_path: Path, new_database: NewDatabase) -> None:
     url = new_database()
     write_sample(tmp_path / "long.tar", messages=300, conversations=1, oddities=False)
     engine.run(Task("long", tmp_path / "output", tmp_path / "long.tar", url))
@@ -239,22 +217,24 @@ def test_a_long_month_is_several_pages(tmp_path: Path, new_database: NewDatabase
         "2020-06-part3.html",
         "2020-06.html",
     ]
-    with opened(folder) as watched:
-        page = watched.page
-        page.goto(f"{watched.origin}/search.html?q=%22number+4321%22")
+    with opened(browser, folder) as at:
+        page = at.page
+        page.goto(f"{at.origin}/search.html?q=%22number+4321%22")
         page.locator(".hits .hit > a").first.click()
         expect(page.locator("article:target")).to_contain_text("number 4321")
         assert "2020-06-part3.html" in page.url
 
 
-def test_nothing_in_a_hostile_export_runs_or_leaves_the_folder(tmp_path: Path, new_database: NewDatabase) -> None:
+def test_nothing_in_a_hostile_export_runs_or_leaves_the_folder(
+    browser: Browser, tmp_path: Path, new_database: NewDatabase
+) -> None:
     url = new_database()
     engine.run(Task("hostile", tmp_path / "output", hostile.write(tmp_path / "hostile.tar"), url))
     folder = export(tmp_path, url, tmp_path / "files")
-    with opened(folder) as watched:
+    with opened(browser, folder) as at:
         for path in sorted(folder.rglob("*.html")):
-            watched.page.goto(path.as_uri())
-            watched.page.wait_for_load_state()
-        watched.page.goto(f"{watched.origin}/search.html?q=-zzzz")
-        watched.page.locator(".hits li").first.wait_for()
-        assert watched.page.locator(".hits .hit").count() > 20
+            at.page.goto(path.as_uri())
+            at.page.wait_for_load_state()
+        at.page.goto(f"{at.origin}/search.html?q=-zzzz")
+        at.page.locator(".hits li").first.wait_for()
+        assert at.page.locator(".hits .hit").count() > 20

@@ -106,8 +106,6 @@ def succeeded() -> list[str | None]:
 def test_both_are_materialized_through_dagster_and_neither_gets_the_others(
     project: Path, sample_tar: Path, postgres_url: str
 ) -> None:
-    validated = dagster("definitions", "validate", "-m", "their_project")
-    assert "All code locations passed validation" in validated
     task_id = register(sample_tar)
     dagster("asset", "materialize", "-m", "their_project", "--select", "group:chats", "--partition", task_id)
     assert len(succeeded()) == len(PHASE_CLASSES)

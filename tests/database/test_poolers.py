@@ -12,40 +12,52 @@ from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
 from skype_assets.etl.tasks.unloading import unload
 from skype_assets.etl.tasks.verification import verify
-from tests.engine.database_content import Digests, digests, query
+from tests.engine.conftest import NewDatabase
+from tests.engine.conftest import new_database as new_database
+from tests.engine.database_content import Digests, digests
 from tests.poolers import POOLERS, pooled
 
 each_pooler = pytest.mark.parametrize("pooler", POOLERS, ids=lambda path: Path(path).stem)
 
 
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("exports")
+    return [write_sample(folder / f"{name}.tar", messages=60 + number).path for number, name in enumerate("ab")]
+
+
+@pytest.fixture(scope="module")
+def without_pooler(exports: list[Path], new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Digests:
+    """What a database holds into which they were loaded."""
+    url = new_database()
+    load(tasks(exports, tmp_path_factory.mktemp("direct"), url))
+    return digests(url)
+
+
 @each_pooler
 @pytest.mark.parametrize("size", [1, 2])
 def test_loads_side_by_side_through_a_pooler_are_right(
-    size: int, pooler: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+    size: int, pooler: str, exports: list[Path], without_pooler: Digests, postgres_url: str, tmp_path: Path
 ) -> None:
-    tasks: list[Task] = []
-    for number, name in enumerate(("a", "b")):
-        folder = tmp_path_factory.mktemp(name)
-        export = write_sample(folder / "export.tar", messages=60 + number).path
-        tasks.append(Task(name, folder / "out", export, postgres_url, Settings(chunk_size=30, max_workers=2)))
-    expected = loaded(tasks, postgres_url)
-    query(postgres_url, "DROP SCHEMA skype CASCADE")
     with pooled(postgres_url, size, pooler) as url:
-        through = [Task(f"{task.task_id}2", task.output_dir, task.source, url, task.settings) for task in tasks]
-        assert loaded(through, postgres_url) == expected
+        through = tasks(exports, tmp_path, url)
+        load(through)
+        assert digests(postgres_url) == without_pooler
         for task in through:
             assert not verify(task).failed
         assert unload(through[0], checkpoints=[through[1].output_dir]).status == "unloaded"
 
 
-def loaded(tasks: list[Task], url: str) -> Digests:
-    """Load several tasks at a time; what the database holds then."""
+def tasks(exports: list[Path], folder: Path, url: str) -> list[Task]:
+    settings = Settings(chunk_size=30, max_workers=2)
+    return [Task(path.stem, folder / path.stem, path, url, settings) for path in exports]
+
+
+def load(tasks: list[Task]) -> None:
+    """Load several tasks at a time."""
     with ThreadPoolExecutor(len(tasks)) as threads:
         for done in [threads.submit(engine.run, task) for task in tasks]:
             done.result()
-    found = digests(url)
-    del found["exports"]  # which names the task
-    return found
 
 
 @each_pooler

@@ -7,11 +7,22 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl import engine
+from skype_assets.etl.database import ddl
+from skype_assets.etl.database.session import Session
 from skype_assets.etl.sample import write_overlapping, write_sample
 from skype_assets.etl.task import Task
 from tests.conftest import NewDatabase
 from tests.engine.forging import Whole, run_all, whole_of
 from tests.engine.runs import task
+
+
+@pytest.fixture(scope="session")
+def tables(new_database: NewDatabase) -> str:
+    """A database that has the tables and no row: a copy is there sooner than tables that a first load creates."""
+    url = new_database()
+    with Session(url) as session:
+        ddl.create(session)
+    return url
 
 
 @pytest.fixture(scope="session")

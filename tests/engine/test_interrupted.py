@@ -16,7 +16,7 @@ from skype_assets.etl.task import Task
 from tests.engine.database_content import digests
 
 ROOT = Path(__file__).parents[2]
-INSTANTS = 12
+INSTANTS = int(os.environ.get("SKYPE_TEST_INSTANTS") or 6)
 
 # Runs a task of small parts over and over; `handler` is what the program has for SIGINT, and where the engine runs.
 PROGRAM = """

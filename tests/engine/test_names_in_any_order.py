@@ -1,6 +1,7 @@
 """Exports that name people in different places make one history, in whatever order they are loaded."""
 
 import json
+import os
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -19,6 +20,7 @@ from tests.engine.runs import task
 OWNER, ANN, BOB, CID = "8:live:mara.ostrow", "8:ann", "8:live:bob.k", "8:live:.cid.3fa91c07be52d684"
 GROUP, THREAD = "19:5b0c9d51e27f4a6d8e13b7c2f4a09d66@thread.skype", "19:a_b@oneToOne.skype"
 PEOPLE = st.sampled_from([OWNER, ANN, BOB, CID])
+EXAMPLES = int(os.environ.get("SKYPE_TEST_ORDERS") or 12)
 PHOTO = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
 
 Row = dict[str, Any]
@@ -103,13 +105,14 @@ _numbers = count(1)
 
 @given(exports, st.randoms(use_true_random=False))
 @settings(
-    max_examples=20,
+    max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.generate],
 )
 def test_exports_that_name_people_in_different_places_make_one_history(
     tmp_path_factory: pytest.TempPathFactory,
     new_database: NewDatabase,
+    tables: str,
     found: Sequence[tuple[list[Row], int, dict[str, str]]],
     random: Any,
 ) -> None:
@@ -125,7 +128,7 @@ def test_exports_that_name_people_in_different_places_make_one_history(
         tasks.append((one, path, called))
     orders = [list(range(len(tasks))), random.sample(range(len(tasks)), len(tasks))]
     for order in orders:
-        url = new_database()
+        url = new_database(tables)
         for number in order:
             one, path, called = tasks[number]
             results = engine.run(type(one)(one.task_id, one.output_dir, path, url, one.settings))

@@ -186,7 +186,7 @@ def exports(draw: st.DrawFn) -> list[tuple[bytes, dict[str, bytes] | None]]:
 @settings(PROPERTY, max_examples=6)
 @given(data=st.data())
 def test_that_holds_for_any_exports_of_an_account(
-    data: st.DataObject, new_database: NewDatabase, tmp_path: Path
+    data: st.DataObject, new_database: NewDatabase, tables: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / str(next(_numbers))
     folder.mkdir()
@@ -194,7 +194,7 @@ def test_that_holds_for_any_exports_of_an_account(
     paths = [write(folder / f"e{n}", document, media) for n, (document, media) in enumerate(drawn)]
     people = st.sampled_from([OWNER, "8:ann", "8:eve"])
     names = data.draw(st.lists(st.dictionaries(people, st.sampled_from(["G", "H"])), min_size=len(paths)))
-    account = Account(folder, paths, new_database, names, smallest_part=4)
+    account = Account(folder, paths, lambda: new_database(tables), names, smallest_part=4)
     order = data.draw(st.permutations(range(len(paths))))
     gone = data.draw(st.integers(0, len(paths) - 1))
     url = account.loaded(*order)

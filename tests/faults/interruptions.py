@@ -74,7 +74,7 @@ def _some(rng: random.Random) -> list[str]:
 
 def _at_points(command: str, points: Sequence[tuple[str, int]], size: Size, rng: random.Random) -> list[Case]:
     cases: list[Case] = []
-    for point, hits in points if size.every else rng.sample(points, min(2, len(points))):
+    for point, hits in points if size.every else rng.sample(points, min(1, len(points))):
         every, some = (len(_WAYS), _SOME_WAYS) if size.every and command not in _LONG_ONES else (_SOME_WAYS, 0)
         wanted = sorted({1, (hits + 1) // 2, hits}) if size.every else [rng.randint(1, hits)]
         for hit in wanted:

@@ -23,6 +23,13 @@ function show(article, block = "nearest") {
   article.scrollIntoView({ block, behavior: "instant" });
 }
 
+// Goes to a place until it stays there: heights are estimates for as long as nothing was in sight, and each move shows
+// some that were not. The ends are watched only then: else what is in sight at the beginning would be filled first.
+function goTo(place, frames = 12) {
+  place();
+  requestAnimationFrame(() => (frames ? goTo(place, frames - 1) : watchEnds()));
+}
+
 async function step(direction) {
   const at = current();
   const isFocused = at === document.activeElement;
@@ -193,9 +200,8 @@ watchFiles(document);
 if (feed) {
   const target = feed.querySelector(".target");
   const isEnd = !/[?&](at|after|first|before)=/.test(location.search) && !linkTo("next");
-  if (target) show(target, "center");
-  else if (isEnd && !location.hash) window.scrollTo({ top: document.body.scrollHeight, behavior: "instant" });
-  else if (/[?&]before=/.test(location.search)) articles().at(-1)?.scrollIntoView({ block: "end" });
-  // After the place was found: else the end that is in sight at the beginning would be filled first.
-  requestAnimationFrame(() => requestAnimationFrame(watchEnds));
+  if (target) goTo(() => show(target, "center"));
+  else if (isEnd && !location.hash) goTo(() => window.scrollTo({ top: document.body.scrollHeight, behavior: "instant" }));
+  else if (/[?&]before=/.test(location.search)) goTo(() => articles().at(-1)?.scrollIntoView({ block: "end" }));
+  else goTo(() => {});
 }
