@@ -97,6 +97,15 @@ def test_hostile_arrays_take_linear_time(unit: str) -> None:
     assert (wrong is None) is (unit == "9")
 
 
+def test_many_small_elements_are_found_a_few_at_a_time() -> None:
+    text = b",".join([b"1"] * 100_000) + b"]"
+    if WHOLE:
+        assert 1_000 < len(WHOLE(memoryview(text), 0, len(text))[0]) < 20_000
+    parts, wrong = read(export_of([text[:-1]]), WHOLE, 1_000_000)
+    assert wrong is None
+    assert len(parts[0].offsets) == 100_000
+
+
 def test_usual_messages_are_all_found_by_compiled_code() -> None:
     message: dict[str, Any] = {**MESSAGE, "properties": {"a": [1, {"b": None}]}}
     text = b",".join([json.dumps(message).encode()] * 9) + b"]"

@@ -10,8 +10,8 @@ Memory = tuple[int, int, object]
 def elements(data: Buffer, begin: int, end: int) -> tuple[list[int], list[int]]:
     """Where consecutive elements of a JSON array begin, and their lengths, from where one begins.
 
-    They are all elements before the first that is not plain JSON of little depth, or may not be complete before the
-    end; none, perhaps.
+    They are some thousands at most, and none behind the first that is not plain JSON of little depth, or may not be
+    complete before the end; none at all, perhaps.
 
     Args:
         data: what they stand in.

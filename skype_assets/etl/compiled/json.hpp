@@ -79,8 +79,8 @@ class Json {
     uint32_t hex4();
 };
 
-// Consecutive elements of an array, from where one begins: all before the first that is unusual or may go on behind the
-// text.
+// Consecutive elements of an array, from where one begins: some thousands at most, and none behind the first that is
+// unusual or may go on behind the text.
 std::vector<Slice> whole_elements(Slice text);
 
 // Text as a JSON string, spelled as Python's json does without ensure_ascii; null for none.
