@@ -5,6 +5,7 @@
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make test-salvage        set up, then read damaged exports: each container cut at 200 places, and with 500 bytes changed
 # make faults              set up, then run the whole campaign of faults: up to two hours (docs/reliability.md)
+# make fuzz                set up, then fuzz the compiled reader under sanitizers for FUZZ_MINUTES (10); needs g++
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting, types and the order of imports
 # make test-newest         run the tests with the newest versions of everything that pyproject.toml allows, in .venv-newest
@@ -19,6 +20,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 EXPORT ?= examples/sample_export.tar
 TESTS ?=
+FUZZ_MINUTES ?= 10
 
 VENV := .venv
 WHICH := -c 'import sys; print(sys.version, sys.base_prefix)'
@@ -37,7 +39,7 @@ USABLE := 'import platform, sys; name = platform.python_implementation(); \
 	[ "$$("$(PYTHON)" -c 'import ensurepip, venv; print("usable")' 2>/dev/null)" = usable ]
 REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
-.PHONY: run read test test-browser test-frames test-salvage test-newest faults dev lint bench bench-reader bench-large
+.PHONY: run read test test-browser test-frames test-salvage test-newest faults fuzz dev lint bench bench-reader bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -61,6 +63,9 @@ test-salvage: $(VENV)/.installed-test
 
 faults: $(VENV)/.installed-test
 	$(VENV)/bin/python -m tests.faults --long
+
+fuzz: $(VENV)/.installed-test
+	$(VENV)/bin/python -m tests.fuzzing --minutes $(FUZZ_MINUTES)
 
 dev: $(VENV)/.installed-test
 	$(VENV)/bin/skype-assets dev

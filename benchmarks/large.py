@@ -81,9 +81,9 @@ def load(size: Size, folder: Path, on: Server) -> dict[str, Usage]:
     export.unlink(missing_ok=True)
     write_sample(export, messages=size.messages, conversations=size.conversations, oddities=False)
     on.fresh_database("large")
-    bench = Bench(folder, on, export, export, export)
+    bench = Bench(folder, on, export, export, export, folder / "output")
     used = {phase: run_phase(bench, phase, "large", size.workers) for phase in PHASES}
-    shutil.rmtree(folder / "output")
+    shutil.rmtree(bench.output)
     return used
 
 

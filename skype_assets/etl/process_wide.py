@@ -1,10 +1,11 @@
 """Switches of the whole process, such as Arrow's memory pool, that runs in several threads want at the same time."""
 
+import gc
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -39,3 +40,16 @@ class ProcessWide(ContextDecorator, Generic[T]):
             self._inside -= 1
             if not self._inside:
                 self._restore(self._found.pop())
+
+
+def _collect_seldom() -> tuple[int, int, int]:
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])
+    return before
+
+
+FEW_COLLECTIONS: Final = ProcessWide(_collect_seldom, lambda before: gc.set_threshold(*before))
+"""While it is entered, Python looks for cycles after 50,000 new objects, not after every 700.
+
+Rows are many objects without cycles: to look for some that often is a twentieth of extract and of transform.
+"""

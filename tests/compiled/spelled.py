@@ -84,7 +84,7 @@ USUAL_CONTENTS: Final = (
     '<e_m a="tbrannock" ts_ms="1730829852101"></e_m>', '<b raw_pre="*" raw_post="*">loud</b>', "<quote>bare</quote>",
     '<c_i id="x" style="0"></c_i>',
 )  # fmt: skip
-_FRAGMENTS: Final = (
+FRAGMENTS: Final = (
     *USUAL_CONTENTS, "<", ">", "&", '"', "'", "</", "/>", "]]>", "<b>", "</b>", "<B>", "<i/>", "<br/>", "&amp;",
     "&#39;", "\r\n", "\u2003", "\u0085", '<a href="1" href="2">z</a>', '<a href="1" HREF="2">z</a>',
     "<a href='x'>z</a>",
@@ -97,7 +97,7 @@ _FRAGMENTS: Final = (
     '<partlist alt="">', "</partlist>", '<MediaAlbum albumId="a"/>', "Edited previous message: ", '<e_m ts="5"/>',
     '<quote conversation="#a/$b;c">', '<span itemtype="x/Mention" itemid="0">M</span>', '<at id="0">N</at>',
 )  # fmt: skip
-CONTENTS: Final = st.sampled_from(USUAL_CONTENTS) | st.lists(st.sampled_from(_FRAGMENTS), max_size=6).map("".join)
+CONTENTS: Final = st.sampled_from(USUAL_CONTENTS) | st.lists(st.sampled_from(FRAGMENTS), max_size=6).map("".join)
 
 _PAGE: Final = {"url": "https://example.org/?a=1&b=2", "title": "Otters", "description": None, "size": "48211"}
 _PREVIEWS: Final = st.lists(

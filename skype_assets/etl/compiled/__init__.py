@@ -2,7 +2,8 @@
 
 Belongs here: the shapes that nearly all messages of real exports have (sections 2.6, 2.7, 3.3 and 4 of the format
 reference). Must not: anything that is rare, broken or hostile. Whatever is not spelled as clients spell it is left to
-the general reader (``rows.any_messages``), which also says what the right result is: tests compare the two.
+the general reader (``rows.any_messages``), which also says what the right result is: tests compare the two. The same
+code finds the elements of ``messages.json``, or leaves them to the exact scanner (``export.json_syntax``).
 
 The compiled module is optional: without a C++ compiler at installation every message is left. Nothing heavy is imported
 here, so that commands can say so at once; ``columns`` is where messages are read.

@@ -7,6 +7,18 @@ from typing_extensions import Buffer
 Memory = tuple[int, int, object]
 """Address, size in bytes, and the object whose end frees it."""
 
+def elements(data: Buffer, begin: int, end: int) -> tuple[list[int], list[int]]:
+    """Where consecutive elements of a JSON array begin, and their lengths, from where one begins.
+
+    They are some thousands at most, and none behind the first that is not plain JSON of little depth, or may not be
+    complete before the end; none at all, perhaps.
+
+    Args:
+        data: what they stand in.
+        begin: where the first one begins.
+        end: where to stop.
+    """
+
 def read(
     offsets: Buffer,
     data: Buffer,

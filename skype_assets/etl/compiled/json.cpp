@@ -12,6 +12,8 @@ namespace {
 // Whether a character needs a look: a quotation mark, a backslash, a control character, a byte beyond ASCII.
 bool is_special(char c) { return c == '"' || c == '\\' || static_cast<signed char>(c) < 0x20; }
 
+bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
 // Which byte of sixteen is the first that is not zero; one of them must be.
 size_t first_byte(const uint64_t (&halves)[2]) {
     size_t half = halves[0] ? 0 : 1;
@@ -62,7 +64,7 @@ void add_utf8(std::string& text, uint32_t point) {
 }  // namespace
 
 void Json::space() {
-    while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\t' || *at_ == '\r')) at_++;
+    while (at_ < end_ && is_blank(*at_)) at_++;
 }
 
 bool Json::take(char wanted) {
@@ -246,6 +248,26 @@ void Json::skip_number() {
     }
     require(static_cast<size_t>(at_ - begin) <= LONGEST_NUMBER);
     require(at_ == end_ || (*at_ != 'e' && *at_ != 'E'));
+}
+
+std::vector<Slice> whole_elements(Slice text) {
+    // Elements of one byte would be millions.
+    constexpr size_t MOST = size_t{1} << 14;
+    std::vector<Slice> found;
+    const char *at = text.data(), *end = at + text.size();
+    try {
+        while (found.size() < MOST) {
+            Slice element = Json(Slice(at, static_cast<size_t>(end - at))).value();
+            at = element.data() + element.size();
+            if (at == end) return found;
+            found.push_back(element);
+            while (at < end && is_blank(*at)) at++;
+            if (at == end || *at++ != ',') return found;
+        }
+    } catch (const Unusual&) {
+        // It is left.
+    }
+    return found;
 }
 
 void add_json(std::string& json, Slice text) {

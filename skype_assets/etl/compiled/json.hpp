@@ -2,6 +2,8 @@
 // part.
 #pragma once
 
+#include <vector>
+
 #include "text.hpp"
 
 namespace compiled {
@@ -76,6 +78,10 @@ class Json {
     void escape(std::string& decoded);
     uint32_t hex4();
 };
+
+// Consecutive elements of an array, from where one begins: some thousands at most, and none behind the first that is
+// unusual or may go on behind the text.
+std::vector<Slice> whole_elements(Slice text);
 
 // Text as a JSON string, spelled as Python's json does without ensure_ascii; null for none.
 void add_json(std::string& json, Slice text);

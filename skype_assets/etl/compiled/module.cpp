@@ -1,4 +1,5 @@
-// Python's door to the short way: `read(offsets, data, excluded, readers, emoji, key_length)`, see `compiled/__init__.py`.
+// Python's door to the short ways: `elements(data, begin, end)` and `read(offsets, data, excluded, readers, emoji,
+// key_length)`, see `compiled/__init__.py`.
 
 #include <Python.h>
 
@@ -248,13 +249,45 @@ PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObje
     return batch.tables.buffers();
 }
 
-PyObject* read(PyObject*, PyObject* arguments) {
-    PyObject *offsets, *data, *excluded, *readers, *emoji;
-    Py_ssize_t key_length;
-    if (!PyArg_ParseTuple(arguments, "OOOO!On", &offsets, &data, &excluded, &PyDict_Type, &readers, &emoji, &key_length))
-        return nullptr;
+// The numbers that `number` makes of what was found.
+template <typename Number>
+PyObject* list_of(const std::vector<Slice>& found, Number number) {
+    PyObject* list = PyList_New(static_cast<Py_ssize_t>(found.size()));
+    if (!list) throw PythonError{};
+    for (size_t place = 0; place < found.size(); place++) {
+        PyObject* made = PyLong_FromSsize_t(number(found[place]));
+        if (!made) {
+            Py_DECREF(list);
+            throw PythonError{};
+        }
+        PyList_SET_ITEM(list, static_cast<Py_ssize_t>(place), made);
+    }
+    return list;
+}
+
+PyObject* elements_between(PyObject* data, Py_ssize_t begin, Py_ssize_t end) {
+    Held bytes(data);
+    if (begin < 0 || begin > end || static_cast<size_t>(end) > bytes.size()) {
+        PyErr_SetString(PyExc_ValueError, "the range is beyond the data");
+        throw PythonError{};
+    }
+    std::vector<Slice> found = whole_elements(Slice(bytes.data() + begin, static_cast<size_t>(end - begin)));
+    PyObject* begins = list_of(found, [&](Slice one) { return one.data() - bytes.data(); });
+    PyObject* lengths;
     try {
-        return read_all(offsets, data, excluded, readers, emoji, key_length);
+        lengths = list_of(found, [](Slice one) { return static_cast<Py_ssize_t>(one.size()); });
+    } catch (const PythonError&) {
+        Py_DECREF(begins);
+        throw;
+    }
+    return Py_BuildValue("(NN)", begins, lengths);
+}
+
+// What `made` makes, or Python's error for what it throws.
+template <typename Made>
+PyObject* guarded(Made made) {
+    try {
+        return made();
     } catch (const PythonError&) {
         return nullptr;
     } catch (const std::bad_alloc&) {
@@ -265,7 +298,23 @@ PyObject* read(PyObject*, PyObject* arguments) {
     }
 }
 
+PyObject* elements(PyObject*, PyObject* arguments) {
+    PyObject* data;
+    Py_ssize_t begin, end;
+    if (!PyArg_ParseTuple(arguments, "Onn", &data, &begin, &end)) return nullptr;
+    return guarded([&] { return elements_between(data, begin, end); });
+}
+
+PyObject* read(PyObject*, PyObject* arguments) {
+    PyObject *offsets, *data, *excluded, *readers, *emoji;
+    Py_ssize_t key_length;
+    if (!PyArg_ParseTuple(arguments, "OOOO!On", &offsets, &data, &excluded, &PyDict_Type, &readers, &emoji, &key_length))
+        return nullptr;
+    return guarded([&] { return read_all(offsets, data, excluded, readers, emoji, key_length); });
+}
+
 PyMethodDef METHODS[] = {
+    {"elements", elements, METH_VARARGS, "Where the elements of an array begin, and their lengths."},
     {"read", read, METH_VARARGS, "Columns of the tables that usual messages become."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 import pyarrow as pa
 
+from skype_assets.etl import compiled
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
@@ -31,6 +32,7 @@ from skype_assets.etl.phases import EXTRACT, UNREADABLE, PhaseFacts
 from skype_assets.etl.phases.extract_parts import MembersPart, MessagesPart, unreadable_rows
 from skype_assets.etl.phases.media_parts import is_media_part, media_parts, recorded
 from skype_assets.etl.phases.phase import PartFiles, Told, Work
+from skype_assets.etl.process_wide import FEW_COLLECTIONS
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
 
@@ -133,7 +135,7 @@ class Extract:
         if self._task.source is None:
             yield _Extracted()
             return
-        with ExitStack() as resources:
+        with FEW_COLLECTIONS, ExitStack() as resources:
             yield _OpenExtract(self._task, self.source, task_folder, resources, salvages=self._salvages)
 
 
@@ -251,7 +253,8 @@ class _OpenExtract:
         cursor = msgspec.json.decode(done[-1].cursor, type=Cursor | None) if done else None
         limits = {"max_messages": self._settings.chunk_size, "max_bytes": self._settings.part_bytes}
         if self._damage is None:
-            read_on = raw_parts(messages.buffer, cursor, member=messages.name, **limits)
+            whole = compiled.reader.elements if compiled.reader is not None else None
+            read_on = raw_parts(messages.buffer, cursor, member=messages.name, whole=whole, **limits)
         else:
             read_on = salvage.parts(self._export, self._damage, cursor, **limits)
         for number, part in enumerate(read_on, start=max(len(done), 1)):

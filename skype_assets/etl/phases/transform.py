@@ -7,7 +7,6 @@ different parts, totals, people, the conservation of every conversation - is the
 # pyarrow.compute makes its functions when it is imported; no type checker sees them.
 # pyright: reportAttributeAccessIssue=false
 
-import gc
 import hashlib
 import time
 from collections import Counter, defaultdict
@@ -37,7 +36,7 @@ from skype_assets.etl.phases import TRANSFORM, UNREADABLE, PhaseFacts, given_nam
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.media_parts import is_media_part
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
-from skype_assets.etl.process_wide import ProcessWide
+from skype_assets.etl.process_wide import FEW_COLLECTIONS
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_fields
@@ -124,18 +123,8 @@ class Transform:
     def open(self, task_folder: Directory) -> Generator["_OpenTransform"]:
         """Read the header and the media: what every part needs."""
         warn_of_absence()
-        with _FEW_COLLECTIONS:
+        with FEW_COLLECTIONS:
             yield _OpenTransform(self._task, self._raw, task_folder.folder(self.facts.asset).path, self._given_names)
-
-
-def _collect_seldom() -> tuple[int, int, int]:
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, *before[1:])
-    return before
-
-
-# Rows are many objects without cycles: to look for some after every 700 is a twentieth of the phase.
-_FEW_COLLECTIONS: Final = ProcessWide(_collect_seldom, lambda before: gc.set_threshold(*before))
 
 
 class _OpenTransform:
