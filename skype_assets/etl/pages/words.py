@@ -281,6 +281,10 @@ REPORT: Final[dict[str, str]] = {
     "conservation_is": "Every object in a list of messages was seen, and is exactly one of: loaded, a further copy of "
     "a message that was loaded, or rejected as no message.",
     "account": "{seen} seen = {loaded} loaded + {duplicate} further copies + {rejected} rejected",
+    "of_whole": "Of the whole export, with all that was not selected:",
+    "selected_of": "Messages of the selection that are of this export: {count}.",
+    "of_part": "What follows is of the selection alone. The report of the whole export is made where its checkpoints "
+    "are: skype-assets report TASK.",
     "conversation": "Conversation",
     "seen": "Seen",
     "loaded": "Loaded",

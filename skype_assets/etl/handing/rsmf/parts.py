@@ -33,6 +33,7 @@ class Day:
         people: what those who take part are called, by id.
         exports: hashes (hex) of the exports, by id.
         selection: the headers that say what was selected.
+        is_whole: whether the whole conversation is.
     """
 
     of: Conversation
@@ -42,6 +43,7 @@ class Day:
     people: dict[str, str]
     exports: dict[str, str]
     selection: list[tuple[str, str]]
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Part:
                 ("kind", of.kind),
                 ("conversation", of.conversation_id),
                 *exports,
-                ("messages in the conversation", str(of.message_count)),
+                (f"messages {'in' if self.of_day.is_whole else 'selected of'} the conversation", str(of.message_count)),
             ),
         }
         return {

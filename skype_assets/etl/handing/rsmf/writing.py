@@ -41,14 +41,16 @@ def _write(hand: HandOver, *, with_load_file: bool) -> None:
         spoken_all = groupby(hand.spoken(), lambda spoken: spoken.of)
         for (of, messages), name in zip(spoken_all, _names(hand.selection), strict=True):
             everybody = people.participants(hand.session, of.owner_id, of.conversation_id, most=None)
-            presence = Presence(everybody, people.comings_and_goings(hand.session, of.owner_id, of.conversation_id))
+            told = [one for one in everybody if hand.selection.tells_of(of, one)]
+            presence = Presence(told, people.comings_and_goings(hand.session, of.owner_id, of.conversation_id))
             names = {SYSTEM: SYSTEM_NAME, **{one.user_id: one.name for one in everybody if one.name}}
             for day, of_day in groupby(messages, lambda spoken: _day(hand, spoken)):
                 if day is None:
                     for spoken in of_day:
                         untimed(_untimed(spoken))
                     continue
-                about = Day(of, day, name, presence, names, exports, _selection_headers(hand.selection))
+                headers, is_whole = _selection_headers(hand.selection), hand.selection.has_whole_conversations
+                about = Day(of, day, name, presence, names, exports, headers, is_whole)
                 listed += _of_day(hand, about, of_day, scratch)
     shutil.rmtree(scratch)
     hand.figures = {
