@@ -25,7 +25,7 @@ def day_of_week(instant: datetime | None) -> str:
 
 def clock(instant: datetime | None) -> str:
     """A time of day: ``14:05``."""
-    return f"{instant:%H:%M}" if instant else word("no_time")
+    return f"{instant.hour:02}:{instant.minute:02}" if instant else word("no_time")
 
 
 def day_and_clock(instant: datetime | None) -> str:
