@@ -104,6 +104,16 @@ def test_a_task_that_is_not_loaded_is_refused(invoke: Invoke, loaded: str) -> No
     assert "skype-assets status" in refused.stderr
 
 
+def test_a_task_whose_export_another_one_has_loaded_is_told_which(
+    invoke: Invoke, loaded: str, sample_tar: Path
+) -> None:
+    assert invoke("run", sample_tar, "--task-id", "again").exit_code == 0
+    assert invoke("report", "again", "--no-compare").exit_code == 0
+    refused = invoke("report", "sample", "--no-compare")
+    assert refused.exit_code == 2
+    assert "which task again has loaded: skype-assets report again" in refused.stderr
+
+
 def test_every_hand_over_has_the_report_with_its_selection(write: HandOver, rows: Rows, sample_url: str) -> None:
     handed = write(TEXT, query="from:mara")
     page = (handed.folder / "report.html").read_text()

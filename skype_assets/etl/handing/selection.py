@@ -152,12 +152,12 @@ class Selection:
     parameters: list[str | list[str]]
     is_everything: bool
 
-    @property
+    @cached_property
     def messages(self) -> int:
         """How many."""
         return sum(chapter.messages for chapter in self.chapters)
 
-    @property
+    @cached_property
     def untimed(self) -> int:
         """How many of them have no time."""
         return sum(chapter.untimed for chapter in self.chapters)

@@ -108,7 +108,7 @@ def _message(hand: HandOver, spoken: Spoken, file: Write) -> tuple[Any, ...]:
         of.title,
         message.message_id,
         message.sent_at,
-        f"{local:%Y-%m-%d %H:%M:%S}" if local else None,
+        formats.date_and_time(local) if local else None,
         message.sender_id,
         shown.who,
         message.kind,

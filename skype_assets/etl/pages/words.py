@@ -215,6 +215,7 @@ WORDS: Final[dict[str, str]] = {
     "close": "Close",
     # Hand-overs
     "handed_over": "Handed over: {messages}, selected by: {query}. SHA-256 of the selection: {sha256}.",
+    "handed_untimed": "{count} without a time stand first in their conversations.",
     "handed_all": "everything",
     "handed_report": "Report",
     "unknown_operator": "{operator}: is no operator; there are {known}",

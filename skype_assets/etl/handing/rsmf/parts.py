@@ -201,11 +201,12 @@ class Part:
             ("X-RSMF-ManifestSHA256", self.sha256),
             *self.of_day.selection,
         ]
+        date = envelope.date(self.begin)
         return [
             ("From", envelope.mailboxes(people[:1])),
             ("To", envelope.mailboxes(people)),
             ("Subject", envelope.header(f"{of.title}, {day}{part}")),
-            ("Date", envelope.date(self.begin)),
+            *([("Date", date)] if date is not None else ()),
             ("Message-ID", f"<{self.sha256[:32]}@{envelope.DOMAIN}>"),
             *((name, envelope.header(value)) for name, value in own if value),
         ]

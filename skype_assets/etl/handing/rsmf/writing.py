@@ -37,6 +37,7 @@ def _write(hand: HandOver, *, with_load_file: bool) -> None:
     hand.media.output = Output(scratch)
     exports = accounts.export_hashes(hand.session)
     listed: list[Listed] = []
+    headers, is_whole = _selection_headers(hand.selection), hand.selection.has_whole_conversations
     with sheet(hand, UNTIMED, _OF_UNTIMED) as untimed:
         spoken_all = groupby(hand.spoken(), lambda spoken: spoken.of)
         for (of, messages), name in zip(spoken_all, _names(hand.selection), strict=True):
@@ -49,7 +50,6 @@ def _write(hand: HandOver, *, with_load_file: bool) -> None:
                     for spoken in of_day:
                         untimed(_untimed(spoken))
                     continue
-                headers, is_whole = _selection_headers(hand.selection), hand.selection.has_whole_conversations
                 about = Day(of, day, name, presence, names, exports, headers, is_whole)
                 listed += _of_day(hand, about, of_day, scratch)
     shutil.rmtree(scratch)
@@ -93,7 +93,7 @@ def _of_day(hand: HandOver, day: Day, messages: Iterable[Spoken], scratch: Path)
 
 def _day(hand: HandOver, spoken: Spoken) -> str | None:
     at = spoken.message.sent_at
-    return f"{formats.local(at, hand.zone):%Y-%m-%d}" if at is not None else None
+    return formats.date_only(formats.local(at, hand.zone)) if at is not None else None
 
 
 def _names(selection: Selection) -> Iterator[str]:
