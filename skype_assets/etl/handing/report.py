@@ -20,7 +20,7 @@ from skype_assets.etl.pages.environment import environment
 from skype_assets.etl.pages.words import REPORT
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.reading.zones import utc
-from skype_assets.etl.schema.flags import FLAGS
+from skype_assets.etl.schema.flags import COPIES_DIFFER, FLAGS
 from skype_assets.etl.tasks.outcomes import Findings
 from skype_assets.etl.version import PACKAGE, SCHEMA
 
@@ -56,6 +56,12 @@ SELECT m.export_id, a.kind, count(*), count(*) FILTER (WHERE a.present)
 FROM skype.attachments a JOIN skype.messages m USING (owner_id, conversation_id, message_id) {among}
 WHERE m.export_id = ANY ({exports}) GROUP BY 1, 2 ORDER BY 2"""
 
+_DIFFERING: Final = f"""
+SELECT DISTINCT m.export_id, f.member, encode(f.sha256, 'hex')
+FROM skype.attachments a JOIN skype.messages m USING (owner_id, conversation_id, message_id) {{among}}
+JOIN skype.media_files f ON (f.export_id, f.document_id, f.member) = (a.media_export_id, a.document_id, a.media_member)
+WHERE m.export_id = ANY ({{exports}}) AND '{COPIES_DIFFER}' = ANY (f.flags) ORDER BY 2"""
+
 _CHANGES: Final = """
 SELECT export_id, count(*), count(*) FILTER (WHERE edited_at IS NOT NULL), count(*) FILTER (WHERE edit_of IS NOT NULL),
        count(*) FILTER (WHERE deleted_at IS NOT NULL OR 'deleted_by_edit_marker' = ANY (flags)),
@@ -69,7 +75,13 @@ JOIN skype.messages m USING (owner_id, conversation_id, message_id) {among}
 JOIN skype.exports e ON e.export_id = m.export_id
 WHERE c.export_id = ANY ({exports}) AND NOT c.is_duplicate GROUP BY 1, 2, 3, 4 ORDER BY 2"""
 
-_COUNTED: Final = {"flags": _FLAGS, "media": _MEDIA, "changes": _CHANGES, "elsewhere": _ELSEWHERE}
+_COUNTED: Final = {
+    "flags": _FLAGS,
+    "media": _MEDIA,
+    "differing": _DIFFERING,
+    "changes": _CHANGES,
+    "elsewhere": _ELSEWHERE,
+}
 
 _CHANGED: Final = ("edited", "copies_of_edits", "deleted", "without_time")
 
@@ -187,6 +199,9 @@ class _About:
             "rejected": self._rejected(found["owner_id"], found["export_id"]),
             "flags": None if is_elsewhere else _flags(counted["flags"]),
             "media": None if is_elsewhere else _media(counted["media"]),
+            "media_in_several_copies": [
+                {"member": member, "sha256": sha256} for member, sha256 in counted["differing"]
+            ],
             **dict(zip(_CHANGED, [None] * len(_CHANGED) if is_elsewhere else figures, strict=True)),
         }
 

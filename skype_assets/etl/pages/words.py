@@ -312,6 +312,8 @@ REPORT: Final[dict[str, str]] = {
     "attachments": "Carried by messages",
     "in_export": "In the export",
     "missing": "Missing there",
+    "several_copies": "Of these files the export has several copies with different bytes. Messages show, and "
+    "hand-overs have, the largest, whose SHA-256 is here; skype-assets media extract TASK writes all of them.",
     # How to check
     "digests": "Digests of the tables",
     "digests_are": "Rows, and SHA-256 over the SHA-256 of each row, of the whole database at that time. Loading the "
