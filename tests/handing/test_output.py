@@ -13,7 +13,6 @@ import pytest
 
 from skype_assets.etl import crash_points
 from skype_assets.etl.errors import NotEnoughSpace, TaskBusy, UsageError
-from skype_assets.etl.handing import output as outputs
 from skype_assets.etl.handing.output import SUMS, Output, output
 
 WRITE = """
@@ -127,7 +126,11 @@ def test_without_room_nothing_is_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_not_guessed(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no folder"), output(tmp_path / "no" / "out"):
-        pass
-    assert outputs.SUMS == "SHA256SUMS"
+def test_the_folders_around_it_are_made_and_go_again_if_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(FileExistsError), output(tmp_path / "a" / "b" / "out") as new:
+        write_twice(new)
+    assert list(tmp_path.iterdir()) == []
+    with output(tmp_path / "a" / "b" / "out") as new:
+        new.put("file", b"new")
+    assert (tmp_path / "a/b/out/file").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700

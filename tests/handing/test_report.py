@@ -1,5 +1,6 @@
 """The report says what became of every object, is checked without this program, and names what was tampered with."""
 
+import hashlib
 import html
 import json
 import re
@@ -14,6 +15,7 @@ from skype_assets.etl.database.digests import digests
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.handing.text import TEXT
 from skype_assets.etl.postgres.embedded import binaries
+from tests.cases.chats import OWNER, PHOTO, THEO, archive, conversation, message
 from tests.command_line.conftest import Invoke, database, invoke, sample_tar, workplace
 from tests.handing.conftest import HandOver, Rows
 
@@ -102,6 +104,30 @@ def test_a_task_that_is_not_loaded_is_refused(invoke: Invoke, loaded: str) -> No
     refused = invoke("report", "other", "--no-compare")
     assert refused.exit_code == 2
     assert "skype-assets status" in refused.stderr
+
+
+def test_a_task_whose_export_another_one_has_loaded_is_told_which(
+    invoke: Invoke, loaded: str, sample_tar: Path
+) -> None:
+    assert invoke("run", sample_tar, "--task-id", "again").exit_code == 0
+    assert invoke("report", "again", "--no-compare").exit_code == 0
+    refused = invoke("report", "sample", "--no-compare")
+    assert refused.exit_code == 2
+    assert "which task again has loaded: skype-assets report again" in refused.stderr
+
+
+def test_of_a_file_in_several_copies_it_says_which_one_is_handed_over(
+    invoke: Invoke, database: str, workplace: Path
+) -> None:
+    uri = f'<URIObject uri="https://x/{PHOTO}" type="Picture.1" doc_id="{PHOTO}"><OriginalName v="a.jpg"/></URIObject>'
+    sent = message(1, THEO, messagetype="RichText/UriObject", content=uri, amsreferences=[PHOTO])
+    copies = {f"media/{PHOTO}.1.jpeg": b"smaller", f"media/{PHOTO}.1.png": b"the larger one"}
+    archive(workplace / "export.tar", OWNER, conversation(THEO, sent), copies)
+    assert invoke("run", "export.tar", "--task-id", "copies").exit_code == 0
+    [export] = json.loads(invoke("report", "copies", "--no-compare", "--json", "--html", "r.html").stdout)["exports"]
+    sha256 = hashlib.sha256(b"the larger one").hexdigest()
+    assert export["media_in_several_copies"] == [{"member": f"media/{PHOTO}.1.png", "sha256": sha256}]
+    assert sha256 in Path("r.html").read_text()
 
 
 def test_every_hand_over_has_the_report_with_its_selection(write: HandOver, rows: Rows, sample_url: str) -> None:

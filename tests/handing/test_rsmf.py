@@ -180,6 +180,19 @@ def test_the_day_begins_where_the_time_zone_says(write: HandOver, new_database: 
     assert utc.events == berlin.events
 
 
+@pytest.mark.parametrize("year", [1, 9999])
+def test_the_ends_of_the_calendar_are_days_like_others(write: HandOver, new_database: NewDatabase, year: int) -> None:
+    url = new_database()
+    texts.prepare(url)
+    texts.fill(url, [texts.Said("long ago", datetime(year, 1, 2, 3, 4, 5, tzinfo=UTC))])
+    folder = write(RSMF, url=url).folder
+    [file] = read_all(folder)
+    assert file.name[9:] == f"{year:04}-01-02_1of1.rsmf"
+    assert str(file.mail["Subject"]) == f"Theo Brannock, {year:04}-01-02"
+    assert (file.mail["Date"] is None) == (year == 1)
+    assert listed(folder)[0]["begin"] == file.mail["X-RSMF-BeginDate"] == f"{year:04}-01-02T03:04:05.000Z"
+
+
 NAMES = (
     'a "quoted" name, with \\ and <x@y>',
     "Zoë\r\nBcc: evil@example.org",

@@ -2,14 +2,18 @@
 
 import csv
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 
+from skype_assets.etl.handing.handover import Format
 from skype_assets.etl.handing.sheets import sheets
 from skype_assets.etl.handing.text import MARKDOWN, TEXT
+from tests.engine.conftest import NewDatabase
 from tests.handing.conftest import HOSTILE, HandOver, Rows
+from tests.reading import texts
 
 HEAD = re.compile(r"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|no time)  [^:\n]+: ", re.MULTILINE)
 
@@ -110,6 +114,59 @@ def test_files_are_handed_over_under_the_hash_of_their_bytes(write: HandOver, ro
         row["file"].removeprefix("files/") for row in listed
     }
     assert all(row["file"].startswith(f"files/{row['sha256']}.") for row in listed)
+
+
+TURNING = ("a\u202etxt.exe", "a\u2069\u202eb", "\u2067\u2066a", "\u2068c\u2069", "\u202a\u202b\u202d\u202c")
+
+
+def depth_behind(line: str) -> int:
+    """How many isolates are open behind a text by UAX #9; none may end that is not its own."""
+    depth = 0
+    for sign in line:
+        depth += (sign in "\u2066\u2067\u2068") - (sign == "\u2069")
+        assert depth >= 0
+    return depth
+
+
+@pytest.mark.parametrize("format_", [TEXT, MARKDOWN], ids=lambda format_: format_.name)
+def test_what_turns_text_around_is_exact_and_turns_nothing_beside_it(
+    write: HandOver, new_database: NewDatabase, format_: Format
+) -> None:
+    url = new_database()
+    texts.prepare(url)
+    at = datetime(2020, 3, 1, tzinfo=UTC)
+    texts.fill(url, [texts.Said(text, at, sender=text) for text in (*TURNING, "שלום plain")])
+    said = whole(write(format_, url=url).folder, "").split("\n")
+    for text in TURNING:
+        lines = [line for line in said if text in line]
+        assert len(lines) == (1 if format_ is TEXT else 2)
+        for line in lines:
+            before, _, behind = line.partition(text)
+            assert depth_behind(before) >= 1
+            assert depth_behind(line) == 0
+            assert not re.search("[\u202a-\u202e]", before + behind) or line.count(text) == 2
+    assert any("שלום plain" in line and not re.search("[\u2066-\u2069]", line) for line in said)
+
+
+def test_an_empty_end_of_a_text_leaves_no_sign_of_markdown(write: HandOver, new_database: NewDatabase) -> None:
+    url = new_database()
+    texts.prepare(url)
+    at = datetime(2020, 3, 1, tzinfo=UTC)
+    texts.fill(url, [texts.Said(text, at) for text in ("one\n", "two\n\n\n", "three\n\nfour", "five\\")])
+    tokens = MarkdownIt("commonmark").parse(whole(write(MARKDOWN, url=url).folder, ".md"))
+    shown = ["".join(child.content or "\n" for child in token.children or ()) for token in tokens if token.children]
+    assert [text for text in shown if "\\" in text] == ["five\\"]
+    assert {"one", "two", "three\n\nfour"} <= {*shown}
+
+
+def test_the_year_1_has_four_digits(write: HandOver, new_database: NewDatabase) -> None:
+    url = new_database()
+    texts.prepare(url)
+    texts.fill(url, [texts.Said("old", datetime(1, 1, 2, 3, 4, 5, tzinfo=UTC))])
+    assert "\n0001-01-02 03:04:05  Theo" in whole(write(TEXT, "text", url=url).folder, ".txt")
+    assert "\n## 0001-01-02\n" in whole(write(MARKDOWN, "markdown", url=url).folder, ".md")
+    [row] = lines(write(sheets(is_raw=True), "csv", url=url).folder / "messages.csv")
+    assert row["local_time"] == "0001-01-02 03:04:05"
 
 
 @pytest.mark.parametrize("format_", [TEXT, MARKDOWN, sheets(is_raw=False)], ids=lambda f: f.name)

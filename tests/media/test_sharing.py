@@ -111,7 +111,11 @@ def test_what_is_damaged_is_found_and_written_again(output: Path, tmp_path: Path
     assert remove_damaged(task.folder, store) == 1
     engine.run_phase(task, "extract")
     assert stored(output)[name] == data
-    path.unlink()
+    path.write_bytes(data + b"x")
+    for is_whole in (store.is_whole, store.has):  # the second is what `media status --quick` asks
+        longer = kept_media(objects(task.folder), store, is_whole)
+        assert (longer.damaged, longer.missing) == (found.damaged, [])
+    assert remove_damaged(task.folder, store) == 1
     assert kept_media(objects(task.folder), store, store.is_whole).missing == found.damaged
 
 

@@ -28,6 +28,7 @@ def report(task_id: str, html: Path | None, no_compare: bool, output_dir: Path, 
     from skype_assets.etl.command_line.verify import saved
     from skype_assets.etl.handing import report as reports
     from skype_assets.etl.reading.snapshots import Snapshots
+    from skype_assets.etl.tasks.finding import loader_of
     from skype_assets.etl.tasks.proving import prove_all
     from skype_assets.etl.tasks.verification import verify
 
@@ -46,7 +47,13 @@ def report(task_id: str, html: Path | None, no_compare: bool, output_dir: Path, 
     snapshots = Snapshots(lambda: url, is_patient=True)
     with snapshots.snapshot() as session:
         document = reports.report(session, output_dir, task_id=task_id, findings=findings)
+        loader = None if document["exports"] else loader_of(session, task.folder)
     snapshots.close()
+    if loader is not None:
+        raise UsageError(
+            f"task {task_id} is about export {loader.export_id}, which task {loader.task_id} has loaded: "
+            f"{terminal.command('report', loader.task_id)}"
+        )
     if not document["exports"]:
         raise UsageError(
             f"task {task_id} has loaded nothing that is in this database; see {terminal.command('status')}"

@@ -98,8 +98,10 @@ def _as_json(found: "Found") -> dict[str, Any]:
 
 
 def _show(found: "Found", zone: Any) -> None:
+    from skype_assets.etl.pages import formats
+
     for hit in found.hits:
-        when = f"{hit.sent_at.astimezone(zone):%Y-%m-%d %H:%M}" if hit.sent_at else "no time"
+        when = formats.date_and_time(formats.local(hit.sent_at, zone))[:-3] if hit.sent_at else "no time"
         print(terminal.printable(f"{when}  {hit.title}  {hit.sender}: {_line(hit)}"))
     more = "more than " if found.is_more else ""
     total = min(found.total, 1000)

@@ -17,7 +17,7 @@ from skype_assets.etl.handing.shards import Shards
 from skype_assets.etl.pages.environment import HERE, environment, feed
 from skype_assets.etl.pages.message import Renderer, Shown
 from skype_assets.etl.pages.words import WORDS
-from skype_assets.etl.reading import accounts, messages, people, query
+from skype_assets.etl.reading import accounts, conversations, messages, people, query
 from skype_assets.etl.reading.accounts import Account
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.keys import key, slug
@@ -89,6 +89,7 @@ class _Writer:
         self._zone = ZoneInfo(self._wanted.time_zone)
         self._templates = environment(self._zone)
         self._pages = {chapter.of.key: _Pages.of(chapter) for chapter in hand.selection.chapters}
+        self._exports = hand.selection.exports(hand.session)
         self._accounts = self._of_selection(accounts.accounts(hand.session))
         several = len(self._accounts) > 1
         self._site = Site(
@@ -107,7 +108,7 @@ class _Writer:
             of = pages.chapter.of
             self._shards.chat(of, pages.names)
             everybody = people.participants(self._hand.session, of.owner_id, of.conversation_id)
-            shown_people = everybody if not self._wanted.query.strip() else []
+            shown_people = everybody if self._hand.selection.has_whole_conversations else []
             for number, count in enumerate(pages.counts):
                 some = list(islice(flat, count))
                 known = {id(names): names for _, names in some}  # those that were read at once have the same
@@ -135,6 +136,11 @@ class _Writer:
         return [
             replace(
                 account,
+                exports=tuple(
+                    replace(export, messages=self._exports[export.export_id])
+                    for export in account.exports
+                    if export.export_id in self._exports
+                ),
                 messages=sum(chapter.messages for chapter in of_owner[account.owner_id]),
                 conversations=len(of_owner[account.owner_id]),
                 first=None,
@@ -158,7 +164,7 @@ class _Writer:
         if several:
             self._render("accounts.html", Here("index.html", self._site), {"here": "conversations"})
         for account in self._accounts:
-            chats = [self._told(one) for one in self._hand.selection.chapters if one.of.owner_id == account.owner_id]
+            chats = [one.of for one in self._hand.selection.chapters if one.of.owner_id == account.owner_id]
             newest = sorted(chats, key=lambda of: of.last.timestamp() if of.last else -inf, reverse=True)
             path = f"account-{account.key}.html" if several else "index.html"
             values = {
@@ -181,12 +187,6 @@ class _Writer:
         }
         self._render("search.html", Here("search.html", self._site), values, _SEARCH_HEAD)
 
-    def _told(self, chapter: Chapter) -> Conversation:
-        """A conversation as far as it may be told of: of a part of it, not how much there is besides."""
-        if chapter.messages >= chapter.of.message_count:
-            return chapter.of
-        return replace(chapter.of, message_count=chapter.messages, first=None, last=None)
-
     def _chat_page(
         self,
         pages: _Pages,
@@ -207,7 +207,7 @@ class _Writer:
         self._search_rows(of, found, shown, number)
         page = Page(found, number > 0, number + 1 < len(pages.names))
         account = next(account for account in self._accounts if account.owner_id == of.owner_id)
-        about = feed(self._told(pages.chapter), page, shown, pages.months, everybody, names)
+        about = feed(of, page, shown, pages.months, everybody, names)
         self._render("conversation.html", here, {"account": account, **about})
 
     def _place_files(self, of: Conversation, found: Sequence[Message], here: Here) -> None:
@@ -225,7 +225,7 @@ class _Writer:
 
     def _linked(self, of: Conversation, found: Sequence[Message], here: set[str]) -> dict[tuple[str, str], str]:
         """The pages of quoted messages that are on others, if all of their conversation was selected."""
-        if self._wanted.query.strip():
+        if not self._hand.selection.has_whole_conversations:
             return {}
         wanted = {
             (quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id)
@@ -252,7 +252,11 @@ class _Writer:
                 self._render("person.html", Here(f"p/{of_person}.html", self._site), values)
 
     def _names_of_senders(self) -> dict[str, list[str]]:
-        return people.names_of(self._hand.session, self._hand.selection.owners, list(self._shards.senders))
+        session, selection = self._hand.session, self._hand.selection
+        chats = [chapter.of for chapter in selection.chapters]
+        if selection.is_whole:  # in conversations without messages, too
+            chats = [of for owner_id in selection.owners for of in conversations.conversations(session, owner_id)]
+        return people.names_of(session, chats, list(self._shards.senders))
 
 
 def _write(hand: HandOver) -> None:

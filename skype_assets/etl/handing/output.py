@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from skype_assets.etl import crash_points, quantities
-from skype_assets.etl.checkpoints.directory import sync_folder
+from skype_assets.etl.checkpoints.directory import Directory, sync_folder
 from skype_assets.etl.errors import NotEnoughSpace, TaskBusy, UsageError
 from skype_assets.etl.places import give_to_owner
 
@@ -89,12 +89,15 @@ def output(target: Path) -> Generator[Output]:
     """A folder to fill, which takes the place of ``target`` when the block ends well.
 
     Raises:
-        UsageError: what is there was not written by a hand-over, or there is no folder to put it in.
+        UsageError: what is there was not written by a hand-over.
         TaskBusy: another process writes it at this moment.
     """
     target = Path(os.path.realpath(target))
-    if not target.parent.is_dir():
-        raise UsageError(f"there is no folder {target.parent}; make it first")
+    with _parents_of(target):
+        yield from _filled(target)
+
+
+def _filled(target: Path) -> Generator[Output]:
     new, old = (target.parent / f".{target.name}.{word}" for word in ("new", "old"))
     with _claimed(new, target):
         _recover(old, target)
@@ -112,6 +115,20 @@ def output(target: Path) -> Generator[Output]:
         crash_points.reached("hand-over in place")
         for left in (new, old):
             shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _parents_of(target: Path) -> Generator[None]:
+    """Make the folders that a folder is to lie in, as all commands do; none is left if it is not written."""
+    missing = [folder for folder in target.parents if not folder.exists()]
+    try:
+        Directory(target.parent).make()
+        yield
+    except BaseException:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 @contextlib.contextmanager

@@ -8,42 +8,50 @@ import pyarrow.parquet as pq
 from skype_assets.etl.database.counting import COUNTED
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.handing.handover import Format, HandOver
-from skype_assets.etl.handing.selection import ORIGINALS, Selection
+from skype_assets.etl.handing.selection import Selection
 from skype_assets.etl.schema.tables import MESSAGES, TABLES, Table
 
 _GROUP_BYTES: Final = 32 << 20
 
-# What is selected, and the copies that edits left of it.
-_CHOSEN: Final = f"""
-WITH found AS MATERIALIZED (
-    SELECT m.owner_id, m.conversation_id, m.message_id FROM {SCHEMA}.messages m WHERE {ORIGINALS} AND {{condition}}
-), chosen AS MATERIALIZED (
-    SELECT * FROM found UNION
-    SELECT c.owner_id, c.conversation_id, c.message_id FROM {SCHEMA}.messages c
-    JOIN found f ON (f.owner_id, f.conversation_id, f.message_id) = (c.owner_id, c.conversation_id, c.edit_of)
-), chats AS MATERIALIZED (SELECT DISTINCT owner_id, conversation_id FROM found)
-"""
+_OWNER: Final = f"(SELECT e.owner_id FROM {SCHEMA}.exports e WHERE e.export_id = t.export_id)"
+_OF_CHATS: Final = f"({_OWNER}, t.conversation_id) IN (SELECT * FROM chats)"
 
-_OF_EXPORTS: Final = "t.export_id IN (SELECT e.export_id FROM skype.exports e JOIN chats USING (owner_id))"
-_OF_CHATS: Final = f"{_OF_EXPORTS} AND t.conversation_id IN (SELECT conversation_id FROM chats)"
+_NAMING: Final = {
+    "messages": ("sender_id",),
+    "call_participants": ("user_id",),
+    "reactions": ("user_id",),
+    "mentions": ("user_id",),
+    "quotes": ("author_id",),
+    "thread_events": ("initiator_id", "target_id"),
+}
+"""The columns that name somebody in a message."""
+
+_NAMED: Final = " UNION ALL ".join(
+    f"SELECT owner_id, conversation_id, {column} FROM {SCHEMA}.{table} "
+    "JOIN chosen USING (owner_id, conversation_id, message_id)"
+    for table, columns in _NAMING.items()
+    for column in columns
+)
+
+# Those of whom it is told that they are in a conversation (``Selection.tells_of``), and whom selected messages name.
+_PEOPLE: Final = (
+    f"SELECT p.owner_id, p.conversation_id, p.user_id FROM {SCHEMA}.participants p "
+    "JOIN chats USING (owner_id, conversation_id) WHERE {is_whole} OR p.is_owner OR p.is_member "
+    f"OR p.user_id = p.conversation_id OR (p.owner_id, p.conversation_id, p.user_id) IN ({_NAMED})"
+)
 
 _BELONGING: Final = {
-    "exports": "t.owner_id IN (SELECT owner_id FROM chats)",
+    "exports": "t.export_id = ANY ({exports})",
     "conversations": "(t.owner_id, t.conversation_id) IN (SELECT * FROM chats)",
-    "participants": "(t.owner_id, t.conversation_id) IN (SELECT * FROM chats)",
+    "participants": f"(t.owner_id, t.conversation_id, t.user_id) IN ({_PEOPLE})",
     "conversation_copies": _OF_CHATS,
-    "rejects": _OF_CHATS,
-    "given_names": f"{_OF_EXPORTS} AND t.user_id IN "
-    "(SELECT p.user_id FROM skype.participants p JOIN chats USING (owner_id, conversation_id))",
+    "rejects": f"{_OF_CHATS} AND {{is_whole}}",
+    "given_names": f"t.export_id = ANY ({{exports}}) AND ({_OWNER}, t.user_id) IN "
+    f"(SELECT owner_id, user_id FROM ({_PEOPLE}) AS people)",
     "media_files": "(t.export_id, t.document_id, t.member) IN (SELECT a.media_export_id, a.document_id, a.media_member "
     "FROM skype.attachments a JOIN chosen USING (owner_id, conversation_id, message_id))",
 }
 """Of tables that are not of messages: the rows that belong to what is selected."""
-
-_OF_COPIES: Final = (
-    f"{_OF_EXPORTS} AND (t.conversation_id, t.message_id) IN (SELECT conversation_id, message_id FROM chosen)"
-)
-"""Of tables of messages whose rows name the export, and not the account."""
 
 _OF_MESSAGES: Final = (
     "(t.owner_id, t.conversation_id, t.message_id) IN (SELECT owner_id, conversation_id, message_id FROM chosen)"
@@ -52,20 +60,21 @@ _OF_MESSAGES: Final = (
 
 def _write(hand: HandOver) -> None:
     hand.progress(0, hand.selection.messages)
+    exports = list(hand.selection.exports(hand.session))
     for name in COUNTED:
         table = TABLES[name]
         with (
             hand.output.create(f"{name}.parquet") as file,
             pq.ParquetWriter(file, table.schema, compression="zstd") as writer,
         ):
-            hand.figures[name] = _copy(hand, table, writer)
+            hand.figures[name] = _copy(hand, table, exports, writer)
         if table is MESSAGES:
             hand.progress(hand.selection.messages, hand.selection.messages)
 
 
-def _copy(hand: HandOver, table: Table, writer: pq.ParquetWriter) -> int:
+def _copy(hand: HandOver, table: Table, exports: list[str], writer: pq.ParquetWriter) -> int:
     rows, collected = 0, list[pa.RecordBatch]()
-    for batch in hand.session.batches(_query(table, hand.selection), *hand.selection.parameters):
+    for batch in hand.session.batches(_query(table, hand.selection), *hand.selection.parameters, exports):
         rows += batch.num_rows
         collected.append(batch)
         if sum(one.nbytes for one in collected) >= _GROUP_BYTES:
@@ -82,8 +91,10 @@ def _query(table: Table, selection: Selection) -> str:
     query = f"SELECT {columns} FROM {SCHEMA}.{table.name} t"
     if selection.condition is None:
         return f"{query} ORDER BY {order}"
-    belonging = _BELONGING.get(table.name) or (_OF_MESSAGES if "owner_id" in table.key else _OF_COPIES)
-    return f"{_CHOSEN.format(condition=selection.condition)} {query} WHERE {belonging} ORDER BY {order}"
+    belonging = _BELONGING.get(table.name, _OF_MESSAGES).format(
+        exports=f"${len(selection.parameters) + 1}", is_whole=selection.has_whole_conversations
+    )
+    return f"{selection.chosen} {query} WHERE {belonging} ORDER BY {order}"
 
 
 PARQUET: Final = Format("parquet", _write, 600, has_media=False)

@@ -1,7 +1,8 @@
 """The report: what an export was, what became of each object of it, and how to check that without this program.
 
 Part of every hand-over, for all exports of the accounts that messages are of; for one task, with everything compared
-again that can be.
+again that can be. In a hand-over of a part it tells of that part: of the exports that have something of it, whose
+hashes and totals prove where it was taken from, and of nothing else that they contain.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from skype_assets.etl.pages.environment import environment
 from skype_assets.etl.pages.words import REPORT
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.reading.zones import utc
-from skype_assets.etl.schema.flags import FLAGS
+from skype_assets.etl.schema.flags import COPIES_DIFFER, FLAGS
 from skype_assets.etl.tasks.outcomes import Findings
 from skype_assets.etl.version import PACKAGE, SCHEMA
 
@@ -38,28 +39,51 @@ _NAMES: Final = (
     *("loaded_at", "status", "code_version"),
 )
 
+# Of a selection, what is counted is counted among it and the copies that edits left of it.
+_AMONG: Final = "JOIN chosen USING (owner_id, conversation_id, message_id)"
+
 _FLAGS: Final = """
-SELECT flag, count(*) FROM skype.messages, unnest(flags) AS flag WHERE export_id = $1 GROUP BY flag ORDER BY flag"""
+SELECT export_id, flag, count(*) FROM skype.messages {among}, unnest(flags) AS flag
+WHERE export_id = ANY ({exports}) GROUP BY 1, 2 ORDER BY 2"""
 
 _REJECTED: Final = f"""
 SELECT ordinal, source_member, source_offset, source_length, conversation_id, reason, count(*) OVER ()
-FROM skype.rejects WHERE export_id = $1 ORDER BY ordinal LIMIT {LISTED}"""
+FROM skype.rejects WHERE export_id = $1 AND ($2::text[] IS NULL OR conversation_id = ANY ($2))
+ORDER BY ordinal LIMIT {LISTED}"""
 
 _MEDIA: Final = """
-SELECT a.kind, count(*), count(*) FILTER (WHERE a.present)
-FROM skype.attachments a JOIN skype.messages m USING (owner_id, conversation_id, message_id)
-WHERE m.export_id = $1 GROUP BY a.kind ORDER BY a.kind"""
+SELECT m.export_id, a.kind, count(*), count(*) FILTER (WHERE a.present)
+FROM skype.attachments a JOIN skype.messages m USING (owner_id, conversation_id, message_id) {among}
+WHERE m.export_id = ANY ({exports}) GROUP BY 1, 2 ORDER BY 2"""
+
+_DIFFERING: Final = f"""
+SELECT DISTINCT m.export_id, f.member, encode(f.sha256, 'hex')
+FROM skype.attachments a JOIN skype.messages m USING (owner_id, conversation_id, message_id) {{among}}
+JOIN skype.media_files f ON (f.export_id, f.document_id, f.member) = (a.media_export_id, a.document_id, a.media_member)
+WHERE m.export_id = ANY ({{exports}}) AND '{COPIES_DIFFER}' = ANY (f.flags) ORDER BY 2"""
 
 _CHANGES: Final = """
-SELECT count(*), count(*) FILTER (WHERE edited_at IS NOT NULL), count(*) FILTER (WHERE edit_of IS NOT NULL),
+SELECT export_id, count(*), count(*) FILTER (WHERE edited_at IS NOT NULL), count(*) FILTER (WHERE edit_of IS NOT NULL),
        count(*) FILTER (WHERE deleted_at IS NOT NULL OR 'deleted_by_edit_marker' = ANY (flags)),
        count(*) FILTER (WHERE sent_at IS NULL)
-FROM skype.messages WHERE export_id = $1"""
+FROM skype.messages {among}
+WHERE export_id = ANY ({exports}) GROUP BY 1"""
 
 _ELSEWHERE: Final = """
-SELECT m.export_id, e.task_id, e.source_name, count(*) FROM skype.superseded_copies c
-JOIN skype.messages m USING (owner_id, conversation_id, message_id) JOIN skype.exports e ON e.export_id = m.export_id
-WHERE c.export_id = $1 AND NOT c.is_duplicate GROUP BY 1, 2, 3 ORDER BY 1"""
+SELECT c.export_id, m.export_id, e.task_id, e.source_name, count(*) FROM skype.superseded_copies c
+JOIN skype.messages m USING (owner_id, conversation_id, message_id) {among}
+JOIN skype.exports e ON e.export_id = m.export_id
+WHERE c.export_id = ANY ({exports}) AND NOT c.is_duplicate GROUP BY 1, 2, 3, 4 ORDER BY 2"""
+
+_COUNTED: Final = {
+    "flags": _FLAGS,
+    "media": _MEDIA,
+    "differing": _DIFFERING,
+    "changes": _CHANGES,
+    "elsewhere": _ELSEWHERE,
+}
+
+_CHANGED: Final = ("edited", "copies_of_edits", "deleted", "without_time")
 
 _TITLES: Final = "SELECT conversation_id, title FROM skype.conversations WHERE owner_id = $1"
 
@@ -91,14 +115,20 @@ def report(
     """
     # Digests are of the text of rows, in which times are those of UTC, whatever the zone of what is handed over.
     session.rows("SELECT set_config('timezone', 'UTC', true)")
-    condition, value = ("task_id = $1", task_id) if task_id is not None else ("owner_id = ANY ($1)", list(owners))
-    exports = [_export(session, output_dir, row) for row in session.rows(_EXPORTS.format(condition=condition), value)]
+    about = _About(session, output_dir, selection)
+    if task_id is not None:
+        exports = session.rows(_EXPORTS.format(condition="task_id = $1"), task_id)
+    elif selection is None or selection.is_whole:
+        exports = session.rows(_EXPORTS.format(condition="owner_id = ANY ($1)"), list(owners))
+    else:
+        exports = session.rows(_EXPORTS.format(condition="export_id = ANY ($1)"), list(about.selected))
+    digests = digests_in(session) if selection is None or selection.is_everything else []
     return {
         "program": f"skype-assets {PACKAGE}",
         "schema": SCHEMA,
         "selection": selection.document() if selection is not None else None,
-        "exports": exports,
-        "digests": [{"table": one.table, "rows": one.rows, "sha256": one.sha256} for one in digests_in(session)],
+        "exports": about.exports(exports),
+        "digests": [{"table": one.table, "rows": one.rows, "sha256": one.sha256} for one in digests],
         "checks": _checks(findings) if findings is not None else None,
         "not_contained": [REPORT[name] for name in REPORT if name.startswith("lacks_")],
         "how_to_check": {
@@ -111,68 +141,104 @@ def report(
     }
 
 
-def _export(session: Session, output_dir: Path, row: tuple[Any, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = dict(zip(_NAMES, row[:11], strict=True))
-    for name in ("exported_at", "loaded_at"):
-        found[name] = utc(found[name]) if found[name] is not None else None
-    seen, loaded, duplicate, rejected, conversations = row[11:]
-    titles = dict(session.rows(_TITLES, found["owner_id"]))
-    elsewhere = session.rows(_ELSEWHERE, found["export_id"])
-    rows, figures = _figures(session, found["export_id"])
-    if not rows and elsewhere:  # others have all its messages: what is counted is nothing that could be said of it
-        figures = dict.fromkeys(figures)
-    return {
-        **found,
-        "conservation": {
-            "seen": seen,
-            "loaded": loaded,
-            "duplicate": duplicate,
-            "rejected": rejected,
-            "balances": seen == loaded + duplicate + rejected,
-            "conversations": conversations,
-            "by_conversation": [
-                {**one, "title": titles.get(one["conversation_id"], one["conversation_id"])}
-                for one in _by_conversation(output_dir, found["task_id"])
+class _About:
+    """What is told of exports: everything, or what is about a selection.
+
+    Attributes:
+        selected: the selected messages of each export, by its id.
+    """
+
+    def __init__(self, session: Session, output_dir: Path, selection: Selection | None) -> None:
+        self._session, self._output_dir, self._selection = session, output_dir, selection
+        self._is_part = selection is not None and not selection.is_whole
+        self.selected = selection.exports(session) if selection is not None else {}
+
+    def exports(self, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+        """What is told of each, given by its row."""
+        ids = [row[0] for row in rows]
+        counted = {name: self._by_export(query, ids) for name, query in _COUNTED.items()}
+        return [self._export(row, {name: found.get(row[0], []) for name, found in counted.items()}) for row in rows]
+
+    def _by_export(self, query: str, export_ids: list[str]) -> dict[str, list[tuple[Any, ...]]]:
+        """Rows of a query that begin with the id of an export, by that."""
+        selection = self._selection if self._is_part else None
+        chosen, among = (selection.chosen, _AMONG) if selection is not None else ("", "")
+        parameters = selection.parameters if selection is not None else []
+        found: dict[str, list[tuple[Any, ...]]] = {}
+        statement = f"{chosen} {query.format(exports=f'${len(parameters) + 1}', among=among)}"
+        for export_id, *row in self._session.rows(statement, *parameters, export_ids):
+            found.setdefault(export_id, []).append(tuple(row))
+        return found
+
+    def _export(self, row: tuple[Any, ...], counted: dict[str, list[tuple[Any, ...]]]) -> dict[str, Any]:
+        found: dict[str, Any] = dict(zip(_NAMES, row[:11], strict=True))
+        for name in ("exported_at", "loaded_at"):
+            found[name] = utc(found[name]) if found[name] is not None else None
+        seen, loaded, duplicate, rejected, conversations = row[11:]
+        [(rows, *figures)] = counted["changes"] or [(0, 0, 0, 0, 0)]
+        # Others have all its messages: what is counted is nothing that could be said of it.
+        is_elsewhere = not rows and bool(counted["elsewhere"])
+        return {
+            **found,
+            "selected": self.selected.get(found["export_id"], 0) if self._selection is not None else None,
+            "is_part": self._is_part,
+            "conservation": {
+                "seen": seen,
+                "loaded": loaded,
+                "duplicate": duplicate,
+                "rejected": rejected,
+                "balances": seen == loaded + duplicate + rejected,
+                "conversations": conversations if not self._is_part else None,
+                "by_conversation": self._by_conversation(found["owner_id"], found["task_id"]),
+            },
+            "rows_of_messages": rows,
+            "rows_elsewhere": [
+                {"export_id": other, "task_id": task, "source_name": name, "messages": count}
+                for other, task, name, count in counted["elsewhere"]
             ],
-        },
-        "rows_of_messages": rows,
-        "rows_elsewhere": [
-            {"export_id": other, "task_id": task, "source_name": name, "messages": count}
-            for other, task, name, count in elsewhere
-        ],
-        "rejected": _rejected(session, found["export_id"]),
-        **figures,
-    }
+            "rejected": self._rejected(found["owner_id"], found["export_id"]),
+            "flags": None if is_elsewhere else _flags(counted["flags"]),
+            "media": None if is_elsewhere else _media(counted["media"]),
+            "media_in_several_copies": [
+                {"member": member, "sha256": sha256} for member, sha256 in counted["differing"]
+            ],
+            **dict(zip(_CHANGED, [None] * len(_CHANGED) if is_elsewhere else figures, strict=True)),
+        }
+
+    def _whole_conversations(self, owner_id: str) -> list[str] | None:
+        """The conversations of an account all objects of which may be told of; None = all."""
+        if self._selection is None or not self._is_part:
+            return None
+        return self._selection.within(owner_id) if self._selection.has_whole_conversations else []
+
+    def _rejected(self, owner_id: str, export_id: str) -> dict[str, Any]:
+        listed = self._session.rows(_REJECTED, export_id, self._whole_conversations(owner_id))
+        return {
+            "count": listed[0][-1] if listed else 0,
+            "listed": [
+                {"ordinal": n, "member": member, "offset": at, "length": length, "conversation_id": chat, "reason": why}
+                for n, member, at, length, chat, why, _ in listed
+            ],
+        }
+
+    def _by_conversation(self, owner_id: str, task_id: str) -> list[dict[str, Any]]:
+        titles = dict(self._session.rows(_TITLES, owner_id))
+        found = _by_conversation(self._output_dir, task_id)
+        if (whole := self._whole_conversations(owner_id)) is not None:
+            known = frozenset(whole)
+            found = [one for one in found if one["conversation_id"] in known]
+        return [{**one, "title": titles.get(one["conversation_id"], one["conversation_id"])} for one in found]
 
 
-def _figures(session: Session, export_id: str) -> tuple[int, dict[str, Any]]:
-    """How many messages are an export's, and what is counted of them."""
-    [(rows, edited, copies, deleted, untimed)] = session.rows(_CHANGES, export_id)
-    return rows, {
-        "flags": [
-            {"flag": flag, "messages": count, "meaning": FLAGS.get(flag, "")}
-            for flag, count in session.rows(_FLAGS, export_id)
-        ],
-        "media": [
-            {"kind": kind, "attachments": count, "in_export": present, "missing": count - present}
-            for kind, count, present in session.rows(_MEDIA, export_id)
-        ],
-        "edited": edited,
-        "copies_of_edits": copies,
-        "deleted": deleted,
-        "without_time": untimed,
-    }
+def _flags(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    return [{"flag": flag, "messages": count, "meaning": FLAGS.get(flag, "")} for flag, count in rows]
 
 
-def _rejected(session: Session, export_id: str) -> dict[str, Any]:
-    listed = session.rows(_REJECTED, export_id)
-    return {
-        "count": listed[0][-1] if listed else 0,
-        "listed": [
-            {"ordinal": n, "member": member, "offset": at, "length": length, "conversation_id": chat, "reason": why}
-            for n, member, at, length, chat, why, _ in listed
-        ],
-    }
+def _media(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    return [
+        {"kind": kind, "attachments": count, "in_export": present, "missing": count - present}
+        for kind, count, present in rows
+    ]
 
 
 def _by_conversation(output_dir: Path, task_id: str) -> list[dict[str, Any]]:

@@ -10,7 +10,9 @@ form, here of ``(owner_id, conversation_id, message_id, raw_sha256)``, in the or
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -23,6 +25,7 @@ from skype_assets.etl.errors import DatabaseError, UsageError
 from skype_assets.etl.reading import accounts, conversations, find, messages
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.messages import Message, Place
+from skype_assets.etl.reading.people import Participant
 from skype_assets.etl.reading.query import Query, parse
 
 BATCH: Final = 2_000
@@ -59,6 +62,29 @@ SELECT coalesce(sum(size), 0)::bigint FROM (
     WHERE a.present AND {conditions}
 ) AS files"""
 
+_CHOSEN: Final = f"""
+WITH found AS MATERIALIZED (
+    SELECT m.owner_id, m.conversation_id, m.message_id FROM skype.messages m WHERE {ORIGINALS} AND {{condition}}
+), chosen AS MATERIALIZED (
+    SELECT * FROM found UNION
+    SELECT c.owner_id, c.conversation_id, c.message_id FROM skype.messages c
+    JOIN found f ON (f.owner_id, f.conversation_id, f.message_id) = (c.owner_id, c.conversation_id, c.edit_of)
+), chats AS MATERIALIZED (SELECT DISTINCT owner_id, conversation_id FROM found)
+"""
+
+# The exports that have something of what is selected: its rows, other copies of it, its files, its conversations.
+_EXPORTS: Final = """
+SELECT export_id, sum(messages)::bigint FROM (
+    SELECT m.export_id, count(*) AS messages FROM skype.messages m
+    JOIN found USING (owner_id, conversation_id, message_id) GROUP BY 1
+    UNION ALL SELECT c.export_id, 0 FROM skype.superseded_copies c
+    JOIN chosen USING (owner_id, conversation_id, message_id) GROUP BY 1
+    UNION ALL SELECT a.media_export_id, 0 FROM skype.attachments a
+    JOIN chosen USING (owner_id, conversation_id, message_id) GROUP BY 1
+    UNION ALL SELECT c.export_id, 0 FROM skype.conversation_copies c JOIN skype.exports USING (export_id)
+    JOIN chats USING (owner_id, conversation_id) GROUP BY 1
+) AS parts JOIN skype.exports e USING (export_id) WHERE e.owner_id IN (SELECT owner_id FROM chats) GROUP BY 1"""
+
 _SPILLED: Final = pa.schema([("chapter", pa.int32()), ("message_id", pa.string())])
 
 
@@ -81,6 +107,7 @@ class Wanted:
 class Chapter:
     """What is selected of a conversation: messages by month of the zone, under ``""`` those without a time.
 
+    Counts and times of ``of`` are those of the table, or, of a part of a conversation, of what is selected.
     ``marks`` are, of months with many, the first of each further ``MANY`` messages.
     """
 
@@ -111,7 +138,8 @@ class Selection:
         media_bytes: of the files that they carry, each once.
         keys: the file with their ids.
         condition: the SQL by which a message ``m`` is one of them; None = all are.
-        parameters: those of the condition.
+        parameters: those of the condition, texts and arrays of text.
+        is_everything: whether nothing of the database is left out.
     """
 
     wanted: Wanted
@@ -122,13 +150,14 @@ class Selection:
     keys: Path
     condition: str | None
     parameters: list[str | list[str]]
+    is_everything: bool
 
-    @property
+    @cached_property
     def messages(self) -> int:
         """How many."""
         return sum(chapter.messages for chapter in self.chapters)
 
-    @property
+    @cached_property
     def untimed(self) -> int:
         """How many of them have no time."""
         return sum(chapter.untimed for chapter in self.chapters)
@@ -139,9 +168,45 @@ class Selection:
         return not self.wanted.query.strip() and not self.wanted.conversations
 
     @property
+    def has_whole_conversations(self) -> bool:
+        """Whether of each conversation either everything is selected or nothing."""
+        return not self.wanted.query.strip()
+
+    @property
+    def chosen(self) -> str:
+        """SQL before a query: ``found``, keys of what is selected; ``chosen``, with what edits left; ``chats``."""
+        return _CHOSEN.format(condition=self.condition or "true")
+
+    @property
     def owners(self) -> list[str]:
         """The accounts that messages are of."""
         return list(dict.fromkeys(chapter.of.owner_id for chapter in self.chapters))
+
+    def tells_of(self, of: Conversation, person: Participant) -> bool:
+        """Whether it is told that somebody is in a conversation, if no selected message names them.
+
+        Of a part of it, only who is in the conversation itself: others are known from messages that may be left out.
+        """
+        is_of_itself = person.is_owner or person.is_member or person.user_id == of.conversation_id
+        return self.has_whole_conversations or is_of_itself
+
+    def within(self, owner_id: str) -> list[str] | None:
+        """The conversations of an account that may be told of; None = all."""
+        return None if self.is_whole else self._chats[owner_id]
+
+    @cached_property
+    def _chats(self) -> dict[str, list[str]]:
+        of_owner: dict[str, list[str]] = {}
+        for chapter in self.chapters:
+            of_owner.setdefault(chapter.of.owner_id, []).append(chapter.of.conversation_id)
+        return of_owner
+
+    def exports(self, session: Session) -> dict[str, int]:
+        """The exports of its accounts that something of it was taken from: how many messages, by the export's id."""
+        found: dict[str, int] = {}
+        for batch in session.batches(f"{self.chosen} {_EXPORTS}", *self.parameters):
+            found |= zip(*map(instants.objects, batch.columns), strict=True)
+        return found
 
     def document(self) -> dict[str, Any]:
         """The selection as it stands in each output."""
@@ -174,7 +239,7 @@ class Selection:
         """All messages with what belongs to them, and the names of the people in them, some at once."""
         for chapter, ids in self.ids():
             found = messages.of_ids(session, chapter.of, ids)
-            yield chapter, found, messages.names(session, chapter.of, found)
+            yield chapter, found, messages.names(session, chapter.of, found, self.within(chapter.of.owner_id))
 
 
 def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
@@ -193,7 +258,7 @@ def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
     chosen = [conversations.chosen(session, owner_id, name) for name in wanted.conversations]
     conditions, parameters = _conditions(session, query, owner_id, chosen)
     hashed, text_bytes = hashlib.sha256(), 0
-    found: list[tuple[str, str, Counter[str], dict[str, list[Place]]]] = []
+    found: list[_Found] = []
     statement = " AND ".join([_KEYS, *conditions]) + f" ORDER BY {ORDER}"
     with pa.OSFile(str(keys), "wb") as file, pa.ipc.new_stream(file, _SPILLED) as spilled:
         for batch in session.batches(statement, *parameters):
@@ -202,28 +267,47 @@ def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
             text_bytes += sum(sizes)
             numbers: list[int] = []
             for row, (owner, chat, month) in enumerate(zip(owners, chats, months, strict=True)):
-                if not found or (owner, chat) != found[-1][:2]:
-                    found.append((owner, chat, Counter(), {}))
-                _, _, counts, marks = found[-1]
-                if counts[month or ""] and counts[month or ""] % MANY == 0:
-                    marks.setdefault(month or "", []).append(Place(sent[row], ids[row]))
-                counts[month or ""] += 1
+                if not found or (owner, chat) != found[-1].key:
+                    found.append(_Found((owner, chat)))
+                found[-1].add(month or "", Place(sent[row], ids[row]))
                 numbers.append(len(found) - 1)
             spilled.write(pa.record_batch([pa.array(numbers, pa.int32()), pa.array(ids, pa.string())], _SPILLED))
     if not found:
         raise UsageError("nothing is selected: no message is there that this asks for")
-    chapters = [Chapter(_described(session, owner, chat), months, marks) for owner, chat, months, marks in found]
+    chapters = [one.chapter(session, is_whole=not query) for one in found]
     media = " AND ".join([ORIGINALS, *conditions])
     media_bytes = next(session.batches(_MEDIA.format(conditions=media), *parameters))[0][0].as_py()
     condition = " AND ".join(conditions) or None
-    return Selection(wanted, chapters, hashed.hexdigest(), text_bytes, media_bytes, keys, condition, parameters)
+    is_everything = not query and not chosen and (owner_id is None or len(accounts.accounts(session)) == 1)
+    selected = (wanted, chapters, hashed.hexdigest(), text_bytes, media_bytes, keys, condition, parameters)
+    return Selection(*selected, is_everything)
 
 
-def _described(session: Session, owner_id: str, conversation_id: str) -> Conversation:
-    found = conversations.conversation(session, owner_id, conversation_id)
-    if found is None:
-        raise DatabaseError("a message belongs to no conversation: skype-assets verify --all says which")
-    return found
+@dataclass
+class _Found:
+    """What is found of a conversation, given by account and id; its messages come in the order of time."""
+
+    key: tuple[str, str]
+    months: Counter[str] = field(default_factory=Counter[str])
+    marks: dict[str, list[Place]] = field(default_factory=dict[str, list[Place]])
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, month: str, place: Place) -> None:
+        """One more message."""
+        if self.months[month] and self.months[month] % MANY == 0:
+            self.marks.setdefault(month, []).append(place)
+        self.months[month] += 1
+        self.first, self.last = self.first or place.sent_at, place.sent_at
+
+    def chapter(self, session: Session, *, is_whole: bool) -> Chapter:
+        """What is selected; of a part of a conversation, nothing is told of how much there is besides."""
+        of = conversations.conversation(session, *self.key)
+        if of is None:
+            raise DatabaseError("a message belongs to no conversation: skype-assets verify --all says which")
+        if not is_whole:
+            of = replace(of, message_count=self.months.total(), first=self.first, last=self.last)
+        return Chapter(of, self.months, self.marks)
 
 
 def _conditions(
@@ -239,6 +323,6 @@ def _conditions(
         conditions.append(f"m.owner_id = ${len(parameters)}")
     if chosen:
         parameters += [[one.owner_id for one in chosen], [one.conversation_id for one in chosen]]
-        owners, chats = f"${len(parameters) - 1}", f"${len(parameters)}"
+        owners, chats = f"${len(parameters) - 1}::text[]", f"${len(parameters)}::text[]"
         conditions.append(f"(m.owner_id, m.conversation_id) IN (SELECT * FROM unnest({owners}, {chats}))")
     return conditions, parameters

@@ -15,13 +15,20 @@ from skype_assets.etl.pages import formats
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.find import KIND_OF_FILE
 from skype_assets.etl.reading.keys import key, slug
-from skype_assets.etl.reading.messages import Attachment, Link, Message
+from skype_assets.etl.reading.messages import Link, Message
 from skype_assets.etl.reading.query import HAS, IS
 from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER
 
 FOLDER: Final = "search"
 ROWS: Final = 20_000
 """Rows of a shard."""
+
+_BIT: Final = {name: 1 << place for place, name in enumerate((*HAS, *IS))}
+_OF_KIND: Final = {
+    kind: sum(_BIT[name] for name, kinds in KIND_OF_FILE.items() if kind in kinds)
+    for kind in {kind for kinds in KIND_OF_FILE.values() for kind in kinds}
+}
+"""Bits of what files are, by the kind of an attachment."""
 
 _ROW_END, _FILE, _LINK = "\0", "\x01", "\x02"
 
@@ -117,22 +124,20 @@ def _milliseconds(at: datetime | None) -> int | None:
 
 def _bits(of: Conversation, message: Message) -> int:
     """What ``has:`` and ``is:`` ask for, a bit each in the order of their values."""
-    facts = {
-        **{name: _carries(message.attachments, kinds) for name, kinds in KIND_OF_FILE.items()},
-        "link": bool(message.links),
-        "call": message.kind in ("call", "call_log"),
-        "reaction": bool(message.reactions),
-        "quote": bool(message.quotes),
-        "edited": message.edited_at is not None,
-        "deleted": message.deleted_at is not None or DELETED_BY_EDIT_MARKER in message.flags,
-        "mine": message.sender_id == of.owner_id,
-    }
-    facts["file"] = facts["file"] or message.kind == "file_transfer"
-    return sum(facts[name] << place for place, name in enumerate((*HAS, *IS)))
-
-
-def _carries(attachments: Sequence[Attachment], kinds: Sequence[str]) -> bool:
-    return any(attachment.kind in kinds for attachment in attachments)
+    is_deleted = message.deleted_at is not None or DELETED_BY_EDIT_MARKER in message.flags
+    bits = (
+        (_BIT["link"] if message.links else 0)
+        | (_BIT["call"] if message.kind in ("call", "call_log") else 0)
+        | (_BIT["reaction"] if message.reactions else 0)
+        | (_BIT["quote"] if message.quotes else 0)
+        | (_BIT["edited"] if message.edited_at is not None else 0)
+        | (_BIT["deleted"] if is_deleted else 0)
+        | (_BIT["mine"] if message.sender_id == of.owner_id else 0)
+        | (_BIT["file"] if message.kind == "file_transfer" else 0)
+    )
+    for attachment in message.attachments:
+        bits |= _OF_KIND.get(attachment.kind, 0)
+    return bits
 
 
 def _link(link: Link) -> str:

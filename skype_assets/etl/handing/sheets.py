@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from skype_assets.etl.handing.handover import Format, HandOver, Spoken
 from skype_assets.etl.pages import formats
-from skype_assets.etl.reading import people
+from skype_assets.etl.reading import messages, people
+from skype_assets.etl.reading.conversations import Conversation
 
 _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
 
@@ -68,9 +69,11 @@ def _cell(value: object, *, is_raw: bool) -> object:
 
 def _write(hand: HandOver, *, is_raw: bool) -> None:
     opened = partial(sheet, hand, is_raw=is_raw, is_marked=not is_raw)
+    named: dict[Conversation, set[str | None]] = {chapter.of: set() for chapter in hand.selection.chapters}
     with opened("messages.csv", MESSAGES) as message, opened("files.csv", FILES) as file:
         for spoken in hand.spoken():
             message(_message(hand, spoken, file))
+            named[spoken.of].update(messages.people(spoken.message))
     with opened("conversations.csv", CONVERSATIONS) as conversation:
         for chapter in hand.selection.chapters:
             of = chapter.of
@@ -82,8 +85,10 @@ def _write(hand: HandOver, *, is_raw: bool) -> None:
         for chapter in hand.selection.chapters:
             of = chapter.of
             for one in people.participants(hand.session, of.owner_id, of.conversation_id, most=None):
-                values = (one.user_id, one.name, one.is_owner, one.is_member, one.messages)
-                person((of.owner_id, of.conversation_id, *values))
+                if one.user_id in named[of] or hand.selection.tells_of(of, one):
+                    count = one.messages if hand.selection.has_whole_conversations else None
+                    values = (one.user_id, one.name, one.is_owner, one.is_member, count)
+                    person((of.owner_id, of.conversation_id, *values))
 
 
 def _message(hand: HandOver, spoken: Spoken, file: Write) -> tuple[Any, ...]:
@@ -103,7 +108,7 @@ def _message(hand: HandOver, spoken: Spoken, file: Write) -> tuple[Any, ...]:
         of.title,
         message.message_id,
         message.sent_at,
-        f"{local:%Y-%m-%d %H:%M:%S}" if local else None,
+        formats.date_and_time(local) if local else None,
         message.sender_id,
         shown.who,
         message.kind,

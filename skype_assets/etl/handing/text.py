@@ -33,6 +33,11 @@ _LEADING: Final = re.compile(r"^[ \t]+")
 # What ends a line for some programs and not for others would let a text begin a line of its own.
 _LINE_ENDS: Final = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
+# What turns text around, beyond the line that it stands in: embeddings, overrides, isolates.
+_DIRECTED: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_ISOLATES: Final = "\u2066\u2067\u2068"
+_END_OF_ISOLATE: Final = "\u2069"
+
 # What would command a terminal, as the picture of itself.
 _CONTROLS: Final = {
     **{code: 0x2400 + code for code in range(32) if code != 9},
@@ -103,7 +108,7 @@ def _plain_message(said: _Said) -> str:
         f"[{_one_line(file_named(attachment, kept))}{f': ../{kept.name}' if kept is not None else ''}]"
         for attachment, kept in said.files
     ]
-    when = f"{said.at:%Y-%m-%d %H:%M:%S}" if said.at else word("no_time")
+    when = formats.date_and_time(said.at) if said.at else word("no_time")
     first, *rest = [*said.lines, *files] or [""]
     return "\n".join([f"{when}  {said.who}: {first}", *(_INDENT + line for line in rest), ""])
 
@@ -113,9 +118,12 @@ def _markdown_head(title: str, about: list[str]) -> str:
 
 
 def _markdown_message(said: _Said) -> str:
-    day = f"\n## {said.at:%Y-%m-%d}\n" if said.at and said.is_first_of_day else ""
+    day = f"\n## {formats.date_only(said.at)}\n" if said.at and said.is_first_of_day else ""
     head = f"**{_escaped(said.who)}** {f'{said.at:%H:%M}' if said.at else word('no_time')}"
-    body = "\\\n".join(_escaped(line) for line in said.lines)
+    lines = [_escaped(line) for line in said.lines]
+    while lines and not lines[-1]:  # a break with nothing behind it would be shown as a backslash
+        lines.pop()
+    body = "\\\n".join(lines)
     files = [_markdown_file(attachment, kept) for attachment, kept in said.files]
     return day + "\n" + "\n\n".join(filter(None, [head, body, *files])) + "\n"
 
@@ -132,8 +140,23 @@ def _one_line(said: str) -> str:
 
 
 def _harmless(said: str) -> list[str]:
-    """The lines of a text, without what would command a terminal."""
-    return [line.translate(_CONTROLS) for line in _LINE_ENDS.split(said)]
+    """The lines of a text, without what would command a terminal or turn around what stands beside it."""
+    return [_isolated(line.translate(_CONTROLS)) for line in _LINE_ENDS.split(said)]
+
+
+def _isolated(line: str) -> str:
+    """A line that changes the direction of text only within itself: as it is, between marks of Unicode (UAX #9)."""
+    if _DIRECTED.search(line) is None:
+        return line
+    opened, unopened = 0, 0
+    for sign in line:
+        if sign in _ISOLATES:
+            opened += 1
+        elif sign == _END_OF_ISOLATE and opened:
+            opened -= 1
+        elif sign == _END_OF_ISOLATE:
+            unopened += 1  # it ends one of ours, so there is one more
+    return _ISOLATES[-1] * (1 + unopened) + line + _END_OF_ISOLATE * (1 + opened)
 
 
 def _escaped(line: str) -> str:

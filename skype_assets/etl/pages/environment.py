@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from skype_assets.etl.pages import formats, text
+from skype_assets.etl.pages.article import Articles
 from skype_assets.etl.pages.message import Shown, call_people
 from skype_assets.etl.pages.words import WEEKDAYS, WORDS, counted, word
 from skype_assets.etl.reading.accounts import Account
@@ -75,6 +76,7 @@ def environment(zone: ZoneInfo) -> Environment:
         "zone": zone.key,
         "link": _link,
         "weekdays": WEEKDAYS,
+        "articles": Articles(made),
     }
     made.filters |= filters
     made.globals |= shared

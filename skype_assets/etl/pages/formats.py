@@ -23,9 +23,19 @@ def day_of_week(instant: datetime | None) -> str:
     return f"{instant:%A}, {day(instant)}" if instant else word("undated")
 
 
+def date_only(instant: datetime) -> str:
+    """A date for programs and for names of files: ``2019-03-05``, of the year 1 ``0001-03-05``."""
+    return instant.date().isoformat()
+
+
+def date_and_time(instant: datetime) -> str:
+    """The same with the time of day: ``2019-03-05 14:05:09``."""
+    return instant.replace(tzinfo=None).isoformat(" ", "seconds")
+
+
 def clock(instant: datetime | None) -> str:
     """A time of day: ``14:05``."""
-    return f"{instant:%H:%M}" if instant else word("no_time")
+    return f"{instant.hour:02}:{instant.minute:02}" if instant else word("no_time")
 
 
 def day_and_clock(instant: datetime | None) -> str:

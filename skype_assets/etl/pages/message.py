@@ -159,7 +159,7 @@ class Renderer:
             notes=self._notes(message),
             earlier=[text.body(earlier) for earlier in message.earlier],
         )
-        if not (shown.body.strip() or shown.line or shown.files or shown.cards or shown.quotes):
+        if not ((shown.body and not shown.body.isspace()) or shown.line or shown.files or shown.cards or shown.quotes):
             shown.line = escape(word("empty"))
         return shown
 

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -44,8 +44,10 @@ def plain(markup: Markup) -> str:
     return html.unescape(_TAG.sub("", linked.replace("<br>", "\n")))
 
 
-def body(text: str, marked: Iterable[str] = ()) -> Markup:
+def body(text: str, marked: Collection[str] = ()) -> Markup:
     """A text with its links, and ``marked`` labels, such as mentions, as what they are."""
+    if not marked and _LINKED.search(text) is None:
+        return escape(text)
     return Markup("").join(
         link(piece, piece) if is_link else _marked(piece, marked, "mention") for piece, is_link in pieces(text)
     )

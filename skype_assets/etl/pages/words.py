@@ -215,6 +215,7 @@ WORDS: Final[dict[str, str]] = {
     "close": "Close",
     # Hand-overs
     "handed_over": "Handed over: {messages}, selected by: {query}. SHA-256 of the selection: {sha256}.",
+    "handed_untimed": "{count} without a time stand first in their conversations.",
     "handed_all": "everything",
     "handed_report": "Report",
     "unknown_operator": "{operator}: is no operator; there are {known}",
@@ -281,6 +282,10 @@ REPORT: Final[dict[str, str]] = {
     "conservation_is": "Every object in a list of messages was seen, and is exactly one of: loaded, a further copy of "
     "a message that was loaded, or rejected as no message.",
     "account": "{seen} seen = {loaded} loaded + {duplicate} further copies + {rejected} rejected",
+    "of_whole": "Of the whole export, with all that was not selected:",
+    "selected_of": "Messages of the selection that are of this export: {count}.",
+    "of_part": "What follows is of the selection alone. The report of the whole export is made where its checkpoints "
+    "are: skype-assets report TASK.",
     "conversation": "Conversation",
     "seen": "Seen",
     "loaded": "Loaded",
@@ -307,6 +312,8 @@ REPORT: Final[dict[str, str]] = {
     "attachments": "Carried by messages",
     "in_export": "In the export",
     "missing": "Missing there",
+    "several_copies": "Of these files the export has several copies with different bytes. Messages show, and "
+    "hand-overs have, the largest, whose SHA-256 is here; skype-assets media extract TASK writes all of them.",
     # How to check
     "digests": "Digests of the tables",
     "digests_are": "Rows, and SHA-256 over the SHA-256 of each row, of the whole database at that time. Loading the "

@@ -4,12 +4,14 @@ import base64
 import binascii
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _LONGEST: Final = 8_192
 
 
+@lru_cache(8_192)
 def key(owner_id: str, id: str) -> str:
     """The 16 hex digits that stand for a conversation or a person of an account; with an empty id for the account."""
     return hashlib.sha256(f"{owner_id}\0{id}".encode()).hexdigest()[:16]

@@ -40,7 +40,9 @@ WHERE owner_id = $1 AND conversation_id = $2 AND user_id = ANY ($3) AND display_
 
 _NAMES_ELSEWHERE: Final = """
 SELECT DISTINCT ON (user_id) user_id, display_name FROM skype.participants
-WHERE owner_id = $1 AND user_id = ANY ($2) AND display_name IS NOT NULL ORDER BY user_id, last_seen DESC NULLS LAST"""
+WHERE owner_id = $1 AND user_id = ANY ($2) AND display_name IS NOT NULL
+  AND ($3::text[] IS NULL OR conversation_id = ANY ($3))
+ORDER BY user_id, last_seen DESC NULLS LAST"""
 
 
 _PLACES: Final = """
@@ -261,12 +263,23 @@ def of_ids(session: Session, of: Conversation, ids: Sequence[str]) -> list[Messa
     return _whole(session, of, [rows[id] for id in ids if id in rows])
 
 
-def names(session: Session, of: Conversation, messages: Sequence[Message]) -> dict[str, str]:
-    """What the people are called whom these messages name by id: here, else elsewhere in the account."""
-    wanted = {id for message in messages for id in _people(message) if id}
+def names(
+    session: Session, of: Conversation, messages: Sequence[Message], within: Sequence[str] | None = None
+) -> dict[str, str]:
+    """What the people are called whom these messages name by id: here, else elsewhere in the account.
+
+    Args:
+        session: with the database.
+        of: the conversation of the messages.
+        messages: what names people.
+        within: the conversations of the account that elsewhere is; None = all.
+    """
+    wanted = {id for message in messages for id in people(message) if id}
     found = dict(session.rows(_NAMES, of.owner_id, of.conversation_id, sorted(wanted))) if wanted else {}
     if missing := sorted(wanted - found.keys()):
-        found |= dict(session.rows(_NAMES_ELSEWHERE, of.owner_id, missing))
+        found |= dict(
+            session.rows(_NAMES_ELSEWHERE, of.owner_id, missing, list(within) if within is not None else None)
+        )
     return found
 
 
@@ -350,7 +363,8 @@ def _message(row: Sequence[Any]) -> Message:
     return message
 
 
-def _people(message: Message) -> Iterable[str | None]:
+def people(message: Message) -> Iterable[str | None]:
+    """The ids of all whom a message names by id, some of them more than once."""
     yield message.sender_id
     yield from (person.user_id for person in message.call_participants)
     yield from (reaction.user_id for reaction in message.reactions)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.reading.conversations import Directory
+from skype_assets.etl.reading.conversations import Conversation, Directory
 from skype_assets.etl.reading.keys import key
 
 _KEYS: Final = "SELECT DISTINCT owner_id, user_id FROM skype.participants"
@@ -29,7 +29,8 @@ _EVERYBODY: Final = "SELECT DISTINCT user_id FROM skype.participants WHERE owner
 
 _ALL_NAMES: Final = """
 SELECT DISTINCT user_id, display_name FROM skype.participants
-WHERE owner_id = ANY ($1) AND user_id = ANY ($2) AND display_name IS NOT NULL ORDER BY 1, 2"""
+WHERE user_id = ANY ($1) AND (owner_id, conversation_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
+  AND display_name IS NOT NULL ORDER BY 1, 2"""
 
 _CHANGES: Final = """
 SELECT t.target_id, m.sent_at, t.event = 'member_added'
@@ -113,10 +114,11 @@ def everybody(session: Session, owner_id: str) -> list[str]:
     return [user_id for user_id, *_ in session.rows(_EVERYBODY, owner_id)]
 
 
-def names_of(session: Session, owner_ids: Sequence[str], user_ids: Sequence[str]) -> dict[str, list[str]]:
-    """All names of people in some accounts, by id."""
+def names_of(session: Session, chats: Sequence[Conversation], user_ids: Sequence[str]) -> dict[str, list[str]]:
+    """All names of people in some conversations, by id."""
     found: dict[str, list[str]] = {}
-    for user_id, name in session.rows(_ALL_NAMES, list(owner_ids), list(user_ids)) if user_ids else ():
+    owners, ids = [of.owner_id for of in chats], [of.conversation_id for of in chats]
+    for user_id, name in session.rows(_ALL_NAMES, list(user_ids), owners, ids) if user_ids else ():
         found.setdefault(user_id, []).append(name)
     return found
 

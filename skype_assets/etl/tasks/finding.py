@@ -9,6 +9,8 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file, open_complete
 from skype_assets.etl.checkpoints.state import PhaseState
+from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.unloading import Registered, all_registered
 from skype_assets.etl.errors import CheckpointError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
@@ -40,6 +42,13 @@ class Tasks:
 def export_id_of(state: PhaseState) -> str:
     """The export that a phase is about."""
     return export_id_for(state.inputs["source_sha256"])
+
+
+def loader_of(session: Session, task: Directory) -> Registered | None:
+    """Whoever has loaded the export that a task is about; None if nobody has, or it is not known which it is."""
+    state = known_state(task)
+    wanted = export_id_of(state) if state is not None else None
+    return next((one for one in all_registered(session) if one.export_id == wanted), None)
 
 
 def known_state(task: Directory) -> PhaseState | None:

@@ -32,8 +32,8 @@ class KeptMedia:
         kept: how many are kept and there; ``kept_bytes`` their bytes.
         not_kept: how many were not to be kept.
         unreadable: how many the export itself does not give.
-        missing: members that were kept and are not there, or have another size.
-        damaged: members that were kept and whose bytes are not what they were, if the bytes were read.
+        missing: members that were kept and are not there.
+        damaged: members that were kept and have another size, or other bytes, if the bytes were read.
     """
 
     objects: int = 0
@@ -71,7 +71,7 @@ def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, is_whole: Call
     for row in rows:
         interruption.check()
         sha256, size, is_kept = row["sha256"], row["size"], False
-        if row["kept"] and not store.has(sha256, size):
+        if row["kept"] and store.size(sha256) is None:
             missing.append(row["member"])
         elif row["kept"] and not is_whole(sha256, size):
             damaged.append(row["member"])
@@ -143,7 +143,7 @@ def remove_damaged(task: Directory, store: MediaStore) -> int:
     removed = 0
     with store.alone() as is_alone:
         for row in objects(task) if is_alone else ():
-            if row["kept"] and store.has(row["sha256"], row["size"]):
+            if row["kept"] and store.size(row["sha256"]) is not None:
                 interruption.check()
                 if not store.is_whole(row["sha256"], row["size"]):
                     store.remove(row["sha256"])

@@ -161,32 +161,43 @@ def _opened(path: Path, packed: Path) -> _Opened:
 
     The parts of the e-mail are taken out before it is parsed, as they would be in memory several times.
     """
-    parser, hashed, size = BytesFeedParser(), hashlib.sha256(), 0
-    text = io.BytesIO()
+    parser, text = BytesFeedParser(), io.BytesIO()
     with path.open("rb") as file, packed.open("xb") as zip_:
-        target: BinaryIO | None = None
+        sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+        file.seek(0)
         is_encoded = is_zip = False
-        encoded: list[bytes] = []
         for line in file:
-            hashed.update(line)
-            size += len(line)
-            if len(line) > _LONGEST_LINE + 2:
-                raise VerificationFailed(f"{path.name}: a line has more than {_LONGEST_LINE} bytes")
-            if target is not None and not line.startswith(b"--"):
-                encoded.append(line)
-                if len(encoded) == _LINES_DECODED:
-                    target.write(base64.b64decode(b"".join(encoded)))
-                    encoded = []
-                continue
-            if target is not None:
-                target.write(base64.b64decode(b"".join(encoded)))
-                target, encoded, is_encoded, is_zip = None, [], False, False
+            _require_short(path, [line])
             is_encoded = is_encoded or line.strip().lower() == b"content-transfer-encoding: base64"
             is_zip = is_zip or f'filename="{ZIP}"'.encode() in line
-            if is_encoded and not line.strip():
-                target = zip_ if is_zip else text
             parser.feed(line)
-    return _Opened(parser.close(), text.getvalue().decode(), size, hashed.hexdigest())
+            if is_encoded and not line.strip():
+                parser.feed(_decoded(path, file, zip_ if is_zip else text))
+                is_encoded = is_zip = False
+    return _Opened(parser.close(), text.getvalue().decode(), size, sha256)
+
+
+def _decoded(path: Path, file: BinaryIO, target: BinaryIO) -> bytes:
+    """Decode a part of the e-mail; the line behind it, or nothing at the end."""
+    encoded: list[bytes] = []
+    ending = b""
+    for line in file:
+        if line.startswith(b"--"):
+            ending = line
+            break
+        encoded.append(line)
+        if len(encoded) == _LINES_DECODED:
+            _require_short(path, encoded)
+            target.write(base64.b64decode(b"".join(encoded)))
+            encoded.clear()
+    _require_short(path, [*encoded, ending])
+    target.write(base64.b64decode(b"".join(encoded)))
+    return ending
+
+
+def _require_short(path: Path, lines: list[bytes]) -> None:
+    if max(map(len, lines)) > _LONGEST_LINE + 2:
+        raise VerificationFailed(f"{path.name}: a line has more than {_LONGEST_LINE} bytes")
 
 
 def _problems(opened: _Opened, packed: Path) -> Iterator[str]:

@@ -23,6 +23,7 @@ _PLAIN: Final = re.compile(r"[ -~]*")
 _LOCAL: Final = re.compile(rb"[^A-Za-z0-9_-]")
 _LONGEST_LOCAL: Final = 64
 _LONGEST_WORD: Final = 500
+_FIRST_YEAR: Final = 1900
 _LINE: Final = 57
 """Bytes that are a line of base64."""
 
@@ -109,9 +110,9 @@ def local_part(id: str) -> str:
     return local if len(local) <= _LONGEST_LOCAL else f"sha256-{hashlib.sha256(encoded).hexdigest()[:32]}"
 
 
-def date(instant: datetime) -> str:
-    """A time as e-mail has it."""
-    return format_datetime(instant)
+def date(instant: datetime) -> str | None:
+    """A time as e-mail has it; None before 1900, where that has none (RFC 5322) and readers take 0001 for 2001."""
+    return format_datetime(instant) if instant.year >= _FIRST_YEAR else None
 
 
 def _write(out: BinaryIO, lines: Iterable[str]) -> None:

@@ -33,6 +33,7 @@ class Day:
         people: what those who take part are called, by id.
         exports: hashes (hex) of the exports, by id.
         selection: the headers that say what was selected.
+        is_whole: whether the whole conversation is.
     """
 
     of: Conversation
@@ -42,6 +43,7 @@ class Day:
     people: dict[str, str]
     exports: dict[str, str]
     selection: list[tuple[str, str]]
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Part:
                 ("kind", of.kind),
                 ("conversation", of.conversation_id),
                 *exports,
-                ("messages in the conversation", str(of.message_count)),
+                (f"messages {'in' if self.of_day.is_whole else 'selected of'} the conversation", str(of.message_count)),
             ),
         }
         return {
@@ -199,11 +201,12 @@ class Part:
             ("X-RSMF-ManifestSHA256", self.sha256),
             *self.of_day.selection,
         ]
+        date = envelope.date(self.begin)
         return [
             ("From", envelope.mailboxes(people[:1])),
             ("To", envelope.mailboxes(people)),
             ("Subject", envelope.header(f"{of.title}, {day}{part}")),
-            ("Date", envelope.date(self.begin)),
+            *([("Date", date)] if date is not None else ()),
             ("Message-ID", f"<{self.sha256[:32]}@{envelope.DOMAIN}>"),
             *((name, envelope.header(value)) for name, value in own if value),
         ]

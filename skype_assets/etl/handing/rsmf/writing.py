@@ -38,18 +38,20 @@ def _write(hand: HandOver, *, with_load_file: bool) -> None:
     hand.media.output = Output(scratch)
     exports = export_hashes(hand.session)
     listed: list[Listed] = []
+    headers, is_whole = _selection_headers(hand.selection), hand.selection.has_whole_conversations
     with sheet(hand, UNTIMED, _OF_UNTIMED) as untimed:
         spoken_all = groupby(hand.spoken(), lambda spoken: spoken.of)
         for (of, messages), name in zip(spoken_all, _names(hand.selection), strict=True):
             everybody = people.participants(hand.session, of.owner_id, of.conversation_id, most=None)
-            presence = Presence(everybody, people.comings_and_goings(hand.session, of.owner_id, of.conversation_id))
+            told = [one for one in everybody if hand.selection.tells_of(of, one)]
+            presence = Presence(told, people.comings_and_goings(hand.session, of.owner_id, of.conversation_id))
             names = {SYSTEM: SYSTEM_NAME, **{one.user_id: one.name for one in everybody if one.name}}
             for day, of_day in groupby(messages, lambda spoken: _day(hand, spoken)):
                 if day is None:
                     for spoken in of_day:
                         untimed(_untimed(spoken))
                     continue
-                about = Day(of, day, name, presence, names, exports, _selection_headers(hand.selection))
+                about = Day(of, day, name, presence, names, exports, headers, is_whole)
                 listed += _of_day(hand, about, of_day, scratch)
     shutil.rmtree(scratch)
     hand.figures = {
@@ -92,7 +94,7 @@ def _of_day(hand: HandOver, day: Day, messages: Iterable[Spoken], scratch: Path)
 
 def _day(hand: HandOver, spoken: Spoken) -> str | None:
     at = spoken.message.sent_at
-    return f"{formats.local(at, hand.zone):%Y-%m-%d}" if at is not None else None
+    return formats.date_only(formats.local(at, hand.zone)) if at is not None else None
 
 
 def _names(selection: Selection) -> Iterator[str]:
