@@ -82,20 +82,35 @@ def _of_setting(words: str, sqlstate: str, name: str, what: str) -> Ending:
     )
 
 
+_CRASHED_OR_ENDED: Final = (
+    "the server crashed or was stopped, or a timeout such as idle_session_timeout, set for the server, the database or "
+    "the role, ended the session"
+)
+
 _ENDINGS: Final = (
     Ending(
         re.compile("server closed the connection unexpectedly"),
         None,
-        "its log says why, and it may be printed above: the server crashed or was stopped, or a timeout such as "
-        "idle_session_timeout, set for the server, the database or the role, ended the session",
+        f"its log says why, and it may be printed above: {_CRASHED_OR_ENDED}",
+    ),
+    Ending(
+        re.compile(r"server conn crashed\?"),
+        None,
+        f"the pooler between lost its session with the server, whose log says why: {_CRASHED_OR_ENDED}",
+    ),
+    Ending(
+        re.compile("query_wait_timeout"),
+        "08P01",
+        "the pooler between had no session with the server to give for so long: the server does not let it in (its log "
+        "says why), or others keep all of its pool busy",
     ),
     _of_setting("due to idle-session timeout", "57P05", "idle_session_timeout", "the session was idle for longer than"),
     _of_setting("due to transaction timeout", "25P04", "transaction_timeout", "the transaction took longer than"),
-    _of_setting(
-        "due to idle-in-transaction timeout",
+    Ending(
+        re.compile("due to idle-in-transaction timeout"),
         "25P03",
-        "idle_in_transaction_session_timeout",
-        "the process did nothing, within a transaction, for longer than",
+        "the process did nothing for too long within a transaction: it, or its machine, was stopped for a minute, or "
+        "idle_in_transaction_session_timeout is set to milliseconds for the server, the database or the role",
     ),
     Ending(
         re.compile("due to administrator command"),
