@@ -15,6 +15,10 @@ _CANCEL = 80877102
 _READY = b"Z\0\0\0\5I"
 
 
+class Refused(Exception):
+    """The server does not take what a client began with; its answer is that client's."""
+
+
 @dataclass
 class Server:
     """A connection with the server, and what it said when it began."""
@@ -46,7 +50,9 @@ class Pool:
         server = Server(*await asyncio.open_unix_connection(target))
         server.writer.write(self.startup)
         while not server.said.endswith(_READY):
-            server.said += await message(server.reader)
+            server.said += (answer := await message(server.reader))
+            if answer[:1] == b"E":
+                raise Refused(answer)
         return server
 
     async def give_up(self, server: Server, target: str) -> None:
@@ -118,6 +124,8 @@ async def main(folder: str, size: int) -> None:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await serve(reader, writer, pools, f"{folder}/.s.PGSQL.5432", size)
+        except Refused as refused:
+            writer.write(refused.args[0])
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # it is gone, or the server is
         finally:

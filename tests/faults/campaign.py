@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -36,6 +37,9 @@ _ROOMS = (
     drawn_surroundings,
     restores,
 )
+_TOLD = 100
+"""After so many cases a process says how far it is."""
+
 _TESTED = {test.name: test for room in _ROOMS for test in room.TESTS}
 
 
@@ -107,6 +111,18 @@ def run_case(world: World, test: Test, case: Case, place: int, bugs: tuple[str, 
     return report
 
 
+def _run_cases(world: World, test: Test, cases: Sequence[Case], place: int) -> list[Report]:
+    """Run cases one after the other; a campaign of hours tells a wrong state when it is found, and how far it is."""
+    reports: list[Report] = []
+    for case in cases:
+        reports.append(run_case(world, test, case, place))
+        for wrong in reports[-1].wrong:
+            print(f"  wrong: {wrong}", file=sys.stderr, flush=True)
+        if len(reports) % _TOLD == 0:
+            print(f"  {test.name}: {len(reports)} of {len(cases)} in place {place}", file=sys.stderr, flush=True)
+    return reports
+
+
 def _spread(world: World, test: Test, cases: Sequence[Case], processes: int) -> list[Report]:
     """Every process takes each n-th case, so that nothing depends on which of them is faster."""
     pipes: list[tuple[int, BinaryIO]] = []
@@ -116,7 +132,7 @@ def _spread(world: World, test: Test, cases: Sequence[Case], processes: int) -> 
         if pid == 0:
             try:
                 os.close(read)
-                reports = [run_case(world, test, case, number + 1) for case in cases[number::processes]]
+                reports = _run_cases(world, test, cases[number::processes], number + 1)
                 with os.fdopen(write, "wb") as pipe:
                     pickle.dump(reports, pipe)
             finally:

@@ -35,6 +35,9 @@ _HOSTILE: Final = 0.15
 _ENCODINGS: Final = ("LATIN1", "SQL_ASCII", "EUC_JP", "WIN1252")
 _FOR_SUPERUSERS: Final = ("session_replication_role", "lc_messages", "commit_delay")
 _TABLESPACES: Final = ("default_tablespace", "temp_tablespaces")
+_OF_POOLED: Final = {"statement_timeout", "idle_session_timeout", "transaction_timeout"}
+"""What may end a pooler's own session with the server before it is anybody's."""
+
 _VARIABLES: Final = (
     {"PGCLIENTENCODING": "LATIN1"}, {"PGTZ": "America/St_Johns"}, {"PGDATESTYLE": "German"}, {"PGAPPNAME": "somebody"},
 )  # fmt: skip
@@ -110,7 +113,7 @@ def _another_encoding(stage: Stage) -> None:
         stage.ask(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0")
     stage.url = from_config({**parse_dsn(stage.url), "dbname": name})
     stage.drawn.append(encoding)
-    stage.refusals.append(f"database {name} has the encoding {encoding}, .*CREATE DATABASE name ENCODING 'UTF8'")
+    stage.refusals.append(f"database (?:{name} )?has the encoding {encoding}, .*CREATE DATABASE name ENCODING 'UTF8'")
 
 
 def _settings(stage: Stage) -> None:
@@ -150,11 +153,12 @@ def _pooler(stage: Stage) -> None:
     size = stage.rng.choice([1, 2])
     stage.drawn.append(f"a pooler of {size}")
     has_options = "options=" in stage.url or "PGOPTIONS" in stage.environment
-    stage.refusals += ["unsupported startup parameter"] if has_options else []
+    stage.refusals += ["does not take options: leave it out"] if has_options else []
     # What counts when the driver connects, and cannot be set otherwise without options.
     drawn = {text.partition(" for ")[0] for text in stage.drawn}
     stage.refusals += ["quote_all_identifiers is on"] if "quote_all_identifiers" in drawn else []
-    stage.refusals += ["statement timeout"] if "statement_timeout" in drawn else []
+    stage.refusals += ["statement timeout: so little is set"] if "statement_timeout" in drawn else []
+    stage.refusals += ["invalid server parameter: the pooler between"] if drawn & _OF_POOLED else []
     server, _, keywords = stage.url.partition("options=")
     stage.url = stage.taken_back.enter_context(pooled(server.rstrip("&"), size))
     stage.url += f"&options={keywords}" if keywords else ""
@@ -196,10 +200,11 @@ def _run(place: Place, case: Case, bugs: tuple[str, ...]) -> Report:
         for share, change in SURROUNDINGS:
             if rng.random() < share:
                 change(stage)
+        task = _task(stage, hostile)
         before = dict(os.environ)
         os.environ.update(stage.environment)
         try:
-            outcome = run(_task(stage, hostile), armed=Armed(bugs=bugs))
+            outcome = run(task, armed=Armed(bugs=bugs))
         finally:
             for name in stage.environment.keys() - before.keys():
                 del os.environ[name]

@@ -15,7 +15,7 @@ import adbc_driver_manager
 import pyarrow as pa
 
 from skype_assets.etl import interruption
-from skype_assets.etl.database import instants, settings
+from skype_assets.etl.database import endings, instants, settings
 from skype_assets.etl.database.session_thread import SessionThread
 from skype_assets.etl.database.waiting import HOLDERS, Watch
 from skype_assets.etl.errors import DatabaseError
@@ -36,14 +36,11 @@ READ_ONLY = "25006"
 
 _COPIED_BYTES: Final = 8 << 20
 
+_TRIES: Final = 3
+"""Of opening a session that is ended when it has just begun."""
+
 PAUSES: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Seconds between the tries of ``Database.repeatedly``: enough for a server that restarts."""
-
-# Serialization failure, deadlock, too many connections, lock not available, server shuts down, crashed, starts up,
-# session or transaction idle for too long.
-_TRANSIENT: Final = frozenset(
-    {"40001", "40P01", "53300", LOCK_NOT_AVAILABLE, "57P01", "57P02", "57P03", "57P05", "25P03"}
-)
 
 # PostgreSQL puts values of rows - message text - into these parts of an error.
 _VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|Query was):.*", re.DOTALL)
@@ -58,12 +55,16 @@ class Rejected(DatabaseError):
     Attributes:
         sqlstate: says why (PostgreSQL documentation, appendix A); None if it was not the server that said so.
         is_transient: whether it may be otherwise soon: the connection was lost, or the server asks to try again.
+        is_lost: whether it is transient, and a session had begun.
     """
 
-    def __init__(self, message: str, sqlstate: str | None = None, *, is_transient: bool = False) -> None:
+    def __init__(
+        self, message: str, sqlstate: str | None = None, *, is_transient: bool = False, is_lost: bool = False
+    ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.is_transient = is_transient
+        self.is_lost = is_lost
 
 
 class Session:
@@ -88,6 +89,7 @@ class Session:
         self._is_watched = is_watched
         self._in_transaction = False
         self._is_cancelled = False
+        self._options = dict(settings.CONNECTING)
         self._role = ""
         self._process = 0
         self._thread = SessionThread()
@@ -98,19 +100,20 @@ class Session:
             raise
 
     def _open(self) -> None:
-        # What the driver asks by itself when it connects is in no transaction of ours.
-        url = with_keywords(self._url, client_encoding="UTF8", fallback_application_name=settings.APPLICATION)
-        try:
+        for left in reversed(range(_TRIES)):
             try:
-                self._connection = self._connected(with_options(url, settings.CONNECTING))
+                self._connect()
+                return
             except Rejected as refused:
-                if "startup parameter" not in str(refused):
-                    raise
-                # Poolers that cannot pass them on (PgBouncer before 1.20) refuse them.
-                self._connection = self._connected(url)
-        except Rejected as refused:
-            message = f"{refused} (this database was chosen by {chosen_by(self._url)})"
-            raise Rejected(message, refused.sqlstate, is_transient=refused.is_transient) from None
+                if left and refused.is_lost:
+                    self._options |= settings.AGAINST_ENDING
+                    continue
+                slow = endings.STATEMENT_TIMEOUT if "due to statement timeout" in str(refused) else ""
+                message = f"{refused}{slow} (this database was chosen by {chosen_by(self._url)})"
+                raise Rejected(message, refused.sqlstate, is_transient=refused.is_transient) from None
+
+    def _connect(self) -> None:
+        self._connection = self._connected()
         # Statements without a result go as they are, several at a time; with a cursor they would be prepared.
         self._plain = self._connection.cursor()
         self._cursor = self._connection.cursor()
@@ -120,12 +123,21 @@ class Session:
             self._disconnect()
             raise
 
-    def _connected(self, url: str) -> "dbapi.Connection":
+    def _connected(self) -> "dbapi.Connection":
         # It brings pandas along: a third of a second that is for those only who connect.
         from adbc_driver_postgresql import dbapi
 
-        with self._translated():
-            return dbapi.connect(url, conn_kwargs={}, autocommit=True)
+        # What the driver asks by itself when it connects is in no transaction of ours.
+        url = with_keywords(self._url, client_encoding="UTF8", fallback_application_name=settings.APPLICATION)
+        while True:
+            try:
+                with self._translated():
+                    return dbapi.connect(with_options(url, self._options), conn_kwargs={}, autocommit=True)
+            except Rejected as refused:
+                names = endings.refused_options(str(refused), self._options)
+                if refused.is_lost or not names:
+                    raise
+                self._options = {name: value for name, value in self._options.items() if name not in names}
 
     def _inspect(self) -> None:
         """Whether the server is one on which a load can be right."""
@@ -193,6 +205,7 @@ class Session:
             if not error.is_transient:
                 raise
             # The server, or a pooler, has ended the connection since the last transaction: nothing was in it.
+            self._options |= settings.AGAINST_ENDING
             self._disconnect()
             self._open()
             self._call(begin)
@@ -307,24 +320,18 @@ class Session:
         except adbc_driver_manager.Error as error:
             is_locked = error.sqlstate == LOCK_NOT_AVAILABLE
             why = f"; the lock is held by {watch.holders}" if is_locked and watch and watch.holders else ""
-            raise self._rejected(error, error.sqlstate, is_transient=_is_transient(error), why=why) from None
+            raise self._rejected(error, error.sqlstate, is_transient=endings.is_transient(error), why=why) from None
 
     def _rejected(self, error: Exception, sqlstate: str | None, *, is_transient: bool, why: str = "") -> Rejected:
-        message = " ".join(_VALUES.sub("", redact(_said(error), self._url)).split())
-        return Rejected(f"database: {message}{why}", sqlstate, is_transient=is_transient)
+        message = " ".join(_VALUES.sub("", redact(endings.words(error), self._url)).split())
+        if (known := endings.ending(message)) and sqlstate in (None, known.sqlstate):
+            sqlstate, why, is_transient = known.sqlstate, f": {known.advice}", known.is_transient
+        is_lost = is_transient and not endings.is_unreachable(error)
+        return Rejected(f"database: {message}{why}", sqlstate, is_transient=is_transient, is_lost=is_lost)
 
 
 def _look_at_nothing() -> None:
     """What a session looks at while it waits, if it is not watched."""
-
-
-def _said(error: Exception) -> str:
-    """What is wrong; of the server's own words only the message, which names of parts are the server's language."""
-    details = error.details if isinstance(error, adbc_driver_manager.Error) else []
-    for name, value in details:
-        if name in ("PG_DIAG_MESSAGE_PRIMARY", b"PG_DIAG_MESSAGE_PRIMARY"):  # one version's type is not its annotation
-            return bytes(value).decode(errors="replace")
-    return str(error)
 
 
 def _literal(value: str | list[str]) -> str:
@@ -388,9 +395,3 @@ class Database:
             interruption.sleep(pause)
         with self.session() as session:
             return action(session)
-
-
-def _is_transient(error: adbc_driver_manager.Error) -> bool:
-    if error.sqlstate is None:
-        return error.status_code == adbc_driver_manager.AdbcStatusCode.IO
-    return error.sqlstate in _TRANSIENT or error.sqlstate.startswith("08")

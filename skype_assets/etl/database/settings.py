@@ -44,8 +44,18 @@ SETTINGS: Final = {
     "random_page_cost": "1.1",
 }
 
-CONNECTING: Final = "-c search_path=pg_catalog,pg_temp -c quote_all_identifiers=off -c statement_timeout=0"
-"""The same for what the driver does when it connects, as options of the server's command line."""
+CONNECTING: Final = {
+    "search_path": "pg_catalog,pg_temp",
+    "quote_all_identifiers": "off",
+    "statement_timeout": "0",
+    "lock_timeout": LOCK_PATIENCE,
+    "idle_in_transaction_session_timeout": SETTINGS["idle_in_transaction_session_timeout"],
+}
+"""The same for what the driver does when it connects, and between BEGIN and the settings, as options of the session."""
+
+AGAINST_ENDING: Final = {"idle_session_timeout": "0", "transaction_timeout": "0"}
+"""Further options, for the session that takes the place of one that was ended. Not every version of PostgreSQL has them
+(14, 17), and where nothing is ended, what is set for idle sessions holds for ours, too."""
 
 # Only where they are otherwise: one that is not there (before PostgreSQL 17), one that only a superuser may set, and
 # one of which some values promise more than ours.
@@ -94,18 +104,28 @@ class Surroundings:
                 "own port"
             )
         if self.encoding != "UTF8":
-            fits = self.locale in ("C", "POSIX") or self.locale.lower().replace("-", "").endswith("utf8")
-            locale = "" if fits else " LC_COLLATE 'C' LC_CTYPE 'C'"
-            raise DatabaseError(
-                f"database {self.database} has the encoding {self.encoding}, which cannot hold every message: it must "
-                f"be UTF8. Make another one (CREATE DATABASE name ENCODING 'UTF8'{locale} TEMPLATE template0), and "
-                "name that"
-            )
+            raise DatabaseError(wrong_encoding(f"database {self.database}", self.encoding, self.locale))
         if self.is_standby and not read_only:
             raise DatabaseError(
                 f"the server of database {self.database} is a standby, which takes no rows: name the primary server "
                 "(of several hosts in one URL, target_session_attrs=read-write finds it)"
             )
+
+
+def wrong_encoding(database: str, encoding: str, locale: str = "") -> str:
+    """The refusal of a database that has another encoding than UTF8, and what to do.
+
+    Args:
+        database: which one, as in a sentence.
+        encoding: its encoding.
+        locale: of the server's template, empty if that is not known: not every locale goes with UTF8.
+    """
+    fits = locale in ("C", "POSIX") or locale.lower().replace("-", "").endswith("utf8")
+    chosen = "" if fits else " LC_COLLATE 'C' LC_CTYPE 'C'"
+    return (
+        f"{database} has the encoding {encoding}, which cannot hold every message: it must be UTF8. Make another one "
+        f"(CREATE DATABASE name ENCODING 'UTF8'{chosen} TEMPLATE template0), and name that"
+    )
 
 
 def check_canary(text: str, data: bytes) -> None:

@@ -148,16 +148,17 @@ def with_keywords(url: str, **keywords: str) -> str:
     return f"{url}{'?' if _parse(url)['query'] is None else '&'}{added}"  # of several, libpq takes the last
 
 
-def with_options(url: str, options: str) -> str:
-    """`url` with options for the server's command line, after those that it or the environment has.
+def with_options(url: str, options: Mapping[str, str]) -> str:
+    """`url` with settings for the session as options, after those that it or the environment has.
 
     Those of a service file cannot be told: where there is one, it stays as it is.
     """
     query = dict(_query(_parse(url)))
-    if "service" in query or os.environ.get("PGSERVICE"):
+    if not options or "service" in query or os.environ.get("PGSERVICE"):
         return url
     given = unquote(query["options"]) if "options" in query else os.environ.get("PGOPTIONS", "")
-    return with_keywords(url, options=f"{given} {options}".strip())
+    ours = " ".join(f"-c {name}={value}" for name, value in options.items())
+    return with_keywords(url, options=f"{given} {ours}".strip())
 
 
 def sqlalchemy_url(url: str) -> str:
