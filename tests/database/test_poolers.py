@@ -12,8 +12,7 @@ from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
 from skype_assets.etl.tasks.unloading import unload
 from skype_assets.etl.tasks.verification import verify
-from tests.engine.conftest import NewDatabase
-from tests.engine.conftest import new_database as new_database
+from tests.conftest import NewDatabase
 from tests.engine.database_content import Digests, digests
 from tests.poolers import POOLERS, pooled
 

@@ -25,7 +25,7 @@ from skype_assets.etl.handing.sheets import sheets
 from skype_assets.etl.handing.text import MARKDOWN, TEXT
 from skype_assets.etl.task import Task
 from tests.cases.chats import INES, OWNER, THEO, conversation, tar_of
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.handing.rsmf_reader import read_all
 from tests.pages import hostile
 

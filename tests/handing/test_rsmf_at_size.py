@@ -20,7 +20,7 @@ from skype_assets.etl.handing.rsmf.writing import rsmf
 from skype_assets.etl.handing.selection import Wanted
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.handing.rsmf_reader import File, read
 
 MESSAGES = int(os.environ.get("SKYPE_TEST_RSMF", "1200"))

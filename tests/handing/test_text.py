@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from skype_assets.etl.handing.handover import Format
 from skype_assets.etl.handing.sheets import sheets
 from skype_assets.etl.handing.text import MARKDOWN, TEXT
-from tests.engine.conftest import NewDatabase
+from tests.conftest import NewDatabase
 from tests.handing.conftest import HOSTILE, HandOver, Rows
 from tests.reading import texts
 
