@@ -167,9 +167,13 @@ def one_waiting_for_another(url: str) -> Generator[int]:
             "CREATE POLICY first ON skype.quotes USING (ordinal = 0)",
             r"skype\.quotes has row-level security, which hides rows",
         ),
+        (
+            "CREATE TABLE public.heir () INHERITS (skype.links)",
+            r"table public\.heir inherits from skype\.links, .*NO INHERIT",
+        ),
     ],
 )
-def test_rules_and_policies_of_others_are_refused_by_name(
+def test_rules_heirs_and_policies_of_others_are_refused_by_name(
     change: str, named: str, postgres_url: str, loader_url: str
 ) -> None:
     query(postgres_url, change)

@@ -5,6 +5,7 @@ What was altered is told by an oracle of its own: the rows of the forged databas
 
 import os
 import shutil
+import subprocess
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skype_assets.etl import engine
+from skype_assets.etl.postgres.embedded import binaries
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
@@ -181,6 +183,14 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
         engine.run_phase(each, "extract")
         engine.run_phase(each, "transform")
     return tasks
+
+
+def test_a_database_that_was_dumped_and_restored_is_proven(one: Whole, new_database: NewDatabase) -> None:
+    url = new_database()
+    dump = subprocess.run([binaries() / "pg_dump", one.url], capture_output=True, check=True).stdout
+    subprocess.run([binaries() / "psql", "--no-psqlrc", "--quiet", url], input=dump, check=True, capture_output=True)
+    findings = prove_all([one.output_dir], url)
+    assert [check for check in findings.checks if check.status != "ok"] == []
 
 
 def test_a_first_load_that_was_interrupted_is_no_alarm_but_not_proven(fresh: Task) -> None:

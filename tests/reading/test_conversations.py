@@ -106,7 +106,7 @@ def test_an_edited_message_stands_once_with_what_it_said_before(chat: tuple[str,
         url,
         [
             Said("at noon", BEGIN, columns={**edited, "version": 1}),
-            Said("at three", BEGIN, edit_of="00000", columns={**edited, "version": 3}),
+            Said("at three", BEGIN + timedelta(hours=2), edit_of="00000", columns={**edited, "version": 3}),
             Said("at two", BEGIN, edit_of="00000", columns={**edited, "version": 2}),
             Said("no edit", BEGIN + timedelta(minutes=1)),
             Said("nobody knows when", None, columns={**edited, "version": 2}),

@@ -1,4 +1,8 @@
-"""The view ``calls``: what started and ended, put together (format reference, 3.4.1)."""
+"""The view ``calls``: what started and ended, put together (format reference, 3.4.1).
+
+Every column of every branch has its name: without it the server gives one, and spells the view otherwise after a dump
+was restored.
+"""
 
 from typing import Final
 
@@ -36,13 +40,15 @@ WITH events AS (
     FROM events WHERE call_id IS NOT NULL AND event IN ('started', 'ended', 'cancelled')
     GROUP BY owner_id, conversation_id, call_id
     UNION ALL
-    SELECT owner_id, conversation_id, NULL, sent_at, next_at,
-           greatest(duration_seconds, next_duration), sender_id,
-           next_event IS NOT NULL, next_event = 'ended' AND next_duration IS NOT NULL, next_event = 'cancelled'
+    SELECT owner_id, conversation_id, NULL::text AS call_id, sent_at AS started_at, next_at AS ended_at,
+           greatest(duration_seconds, next_duration) AS duration_seconds, sender_id AS initiator_id,
+           next_event IS NOT NULL AS has_end, next_event = 'ended' AND next_duration IS NOT NULL AS was_answered,
+           next_event = 'cancelled' AS was_cancelled
     FROM neighbours WHERE event = 'started'
     UNION ALL
-    SELECT owner_id, conversation_id, NULL, NULL, sent_at, duration_seconds, sender_id,
-           true, event = 'ended' AND duration_seconds IS NOT NULL, event = 'cancelled'
+    SELECT owner_id, conversation_id, NULL::text AS call_id, NULL::timestamptz AS started_at, sent_at AS ended_at,
+           duration_seconds, sender_id AS initiator_id, true AS has_end,
+           event = 'ended' AND duration_seconds IS NOT NULL AS was_answered, event = 'cancelled' AS was_cancelled
     FROM neighbours WHERE event <> 'started' AND level = 0
 )
 SELECT owner_id, conversation_id, call_id, started_at, ended_at, duration_seconds, initiator_id,
@@ -50,6 +56,7 @@ SELECT owner_id, conversation_id, call_id, started_at, ended_at, duration_second
             ELSE 'not answered' END AS status
 FROM found
 UNION ALL
-SELECT owner_id, conversation_id, call_id, NULL, sent_at, duration_seconds, sender_id, 'missed'
+SELECT owner_id, conversation_id, call_id, NULL::timestamptz AS started_at, sent_at AS ended_at, duration_seconds,
+       sender_id AS initiator_id, 'missed' AS status
 FROM events WHERE event = 'missed'"""
 """Paired by call_id within a conversation, else by nearest; ``tables.CALLS`` says what its columns are."""

@@ -67,8 +67,8 @@ def _expected() -> dict[Thing, str]:
         things[name, ()] = "r"
         things |= {(name, (f"column {column}",)): definition for column, definition in columns.items()}
         things |= {(name, (f"constraint {constraint}",)): what for constraint, what in constraints.items()}
-    for table, index, columns in ddl.indexes():
-        things[table, (f"index {index}",)] = f"CREATE INDEX {index} ON {SCHEMA}.{table} USING btree ({columns})"
+    for table, index, definition in ddl.indexes():
+        things[table, (f"index {index}",)] = f"CREATE INDEX {index} ON {SCHEMA}.{table} USING btree {definition}"
     return things
 
 

@@ -46,12 +46,13 @@ _INDEXES: Final = {
     "messages": {
         # Not with owner_id before it: without statistics, as in a first load, the planner would take it for as good as
         # the primary key, and look up every parent of a foreign key by going through its whole conversation.
-        "messages_by_time": "conversation_id, sent_at",
-        "messages_by_sender": "sender_id, sent_at",
+        "messages_by_time": "(conversation_id, sent_at)",
+        "messages_by_sender": "(sender_id, sent_at)",
+        "messages_by_original": "(conversation_id, edit_of) WHERE (edit_of IS NOT NULL)",
     },
-    "superseded_copies": {"superseded_copies_by_message": "conversation_id, message_id"},
-    "participants": {"participants_by_user": "user_id"},
-    "attachments": {"attachments_by_document": "document_id"},
+    "superseded_copies": {"superseded_copies_by_message": "(conversation_id, message_id)"},
+    "participants": {"participants_by_user": "(user_id)"},
+    "attachments": {"attachments_by_document": "(document_id)"},
 }
 
 VERSION_TABLE: Final = "schema_version"
@@ -145,6 +146,11 @@ _HIDING: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relkind = 'r' AND row_security_active(c.oid) ORDER BY 1"""
 
+_INHERITING: Final = """
+SELECT c.relname, h.inhrelid::regclass::text FROM pg_inherits h
+JOIN pg_class c ON c.oid = h.inhparent JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relkind = 'r' ORDER BY 1, 2"""
+
 _RULES: Final = """
 SELECT c.relname, r.rulename FROM pg_rewrite r
 JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -225,7 +231,8 @@ def compare(session: Session) -> None:
     """Within a transaction: compare what is there with the table list.
 
     Raises:
-        DatabaseError: a table is missing, was changed by somebody else, has rules or hides rows; the message names it.
+        DatabaseError: a table is missing, was changed by somebody else, has rules or heirs, or hides rows; the message
+            names it.
     """
     found = columns(session)
     for table in TABLES.values():
@@ -239,6 +246,11 @@ def compare(session: Session) -> None:
         raise DatabaseError(
             f"table {SCHEMA}.{table} has row-level security, which hides rows from this role; these can neither be "
             "compared nor merged. Use one to which it does not apply: with BYPASSRLS, or the owner, unless it is forced"
+        )
+    for table, child in session.rows(_INHERITING, SCHEMA):
+        raise DatabaseError(
+            f"table {child} inherits from {SCHEMA}.{table}, so that its rows are read, changed and deleted with those "
+            f"of that: ALTER TABLE {child} NO INHERIT {SCHEMA}.{table}, or load into another database"
         )
     for table, rule in session.rows(_RULES, SCHEMA):
         raise DatabaseError(
@@ -376,19 +388,19 @@ def completion(there: Container[str] = (), checked: Container[str] = ()) -> Iter
 
 def _completion_of(table: str, there: Container[str], checked: Container[str]) -> Iterator[str]:
     """The DDL of what a table lacks: indexes, and that its foreign keys are checked against older rows."""
-    for name, columns in _INDEXES.get(table, {}).items():
+    for name, definition in _INDEXES.get(table, {}).items():
         if name not in there:  # IF NOT EXISTS would wait for every load under way
-            yield f"CREATE INDEX {name} ON {SCHEMA}.{table} ({columns})"
+            yield f"CREATE INDEX {name} ON {SCHEMA}.{table} {definition}"
     for name, _, _ in _references(TABLES[table]):
         if name not in checked:
             yield f"ALTER TABLE {SCHEMA}.{table} VALIDATE CONSTRAINT {name}"
 
 
 def indexes() -> Iterator[tuple[str, str, str]]:
-    """Table, name and columns of the indexes that belong to no constraint."""
+    """Table, name and definition of the indexes that belong to no constraint."""
     for table, named in _INDEXES.items():
-        for name, columns in named.items():
-            yield table, name, columns
+        for name, definition in named.items():
+            yield table, name, definition
 
 
 def layout() -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:

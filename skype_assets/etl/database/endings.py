@@ -73,9 +73,9 @@ class Ending:
     is_transient: bool = True
 
 
-def _of_setting(words: str, sqlstate: str, name: str, what: str) -> Ending:
+def _of_setting(said: str, sqlstate: str, name: str, what: str) -> Ending:
     return Ending(
-        re.compile(words),
+        re.compile(said),
         sqlstate,
         f"{what} {name} allows, which is set for the server, the database or the role: ALTER ROLE or ALTER DATABASE "
         f"... RESET {name}, or set it to more",
@@ -158,7 +158,8 @@ def ending(text: str) -> Ending | None:
 
 
 STATEMENT_TIMEOUT: Final = (
-    ": so little is set for the server, the database or the role, and what stands between takes no options that would "
-    "lift it. ALTER ROLE or ALTER DATABASE ... RESET statement_timeout, or use the server's own port"
+    ": so little is set for the server, the database or the role (ALTER ROLE or ALTER DATABASE ... RESET "
+    "statement_timeout) or in the options of a service file, and what stands between, or the file, takes no others to "
+    "lift it: change it there, or use the server's own port"
 )
 """What ends the refusal, where the driver's own questions took longer."""

@@ -1,4 +1,7 @@
-"""The view ``message_history``: what a message said in one export after the other."""
+"""The view ``message_history``: what a message said in one export after the other.
+
+As in ``calls``, it is written as the server spells it, so that it is the same after a dump was restored.
+"""
 
 from typing import Final
 
@@ -19,8 +22,9 @@ WITH copies AS (
            {_of("m", _PLACE)}, {_of("m", WORDING)}
     FROM skype.messages m
     UNION ALL
-    SELECT s.owner_id, s.conversation_id, s.message_id, s.export_id, false, s.is_duplicate, {_of("s", _PLACE)},
-           {", ".join(f"CASE WHEN s.text IS NULL THEN m.{name} ELSE s.{name} END" for name in WORDING)}
+    SELECT s.owner_id, s.conversation_id, s.message_id, s.export_id, false AS is_current, s.is_duplicate,
+           {_of("s", _PLACE)},
+           {", ".join(f"CASE WHEN s.text IS NULL THEN m.{name} ELSE s.{name} END AS {name}" for name in WORDING)}
     FROM skype.superseded_copies s LEFT JOIN skype.messages m
       ON (m.owner_id, m.conversation_id, m.message_id) = (s.owner_id, s.conversation_id, s.message_id)
 ), ordered AS (
@@ -37,7 +41,7 @@ SELECT c.owner_id, c.conversation_id, c.message_id, c.place::integer AS place, c
             WHEN c.raw_sha256_before IS NULL THEN 'first'
             WHEN c.deleted_at IS NOT NULL AND c.deleted_at_before IS NULL THEN 'deleted'
             WHEN c.text IS DISTINCT FROM c.text_before THEN 'text'
-            WHEN ({_of("c", _SAME)}) IS DISTINCT FROM ({_of("c", _SAME, "_before")}) THEN 'other'
+            WHEN {" OR ".join(f"c.{name} IS DISTINCT FROM c.{name}_before" for name in _SAME)} THEN 'other'
             ELSE 'none' END AS change,
        c.is_current, c.is_duplicate, CASE WHEN NOT c.is_current THEN m.export_id END AS superseded_by,
        CASE WHEN c.is_current THEN NULL

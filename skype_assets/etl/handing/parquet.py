@@ -53,6 +53,11 @@ _BELONGING: Final = {
 }
 """Of tables that are not of messages: the rows that belong to what is selected."""
 
+_TOLD: Final = {
+    "exports": {"conversation_count": "(SELECT count(*) FROM chats c WHERE c.owner_id = t.owner_id)"},
+}
+"""What stands in columns that would tell how much there is besides what is selected, and that prove nothing."""
+
 _OF_MESSAGES: Final = (
     "(t.owner_id, t.conversation_id, t.message_id) IN (SELECT owner_id, conversation_id, message_id FROM chosen)"
 )
@@ -86,8 +91,9 @@ def _copy(hand: HandOver, table: Table, exports: list[str], writer: pq.ParquetWr
 
 
 def _query(table: Table, selection: Selection) -> str:
-    columns = ", ".join(f"t.{name}" for name in table.schema.names)
     order = ", ".join(f"t.{name}" for name in table.key)
+    told = {} if selection.condition is None else _TOLD.get(table.name, {})
+    columns = ", ".join(f"{told.get(name, f't.{name}')} AS {name}" for name in table.schema.names)
     query = f"SELECT {columns} FROM {SCHEMA}.{table.name} t"
     if selection.condition is None:
         return f"{query} ORDER BY {order}"

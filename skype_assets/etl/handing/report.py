@@ -63,7 +63,8 @@ JOIN skype.media_files f ON (f.export_id, f.document_id, f.member) = (a.media_ex
 WHERE m.export_id = ANY ({{exports}}) AND '{COPIES_DIFFER}' = ANY (f.flags) ORDER BY 2"""
 
 _CHANGES: Final = """
-SELECT export_id, count(*), count(*) FILTER (WHERE edited_at IS NOT NULL), count(*) FILTER (WHERE edit_of IS NOT NULL),
+SELECT export_id, count(*), count(*) FILTER (WHERE edited_at IS NOT NULL AND edit_of IS NULL),
+       count(*) FILTER (WHERE edit_of IS NOT NULL),
        count(*) FILTER (WHERE deleted_at IS NOT NULL OR 'deleted_by_edit_marker' = ANY (flags)),
        count(*) FILTER (WHERE sent_at IS NULL)
 FROM skype.messages {among}

@@ -331,20 +331,15 @@ _UNORDERED: Final = ("call_events", "reactions")
 
 
 def _add_copies(session: Session, of: Conversation, messages: dict[str, Message]) -> None:
-    """Put what copies say otherwise to their originals, whose time they have: the latest version is what it says."""
-    edited = [message for message in messages.values() if message.edited_at is not None]
+    """Put what copies say otherwise to their originals: the latest version is what it says."""
+    edited = [message.message_id for message in messages.values() if message.edited_at is not None]
     if not edited:
         return
-    times = [message.sent_at for message in edited if message.sent_at is not None]
-    # Compared with null, nothing is between.
-    bounds = (min(times), max(times)) if times else (None, None)
-    untimed = " OR sent_at IS NULL" if len(times) < len(edited) else ""
     copies = session.rows(
-        f"{_OF} AND edit_of IS NOT NULL AND (sent_at BETWEEN $3::timestamptz AND $4::timestamptz{untimed}) "
-        "ORDER BY version NULLS FIRST, message_id",
+        f"{_OF} AND edit_of = ANY ($3) ORDER BY version NULLS FIRST, message_id",
         of.owner_id,
         of.conversation_id,
-        *bounds,
+        edited,
     )
     for row in copies:
         copy = _message(row)
