@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import adbc_driver_manager
 import msgspec
 
 from skype_assets.etl import crash_points, interruption
@@ -160,15 +161,13 @@ def _ledger_first() -> None:
 
 
 def _lost_commit_taken_for_done() -> None:
-    def once(self: session.Database, action: Callable[[session.Session], Any]) -> Any:
-        try:
-            with self.session() as opened:
-                return action(opened)
-        except session.Rejected as error:
-            if "autocommit" not in str(error):  # by which the driver commits
-                raise
+    commit = session.Session._commit
 
-    _replace(session.Database, repeatedly=once)
+    def taken_for_done(self: session.Session) -> None:
+        with contextlib.suppress(adbc_driver_manager.Error):
+            commit(self)
+
+    _replace(session.Session, _commit=taken_for_done)
     _database_believed()  # else the part would be missed, and loaded again
 
 
