@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,7 +22,8 @@ from urllib.parse import quote, urlsplit
 
 import psutil
 
-from benchmarks.server import server
+from benchmarks.children import run_command
+from benchmarks.server import Server, server
 from skype_assets.etl import engine
 from skype_assets.etl.database import planner, search_index
 from skype_assets.etl.database.session import Session
@@ -64,18 +65,20 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="where the figures go")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures = measured(Path(folder), options.messages, options.rounds)
-    for figure in figures:
-        must = f"<= {figure.must:g}" if figure.must is not None else ""
-        print(
-            f"{figure.measure:<44} {figure.value:>9.1f} {figure.unit:<3} {must:<9} {'' if figure.is_met else 'NOT MET'}"
-        )
+        figures = [_said(figure) for figure in measured(Path(folder), options.messages, options.rounds)]
     if options.json:
         options.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2))
     return 0 if all(figure.is_met for figure in figures) else 1
 
 
-def measured(folder: Path, messages: int, rounds: int) -> list[Figure]:
+def _said(figure: Figure) -> Figure:
+    must = f"<= {figure.must:g}" if figure.must is not None else ""
+    met = "" if figure.is_met else "NOT MET"
+    print(f"{figure.measure:<44} {figure.value:>9.1f} {figure.unit:<3} {must:<9} {met}", flush=True)
+    return figure
+
+
+def measured(folder: Path, messages: int, rounds: int) -> Iterator[Figure]:
     """All figures, for an export of so many messages."""
     export = write_sample(folder / "export.tar", messages=messages, media=False).path
     with server(folder) as postgres:
@@ -88,47 +91,40 @@ def measured(folder: Path, messages: int, rounds: int) -> list[Figure]:
         process, origin, cookie, started = _read(folder, url)
         try:
             browser = _Browser(origin, cookie)
-            figures = [Figure("start of read to the first page", started, "s", 3.0)]
-            figures += [_pages(browser, name, some, rounds, 100) for name, some in paths.items()]
-            figures += [
-                _searches(browser, f"scan: {name}", some, rounds // 4 or 1, 1_000) for name, some in QUERIES.items()
-            ]
+            yield Figure("start of read to the first page", started, "s", 3.0)
+            for name, some in paths.items():
+                yield _pages(browser, name, some, rounds, 100)
+            for name, some in QUERIES.items():
+                yield _searches(browser, f"scan: {name}", some, rounds // 4 or 1, 1_000)
             began = time.perf_counter()
             with Session(url) as session:
                 list(search_index.build(session))
                 took = time.perf_counter() - began
-                figures.append(Figure("index: time to build", took, "s", 90.0 * messages / 1_000_000))
-                figures.append(Figure("index: size, of the table's", search_index.size(session) / table, "x", 1.2))
+                yield Figure("index: time to build", took, "s", 90.0 * messages / 1_000_000)
+                yield Figure("index: size, of the table's", search_index.size(session) / table, "x", 1.2)
             browser = _Browser(origin, cookie)  # the server does not wait so long for a next question
-            figures += [_searches(browser, f"index: {name}", some, rounds, 100) for name, some in QUERIES.items()]
-            figures.append(_pages(browser, "media of all, with index", ["/media"], rounds, 100))
-            figures.append(_pages(browser, "statistics, the first time and then", ["/stats"], 1, None))
-            figures.append(
-                Figure("memory of the reader", psutil.Process(process.pid).memory_info().rss / 1e6, "MB", 200)
-            )
+            for name, some in QUERIES.items():
+                yield _searches(browser, f"index: {name}", some, rounds, 100)
+            yield _pages(browser, "media of all, with index", ["/media"], rounds, 100)
+            yield _pages(browser, "statistics, the first time and then", ["/stats"], 1, None)
+            yield Figure("memory of the reader", psutil.Process(process.pid).memory_info().rss / 1e6, "MB", 200)
         finally:
             process.terminate()
             process.wait()
         # Beside so many microseconds a message the start of a process, the report and the digests of all tables.
         for name, microseconds in {"html": 120, "rsmf": 150, "text": None, "csv": None, "parquet": None}.items():
-            figures += _handed(folder, url, name, messages, microseconds)
-    return figures
+            yield from _handed(folder, postgres, url, name, messages, microseconds)
 
 
-def _handed(folder: Path, url: str, name: str, messages: int, microseconds: int | None) -> list[Figure]:
+def _handed(folder: Path, meter: Server, url: str, name: str, messages: int, microseconds: int | None) -> list[Figure]:
     """Time and memory of handing everything over in a format."""
     command = [sys.executable, "-m", "skype_assets.etl.command_line", "export", name, str(folder / name)]
     environment = {**os.environ, "SKYPE_HOME": str(folder), "SKYPE_DATABASE_URL": url}
-    began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"export {name}: {os.waitstatus_to_exitcode(status)}")
-    seconds = time.perf_counter() - began
+    used = run_command(command, meter, env=environment, stderr=subprocess.DEVNULL)
     must = 3 + messages * microseconds / 1_000_000 if microseconds is not None else None
     return [
-        Figure(f"export {name}: time", seconds, "s", must),
-        Figure(f"export {name}: memory", usage.ru_maxrss / 1_000, "MB", 300),
+        Figure(f"export {name}: time", used.wall, "s", must),
+        Figure(f"export {name}: memory", used.memory_mb, "MB", 300),
     ]
 
 
