@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, Dialog, Page, Playwright, Request
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright, Request
 
 PROGRAMS = {"chromium": ("chromium", "google-chrome"), "firefox": ("firefox-esr", "firefox")}
 """Browsers, and how their programs are called."""
 
 LEFT = ("net::ERR_ABORTED", "NS_BINDING_ABORTED")
 """Why a request failed whose page was left meanwhile, as the browsers say it."""
+
+REFUSED = "the server responded with a status of 4"
+"""What Chromium says of the page that answers a wrong query, or that a quoted message is not there."""
 
 
 @dataclass
@@ -33,6 +36,11 @@ class Watched:
         """Note a dialog, and close it."""
         self.wrong.append(f"dialog {dialog.message}")
         dialog.dismiss()
+
+    def note_error(self, said: ConsoleMessage) -> None:
+        """Note an error that the page's console tells."""
+        if said.type == "error" and REFUSED not in said.text:
+            self.wrong.append(said.text)
 
     def note_request(self, sent: Request) -> None:
         """Note a request that leaves."""
@@ -67,9 +75,9 @@ def watched(browser: Browser, first: str, **context: Any) -> Generator[Watched]:
         watched = Watched(page, first.rpartition("/")[0])
         page.on("dialog", watched.refuse)
         page.on("pageerror", lambda error: watched.wrong.append(f"error {error}"))
-        page.on("console", lambda said: watched.wrong.append(said.text) if said.type == "error" else None)
+        page.on("console", watched.note_error)
         page.on("request", watched.note_request)
         page.on("requestfailed", watched.note_failure)
         page.goto(first)
         yield watched
-        assert watched.wrong == []
+        assert watched.wrong == [], watched.wrong
