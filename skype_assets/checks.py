@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.database.registered import registered_as
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.unloading import registered
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.phases import EXTRACT
 from skype_assets.etl.postgres.url import reachable_url
@@ -122,7 +122,7 @@ def of_loaded_database(task: Task, tables: PhaseTables) -> Iterator[dg.AssetChec
     assert transformed is not None, "what was loaded is complete"
     export_id = transformed.summary("exports")["export_id"][0].as_py()
     with Session(reachable_url(task.database), read_only=True) as session:
-        export = next(iter(registered(session, "export_id", export_id)), None)
+        export = next(iter(registered_as(session, "export_id", export_id)), None)
         if export is None or not export.is_loaded:
             status = "not there" if export is None else export.status
             yield _required(tables, REFERENCES, False, {"export_in_the_database": status})

@@ -7,8 +7,8 @@ from typing import Any, Final
 import dagster as dg
 
 from skype_assets.etl import places
+from skype_assets.etl.database.registered import registered_as
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.unloading import registered
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.handing import formats
 from skype_assets.etl.handing.handover import hand_over
@@ -56,7 +56,7 @@ def build_handover(
             task_id = task_id_of(context)
             url = skype_database.url()
             with Session(url, read_only=True) as session:
-                loaded_exports = registered(session, "task_id", task_id)
+                loaded_exports = registered_as(session, "task_id", task_id)
             if not loaded_exports:
                 raise DatabaseError(f"the database has no export of task {task_id}; materialize {loaded} again")
             folder = places.find().handed_dir

@@ -12,7 +12,8 @@ from skype_assets.etl import docstrings, errors
 from skype_assets.etl.content.message_types import MESSAGE_TYPES, UNKNOWN
 from skype_assets.etl.database.ddl import POSTGRES_TYPES, SCHEMA
 from skype_assets.etl.schema.flags import FLAGS, MEDIA_FLAGS
-from skype_assets.etl.schema.tables import TABLES, VIEWS, Column, Table
+from skype_assets.etl.schema.tables import TABLES, Column, Table
+from skype_assets.etl.schema.views import VIEWS
 
 _GENERATED: Final = "<!-- Made by `python -m skype_assets.etl.documentation`; change the code, not this file. -->"
 

@@ -20,8 +20,9 @@ from skype_assets.etl.database.comparison import (
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.loading import Loader
+from skype_assets.etl.database.registered import registered_as
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.unloading import registered, take_out
+from skype_assets.etl.database.unloading import take_out
 from skype_assets.etl.rows.duplicates import KEY
 from tests.database.small_loads import CONVERSATION, OWNER, export, head, messages, query
 from tests.database.test_settings import TEXT, database_of, load, part_of, with_database
@@ -107,7 +108,7 @@ def everything(url: str) -> None:
     load(url)
     ask(url)
     with Session(url) as session:
-        [record] = registered(session, "export_id", "e2")
+        [record] = registered_as(session, "export_id", "e2")
         with Loader.take_over(session, "e2", OWNER).transaction():
             assert take_out(session, record, {"e1": _First()}).restored["messages"] == 2
 
@@ -116,7 +117,7 @@ def ask(url: str) -> None:
     """All questions of a verification."""
     ours, part = Ours.of(export("e2", days=2)), part_of("e2", 2)
     with Session(url, read_only=True) as session:
-        assert registered(session, "export_id", "e2")
+        assert registered_as(session, "export_id", "e2")
         assert compare_head(session, ours, head("e2", display_name=TEXT).__getitem__).is_equal
         assert compare_messages(session, ours, part.__getitem__).is_equal
         assert compare_rejects(session, ours, part["rejects"]).is_equal

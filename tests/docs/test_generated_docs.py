@@ -14,7 +14,8 @@ from skype_assets.etl.rows.message_tables import Export
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.schema.flags import FLAGS
-from skype_assets.etl.schema.tables import VIEWS, Table
+from skype_assets.etl.schema.tables import Table
+from skype_assets.etl.schema.views import VIEWS
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,8 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from skype_assets.etl.content.emoticons import EMOJI
-from skype_assets.etl.schema.tables import CALLS, TABLES
+from skype_assets.etl.schema.tables import TABLES
+from skype_assets.etl.schema.views import CALLS
 from tests.reference import calls, difference, digest, merged_tables, rows_from_database
 
 # What the first bytes of a file say has tests of its own.

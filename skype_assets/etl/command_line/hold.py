@@ -113,7 +113,7 @@ def _meant(
     session: "Session", owner: str | None, conversation: str | None, export: str | None
 ) -> tuple[str, str | None, str | None]:
     """The account, and the conversation or export, that is meant."""
-    from skype_assets.etl.database.unloading import all_registered
+    from skype_assets.etl.database.registered import all_registered
     from skype_assets.etl.reading import accounts, conversations
 
     if export is not None:

@@ -11,6 +11,10 @@ from skype_assets.etl.command_line.group import debug, resumable
 from skype_assets.etl.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from skype_assets.etl.checkpoints.media_store import MediaStore
+    from skype_assets.etl.export.source import Source
     from skype_assets.etl.task import Task
     from skype_assets.etl.tasks.media import KeptMedia
     from skype_assets.etl.tasks.media_files import Written
@@ -134,7 +138,7 @@ def extract(context: click.Context, task_id: str, folder: Path, output_dir: Path
         raise VerificationFailed(f"{_named(written.lost)}: missing or damaged in the store of media")
 
 
-def _task_about(file: Path, source: Any, task_id: str | None, output_dir: Path) -> "tuple[Task, tuple[str, ...]]":
+def _task_about(file: Path, source: "Source", task_id: str | None, output_dir: Path) -> "tuple[Task, tuple[str, ...]]":
     """The task of an export, with its settings; and which of its phases are to be brought up to date."""
     from dataclasses import replace
 
@@ -168,7 +172,7 @@ def _task_about(file: Path, source: Any, task_id: str | None, output_dir: Path) 
     return task, PHASES[: max([1, *done])]
 
 
-def _store(store: Any) -> dict[str, int]:
+def _store(store: "MediaStore") -> dict[str, int]:
     sizes = [size for _, size in store.objects()]
     return {"objects": len(sizes), "bytes": sum(sizes)}
 
@@ -197,7 +201,7 @@ def _show(name: str, found: "KeptMedia") -> None:
             print(f"  {what}: {_named(members)}")
 
 
-def _named(members: Any) -> str:
+def _named(members: "Sequence[str]") -> str:
     more = f" and {len(members) - _NAMED:,} more" if len(members) > _NAMED else ""
     return ", ".join(terminal.printable(member) for member in members[:_NAMED]) + more
 

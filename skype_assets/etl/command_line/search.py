@@ -101,7 +101,8 @@ def _show(found: "Found", zone: Any) -> None:
     from skype_assets.etl.pages import formats
 
     for hit in found.hits:
-        when = formats.date_and_time(formats.local(hit.sent_at, zone))[:-3] if hit.sent_at else "no time"
+        at = formats.local(hit.sent_at, zone) if hit.sent_at else None
+        when = f"{formats.date_only(at)} {formats.clock(at)}" if at else "no time"
         print(terminal.printable(f"{when}  {hit.title}  {hit.sender}: {_line(hit)}"))
     more = "more than " if found.is_more else ""
     total = min(found.total, 1000)

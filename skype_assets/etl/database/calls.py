@@ -59,4 +59,4 @@ UNION ALL
 SELECT owner_id, conversation_id, call_id, NULL::timestamptz AS started_at, sent_at AS ended_at, duration_seconds,
        sender_id AS initiator_id, 'missed' AS status
 FROM events WHERE event = 'missed'"""
-"""Paired by call_id within a conversation, else by nearest; ``tables.CALLS`` says what its columns are."""
+"""Paired by call_id within a conversation, else by nearest; ``views.CALLS`` says what its columns are."""

@@ -12,7 +12,7 @@ from skype_assets.etl.database import ddl, holds, search_index
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.schema.tables import VIEWS
+from skype_assets.etl.schema.views import VIEWS
 
 
 def differences(session: Session) -> list[Difference]:

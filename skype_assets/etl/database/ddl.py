@@ -20,7 +20,8 @@ from skype_assets.etl.database.message_history import MESSAGE_HISTORY_QUERY
 from skype_assets.etl.database.session import NO_PRIVILEGE, Rejected, Session
 from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
-from skype_assets.etl.schema.tables import TABLES, VIEWS, Table
+from skype_assets.etl.schema.tables import TABLES, Table
+from skype_assets.etl.schema.views import VIEWS
 from skype_assets.etl.version import SCHEMA as VERSION
 
 logger = logging.getLogger(__name__)

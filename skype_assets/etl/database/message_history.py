@@ -55,4 +55,4 @@ FROM ordered c
 LEFT JOIN skype.messages m
   ON (m.owner_id, m.conversation_id, m.message_id) = (c.owner_id, c.conversation_id, c.message_id)
 LEFT JOIN skype.exports w ON w.export_id = m.export_id"""
-"""One row per copy; ``tables.MESSAGE_HISTORY`` says what its columns are."""
+"""One row per copy; ``views.MESSAGE_HISTORY`` says what its columns are."""

@@ -9,45 +9,22 @@ transaction, alone with the account, in memory for one part of one export.
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import pyarrow as pa
 
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.loading import HEAD, LOADED, ledger, lock_owner
+from skype_assets.etl.database.loading import HEAD, ledger, lock_owner
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, merge_messages, stage, upsert
 from skype_assets.etl.database.refreshing import REFRESH, REJOIN_AFTER_CHANGES, touch
+from skype_assets.etl.database.registered import Registered, registered
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.superseding import OF_TAKEN
 from skype_assets.etl.rows.duplicates import KEY, only
 from skype_assets.etl.schema.tables import TABLES
 
 _KEYS: Final = pa.schema([pa.field(name, pa.string()) for name in KEY])
-
-
-@dataclass(frozen=True)
-class Registered:
-    """The database's own record of an export. ``task_id`` is the task that loaded it last."""
-
-    export_id: str
-    owner_id: str
-    task_id: str
-    source_name: str
-    status: str
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether all of it is there, or all that could be read of it."""
-        return self.status in LOADED
-
-    def fits(self, checksums: Mapping[int, str], entries: Mapping[int, str]) -> bool:
-        """Whether a checkpoint with such checksums is what was loaded: ``entries`` is the ledger of the export.
-
-        A load that was interrupted has put some parts in; what is not in the ledger is not in the tables.
-        """
-        loaded = checksums if self.is_loaded else checksums.keys() & entries.keys()
-        return all(entries.get(part) == checksums[part] for part in loaded)
 
 
 class Kept(Protocol):
@@ -93,29 +70,6 @@ class Changes:
 
     removed: Mapping[str, int]
     restored: Mapping[str, int]
-
-
-def registered(session: Session, column: Literal["export_id", "task_id"], value: str) -> list[Registered]:
-    """The exports that the database has under an export id or a task id."""
-    if not session.rows("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.exports")[0][0]:
-        return []
-    return [Registered(*row) for row in session.rows(f"{_REGISTERED} WHERE e.{column} = $1 ORDER BY 1", value)]
-
-
-def all_registered(session: Session) -> list[Registered]:
-    """The exports that the database has, account by account."""
-    order = "ORDER BY e.owner_id, e.exported_at NULLS FIRST, e.export_id"
-    return [Registered(*row) for row in session.rows(f"{_REGISTERED} {order}")]
-
-
-def export_hashes(session: Session) -> dict[str, str]:
-    """SHA-256 (hex) of every export, by id."""
-    return dict(session.rows(f"SELECT export_id, encode(source_sha256, 'hex') FROM {SCHEMA}.exports"))
-
-
-def loads(session: Session) -> list[tuple[str, ...]]:
-    """What tells, if it is asked twice, whether an export was loaded or taken out meanwhile."""
-    return session.rows(f"SELECT export_id, status, started_at::text, loaded_at::text FROM {SCHEMA}.exports ORDER BY 1")
 
 
 @contextmanager
@@ -203,8 +157,7 @@ class _Unloading:
 
     def _require(self, condition: str, *parameters: str) -> list[str]:
         """The ids of the exports for which a condition holds. Each is kept as it was loaded."""
-        found = self._session.rows(f"{_REGISTERED} WHERE {condition} ORDER BY e.export_id", *parameters)
-        exports = [Registered(*row) for row in found]
+        exports = registered(self._session, condition, *parameters)
         needed: list[tuple[Registered, Mapping[int, str]]] = []
         for export in exports:
             kept, entries = self._kept.get(export.export_id), ledger(self._session, export.export_id)
@@ -316,8 +269,6 @@ def without_copies(table: str) -> str:
         "WHERE c.conversation_id = t.conversation_id AND e.owner_id = $1)"
     )
 
-
-_REGISTERED: Final = f"SELECT e.export_id, e.owner_id, e.task_id, e.source_name, e.status FROM {SCHEMA}.exports e"
 
 _UNLOADED: Final = f"""
 INSERT INTO {SCHEMA}.unloads (export_id, owner_id, task_id, loaded_at, unloaded_at)

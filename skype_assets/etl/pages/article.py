@@ -52,7 +52,7 @@ class Articles:
             f'<a class="time" href="{one.address}" id="t-{one.slug}" aria-label="{clock}, {_W["permalink"]}">'
             f"{time}{clock}</time></a>"
         )
-        evidence = f'<a class="evidence" href="/c/{chat}/evidence/{one.slug}" >{_W["evidence"]}</a>'
+        evidence = f'<a class="evidence" href="/c/{chat}/evidence/{one.slug}">{_W["evidence"]}</a>'
         target, day = " target" if one.is_target else "", _day(chat, one) if one.new_day else ""
         content = self._content(chat, one)
         if one.is_event:

@@ -7,7 +7,7 @@ from typing import Final
 
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.reading.whole import OF_KEY, Row, rows_of
-from skype_assets.etl.schema.tables import MESSAGE_HISTORY
+from skype_assets.etl.schema.views import MESSAGE_HISTORY
 
 _EXPORTS: Final = """
 SELECT export_id, source_name, exported_at, task_id, status FROM skype.exports

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.schema.tables import CALLS, JSON, TABLES, Table
+from skype_assets.etl.schema.tables import JSON, TABLES, Table
+from skype_assets.etl.schema.views import CALLS
 
 Row = Mapping[str, Any]
 """A row by the names of its columns; JSON is decoded."""

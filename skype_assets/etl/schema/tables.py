@@ -71,7 +71,7 @@ _OWNER = Column(
 _CONVERSATION = Column("conversation_id", TEXT, "conversation, as MRI", "conversation.id (2.5)")
 _MESSAGE = Column("message_id", TEXT, "message, unique within its conversation", "message.id (2.6)")
 _ORDINAL = Column("ordinal", INTEGER, "position within the message, from 0")
-_MESSAGE_KEY = (_OWNER, _CONVERSATION, _MESSAGE)
+MESSAGE_KEY = (_OWNER, _CONVERSATION, _MESSAGE)
 _MESSAGE_KEY_NAMES = ("owner_id", "conversation_id", "message_id")
 _EXPORT = Column("export_id", TEXT, "export that this row was taken from", "see exports", required=True)
 
@@ -80,7 +80,7 @@ def _of_message(name: str, meaning: str, key: tuple[Column, ...], columns: tuple
     return Table(
         name,
         (*_MESSAGE_KEY_NAMES, *(c.name for c in key)),
-        (*_MESSAGE_KEY, *key, *columns),
+        (*MESSAGE_KEY, *key, *columns),
         meaning,
         parent="messages",
     )
@@ -201,7 +201,7 @@ MESSAGES: Final = Table(
     "messages",
     _MESSAGE_KEY_NAMES,
     (
-        *_MESSAGE_KEY,
+        *MESSAGE_KEY,
         Column(
             "sent_at",
             INSTANT,
@@ -255,7 +255,7 @@ SUPERSEDED_COPIES: Final = Table(
     (
         Column("export_id", TEXT, "export that the copy is in"),
         Column("source_offset", BIGINT, "first byte of the object within the member"),
-        *(replace(column, required=True) for column in _MESSAGE_KEY),
+        *(replace(column, required=True) for column in MESSAGE_KEY),
         Column("is_duplicate", BOOLEAN, "the same export has a better copy", required=True),
         *(column for column in MESSAGES.columns if column.name in COPY),
         *(replace(column, required=False) for column in MESSAGES.columns if column.name in WORDING),
@@ -460,56 +460,3 @@ TABLES: Final[Mapping[str, Table]] = {
     )
 }
 """Every table, parents before children."""
-
-CALLS: Final = Table(
-    "calls",
-    (),
-    (
-        Column("owner_id", TEXT, "account that made the export, as MRI", "messages"),
-        Column("conversation_id", TEXT, "conversation, as MRI", "messages"),
-        Column("call_id", TEXT, "ties started and ended", "call_events"),
-        Column("started_at", INSTANT, "sent_at of the `started` event", "messages"),
-        Column("ended_at", INSTANT, "sent_at of the `ended`, `cancelled` or `missed` event", "messages"),
-        Column("duration_seconds", DOUBLE, "longest part, seconds", "call_events"),
-        Column("initiator_id", TEXT, "sender of the `started` event, else of the other", "messages"),
-        Column(
-            "status",
-            TEXT,
-            "`ended`, `missed`, `cancelled`, `not answered` (ended without a duration), `no end` (started only)",
-        ),
-    ),
-    "A view: the events of a call side by side, paired by call_id within a conversation, else by nearest.",
-)
-
-MESSAGE_HISTORY: Final = Table(
-    "message_history",
-    (),
-    (
-        *_MESSAGE_KEY,
-        Column("place", INTEGER, "of the copy among those of the message, from 1: in the order of exports, in time"),
-        Column("exported_at", INSTANT, "when the copy's export was made", "exports"),
-        Column("export_id", TEXT, "export that the copy is in"),
-        Column(
-            "change",
-            TEXT,
-            "since the export before that has the message: `first` (there is none), `none`, `deleted`, `text`, or "
-            "`other` (reactions, a name, a date of edit, ...); `duplicate` says nothing of time",
-        ),
-        Column("is_current", BOOLEAN, "it is the row of messages"),
-        Column("is_duplicate", BOOLEAN, "the same export has a better copy"),
-        Column("superseded_by", TEXT, "export of the copy that won; null of that one", "messages"),
-        Column(
-            "decided_by",
-            TEXT,
-            "why: in what it was greater, `version`, `exported_at`, `raw_sha256` or `export_id`, the first that "
-            "differs; `source_offset`: it is the first of equal ones in one export",
-        ),
-        *(replace(column, required=False) for column in MESSAGES.columns if column.name in WORDING),
-        Column("source_offset", BIGINT, "first byte of the object within the member"),
-        *(replace(column, required=False) for column in MESSAGES.columns if column.name in COPY),
-    ),
-    "A view: every copy of a message, what it said, and which one won. Ask for one message, or for a conversation.",
-)
-
-VIEWS: Final[Mapping[str, Table]] = {view.name: view for view in (CALLS, MESSAGE_HISTORY)}
-"""The views beside the tables; ``database.ddl`` has their SQL."""

@@ -9,8 +9,8 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file, open_complete
 from skype_assets.etl.checkpoints.state import PhaseState
+from skype_assets.etl.database.registered import Registered, all_registered
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.unloading import Registered, all_registered
 from skype_assets.etl.errors import CheckpointError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
@@ -42,6 +42,11 @@ class Tasks:
 def export_id_of(state: PhaseState) -> str:
     """The export that a phase is about."""
     return export_id_for(state.inputs["source_sha256"])
+
+
+def is_loaded(state: PhaseState | None) -> bool:
+    """Whether the load that has this state has come to its end."""
+    return state is not None and state.status == "complete"
 
 
 def loader_of(session: Session, task: Directory) -> Registered | None:

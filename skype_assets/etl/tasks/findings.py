@@ -20,8 +20,8 @@ from skype_assets.etl.database import holds
 from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.loading import counts_as
 from skype_assets.etl.database.matching import Comparison, Difference
+from skype_assets.etl.database.registered import Registered
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.unloading import Registered
 from skype_assets.etl.phases import UNREADABLE
 from skype_assets.etl.phases.proof import prove
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from skype_assets.etl.checkpoints import hold as files
 from skype_assets.etl.database import holds
+from skype_assets.etl.database.registered import all_registered
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.unloading import all_registered
 from skype_assets.etl.tasks.finding import Tasks, export_id_of
 
 

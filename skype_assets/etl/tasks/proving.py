@@ -19,14 +19,14 @@ from skype_assets.etl.database import catalogue, comparison, explained, upgradin
 from skype_assets.etl.database.counting import COUNTED, count_rows
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.matching import Comparison, Difference
+from skype_assets.etl.database.registered import Registered, all_registered, export_hashes, loads
 from skype_assets.etl.database.session import NO_PRIVILEGE, READ_ONLY, Rejected, Session
-from skype_assets.etl.database.unloading import Registered, all_registered, export_hashes, loads
 from skype_assets.etl.errors import CheckpointError, VerificationFailed
 from skype_assets.etl.phases.part_tables import ledger_checksum
 from skype_assets.etl.phases.proof import prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url, without_password
 from skype_assets.etl.task import Settings, export_id_for
-from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state
+from skype_assets.etl.tasks.finding import Tasks, export_id_of, is_loaded, load_state
 from skype_assets.etl.tasks.finding import whole as read_whole
 from skype_assets.etl.tasks.findings import Found, compared, holds_on, is_partial, whole
 from skype_assets.etl.tasks.outcomes import Findings, NotPossible, outcome
@@ -115,7 +115,7 @@ class _Proving:
         task, tables = self._checkpoint(export, entries)
         if is_partial(tables):
             self._damaged[export.export_id] = tables
-        is_complete = export.is_loaded or _is_loaded(task)
+        is_complete = export.is_loaded or is_loaded(load_state(task))
         wanted = None if is_complete else entries
         total = prove(self._session, tables, Settings().workers, wanted=wanted).total
         total.add(prove_records(self._session, tables, wanted))
@@ -168,7 +168,7 @@ class _Proving:
     def _loaded_tasks(self, exports: Sequence[Registered]) -> Found:
         """What is said to be loaded is there."""
         there, total = {export.export_id for export in exports}, Comparison()
-        loaded = [one for one in self._tasks.known if _is_loaded(one[0])]
+        loaded = [one for one in self._tasks.known if is_loaded(load_state(one[0]))]
         for task, state in loaded:
             if (export_id := export_id_of(state)) not in there:
                 what = f"is missing: task {task.path.name} has loaded it; run that again, or name its own database"
@@ -202,7 +202,3 @@ def _require_complete(exports: Sequence[Registered]) -> None:
             raise NotPossible(
                 f"export {export.export_id} is {export.status}; run task {export.task_id} again, then prove it"
             )
-
-
-def _is_loaded(task: Directory) -> bool:
-    return (state := load_state(task)) is not None and state.status == "complete"

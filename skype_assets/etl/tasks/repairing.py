@@ -19,19 +19,18 @@ from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.database import explained, repairing, upgrading
 from skype_assets.etl.database.loading import LOADED, Claim, Loader, ledger
 from skype_assets.etl.database.matching import ALL, NOT_EXPORTED, Difference
+from skype_assets.etl.database.registered import Registered, all_registered
 from skype_assets.etl.database.repairing import Account
 from skype_assets.etl.database.session import Database, Session
-from skype_assets.etl.database.unloading import Registered, all_registered
 from skype_assets.etl.errors import CheckpointError, DatabaseDiffers
 from skype_assets.etl.phases import TRANSFORM
 from skype_assets.etl.phases.proof import ledger_of, loaded_status, prove, prove_records
 from skype_assets.etl.postgres.url import reachable_url
 from skype_assets.etl.task import Settings
-from skype_assets.etl.tasks.finding import Tasks, export_id_of, load_state, whole
+from skype_assets.etl.tasks.finding import Tasks, export_id_of, is_loaded, load_state, whole
 from skype_assets.etl.tasks.kept import KeptTables, Summaries
 
 _ROUNDS: Final = 3
@@ -157,7 +156,7 @@ class _Pass:
         self._unknown.clear()
         self._left.clear()
         registered = {export.export_id: export for export in all_registered(session)}
-        lost = {export_id_of(state) for task, state in self._tasks.known if _is_loaded(load_state(task))}
+        lost = {export_id_of(state) for task, state in self._tasks.known if is_loaded(load_state(task))}
         for export_id in (*registered, *sorted(lost - registered.keys())):
             export = registered.get(export_id)
             if export is None and not repairing.has_rows(session, export_id):
@@ -184,7 +183,7 @@ class _Pass:
                 reason = f"{tables.folder} was made by another version of the code; run task {task.path.name} first"
                 continue
             load = load_state(task)
-            if load is not None and _is_loaded(load) and load.inputs.get(TRANSFORM.asset) == tables.state.fingerprint:
+            if load is not None and is_loaded(load) and load.inputs.get(TRANSFORM.asset) == tables.state.fingerprint:
                 wanted = None
             elif export is not None and export.fits(KeptTables(tables, self._summaries).checksums, entries):
                 wanted = None if export.is_loaded else frozenset(entries)
@@ -349,10 +348,6 @@ def _by_table(found: Iterable[Difference]) -> Mapping[str, list[Difference]]:
     for one in found:
         by_table[one.table].append(one)
     return by_table
-
-
-def _is_loaded(state: PhaseState | None) -> bool:
-    return state is not None and state.status == "complete"
 
 
 def _records(session: Session, one: _Known) -> list[Difference]:

@@ -22,8 +22,9 @@ from skype_assets.etl.checkpoints.phase_checkpoint import mark, recover
 from skype_assets.etl.checkpoints.state import PhaseState, UnreadableState
 from skype_assets.etl.database import ddl, holds, upgrading
 from skype_assets.etl.database.loading import Claim, Loader
+from skype_assets.etl.database.registered import Registered, registered_as
 from skype_assets.etl.database.session import Database, Session
-from skype_assets.etl.database.unloading import Changes, Needed, Registered, registered, rehearsal, require, take_out
+from skype_assets.etl.database.unloading import Changes, Needed, rehearsal, require, take_out
 from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
@@ -117,9 +118,9 @@ def _load_state(task: Task) -> PhaseState | None:
 
 def _record(session: Session, task: Task, export_id: str | None) -> Registered | None:
     if export_id is not None:
-        found = registered(session, "export_id", export_id)
+        found = registered_as(session, "export_id", export_id)
     else:
-        found = registered(session, "task_id", task.task_id)
+        found = registered_as(session, "task_id", task.task_id)
     if len(found) > 1:
         raise UsageError(
             f"task {task.task_id} loaded several exports; name one of them with --export: "
@@ -197,7 +198,7 @@ class _Rows:
     def _commit(self, session: Session) -> None:
         assert self._claim is not None, "take_out comes after claim"
         loader = Loader(session, self._claim)
-        if self._changes is not None and not registered(session, "export_id", self._record.export_id):
+        if self._changes is not None and not registered_as(session, "export_id", self._record.export_id):
             return  # an earlier try committed it, and the answer was lost
         with loader.transaction():
             self._take_out(session)

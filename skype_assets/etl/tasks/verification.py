@@ -28,8 +28,8 @@ from skype_assets.etl.checkpoints.state import FileRecord, PhaseState
 from skype_assets.etl.database import comparison, upgrading
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import ledger
+from skype_assets.etl.database.registered import Registered, registered_as
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.unloading import Registered, registered
 from skype_assets.etl.errors import CheckpointError, UsageError, VerificationFailed
 from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.salvage import opened
@@ -251,7 +251,7 @@ class _Verification:
         version = comparison.server_version(session)
         self._result.server = {"version": version, "url": without_password(url)}
         upgrading.require_newest(session)
-        export = next(iter(registered(session, "export_id", self._export_id)), None)
+        export = next(iter(registered_as(session, "export_id", self._export_id)), None)
         if is_unloaded:
             return self._not_in_database(export)
         if export is None:

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from skype_assets.etl.database.unloading import export_hashes
+from skype_assets.etl.database.registered import export_hashes
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.handing.handover import Format, HandOver, Spoken
 from skype_assets.etl.handing.media import FOLDER
