@@ -249,10 +249,11 @@ def _leave_it_to_the_thread(_number: int, _frame: FrameType | None) -> None:
 def _listen(reading: int) -> None:
     """Hear signals for the life of the process; never blocked by what the main thread does."""
     number = _next(reading, None)
+    until = time.monotonic() + PATIENCE
     if _heard.gentle:
         _heard.number = number
         _next(reading, PATIENCE)  # until it has ended by itself, or there is a second one
-    _end(number)
+    _end(number, until + _MOMENT)
 
 
 def _next(reading: int, seconds: float | None) -> int:
@@ -265,13 +266,13 @@ def _next(reading: int, seconds: float | None) -> int:
     return 0
 
 
-def _end(number: int) -> None:
-    """End this process: what is left to do may take a moment, but no longer."""
+def _end(number: int, until: float) -> None:
+    """End this process: what is left to do may take until then, but no longer."""
     _heard.is_ending = True
     done = allocate_lock()
     done.acquire()
     start_new_thread(_do_what_is_left, (done.release,))
-    done.acquire(timeout=_MOMENT)
+    done.acquire(timeout=max(0.0, until - time.monotonic()))
     with suppress(Exception):
         if not _heard.is_said:
             os.write(sys.stderr.fileno(), f"{_heard.last_word()}\n".encode(errors="backslashreplace"))

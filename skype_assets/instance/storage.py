@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import sqlalchemy_url
+from skype_assets.instance.storage_tables import make_whole
 
 IDLE_SECONDS: Final = 5.0
 """After so long, a connection is asked whether it still is one before it is used."""
@@ -62,6 +63,8 @@ class PostgresStorage(DagsterPostgresStorage):
             inst_data=inst_data,
         )
         storage._keep_connections()
+        if storage.should_autocreate_tables:
+            make_whole(storage)
         return storage
 
     def _keep_connections(self) -> None:

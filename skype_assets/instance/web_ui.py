@@ -15,7 +15,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-# First: a signal is heard while Dagster is imported, which takes seconds.
+import psutil
+
+# A signal is heard while Dagster is imported, which takes seconds.
 from skype_assets.etl import interruption
 
 if TYPE_CHECKING:
@@ -31,10 +33,14 @@ _POLL_RATE_MS: Final = 2_000
 _LAST_SECONDS: Final = 1
 _SYSTEM: Final = 74
 
+_starts_nothing_more: Final = threading.Event()
+
 
 def main() -> None:
     """Serve until a signal ends it."""
     interruption.listen()
+    # Dagster goes on in its threads until this process has ended.
+    sys.addaudithook(_refuse_to_start)
     arguments = _arguments()
     try:
         door = socket.create_server((HOST, arguments.port))
@@ -137,15 +143,34 @@ def _daemon(workspace: Path) -> "Generator[subprocess.Popen[bytes]]":
 
 def _end_what_was_started() -> None:
     """End code servers and daemon, whatever they are at; runs go on, and end by themselves if they were interrupted."""
-    import psutil
+    _starts_nothing_more.set()
+    # What is stopped starts nothing that would be seen too late, and would outlive whoever has started it.
+    stopped: set[psutil.Process] = set()
+    while further := _started() - stopped:
+        for process in further:
+            with suppress(psutil.Error):
+                process.suspend()
+        stopped |= further
+    for process in stopped:
+        with suppress(psutil.Error):
+            process.kill()
 
+
+def _started() -> "set[psutil.Process]":
+    started: set[psutil.Process] = set()
     stays: set[int] = set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             if process.ppid() in stays or "skype_assets.instance.run_worker" in process.cmdline():
                 stays.add(process.pid)
             else:
-                process.kill()
+                started.add(process)
+    return started
+
+
+def _refuse_to_start(event: str, _arguments: object) -> None:
+    if event == "subprocess.Popen" and _starts_nothing_more.is_set():
+        raise interruption.Interrupted
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import os
 from typing import cast
 
+from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.engine.workers import in_order
-from skype_assets.etl.phases.phase import Work
+from skype_assets.etl.phases.phase import Done, Work
 
 PARTS = cast(list[Work], [os.getpid] * 5)
 
@@ -24,3 +25,8 @@ def test_a_suspect_is_done_by_another_process_however_long_this_one_is_to_work_a
     suspect, *others = cast(list[int], list(in_order(PARTS, 2, 1, alone_for=600)))
     assert suspect != os.getpid()
     assert others == [os.getpid()] * 4
+
+
+def test_no_worker_begins_for_parts_that_are_done() -> None:
+    done = [Done(cast(PartRecord, number)) for number in range(3)]
+    assert list(in_order([*PARTS[:2], *done], 2)) == [os.getpid(), os.getpid(), 0, 1, 2]

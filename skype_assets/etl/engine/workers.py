@@ -24,7 +24,7 @@ from loky.backend import resource_tracker as loky_tracker
 from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import WorkerLost
-from skype_assets.etl.phases.phase import Work
+from skype_assets.etl.phases.phase import Done, Work
 from skype_assets.etl.process_wide import ProcessWide
 
 P = ParamSpec("P")
@@ -48,24 +48,24 @@ def in_order(
         lent: what does them, if it is not processes of this machine.
         alone_for: seconds for which this process does them alone, before there are others.
     """
-    parts = (partial(_do, part) for part in work)
+    parts = iter(work)
     if suspects:
         with _workers(1) as executor:
             for part in islice(parts, suspects):
-                yield _result(executor.submit(part))
+                yield _result(executor.submit(partial(_do, part)))
     begun = time.monotonic()
     # The first part runs alone: those of a load refer to what its first one commits.
     for part in parts:
-        yield part()
+        yield _do(part)
         if time.monotonic() - begun >= alone_for:
             break
-    # A single further part keeps one process busy: others would start for nothing.
+    # A single further part keeps one process busy, and one that is done none: others would start for nothing.
     next_two = list(islice(parts, 2)) if workers > 1 else []
-    at_hand = lent if len(next_two) == 2 else InProcess()
+    at_hand = lent if sum(not isinstance(part, Done) for part in next_two) == 2 else InProcess()
     with nullcontext(at_hand) if at_hand else _workers(workers) as executor:
         under_way: deque[Future[PartRecord]] = deque()
         for part in chain(next_two, parts):
-            under_way.append(executor.submit(part))
+            under_way.append(executor.submit(partial(_do, part)))
             while under_way and (len(under_way) >= workers or under_way[0].done()):
                 yield _result(under_way.popleft())
         while under_way:

@@ -26,7 +26,7 @@ from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.objects import Place, Places, blocks
 from skype_assets.etl.export.source import Digest, mark
 from skype_assets.etl.export.unpacking import readable
-from skype_assets.etl.phases.phase import PartFiles, Work
+from skype_assets.etl.phases.phase import Done, PartFiles, Work
 from skype_assets.etl.schema import raw_tables
 
 TABLE: Final = "objects"
@@ -95,9 +95,12 @@ def media_parts(
         progress += size
         objects = [_object(export, path, digests, ordinal) for ordinal, _ in members[first:last]]
         part = _ObjectsPart(number, objects, store, files, progress, last)
-        # What was unpacked lies in a file without a name: no other process can read that.
-        in_place = all(one.place is not None for one in part.objects)
-        yield part if in_place else _Done(part.done_with(lambda one: export.content(export.media[one.ordinal])))
+        if all(one.digest is not None for one in objects):
+            yield Done(part())  # the system copies what is known: other processes would wait for the same disk
+        elif all(one.place is not None for one in objects):
+            yield part
+        else:  # what was unpacked lies in a file without a name: no other process can read that
+            yield Done(part.done_with(lambda one: export.content(export.media[one.ordinal])))
         first, number = last, number + 1
 
 
@@ -119,16 +122,6 @@ def _key(export: Path, place: Place) -> int | str:
 def _place(one: Object) -> Place:
     assert one.place is not None, "else this process has done the part"
     return one.place
-
-
-@dataclass(frozen=True)
-class _Done:
-    """A part that this process has done."""
-
-    record: PartRecord
-
-    def __call__(self) -> PartRecord:
-        return self.record
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,17 @@ class Work(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Done:
+    """A part that this process has done already: no other one is begun for it."""
+
+    record: PartRecord
+
+    def __call__(self) -> PartRecord:
+        """What was done."""
+        return self.record
+
+
 class OpenPhase(Protocol):
     """A phase with its input open, ready to be worked on."""
 
