@@ -252,9 +252,10 @@ def _receive_source(context: ETLContext, file_obj: BinaryIO) -> None:
         with received.create(name) as stream:
             shutil.copyfileobj(file_obj, stream, _BLOCK)
         _find_source(context, received.file(name))
-        kept = context.task.folder.folder(layout.RECEIVED).make().file(name)
-        received.file(name).rename(kept)
-        context.set_file_source(kept)
+        kept = context.task.folder.folder(layout.RECEIVED).make()
+        received.file(name).rename(kept.file(name))
+        kept.sync()
+        context.set_file_source(kept.file(name))
     finally:
         shutil.rmtree(received.path)
 

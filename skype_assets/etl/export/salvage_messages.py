@@ -16,17 +16,16 @@ from typing import Final
 import msgspec
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export.json_elements import MAX_ELEMENT
 from skype_assets.etl.export.json_syntax import JsonText
 from skype_assets.etl.export.members import printable
-from skype_assets.etl.export.messages_json import CONVERSATIONS, MESSAGE_LIST, id_text, raw_parts, text_of
+from skype_assets.etl.export.messages_json import CONVERSATIONS, MESSAGE_LIST, id_text, raw_parts
 from skype_assets.etl.export.raw_part import Cursor, OpenConversation, RawConversation, RawPart, Run, Span, Unreadable
+from skype_assets.etl.export.salvage_objects import SeenObject, is_conversation, object_at, object_behind
 
 NO_BEGINNING: Final = "the beginning of the conversation could not be read"
 
 _LIST_CLOSED: Final = b"]}"
 _OF_A_MESSAGE: Final = ("messagetype", "originalarrivaltime", "version", "from", "content")
-_OF_A_CONVERSATION: Final = ("displayName", "version", "properties")
 _HEADER_BYTES: Final = 1 << 16
 
 _object_begins = re.compile(rb"\{")
@@ -55,17 +54,6 @@ def salvaged_parts(
     """
     text = JsonText(buffer, printable(member))
     yield from _Salvage(text, cursor, max_messages, max_bytes, member, believed_from).parts()
-
-
-@dataclass(frozen=True)
-class _Object:
-    """An object, whole from ``begin`` to ``end``; or up to the array of which ``bracket`` is the first byte."""
-
-    begin: int
-    fields: dict[str, Span]
-    end: int = 0
-    list_name: str = ""
-    bracket: int = 0
 
 
 class _Conversationid(msgspec.Struct, gc=False):
@@ -145,7 +133,7 @@ class _Salvage:
             if stopped_at < at < self._believed_from:
                 position = self._believed_from
                 continue
-            seen = _object(self._text, at)
+            seen = object_at(self._text, at)
             position = at + 1
             if seen is None:
                 continue
@@ -153,7 +141,7 @@ class _Salvage:
                 if self._begin_export(seen, begin, error):
                     return
                 position = seen.bracket
-            elif seen.list_name or _is_conversation(seen):
+            elif seen.list_name or is_conversation(seen):
                 if self._begin_conversation(seen, begin, error):
                     return
             elif self._is_message(seen):
@@ -163,7 +151,7 @@ class _Salvage:
                     return
         self._end(begin, error)
 
-    def _begin_export(self, seen: _Object, begin: int, error: InvalidExport) -> bool:
+    def _begin_export(self, seen: SeenObject, begin: int, error: InvalidExport) -> bool:
         """Go on with the first conversation, unless the export has begun before."""
         if self._cursor is not None and self._cursor.header:
             return False
@@ -172,7 +160,7 @@ class _Salvage:
         self._cursor = self._at(self._text.blanks(seen.bracket + 1), header=(header,))
         return True
 
-    def _begin_conversation(self, seen: _Object, begin: int, error: InvalidExport) -> bool:
+    def _begin_conversation(self, seen: SeenObject, begin: int, error: InvalidExport) -> bool:
         """Go on with a conversation; False if it is where the strict reader stopped, and nothing else is to be done."""
         is_where_it_stopped = seen.begin == begin and self._open is None
         if is_where_it_stopped and not seen.list_name:
@@ -182,13 +170,13 @@ class _Salvage:
             self._cursor = self._at(seen.begin)
             return True
         first = self._text.blanks(seen.bracket + 1)
-        if (conversation_id := self._id_of(seen, "id")) is None and (message := _object(self._text, first)):
+        if (conversation_id := self._id_of(seen, "id")) is None and (message := object_at(self._text, first)):
             conversation_id = self._id_of(message, "conversationid")
         span = Span(seen.begin, seen.bracket + 1 - seen.begin)
         self._open_conversation(seen.begin, conversation_id, (span,), first)
         return True
 
-    def _take_message(self, seen: _Object, begin: int, error: InvalidExport) -> None:
+    def _take_message(self, seen: SeenObject, begin: int, error: InvalidExport) -> None:
         """A message behind damage: of the conversation that is open, or of the one that it names."""
         conversation_id = self._id_of(seen, "conversationid")
         if self._open is not None and self._belongs(conversation_id, begin, seen.begin, self._open):
@@ -234,7 +222,7 @@ class _Salvage:
         """End the open conversation, whose list ends here, if what follows the list is whole; returns the end, or 0."""
         one = self._open
         assert one is not None, "asked before"
-        tail = _tail(self._text, bracket)
+        tail = object_behind(self._text, bracket)
         if tail is None or not tail.end:
             return 0
         spans = (*one.spans, Span(bracket, tail.end - bracket))
@@ -351,7 +339,7 @@ class _Salvage:
             conversation = replace(conversation, opened_by=_opening(conversation.id))
         self._part.conversations.append(conversation)
 
-    def _is_message(self, seen: _Object) -> bool:
+    def _is_message(self, seen: SeenObject) -> bool:
         """Whether an object is a message: nothing else that stands in an export has what is asked here."""
         if self._id_of(seen, "id") is None:
             return False
@@ -359,56 +347,10 @@ class _Salvage:
         before = bytes(self._text.buffer[max(0, seen.begin - 64) : seen.begin])
         return "conversationid" in seen.fields or told > 1 or (told == 1 and bool(_element_before.search(before)))
 
-    def _id_of(self, seen: _Object, name: str) -> str | None:
+    def _id_of(self, seen: SeenObject, name: str) -> str | None:
         if (span := seen.fields.get(name)) is None:
             return None
         return id_text(bytes(self._text.buffer[span.offset : span.offset + span.length]))
-
-
-def _object(text: JsonText, begin: int) -> _Object | None:
-    """The object that begins at a brace, whole or up to its messages; None if it is damaged before."""
-    with suppress(InvalidExport):
-        position = text.blanks(begin + 1)
-        if text.byte(position) == b"}":
-            return _Object(begin, {}, position + 1)
-        return _members(text, begin, position)
-    return None
-
-
-def _tail(text: JsonText, bracket: int) -> _Object | None:
-    """What follows a list in its object, as ``_object``."""
-    with suppress(InvalidExport):
-        position = text.after(bracket + 1, text.size)
-        mark = text.byte(position - 1)
-        if mark == b"}":
-            return _Object(bracket, {}, position)
-        if mark == b",":
-            return _members(text, bracket, position)
-    return None
-
-
-def _members(text: JsonText, begin: int, position: int) -> _Object | None:
-    end = min(text.size, begin + MAX_ELEMENT)
-    fields: dict[str, Span] = {}
-    while True:
-        quoted, position = text.name(position, end)
-        name = text_of(quoted)
-        if name in (MESSAGE_LIST, CONVERSATIONS) and text.byte(position) == b"[":
-            return _Object(begin, fields, list_name=name, bracket=position)
-        fields[name] = Span(position, text.value(position, end) - position)
-        position = text.after(position + fields[name].length, end)
-        mark = text.byte(position - 1)
-        if mark == b"}":
-            return _Object(begin, fields, position)
-        if mark != b",":
-            return None
-
-
-def _is_conversation(seen: _Object) -> bool:
-    """Whether an object is a conversation without messages."""
-    if "id" not in seen.fields or "messagetype" in seen.fields or "conversationid" in seen.fields:
-        return False
-    return "threadProperties" in seen.fields or all(name in seen.fields for name in _OF_A_CONVERSATION)
 
 
 def _conversation(one: OpenConversation, spans: tuple[Span, ...], end: int) -> RawConversation:

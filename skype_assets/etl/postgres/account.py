@@ -9,6 +9,7 @@ root adds the one permission that is missing, search (``o+x``: walk through, not
 in root's home, which stays as it is: there the start is refused with a remedy.
 """
 
+import errno
 import logging
 import os
 import pwd
@@ -86,6 +87,36 @@ def make_reachable(path: Path, account: Account, remedy: str) -> None:
             )
         parent.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
         logger.warning("%s: added permission o+x, so that the embedded PostgreSQL (not root) can walk through", parent)
+
+
+def private_directory(path: Path, account: Account) -> None:
+    """Make `path` a folder of mode 0700 that belongs to the account; refuse one that is somebody else's."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise DatabaseError(f"{path} cannot be the embedded server's folder: {error.strerror}") from error
+    try:
+        owner = os.fstat(descriptor).st_uid
+        if owner not in {account.uid, os.geteuid()}:
+            raise DatabaseError(f"{path} belongs to another user (uid {owner}), so the embedded server cannot use it")
+        if owner != account.uid:
+            account.own(descriptor)
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
+
+
+def open_private(path: Path, account: Account) -> int:
+    """Open `path` for appending; a new file has mode 0600 and belongs to the account."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno == errno.EACCES:
+            raise DatabaseError(f"{path} belongs to another user. Start the embedded server as that user") from error
+        raise
+    account.own(descriptor)
+    return descriptor
 
 
 def _may_search(status: os.stat_result, account: Account) -> bool:

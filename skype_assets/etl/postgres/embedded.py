@@ -21,7 +21,6 @@ kernel the same question once more and need a map of account names kept in step,
 """
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -45,7 +44,7 @@ import psutil
 from skype_assets.etl import interruption, places
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres import watchdog
-from skype_assets.etl.postgres.account import Account, make_reachable, server_account
+from skype_assets.etl.postgres.account import Account, make_reachable, open_private, private_directory, server_account
 
 DATABASES = ("skype", "dagster")
 ROLE = "skype"
@@ -221,9 +220,9 @@ class EmbeddedServer:
             )
         make_reachable(self.directory, account, "Set SKYPE_POSTGRES_DIR to a folder elsewhere")
         make_reachable(binaries(), account, "Install the platform (its virtual environment) elsewhere")
-        _private_directory(self.directory, account)
+        private_directory(self.directory, account)
         for name in ("users.lock", "start.lock", "watchdog.lock"):
-            os.close(_open_private(self.directory / name, account))
+            os.close(open_private(self.directory / name, account))
         return account
 
     def _create_cluster(self, account: Account) -> None:
@@ -250,7 +249,7 @@ class EmbeddedServer:
     def _launch(self, account: Account) -> Postmaster:
         """Start the server, or wait for a start that another process has left half-way."""
         begin = time.monotonic()
-        os.close(_open_private(self.log, account))  # with its mode, before the server's shell makes it
+        os.close(open_private(self.log, account))  # with its mode, before the server's shell makes it
         while time.monotonic() - begin < START_TIMEOUT:
             postmaster = self.status()
             if postmaster and postmaster.ready:
@@ -304,7 +303,7 @@ class EmbeddedServer:
     def _socket_directory(self, account: Account) -> Path:
         """The same, private and without remains."""
         path = self._socket_path()
-        _private_directory(path, account)
+        private_directory(path, account)
         make_reachable(path, account, "Set TMPDIR to a folder elsewhere")
         for stale in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):  # also with a number that may be another's by now
             (path / stale).unlink(missing_ok=True)
@@ -314,7 +313,7 @@ class EmbeddedServer:
         post = self.directory / "watchdog.lock"
         if watchdog.on_duty(post):
             return
-        log = _open_private(self.log, account)
+        log = open_private(self.log, account)
         try:
             watchdog.spawn(
                 watchdog.Watch(
@@ -377,36 +376,6 @@ def _locked(lock: Path) -> Generator[None, None, None]:
     with lock.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _private_directory(path: Path, account: Account) -> None:
-    """Make `path` a folder of mode 0700 that belongs to the account; refuse one that is somebody else's."""
-    try:
-        path.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError as error:
-        raise DatabaseError(f"{path} cannot be the embedded server's folder: {error.strerror}") from error
-    try:
-        owner = os.fstat(descriptor).st_uid
-        if owner not in {account.uid, os.geteuid()}:
-            raise DatabaseError(f"{path} belongs to another user (uid {owner}), so the embedded server cannot use it")
-        if owner != account.uid:
-            account.own(descriptor)
-        os.fchmod(descriptor, 0o700)
-    finally:
-        os.close(descriptor)
-
-
-def _open_private(path: Path, account: Account) -> int:
-    """Open `path` for appending; a new file has mode 0600 and belongs to the account."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        if error.errno == errno.EACCES:
-            raise DatabaseError(f"{path} belongs to another user. Start the embedded server as that user") from error
-        raise
-    account.own(descriptor)
-    return descriptor
 
 
 def _elsewhere(data: Path) -> str:
