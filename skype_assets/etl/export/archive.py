@@ -7,28 +7,19 @@ if it is compressed, and so are its media where somebody wants them. Links, devi
 Every member is counted, by its kind.
 """
 
-import io
-import mmap
 import os
 import stat
-import tempfile
 import zipfile
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self, cast
+from typing import BinaryIO, Final, Self
 
 from skype_assets.etl.errors import InvalidExport
-from skype_assets.etl.export import foreign
-from skype_assets.etl.export.foreign import GIVE_EXPORT, MAX_NAMES
 from skype_assets.etl.export.form import Form, form_of
-from skype_assets.etl.export.json_syntax import CUT_SHORT, DAMAGED
+from skype_assets.etl.export.json_syntax import DAMAGED
 from skype_assets.etl.export.members import (
     KINDS,
     MAX_SIDE_FILE,
@@ -42,10 +33,10 @@ from skype_assets.etl.export.members import (
     is_media,
     is_messages,
     is_side_file,
-    media_member,
     printable,
 )
 from skype_assets.etl.export.objects import Place, in_range, open_entry
+from skype_assets.etl.export.opening import Opening
 from skype_assets.etl.export.source import NOT_A_FILE, folder_files, is_folder, unreadable
 from skype_assets.etl.export.unpacking import (
     TarInput,
@@ -64,27 +55,7 @@ from skype_assets.etl.export.zip_entries import (
     unpacked_entry,
 )
 
-MAX_MEDIA: Final = 1_000_000
-"""Media members of one export; each costs some 300 bytes of memory."""
-
 _ENCRYPTED: Final = 1
-
-
-@dataclass(frozen=True)
-class MessagesMember:
-    """The ``messages.json`` of an export; ``buffer`` is its bytes, mapped and read-only."""
-
-    name: str
-    size: int
-    buffer: memoryview
-    _mapping: mmap.mmap | None = field(default=None, repr=False)
-    _before: int = 0
-
-    def forget(self, offset: int) -> None:
-        """Let go of the memory of what lies before ``offset``; it can still be read, at the cost of reading again."""
-        length = (self._before + offset) // mmap.PAGESIZE * mmap.PAGESIZE
-        if self._mapping and length:
-            self._mapping.madvise(mmap.MADV_DONTNEED, 0, length)
 
 
 class Export:
@@ -96,7 +67,7 @@ class Export:
     ``is_copy`` says that this is a copy of what is whole of a damaged export, in which members lie elsewhere.
     """
 
-    def __init__(self, opening: "_Opening") -> None:
+    def __init__(self, opening: "Opening") -> None:
         self.format = opening.format
         self.members = opening.members
         self.messages = opening.messages
@@ -151,7 +122,7 @@ def open_export(path: Path, scratch: Path, *, with_objects: bool = False) -> Exp
     Of a compressed archive these are the messages and the side files; media objects only ``with_objects``, else they
     cannot be read.
     """
-    opening = _Opening(printable(path.name), scratch, with_objects)
+    opening = Opening(printable(path.name), scratch, with_objects)
     with opening.resources:
         if is_folder(path):
             _open_folder(opening, path)
@@ -164,91 +135,7 @@ def open_export(path: Path, scratch: Path, *, with_objects: bool = False) -> Exp
         return Export(opening)
 
 
-@dataclass
-class _Opening:
-    """What is known of an export while its members are gone through.
-
-    ``archives`` are members that may be the export itself; ``within`` is the one whose members are gone through.
-    """
-
-    name: str
-    scratch: Path
-    with_objects: bool = False
-    format: str = ""
-    members: int = 0
-    counts: Counter[MemberKind] = field(default_factory=Counter)
-    bytes: Counter[MemberKind] = field(default_factory=Counter)
-    names: list[str] = field(default_factory=list)
-    messages: MessagesMember | None = None
-    media: list[MediaMember] = field(default_factory=list)
-    endpoints: list[Member] = field(default_factory=list)
-    archives: list[tuple[str, Callable[[], BinaryIO]]] = field(default_factory=list)
-    within: str = ""
-    content: Callable[[Member], BinaryIO] = field(default=lambda member: io.BytesIO())
-    place: Callable[[Member], Place | None] = field(default=lambda member: None)
-    resources: ExitStack = field(default_factory=ExitStack)
-
-    def add(self, name: str, size: int, position: int) -> Member | None:
-        """Note a file that has no messages; returns it if its bytes may be asked for."""
-        if len(self.names) < MAX_NAMES:
-            self.names.append(self.within + name)
-        media = media_member(self.within + name, size, position)
-        if media:
-            if len(self.media) == MAX_MEDIA:
-                raise InvalidExport(f"holds more than {MAX_MEDIA} media members", member=self.name)
-            self.media.append(media)
-            self.count("side file" if media.is_side_file else "media", size)
-            return media
-        self.count("endpoints" if is_endpoints(name) else "other", size)
-        if not is_endpoints(name) or size > MAX_SIDE_FILE:
-            return None
-        self.endpoints.append(Member(self.within + name, size, position))
-        return self.endpoints[-1]
-
-    def count(self, kind: MemberKind, size: int) -> None:
-        """Count a member as what it is."""
-        self.counts[kind] += 1
-        self.bytes[kind] += size
-
-    def add_messages(self, name: str, file: BinaryIO, offset: int, size: int) -> memoryview:
-        """Map the messages, which are a range of a file."""
-        self.count("messages", size)
-        name = self.within + name
-        if self.messages:
-            problem = f"holds messages twice: {printable(self.messages.name)} and {printable(name)}"
-            raise InvalidExport(problem, member=self.name, remedy="Give one export at a time")
-        if offset + size > os.fstat(file.fileno()).st_size:
-            raise InvalidExport("the archive ends within this member", member=printable(name), remedy=CUT_SHORT)
-        if not size:  # nothing cannot be mapped
-            self.messages = MessagesMember(name, 0, memoryview(b""))
-            return self.messages.buffer
-        before = offset % mmap.ALLOCATIONGRANULARITY
-        mapping = mmap.mmap(file.fileno(), before + size, access=mmap.ACCESS_READ, offset=offset - before)
-        buffer = memoryview(mapping)[before:]
-        self.resources.callback(_unmap, buffer, mapping)
-        self.messages = MessagesMember(name, size, buffer, mapping, before)
-        return buffer
-
-    def nothing_found(self) -> InvalidExport:
-        """What to raise if there are neither messages nor media with a document id."""
-        if known := foreign.by_names(self.names):
-            return known.refusal(self.name)
-        return InvalidExport("holds neither messages.json nor media of Skype", member=self.name, remedy=GIVE_EXPORT)
-
-    def open(self, path: Path) -> BufferedReader:
-        """Open a file for as long as the export is open."""
-        try:
-            return self.resources.enter_context(path.open("rb"))
-        except OSError as error:
-            raise unreadable(path, error) from error
-
-    def private_file(self) -> BinaryIO:
-        """A file without a name that only this process can read; it is gone when the export is closed."""
-        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cast(BinaryIO, self.resources.enter_context(tempfile.TemporaryFile(dir=self.scratch)))
-
-
-def _open_folder(opening: _Opening, folder: Path) -> None:
+def _open_folder(opening: Opening, folder: Path) -> None:
     opening.format = "folder"
     files: list[Path] = []
     for name, path in folder_files(folder):
@@ -262,7 +149,7 @@ def _open_folder(opening: _Opening, folder: Path) -> None:
     opening.place = lambda member: Place(files[member.position], member.size, 0)
 
 
-def _open_file(opening: _Opening, path: Path) -> None:
+def _open_file(opening: Opening, path: Path) -> None:
     file = opening.open(path)
     with readable(opening.name):
         form = form_of(file, opening.name, path)
@@ -276,7 +163,7 @@ def _open_file(opening: _Opening, path: Path) -> None:
             )
 
 
-def _open_content(opening: _Opening, file: BinaryIO, name: str, form: Form) -> None:
+def _open_content(opening: Opening, file: BinaryIO, name: str, form: Form) -> None:
     opening.format = form
     stream = decompressor(file) if form in ("tar.gz", "compressed") else None
     if stream:
@@ -296,7 +183,7 @@ def _open_content(opening: _Opening, file: BinaryIO, name: str, form: Form) -> N
         _open_tar(opening, TarInput(file, stream, opening.name), opening.private_file() if stream else None)
 
 
-def _open_nested(opening: _Opening) -> None:
+def _open_nested(opening: Opening) -> None:
     """Open the archive in an archive that holds nothing else of an export: one, and one step deep."""
     archives, opening.archives = opening.archives, []
     opening.place = lambda member: None
@@ -315,7 +202,7 @@ def _open_nested(opening: _Opening) -> None:
             raise InvalidExport(f"holds {inner}", member=opening.name, remedy=f"Unpack it and give {names}")
 
 
-def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> None:
+def _open_tar(opening: Opening, tar: TarInput, unpacked: BinaryIO | None) -> None:
     """Go through a tar archive once. A compressed one leaves what is needed of it in ``unpacked``."""
     data = unpacked or tar.file
     for header in tar_headers(tar, opening.name):
@@ -340,14 +227,14 @@ def _open_tar(opening: _Opening, tar: TarInput, unpacked: BinaryIO | None) -> No
     opening.content = lambda member: in_range(os.dup(data.fileno()), member.position, member.size)
 
 
-def _is_unpacked(opening: _Opening, name: str, size: int) -> bool:
+def _is_unpacked(opening: Opening, name: str, size: int) -> bool:
     """Whether a member of a compressed archive is needed once this has been gone through."""
     if is_messages(name) or is_side_file(name, size):
         return True
     return is_endpoints(name) and size <= MAX_SIDE_FILE or opening.with_objects and is_media(opening.within + name)
 
 
-def _open_zip(opening: _Opening, file: BinaryIO) -> None:
+def _open_zip(opening: Opening, file: BinaryIO) -> None:
     archive = opening.resources.enter_context(zipfile.ZipFile(file))
     entries = archive.infolist()
     require_alone(archive, file, opening.name)
@@ -377,7 +264,7 @@ def _open_zip(opening: _Opening, file: BinaryIO) -> None:
     opening.content = lambda member: open_entry(archive, entries[member.position])
 
 
-def _map_stored(opening: _Opening, name: str, file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+def _map_stored(opening: Opening, name: str, file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """Map messages where they lie in a zip, as they are not compressed."""
     archive.open(entry).close()  # this checks the local header
     offset = stored_at(file, entry)
@@ -386,12 +273,12 @@ def _map_stored(opening: _Opening, name: str, file: BinaryIO, archive: zipfile.Z
         raise InvalidExport("the checksum does not match", member=printable(name), remedy=DAMAGED)
 
 
-def _unpack_zipped(opening: _Opening, name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+def _unpack_zipped(opening: Opening, name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """Unpack messages from a zip, then map them."""
     opening.add_messages(name, unpacked_entry(archive, entry, name, opening.private_file), 0, entry.file_size)
 
 
-def _copied(opening: _Opening, file: BinaryIO, offset: int, size: int) -> BinaryIO:
+def _copied(opening: Opening, file: BinaryIO, offset: int, size: int) -> BinaryIO:
     """A range of a file as a file of its own."""
     copy = opening.private_file()
     file.seek(offset)
@@ -409,10 +296,3 @@ def _opened(path: Path) -> BinaryIO:
 
 def _no_file(name: str) -> InvalidExport:
     return InvalidExport(NOT_A_FILE, member=printable(name), remedy="Put the file itself in its place")
-
-
-def _unmap(buffer: memoryview, mapping: mmap.mmap) -> None:
-    """Unmap now, or, while somebody still holds a slice, when that is gone."""
-    with suppress(BufferError):
-        buffer.release()
-        mapping.close()
