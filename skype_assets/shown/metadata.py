@@ -17,7 +17,7 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.engine.journal import PhaseResult
 from skype_assets.etl.phases import EXTRACT, LOAD, TRANSFORM
 from skype_assets.etl.phases.load import REPLACED
-from skype_assets.etl.phases.transform import CONSERVATION
+from skype_assets.etl.phases.transform_parts import CONSERVATION
 from skype_assets.etl.rows import edits
 from skype_assets.etl.schema.tables import MESSAGES, TABLES
 from skype_assets.shown import picture

@@ -8,11 +8,9 @@ different parts, totals, people, the conservation of every conversation - is the
 # pyright: reportAttributeAccessIssue=false
 
 import hashlib
-import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -24,7 +22,6 @@ import pyarrow.compute as pc
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.compiled import warn_of_absence
 from skype_assets.etl.content.bounds import LONGEST_NAME, LONGEST_TEXT
@@ -36,41 +33,23 @@ from skype_assets.etl.phases import TRANSFORM, UNREADABLE, PhaseFacts, given_nam
 from skype_assets.etl.phases.extract import Extract
 from skype_assets.etl.phases.media_parts import is_media_part
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
+from skype_assets.etl.phases.transform_parts import CONSERVATION, TRANSFORM_TABLES, MediaPart, MessagesPart
 from skype_assets.etl.process_wide import FEW_COLLECTIONS
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_fields
-from skype_assets.etl.rows.duplicates import DUPLICATES, copies_in_other_parts, lesser_copies, occurrences, without
-from skype_assets.etl.rows.edits import EDITS
+from skype_assets.etl.rows.duplicates import copies_in_other_parts, without
 from skype_assets.etl.rows.edits import edits as find_edits
-from skype_assets.etl.rows.media import media_files, stored_objects, unreadable_side_files
-from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, RAW_COLUMNS, Export, MessageRows
-from skype_assets.etl.rows.messages import message_rows
-from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, QUOTED, quoted
+from skype_assets.etl.rows.media import stored_objects
+from skype_assets.etl.rows.message_tables import EDIT_MARKS, Export
+from skype_assets.etl.rows.old_quotes import MESSAGE_COLUMNS, QUOTE_COLUMNS, quoted
 from skype_assets.etl.rows.people import PEOPLE, PEOPLE_OF, People, people_rows
-from skype_assets.etl.rows.superseded import superseded
-from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task, export_id_for
-
-CONSERVATION: Final = pa.schema(
-    [
-        pa.field("conversation_id", pa.string(), False),
-        pa.field("seen", pa.int64(), False),
-        pa.field("loaded", pa.int64(), False),
-        pa.field("duplicate", pa.int64(), False),
-        pa.field("rejected", pa.int64(), False),
-    ]
-)
-"""Per conversation: seen = loaded + duplicate + rejected, or the phase fails (promise I7)."""
 
 WITHOUT_LIST: Final = "conversations_without_list"
 """The count of conversations that have no ``MessageList``."""
 
-UNREADABLE_SIDE_FILES: Final = "unreadable_side_files"
-"""The count of side files that describe nothing."""
-
 _LONGEST_SPAN: Final = 2**31 - 1
-_PART_TABLES: Final = (*MESSAGE_TABLES, "edit_marks", "rejects")
 
 
 class Transform:
@@ -79,15 +58,7 @@ class Transform:
     facts: ClassVar[PhaseFacts] = TRANSFORM
     version: ClassVar[str] = TRANSFORM.version
     superseded: ClassVar[Mapping[str, str]] = {}
-    schemas: ClassVar[Mapping[str, pa.Schema]] = {
-        **{name: table.schema for name, table in TABLES.items() if name != "load_parts"},
-        "duplicates": DUPLICATES,
-        "people": PEOPLE,
-        "edit_marks": EDIT_MARKS,
-        "edits": EDITS,
-        "quoted": QUOTED,
-        "conservation": CONSERVATION,
-    }
+    schemas: ClassVar[Mapping[str, pa.Schema]] = TRANSFORM_TABLES
     outdated: ClassVar[str] = "what it was made from has changed"
 
     def __init__(self, task: Task) -> None:
@@ -176,10 +147,10 @@ class _OpenTransform:
         amounts = [part.files["messages"].rows if "messages" in part.files else 0 for part in raw_parts]
         for part, progress in zip(raw_parts[len(done) :], cumulative(done, amounts), strict=True):
             if part.number == 0:
-                yield _MediaPart(self._made_from(part), self._media, self._objects, self._export, files)
+                yield MediaPart(self._made_from(part), self._media, self._objects, self._export, files)
             else:
                 settings = self._task.settings
-                yield _MessagesPart(
+                yield MessagesPart(
                     part, self._made_from(part), self._raw.folder, self._export, settings.batch_size,
                     settings.table_bytes, progress, files,
                 )  # fmt: skip
@@ -211,7 +182,7 @@ class _OpenTransform:
             "conversations": conversations,
             "conversation_copies": copies,
             "participants": participants,
-            "given_names": table_from_rows(Transform.schemas["given_names"], given),
+            "given_names": table_from_rows(TRANSFORM_TABLES["given_names"], given),
             "rejects": self._rejects(),
             "duplicates": duplicates,
             "edits": edits,
@@ -229,7 +200,7 @@ class _OpenTransform:
     def _read(self, part: PartRecord, table: str, columns: list[str]) -> pa.Table:
         record = part.files.get(table)
         if record is None:
-            return Transform.schemas[table].empty_table().select(columns)
+            return TRANSFORM_TABLES[table].empty_table().select(columns)
         return parts.read(self._folder, record).read(columns, use_threads=False)
 
     def _people(self, done: Sequence[PartRecord], duplicates: pa.Table) -> People:
@@ -300,7 +271,7 @@ class _OpenTransform:
                     )
                 )  # fmt: skip
                 free += 1
-        return table_from_rows(Transform.schemas["rejects"], rows)
+        return table_from_rows(TRANSFORM_TABLES["rejects"], rows)
 
     @cached_property
     def _unreadable(self) -> list[dict[str, Any]]:
@@ -323,97 +294,7 @@ class _OpenTransform:
             seen, loaded, duplicate, rejected, conversation_count, Transform.version, None, None, "loading",
             sum(row["length"] for row in self._unreadable) if self._unreadable else None,
         )  # fmt: skip
-        return table_from_rows(Transform.schemas["exports"], [row])
-
-
-@dataclass(frozen=True)
-class _MediaPart:
-    made_from: str
-    media: pa.Table
-    objects: pa.Table
-    export: Export
-    files: PartFiles
-
-    def __call__(self) -> PartRecord:
-        began = time.monotonic()
-        rows = media_files(self.media, self.objects, self.export.owner_id, self.export.export_id)
-        unreadable = unreadable_side_files(self.media)
-        counts = {UNREADABLE_SIDE_FILES: unreadable} if unreadable else {}
-        tables = {"media_files": rows}
-        return self.files.write(0, tables, began=began, progress=0, counts=counts, cursor=self.made_from)
-
-
-@dataclass(frozen=True)
-class _MessagesPart:
-    raw: PartRecord
-    made_from: str
-    raw_folder: Path
-    export: Export
-    batch_size: int
-    table_bytes: int
-    progress: int
-    files: PartFiles
-
-    def __call__(self) -> PartRecord:
-        began = time.monotonic()
-        seen: Counter[str] = Counter()
-        memory = Memory(self.table_bytes, self.files.folder.path)
-        read = message_rows(self._batches(seen), self.export, self.batch_size)
-        made = [rows.kept(memory.keep) for rows in read]
-        copies = lesser_copies(_joined(made, "messages"))
-        duplicates = Transform.schemas["superseded_copies"].empty_table()
-        if copies.num_rows:
-            duplicates = memory.keep(_duplicates(_joined(made, "messages"), copies["source_offset"]))
-            made = [rows.without(copies["source_offset"]).kept(memory.keep) for rows in made]
-        tables = {name: _joined(made, name) for name in _PART_TABLES}
-        tables["superseded_copies"] = duplicates
-        tables["people"] = pa.concat_tables([PEOPLE.empty_table(), *(people_rows(rows.tables) for rows in made)])
-        tables["conservation"] = _conservation(seen, tables["messages"], copies, tables["rejects"])
-        counts = {
-            "messages": tables["messages"].num_rows,
-            "duplicate": copies.num_rows,
-            "rejected": tables["rejects"].num_rows,
-        }
-        return self.files.write(
-            self.raw.number, tables, began=began, progress=self.progress, counts=counts, cursor=self.made_from
-        )
-
-    def _batches(self, seen: Counter[str]) -> Iterator[pa.RecordBatch]:
-        """The raw messages; ``seen`` counts them by conversation."""
-        if "messages" in self.raw.files:
-            file = parts.read(self.raw_folder, self.raw.files["messages"])
-            for batch in file.iter_batches(self.batch_size, columns=list(RAW_COLUMNS), use_threads=False):
-                seen.update(_by_conversation(batch))
-                yield batch
-
-
-def _duplicates(messages: pa.Table, source_offsets: pa.ChunkedArray) -> pa.Table:
-    """Those of the messages that stand at some offsets, as rows of ``superseded_copies``."""
-    are_there = pc.is_in(messages["source_offset"], value_set=source_offsets.combine_chunks())
-    return superseded(messages.filter(are_there), is_duplicate=True)
-
-
-def _by_conversation(raw: pa.RecordBatch) -> Counter[str]:
-    """How many raw objects of a batch stand in each conversation."""
-    table = pa.table({name: raw[name] for name in ("conversation_index", "conversation_id")})
-    counted = table.group_by(table.column_names, use_threads=False).aggregate([([], "count_all")])
-    counts: Counter[str] = Counter()
-    for row in counted.to_pylist():
-        counts[conversation_key(row["conversation_id"], row["conversation_index"])] += row["count_all"]
-    return counts
-
-
-def _conservation(seen: Counter[str], loaded: pa.Table, copies: pa.Table, rejected: pa.Table) -> pa.Table:
-    """What became of a part's messages in each conversation."""
-    counted = [occurrences(table["conversation_id"]) for table in (loaded, copies, rejected)]
-    conversation_ids = sorted(seen.keys() | set().union(*counted))
-    return table_from_rows(
-        CONSERVATION, [(key, seen[key], *(found[key] for found in counted)) for key in conversation_ids]
-    )
-
-
-def _joined(made: Sequence[MessageRows], name: str) -> pa.Table:
-    return pa.concat_tables([Transform.schemas[name].empty_table(), *(rows.tables[name] for rows in made)])
+        return table_from_rows(TRANSFORM_TABLES["exports"], [row])
 
 
 def _parts_of(raw: PhaseTables) -> list[PartRecord]:

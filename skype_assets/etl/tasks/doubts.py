@@ -7,7 +7,8 @@ of messages. But whoever expects messages must be told that there are none.
 from dataclasses import dataclass
 
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.phases.transform import UNREADABLE_SIDE_FILES, WITHOUT_LIST
+from skype_assets.etl.phases.transform import WITHOUT_LIST
+from skype_assets.etl.phases.transform_parts import UNREADABLE_SIDE_FILES
 from skype_assets.etl.tasks.findings import is_partial, whole
 
 
