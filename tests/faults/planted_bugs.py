@@ -28,7 +28,7 @@ from skype_assets.etl.database.matching import Comparison
 from skype_assets.etl.engine import loop
 from skype_assets.etl.handing import handover
 from skype_assets.etl.handing.output import Output
-from skype_assets.etl.phases import load, transform
+from skype_assets.etl.phases import load, transform, transform_parts
 from skype_assets.etl.phases.proof import Proof
 from skype_assets.etl.tasks.record import TaskRecord
 from tests.faults.cases import Case
@@ -224,13 +224,14 @@ def _identity_from_hash() -> None:
 
 
 def _message_lost() -> None:
-    real = transform._joined
+    real = transform_parts._joined
 
     def joined(made: Any, name: str) -> Any:
         rows = real(made, name)
         return rows.slice(1) if name == "messages" else rows
 
-    _replace(transform, _joined=joined, _balance=lambda *account: None)
+    _replace(transform_parts, _joined=joined)
+    _replace(transform, _balance=lambda *account: None)
 
 
 def _settings_left_to_others() -> None:
