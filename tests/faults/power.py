@@ -51,7 +51,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _ANOTHER_BOOT = b"00000000-0000-4000-8000-000000000000"
 _AT_THE_END = "the end"
 _WITH_DATABASE = ("load", UNLOAD)
-_AGAIN = 42
+_AGAIN = 4
 _MOST_OF_A_BUG = 400
 _MOST_WITH_DATABASE = 3
 
