@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -26,9 +25,7 @@ with outputs.output(Path(sys.argv[1])) as new:
 """
 
 
-def written(
-    target: Path, text: str, *, exchange: str = "can", point: str | None = None, fault: str = "kill"
-) -> int:
+def written(target: Path, text: str, *, exchange: str = "can", point: str | None = None, fault: str = "kill") -> int:
     environment = {**os.environ, **({crash_points.VARIABLE: f"{point}:{fault}:1"} if point else {})}
     command = [sys.executable, "-c", WRITE, target, text, exchange]
     return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode

@@ -1,8 +1,8 @@
 """The selection as CSV: messages, conversations, people, files; for spreadsheets, or exact.
 
 A spreadsheet takes a cell that begins with ``=`` for a formula, and runs it. Such cells get an apostrophe before them,
-by which spreadsheets know a text, unless the values are wanted exactly; and so does, within a cell, what would begin one
-if the file were opened with another separator.
+by which spreadsheets know a text, unless the values are wanted exactly; and so does, within a cell, what would begin
+one if the file were opened with another separator.
 """
 
 import csv
@@ -19,7 +19,7 @@ from skype_assets.etl.pages import formats
 from skype_assets.etl.reading import messages, people
 from skype_assets.etl.reading.conversations import Conversation
 
-# Signs by which formulas begin: as they are, and wide, small, raised and lowered, which some programs take for the same.
+# Signs by which formulas begin; wide, small, raised and lowered ones are the same to some programs.
 _FORMULA: Final = r"=＝﹦⁼₌+＋﹢⁺₊\-－﹣⁻₋−@＠﹫|｜%％﹪"
 
 # Where programs that are told another separator than the comma, or do not know quotation marks, begin a new cell.
