@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from skype_assets.etl.handing.handover import Format
+from skype_assets.etl.handing.plain import file_name
 from skype_assets.etl.handing.sheets import defused, sheets
 from skype_assets.etl.handing.text import MARKDOWN, TEXT
 from tests.conftest import NewDatabase
@@ -214,6 +215,37 @@ def test_an_empty_end_of_a_text_leaves_no_sign_of_markdown(write: HandOver, new_
     shown = ["".join(child.content or "\n" for child in token.children or ()) for token in tokens if token.children]
     assert [text for text in shown if "\\" in text] == ["five\\"]
     assert {"one", "two", "three\n\nfour"} <= {*shown}
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Same", "Same-key.txt"),
+        ("CON", "CON-key.txt"),
+        ("nul.txt", "_nul.txt-key.txt"),
+        ("com1 .x", "_com1 .x-key.txt"),
+        ("-rf", "rf-key.txt"),
+        ("../../up", "up-key.txt"),
+        ("a/b\\c:d\0e\u202ef", "a_b_c_d_e_f-key.txt"),
+        ("हिन्दी ไทย", "हिन्दी ไทย-key.txt"),
+        ("\u2764\ufe0f \U0001f9a6", "key.txt"),
+        ("end... ", "end-key.txt"),
+        ("..", "key.txt"),
+        ("x" * 300, "x" * 60 + "-key.txt"),
+    ],
+)
+def test_a_conversation_has_a_file_name_of_every_system(title: str, name: str) -> None:
+    assert file_name(title, "key", ".txt") == name
+
+
+@given(st.text())
+def test_any_title_makes_a_file_name_of_every_system(title: str) -> None:
+    name = file_name(title, "0123456789abcdef", ".txt")
+    assert not set(name) & set('<>:"/\\|?*\0')
+    assert not name.startswith((".", " ", "-"))
+    assert len(name.encode()) <= 200
+    assert not any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for sign in name)
+    assert name.split(".")[0].strip().upper() not in ("CON", "NUL", "PRN", "AUX", "COM1", "LPT1")
 
 
 def test_the_year_1_has_four_digits(write: HandOver, new_database: NewDatabase) -> None:
