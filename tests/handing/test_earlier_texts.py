@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl import engine
-from skype_assets.etl.handing.handover import Handed, hand_over
+from skype_assets.etl.handing.handover import Format, Handed, hand_over
 from skype_assets.etl.handing.html import HTML
 from skype_assets.etl.handing.rsmf.writing import rsmf
 from skype_assets.etl.handing.selection import Wanted
@@ -47,7 +47,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) 
     return url, folder / "output"
 
 
-def handed(loaded: tuple[str, Path], format_: object, folder: Path) -> Handed:
+def handed(loaded: tuple[str, Path], format_: Format, folder: Path) -> Handed:
     url, output_dir = loaded
     return hand_over(
         lambda: url, format_, folder / "handed", Wanted(), output_dir, with_media=False, progress=lambda *_: None
@@ -64,7 +64,7 @@ def test_a_message_has_what_it_said_in_other_exports(loaded: tuple[str, Path]) -
 
 
 @pytest.mark.parametrize("format_", [TEXT, MARKDOWN], ids=["text", "markdown"])
-def test_text_says_it_in_brackets(loaded: tuple[str, Path], tmp_path: Path, format_: object) -> None:
+def test_text_says_it_in_brackets(loaded: tuple[str, Path], tmp_path: Path, format_: Format) -> None:
     [path] = (handed(loaded, format_, tmp_path).folder / "conversations").iterdir()
     said = path.read_text().replace("\\", "")
     for earlier in SHOWN.values():

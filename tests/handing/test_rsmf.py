@@ -130,7 +130,11 @@ def test_who_came_and_went_edits_deletions_and_reactions(write: HandOver, rows: 
         "AND (deleted_at IS NOT NULL OR 'deleted_by_edit_marker' = ANY (flags))"
     )
     assert sum(event.get("deleted", False) for event in events) == deleted > 0
-    [(edited,)] = rows("SELECT count(*) FROM skype.messages WHERE edit_of IS NULL AND edited_at IS NOT NULL")
+    [(edited,)] = rows(
+        "SELECT count(*) FROM skype.messages m WHERE edit_of IS NULL AND (edited_at IS NOT NULL OR EXISTS ("
+        "SELECT FROM skype.superseded_copies c WHERE c.text <> '' AND c.text <> m.text AND "
+        "(c.owner_id, c.conversation_id, c.message_id) = (m.owner_id, m.conversation_id, m.message_id)))"
+    )
     assert sum("edits" in event for event in events) == edited > 0
     [(reactions,)] = rows(
         "SELECT count(*) FROM skype.reactions JOIN skype.messages USING (owner_id, conversation_id, message_id) "
