@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from skype_assets.etl.handing.rsmf import parts
+from skype_assets.etl.handing.media import Kept
+from skype_assets.etl.handing.rsmf import events, parts
 from skype_assets.etl.handing.rsmf.writing import rsmf
+from skype_assets.etl.reading.messages import Attachment
 from tests.conftest import NewDatabase
 from tests.handing.conftest import HOSTILE, HandOver, Rows
 from tests.handing.rsmf_reader import read_all
@@ -195,6 +197,13 @@ def test_the_ends_of_the_calendar_are_days_like_others(write: HandOver, new_data
     assert str(file.mail["Subject"]) == f"Theo Brannock, {year:04}-01-02"
     assert (file.mail["Date"] is None) == (year == 1)
     assert listed(folder)[0]["begin"] == file.mail["X-RSMF-BeginDate"] == f"{year:04}-01-02T03:04:05.000Z"
+
+
+def test_what_a_file_is_called_stands_in_a_line_and_names_no_folder_in_the_zip() -> None:
+    photo = Attachment(0, None, "photo", "line\nbreak\r\n/../x", None, None, None, None, None, True, None)
+    described = events._attachment(photo, Kept("files/x.jpg", 3, "a" * 64, "image/jpeg"))
+    assert described["display"] == "line break /../x.jpg"
+    assert described["id"] == f"{'a' * 16}-line_break_.._x.jpg"
 
 
 NAMES = (
