@@ -1,5 +1,7 @@
 """Hand-overs of databases that no test changes: of the sample, and of texts that mean harm."""
 
+import os
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from skype_assets.etl.handing.handover import Format, Handed, hand_over
 from skype_assets.etl.handing.selection import Wanted
+from skype_assets.etl.postgres.embedded import binaries
 from tests.conftest import NewDatabase
 from tests.reading import texts
 from tests.reading.conftest import output_dir, sample_url
@@ -31,10 +34,22 @@ HOSTILE = (
     "  =1+1",
     "\t=1",
     "＝1",
+    "|cmd",
+    "%1",
+    "\u200b\ufeff\u202e=1",
+    "'=1",
+    "safe\n=cmd|' /C calc'!A0;y;\u200b@SUM(A1)\t+1",
     'a "quoted", text; with\r\nlines',
     "https://example.org/a_b_(c)*d*",
     "",
 )
+
+
+def psql(url: str, script: str, *flags: str, options: str = "") -> str:
+    """What psql prints of a script, in a session with these options."""
+    command = [str(binaries() / "psql"), "-XAt", *flags, "-f", "-", f"--dbname={url}"]
+    environment = {**os.environ, "PGOPTIONS": options}
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=True, env=environment).stdout
 
 
 @pytest.fixture

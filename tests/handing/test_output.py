@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -26,11 +25,10 @@ with outputs.output(Path(sys.argv[1])) as new:
 """
 
 
-def written(target: Path, text: str, *, exchange: str = "can", point: str | None = None) -> int:
-    environment = {**os.environ, **({crash_points.VARIABLE: f"{point}:kill:1"} if point else {})}
-    return subprocess.run(
-        [sys.executable, "-c", WRITE, target, text, exchange], env=environment, check=False
-    ).returncode
+def written(target: Path, text: str, *, exchange: str = "can", point: str | None = None, fault: str = "kill") -> int:
+    environment = {**os.environ, **({crash_points.VARIABLE: f"{point}:{fault}:1"} if point else {})}
+    command = [sys.executable, "-c", WRITE, target, text, exchange]
+    return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode
 
 
 @pytest.mark.parametrize("exchange", ["can", "cannot"])
@@ -91,8 +89,32 @@ def test_what_no_hand_over_wrote_is_refused_and_stays(tmp_path: Path, there: Cal
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(UsageError), output(target) as new:
         new.put("file", b"new")
-    shutil.rmtree(tmp_path / ".out.new", ignore_errors=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one_even_if_that_is_refused(tmp_path: Path) -> None:
+    assert written(tmp_path / "out", "new", point="hand-over written") == -9
+    assert [path.name for path in tmp_path.iterdir()] == [".out.new"]
+    _of_somebody(tmp_path / "out")
+    with pytest.raises(UsageError), output(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("exchange", ["can", "cannot"])
+@pytest.mark.parametrize("point", ["hand-over written", "hand-over moved aside", "hand-over in place"])
+@pytest.mark.parametrize("fault", ["exception", "ENOSPC"])
+def test_failing_at_any_point_leaves_the_old_or_the_new_and_nothing_beside(
+    tmp_path: Path, point: str, exchange: str, fault: str
+) -> None:
+    target = tmp_path / "out"
+    assert written(target, "old") == 0
+    failed = written(target, "new", exchange=exchange, point=point, fault=fault)
+    is_no_instant = (point, exchange) == ("hand-over moved aside", "can")
+    assert failed == (0 if is_no_instant else 1)
+    assert (target / "a/file").read_text() == ("new" if is_no_instant or point == "hand-over in place" else "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_second_writer_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """What is not selected is nowhere in a hand-over: not its texts, not who wrote it, not what it is called, in no format.
 
 A word of its own stands in everything of each thing that is left out: of another account, of another conversation of
-the account (and of an export that has only that), and of other messages of the same conversation.
+the account (and of an export that has only that), and of other messages of the same conversation; and in what each said
+before, which another export has.
 """
 
 import html
@@ -32,6 +33,7 @@ from tests.pages import hostile
 OTHER_ACCOUNT, OTHER_CHAT, OTHER_MESSAGE = PLANTS = ("numbat", "quokka", "wombat")
 KEPT = "19:kept@thread.skype"
 SELECTED = "kept"
+EARLIER = "at the beginning"
 
 SELECTIONS = {
     "account": (Wanted(owner=OWNER), {OTHER_ACCOUNT}),
@@ -73,6 +75,12 @@ def photo(word: str, number: int, ids: Iterator[int], media: dict[str, bytes]) -
     }
 
 
+def reworded(number: int, version: int, text: str) -> dict[str, Any]:
+    """A message that says something else in each export."""
+    at = {"id": f"{1_600_000_000_000 + number}", "originalarrivaltime": "2025-01-03T10:00:00Z", "version": version}
+    return {**at, "displayName": "Ines", "from": INES, "messagetype": "Text", "content": text, "amsreferences": None}
+
+
 def chat(id: str, title: str, people: list[str], *messages: dict[str, Any]) -> dict[str, Any]:
     return conversation(
         id,
@@ -90,7 +98,7 @@ def export(path: Path, owner: str, day: int, chats: list[dict[str, Any]], media:
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> tuple[str, Path]:
-    """Three exports of two accounts, loaded: the database, and the folder of the checkpoints."""
+    """Four exports of two accounts, loaded: the database, and the folder of the checkpoints."""
     folder = tmp_path_factory.mktemp("planted")
     output_dir, url, ids = folder / "output", new_database(), count(1_700_000_000_000)
     media: dict[str, bytes] = {}
@@ -102,12 +110,22 @@ def planted(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase)
         photo(SELECTED, 1, ids, media),
         photo(OTHER_MESSAGE, 2, ids, media),
         {**photo(SELECTED, 3, ids, media), **mention},
+        reworded(1, 2, f"{SELECTED} in the end"),
+        reworded(2, 2, f"{OTHER_MESSAGE} in the end"),
     ]
     others = [
         *said(OTHER_CHAT, ids),
         *said(OTHER_CHAT, ids, sender=INES),
         {**photo(OTHER_CHAT, 4, ids, media), "displayName": f"Ines {OTHER_CHAT}"},
         {**photo(OTHER_CHAT, 5, ids, media), **named_elsewhere},
+        reworded(3, 2, f"{OTHER_CHAT} in the end"),
+    ]
+    before = [
+        chat(
+            *(KEPT, "The kept ones", [OWNER, INES, THEO]),
+            *(reworded(1, 1, f"{SELECTED} {EARLIER}"), reworded(2, 1, f"{SELECTED} and {OTHER_MESSAGE} {EARLIER}")),
+        ),
+        chat(f"19:{OTHER_CHAT}@thread.skype", OTHER_CHAT, [OWNER, INES], reworded(3, 1, f"{OTHER_CHAT} {EARLIER}")),
     ]
     people = [OWNER, INES, THEO]
     left_out = chat(f"19:{OTHER_CHAT}@thread.skype", OTHER_CHAT, [*people, f"8:{OTHER_CHAT}"], *others)
@@ -119,6 +137,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase)
     ]
     exports = [
         export(folder / f"{OTHER_CHAT}.tar", OWNER, 1, [left_out], {}),
+        export(folder / "earlier.tar", OWNER, 1, before, {}),
         export(folder / "export.tar", OWNER, 2, ours, media),
         export(folder / f"{OTHER_ACCOUNT}.tar", f"8:live:{OTHER_ACCOUNT}", 3, foreign, {}),
     ]
@@ -160,7 +179,7 @@ def test_of_what_is_not_selected_no_format_tells_anything(
     found = {(plant, name) for plant in PLANTS for name, content in texts if plant in content}
     assert {(plant, name) for plant, name in found if plant in left_out} == set()
     assert {plant for plant, _ in found} == {*PLANTS} - left_out
-    assert any(SELECTED in content for _, content in texts)
+    assert any(f"{SELECTED} {EARLIER}" in content for _, content in texts)
     assert "export.tar" in (handed.folder / "report.html").read_text()
 
 
@@ -184,6 +203,9 @@ def test_the_report_of_a_part_proves_where_it_was_taken_from_and_counts_only_tha
         assert f"Messages of the selection that are of this export: {count}." in page
         assert handed.document["selection"]["sha256"] in page
         assert "Digests of the tables" not in page
-        assert page.count("<section>") == 1
+        assert page.count("<section>") == 2  # that which has the rows, and that which has what one said before
+        assert [path in page for path in ("export.tar", "earlier.tar", f"{OTHER_CHAT}.tar")] == [True, True, False]
+        earlier = 1 if handed is some else 2
+        assert f"has another text than the better copy: {earlier}." in page
     assert "The kept ones" in (part.folder / "report.html").read_text()
     assert "The kept ones" not in (some.folder / "report.html").read_text()

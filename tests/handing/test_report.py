@@ -15,10 +15,9 @@ import pytest
 from skype_assets.etl.database.digests import digests
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.handing.text import TEXT
-from skype_assets.etl.postgres.embedded import binaries
 from tests.cases.chats import OWNER, PHOTO, THEO, archive, conversation, message
 from tests.command_line.conftest import Invoke, database, invoke, sample_tar, workplace
-from tests.handing.conftest import HandOver, Rows
+from tests.handing.conftest import HandOver, Rows, psql
 
 __all__ = ["database", "invoke", "sample_tar", "workplace"]
 
@@ -27,11 +26,6 @@ __all__ = ["database", "invoke", "sample_tar", "workplace"]
 def loaded(invoke: Invoke, database: str, sample_tar: Path) -> str:
     assert invoke("run", sample_tar, "--task-id", "sample").exit_code == 0
     return database
-
-
-def psql(url: str, script: str) -> str:
-    command = [str(binaries() / "psql"), "-XqAt", "-f", "-", f"--dbname={url}"]
-    return subprocess.run(command, input=script, capture_output=True, text=True, check=True).stdout
 
 
 def test_every_number_can_be_computed_again_with_psql_and_sha256sum(
@@ -50,7 +44,7 @@ def test_every_number_can_be_computed_again_with_psql_and_sha256sum(
     assert export["source_sha256"] == summed.split()[0]
     assert export["source_size"] == sample_tar.stat().st_size
     said = {(one["sha256"], str(one["rows"]), one["table"]) for one in document["digests"]}
-    computed = psql(loaded, document["how_to_check"]["digest.sql"]).splitlines()
+    computed = psql(loaded, document["how_to_check"]["digest.sql"], "-q").splitlines()
     assert {tuple(line.split("|")) for line in computed} == said
     assert {check["status"] for check in document["checks"]} == {"ok"}
 
@@ -143,7 +137,18 @@ def test_every_hand_over_has_the_report_with_its_selection(write: HandOver, rows
     with Session(sample_url, read_only=True) as session:
         for digest in digests(session):
             assert digest.sha256 in (everything.folder / "report.html").read_text()
-    recipe = re.search(r"<pre>(SELECT encode.*?)</pre>", (everything.folder / "report.html").read_text(), re.DOTALL)
-    assert recipe is not None
-    found = psql(sample_url, html.unescape(recipe[1]).rstrip() + ";").strip().split("|")
-    assert found == [everything.document["selection"]["sha256"], str(everything.document["selection"]["messages"])]
+    for handed_over in (handed, everything):
+        selection = handed_over.document["selection"]
+        page = (handed_over.folder / "report.html").read_text()
+        [shown] = re.findall(r'<pre dir="ltr">(.*?)</pre>', page, re.DOTALL)
+        assert html.unescape(shown) == selection["sql"]
+        assert psql(sample_url, selection["sql"]) == f"{selection['sha256']}|{selection['messages']}\n"
+
+
+def test_the_report_of_a_task_has_the_sql_of_a_digest_of_all_messages(
+    invoke: Invoke, loaded: str, write: HandOver
+) -> None:
+    document = json.loads(invoke("report", "sample", "--json", "--no-compare").stdout)
+    selection = write(TEXT, media=False, url=loaded).document["selection"]
+    computed = psql(loaded, document["how_to_check"]["selection.sql"])
+    assert computed == f"{selection['sha256']}|{selection['messages']}\n"

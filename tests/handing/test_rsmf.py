@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from skype_assets.etl.handing.rsmf import parts
+from skype_assets.etl.handing.media import Kept
+from skype_assets.etl.handing.rsmf import events, parts
 from skype_assets.etl.handing.rsmf.writing import rsmf
+from skype_assets.etl.reading.messages import Attachment
 from tests.conftest import NewDatabase
 from tests.handing.conftest import HOSTILE, HandOver, Rows
 from tests.handing.rsmf_reader import read_all
@@ -130,7 +132,11 @@ def test_who_came_and_went_edits_deletions_and_reactions(write: HandOver, rows: 
         "AND (deleted_at IS NOT NULL OR 'deleted_by_edit_marker' = ANY (flags))"
     )
     assert sum(event.get("deleted", False) for event in events) == deleted > 0
-    [(edited,)] = rows("SELECT count(*) FROM skype.messages WHERE edit_of IS NULL AND edited_at IS NOT NULL")
+    [(edited,)] = rows(
+        "SELECT count(*) FROM skype.messages m WHERE edit_of IS NULL AND (edited_at IS NOT NULL OR EXISTS ("
+        "SELECT FROM skype.superseded_copies c WHERE c.text <> '' AND c.text <> m.text AND "
+        "(c.owner_id, c.conversation_id, c.message_id) = (m.owner_id, m.conversation_id, m.message_id)))"
+    )
     assert sum("edits" in event for event in events) == edited > 0
     [(reactions,)] = rows(
         "SELECT count(*) FROM skype.reactions JOIN skype.messages USING (owner_id, conversation_id, message_id) "
@@ -191,6 +197,13 @@ def test_the_ends_of_the_calendar_are_days_like_others(write: HandOver, new_data
     assert str(file.mail["Subject"]) == f"Theo Brannock, {year:04}-01-02"
     assert (file.mail["Date"] is None) == (year == 1)
     assert listed(folder)[0]["begin"] == file.mail["X-RSMF-BeginDate"] == f"{year:04}-01-02T03:04:05.000Z"
+
+
+def test_what_a_file_is_called_stands_in_a_line_and_names_no_folder_in_the_zip() -> None:
+    photo = Attachment(0, None, "photo", "line\nbreak\r\n/../x", None, None, None, None, None, True, None)
+    described = events._attachment(photo, Kept("files/x.jpg", 3, "a" * 64, "image/jpeg"))
+    assert described["display"] == "line break /../x.jpg"
+    assert described["id"] == f"{'a' * 16}-line_break_.._x.jpg"
 
 
 NAMES = (

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg2
 import pyarrow.parquet as pq
 import pytest
 
+from skype_assets.etl.database import search_index
+from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.handing.parquet import PARQUET
+from skype_assets.etl.handing.selection import Wanted, select
 from skype_assets.etl.reading.find import find
 from skype_assets.etl.reading.query import QueryError, parse
 from skype_assets.etl.reading.snapshots import Snapshots
 from tests.conftest import NewDatabase
-from tests.handing.conftest import HandOver, Rows
+from tests.handing.conftest import HandOver, Rows, psql
 from tests.reading import texts
 
 QUERIES = (
@@ -69,6 +74,87 @@ def test_the_digest_is_what_plain_sql_makes_of_the_selected_rows(write: HandOver
     )
     expected = hashlib.sha256(b"".join(bytes(row[0]) for row in hashes)).hexdigest()
     assert handed.document["selection"]["sha256"] == expected
+
+
+TITLE = 'Theo\'s "best" \\ $1 :name 会話'
+SAID = (
+    "水獭在河里游泳",
+    "カワウソ and Σίσυφος",
+    'O\'Brien said "hi"; DROP TABLE x; --',
+    "back\\slash E'\\x41' $1 $2 :name :'name' %s 50%_",
+    "ΣΊΣΥΦΟΣ 😀",
+    "\u202edecnavda\u200b",
+)
+OF_SQL = (
+    ("", "UTC"),
+    *(
+        (query, "UTC")
+        for query in ("水獭", "カワウソ", "σίσυφος", "😀", "O'Brien", "\\slash", "$1", ":name", "%s", "50%_ -hi")
+    ),
+    *((query, "UTC") for query in ("E'\\x41'", "DROP -水獭", "'", "--", '"said"', "\u202edecnavda")),
+    *(
+        (query, "UTC")
+        for query in ("from:O'Br", "-from:O'Br", "in:Theo's", "in:会話", "-in:nobody", "from:theo 'name'")
+    ),
+    *((query, "UTC") for query in ("has:link", "-has:photo", "is:edited", "is:mine", "kind:text", "edited")),
+    *((query, "Pacific/Auckland") for query in ("date:2020-03-02", "-date:2020-03-02", "before:2020-03-03 水獭")),
+    *((query, "America/New_York") for query in ("date:2020-03-01", "after:2019", "date:2020..")),
+)
+OTHERWISE = (
+    "-c bytea_output=escape -c standard_conforming_strings=off -c TimeZone=Asia/Tokyo -c DateStyle=German "
+    "-c escape_string_warning=off -c client_encoding=LATIN1"
+)
+
+
+@pytest.fixture(scope="module")
+def awkward_url(new_database: NewDatabase) -> str:
+    url = new_database()
+    texts.prepare(url)
+    at = datetime(2020, 3, 1, 12, tzinfo=UTC)
+    said = [texts.Said(text, at, links=("http://x/",), sender=texts.THEO) for text in SAID]
+    mine = texts.Said("mine at night", at.replace(hour=2), sender=texts.OWNER)
+    edited = texts.Said("now edited", at, columns={"edited_at": at})
+    copies = [texts.Said("before, it was edited", at, edit_of=f"{number:05}") for number in (len(said) + 1, 99)]
+    texts.fill(url, [*said, mine, edited, *copies, texts.Said("水獭, nobody knows when", None)])
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE skype.conversations SET title = %s", [TITLE])
+        cursor.execute(
+            "UPDATE skype.participants SET display_name = %s WHERE user_id = %s", ["Theo O'Brien", texts.THEO]
+        )
+    return url
+
+
+@pytest.mark.parametrize("has_index", [False, True])
+def test_the_sql_of_a_selection_gives_its_digest_in_any_session(
+    tmp_path: Path, awkward_url: str, *, has_index: bool
+) -> None:
+    if has_index:
+        with Session(awkward_url) as session:
+            list(search_index.build(session))
+    for number, (query, zone) in enumerate(OF_SQL):
+        snapshots = Snapshots(lambda: awkward_url, zone)
+        with snapshots.snapshot() as session:
+            wanted = Wanted(query, (TITLE,) if number % 2 else (), "mara" if number % 3 else None, zone)
+            selection = select(session, wanted, tmp_path / f"{number}")
+        snapshots.close()
+        assert re.fullmatch(r"[ -~\n]+", selection.sql)
+        options = OTHERWISE if has_index else ""
+        assert psql(awkward_url, selection.sql, options=options) == f"{selection.sha256}|{selection.messages}\n", query
+
+
+def test_the_sql_of_a_selection_names_nobody_whom_the_query_does_not(tmp_path: Path, awkward_url: str) -> None:
+    with psycopg2.connect(awkward_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO skype.participants (owner_id, conversation_id, user_id, display_name, is_owner, is_member, "
+            "message_count) SELECT owner_id, conversation_id, '8:quokka', 'O''Brien, too', false, true, 0 "
+            "FROM skype.conversations"
+        )
+    snapshots = Snapshots(lambda: awkward_url)
+    with snapshots.snapshot() as session:
+        sql = select(session, Wanted("from:O'Brien"), tmp_path / "keys").sql
+    snapshots.close()
+    assert "quokka" not in sql
+    assert texts.THEO not in sql
 
 
 def test_a_copy_that_an_edit_left_selects_its_original_once(write: HandOver, new_database: NewDatabase) -> None:

@@ -1,15 +1,23 @@
 """Text, Markdown and CSV: every message once, as it is, and no text that passes for anything else."""
 
+import ast
 import csv
 import re
+import sys
+import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from skype_assets.etl.handing.handover import Format
-from skype_assets.etl.handing.sheets import sheets
+from skype_assets.etl.handing.plain import file_name
+from skype_assets.etl.handing.sheets import defused, sheets
 from skype_assets.etl.handing.text import MARKDOWN, TEXT
 from tests.conftest import NewDatabase
 from tests.handing.conftest import HOSTILE, HandOver, Rows
@@ -71,14 +79,64 @@ def test_markdown_is_shown_as_it_was_written(write: HandOver, hostile_url: str) 
         assert text in shown
 
 
+FORMULA = tuple("=+-@|%＝＋－＠｜％﹦﹢﹣﹫﹪−⁺⁻")
+BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029;；|｜]")
+
+
+@cache
+def unseen() -> str:
+    """Everything that Unicode calls a space, a control or a sign of format, or says to be ignored where it is shown."""
+    ignored = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u3164\ufe0f\uffa0\U000e0101"
+    known = map(chr, range(sys.maxunicode + 1))
+    return ignored + "".join(s for s in known if unicodedata.category(s) in ("Zs", "Zl", "Zp", "Cc", "Cf"))
+
+
+def begins_cells(cell: str) -> Iterator[str]:
+    """The beginnings of whatever is a cell to somebody who cuts at other signs as well, without what is not seen."""
+    signs = unseen()
+    yield from (part.lstrip(signs) for part in (cell, *BREAKS.split(cell)))
+
+
+def exact(cell: str) -> str:
+    """What docs/handing-over.md says of how to get the exact value back."""
+    page = (Path(__file__).parents[2] / "docs" / "handing-over.md").read_text()
+    [(pattern, replacement)] = re.findall(r'^cell = re\.sub\((r".*"), (r".*"), cell\)$', page, re.MULTILINE)
+    return re.sub(ast.literal_eval(pattern), ast.literal_eval(replacement), cell)
+
+
 def test_a_spreadsheet_runs_no_cell(write: HandOver, hostile_url: str) -> None:
     folder = write(sheets(is_raw=False), url=hostile_url).folder
     for name in ("messages.csv", "conversations.csv", "people.csv", "files.csv"):
         assert (folder / name).read_bytes().startswith(b"\xef\xbb\xbf")
         for row in lines(folder / name, "utf-8-sig"):
             for cell in row.values():
-                assert not cell.lstrip().startswith(tuple("=+-@＝＋－＠"))
-    assert '\'=HYPERLINK("http://x")' in [row["text"] for row in lines(folder / "messages.csv", "utf-8-sig")]
+                assert not any(begun.startswith(FORMULA) for begun in begins_cells(cell))
+    texts = [row["text"] for row in lines(folder / "messages.csv", "utf-8-sig")]
+    assert '\'=HYPERLINK("http://x")' in texts
+    assert [exact(text) for text in texts] == ["nobody knows when", *HOSTILE]
+
+
+def test_what_nobody_sees_before_a_formula_does_not_hide_it() -> None:
+    for sign in unseen():
+        for formula in ("=1+1", "｜cmd"):
+            text = f"{sign}{formula}"
+            assert not any(begun.startswith(FORMULA) for begun in begins_cells(defused(text))), ascii(sign)
+            assert defused(text).startswith("'")
+
+
+@given(st.text(st.sampled_from("a=+-@|%＝－'\"\t\n\r;, \u00a0\u200b\u202e\ufeff\u2028")))
+@example("safe\n=1")
+@example("'=1")
+@example("a;'\u200b'＝1")
+@example("\n\n- one\n\n- two")
+def test_defused_cells_begin_no_formula_and_can_be_made_exact_again(text: str) -> None:
+    assert not any(begun.startswith(FORMULA) for begun in begins_cells(defused(text)))
+    assert not defused(text).startswith(("\t", "\r", "\n"))
+    assert exact(defused(text)) == text
+    if not any(begun.startswith((*FORMULA, "'")) for begun in begins_cells(text)) and not text.startswith(
+        tuple("\t\r\n")
+    ):
+        assert defused(text) == text
 
 
 def test_raw_csv_is_exact(write: HandOver, hostile_url: str) -> None:
@@ -157,6 +215,37 @@ def test_an_empty_end_of_a_text_leaves_no_sign_of_markdown(write: HandOver, new_
     shown = ["".join(child.content or "\n" for child in token.children or ()) for token in tokens if token.children]
     assert [text for text in shown if "\\" in text] == ["five\\"]
     assert {"one", "two", "three\n\nfour"} <= {*shown}
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Same", "Same-key.txt"),
+        ("CON", "CON-key.txt"),
+        ("nul.txt", "_nul.txt-key.txt"),
+        ("com1 .x", "_com1 .x-key.txt"),
+        ("-rf", "rf-key.txt"),
+        ("../../up", "up-key.txt"),
+        ("a/b\\c:d\0e\u202ef", "a_b_c_d_e_f-key.txt"),
+        ("हिन्दी ไทย", "हिन्दी ไทย-key.txt"),
+        ("\u2764\ufe0f \U0001f9a6", "key.txt"),
+        ("end... ", "end-key.txt"),
+        ("..", "key.txt"),
+        ("x" * 300, "x" * 60 + "-key.txt"),
+    ],
+)
+def test_a_conversation_has_a_file_name_of_every_system(title: str, name: str) -> None:
+    assert file_name(title, "key", ".txt") == name
+
+
+@given(st.text())
+def test_any_title_makes_a_file_name_of_every_system(title: str) -> None:
+    name = file_name(title, "0123456789abcdef", ".txt")
+    assert not set(name) & set('<>:"/\\|?*\0')
+    assert not name.startswith((".", " ", "-"))
+    assert len(name.encode()) <= 200
+    assert not any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for sign in name)
+    assert name.split(".")[0].strip().upper() not in ("CON", "NUL", "PRN", "AUX", "COM1", "LPT1")
 
 
 def test_the_year_1_has_four_digits(write: HandOver, new_database: NewDatabase) -> None:

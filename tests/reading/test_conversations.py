@@ -111,6 +111,9 @@ def test_an_edited_message_stands_once_with_what_it_said_before(chat: tuple[str,
             Said("no edit", BEGIN + timedelta(minutes=1)),
             Said("nobody knows when", None, columns={**edited, "version": 2}),
             Said("or what", None, edit_of="00004", columns={**edited, "version": 1}),
+            Said("there", BEGIN + timedelta(minutes=2), columns={**edited, "version": 1}),
+            Said("back", BEGIN, edit_of="00006", columns={**edited, "version": 2}),
+            Said("there", BEGIN, edit_of="00006", columns={**edited, "version": 3}),
         ],
     )
     with snapshots.snapshot() as session:
@@ -119,6 +122,7 @@ def test_an_edited_message_stands_once_with_what_it_said_before(chat: tuple[str,
             ("nobody knows when", ["or what"]),
             ("at three", ["at noon", "at two"]),
             ("no edit", []),
+            ("there", ["back"]),
         ]
         assert messages.place_of(session, theo(session), "00001") == Place(BEGIN, "00000")
         assert messages.place_of(session, theo(session), "nothing") is None

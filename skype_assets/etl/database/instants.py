@@ -32,6 +32,15 @@ def nearest(instant: str) -> str:
     return f"CASE WHEN {instant} IS NOT NULL THEN least(greatest({instant}, '{_FIRST}'), '{_LAST}') END"
 
 
+def month(instant: str) -> str:
+    """SQL: the month of the nearest possible instant in the session's time zone, as ``2019-03``; null if there is none.
+
+    Where a zone leaves the calendar, it is the first or the last month of it.
+    """
+    local = f"least(greatest(({nearest(instant)})::timestamp, '0001-01-01'), '9999-12-31')"
+    return f"CASE WHEN {instant} IS NOT NULL THEN to_char({local}, 'YYYY-MM') END"
+
+
 def numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of instants as numbers, each another one."""
     return column.cast(pa.int64())

@@ -48,6 +48,9 @@ _VALUES = re.compile(r"\s*\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|Query was):.*", re
 # Where a statement has a parameter.
 _PARAMETER = re.compile(r"\$([0-9]+)")
 
+# What does not stand for itself between quotation marks: these, backslashes, and all but printable ASCII.
+_UNPLAIN = re.compile(r"[^ -&(-\[\]-~]")
+
 
 class Rejected(DatabaseError):
     """PostgreSQL refused a statement, or cannot be reached.
@@ -278,7 +281,7 @@ class Session:
         Its parameters are texts and arrays of text. They become part of the query: only one without parameters is sent
         as COPY, and of any other the driver has the whole result in memory first.
         """
-        self.execute(_PARAMETER.sub(lambda match: _literal(parameters[int(match[1]) - 1]), statement))
+        self.execute(spelled(statement, *parameters))
         batches = self._call(self._cursor.fetch_record_batch)
         try:
             while (batch := self._call(next, batches, None)) is not None:
@@ -334,11 +337,21 @@ def _look_at_nothing() -> None:
     """What a session looks at while it waits, if it is not watched."""
 
 
+def spelled(statement: str, *parameters: str | list[str]) -> str:
+    """A statement with its parameters in it, in ASCII: PostgreSQL reads it alike however it and its client are set."""
+    return _PARAMETER.sub(lambda match: _literal(parameters[int(match[1]) - 1]), statement)
+
+
 def _literal(value: str | list[str]) -> str:
-    """A text or an array of text as PostgreSQL reads it, however the server is configured."""
     if isinstance(value, str):
-        return "E'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+        return f"E'{_UNPLAIN.sub(_escaped, value)}'"
     return f"ARRAY[{', '.join(map(_literal, value))}]::text[]"
+
+
+def _escaped(sign: re.Match[str]) -> str:
+    if (known := sign[0]) in "'\\":
+        return {"'": "''", "\\": "\\\\"}[known]
+    return f"\\u{ord(known):04x}" if ord(known) <= 0xFFFF else f"\\U{ord(known):08x}"
 
 
 class Database:

@@ -109,12 +109,9 @@ def _filled(target: Path) -> Generator[Output]:
             filled.finish()
             crash_points.reached("hand-over written")
             _take_place(new, old, target)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
-        crash_points.reached("hand-over in place")
-        for left in (new, old):
-            shutil.rmtree(left, ignore_errors=True)
+            crash_points.reached("hand-over in place")
+        finally:
+            _recover(old, target)
 
 
 @contextlib.contextmanager
@@ -133,7 +130,10 @@ def _parents_of(target: Path) -> Generator[None]:
 
 @contextlib.contextmanager
 def _claimed(new: Path, target: Path) -> Generator[None]:
-    """Be the only one who writes there: by a lock on the folder, which ends with the process."""
+    """Be the only one who writes there: by a lock on the folder, which ends with the process.
+
+    However that ends, the folder is gone: it has another name by then, or nobody needs what is in it.
+    """
     while True:
         with contextlib.suppress(FileExistsError):
             new.mkdir(mode=0o700)
@@ -143,13 +143,17 @@ def _claimed(new: Path, target: Path) -> Generator[None]:
         except FileNotFoundError:  # whoever had it is through with it at this moment
             continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TaskBusy(f"another process is writing {target}; wait until it has ended") from None
             if not _is(new, descriptor):
                 continue
-            yield
+            try:
+                yield
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
             return
-        except BlockingIOError:
-            raise TaskBusy(f"another process is writing {target}; wait until it has ended") from None
         finally:
             os.close(descriptor)
 
@@ -162,11 +166,11 @@ def _is(path: Path, descriptor: int) -> bool:
 
 
 def _recover(old: Path, target: Path) -> None:
-    """Put back what was moved aside by a writer who was killed before the new one had its place."""
+    """Put back what was moved aside, if the new one did not get its place: its writer was killed, or failed."""
     if not old.exists():
         return
     if target.exists():
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)
     else:
         old.rename(target)
 

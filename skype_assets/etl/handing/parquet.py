@@ -5,6 +5,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skype_assets.etl.database import instants
 from skype_assets.etl.database.counting import COUNTED
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.handing.handover import Format, HandOver
@@ -93,7 +94,7 @@ def _copy(hand: HandOver, table: Table, exports: list[str], writer: pq.ParquetWr
 def _query(table: Table, selection: Selection) -> str:
     order = ", ".join(f"t.{name}" for name in table.key)
     told = {} if selection.condition is None else _TOLD.get(table.name, {})
-    columns = ", ".join(f"{told.get(name, f't.{name}')} AS {name}" for name in table.schema.names)
+    columns = ", ".join(f"{told.get(field.name) or _value(field)} AS {field.name}" for field in table.schema)
     query = f"SELECT {columns} FROM {SCHEMA}.{table.name} t"
     if selection.condition is None:
         return f"{query} ORDER BY {order}"
@@ -101,6 +102,12 @@ def _query(table: Table, selection: Selection) -> str:
         exports=f"${len(selection.parameters) + 1}", is_whole=selection.has_whole_conversations
     )
     return f"{selection.chosen} {query} WHERE {belonging} ORDER BY {order}"
+
+
+def _value(field: pa.Field) -> str:
+    """A column; of instants those that a file can hold, and its readers can read."""
+    column = f"t.{field.name}"
+    return instants.nearest(column) if pa.types.is_timestamp(field.type) else column
 
 
 PARQUET: Final = Format("parquet", _write, 600, has_media=False)

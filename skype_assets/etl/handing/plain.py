@@ -10,8 +10,11 @@ from skype_assets.etl.pages import text
 from skype_assets.etl.pages.message import Card, Renderer, Shown, call_people
 from skype_assets.etl.pages.words import WORDS, counted, word
 from skype_assets.etl.reading.messages import Attachment, Message
+from skype_assets.etl.tasks.media_files import RESERVED
 
-_UNSAFE: Final = re.compile(r"[^\w.()+ -]+")
+_SAFE: Final = "_.()+ -"
+_UNSEEN_MARK: Final = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_AROUND: Final = " ._-"
 _LONGEST: Final = 60
 
 
@@ -92,7 +95,14 @@ def _parts(card: Card) -> Iterator[str]:
 
 def file_name(title: str, key: str, ending: str) -> str:
     """A name of a file for a conversation: so much of its title as every file system bears, and its key."""
-    safe = _UNSAFE.sub("_", unicodedata.normalize("NFC", title))[:_LONGEST].strip(" ._")
+    plain = _UNSEEN_MARK.sub("", unicodedata.normalize("NFC", title))
+    safe = re.sub("_+", "_", "".join(sign if _is_safe(sign) else "_" for sign in plain))[:_LONGEST].strip(_AROUND)
     while len(safe.encode()) > 2 * _LONGEST:
-        safe = safe[:-1].rstrip(" ._")
-    return f"{safe}-{key}{ending}" if safe else f"{key}{ending}"
+        safe = safe[:-1].rstrip(_AROUND)
+    name = f"{safe}-{key}{ending}" if safe else f"{key}{ending}"
+    return f"_{name}" if RESERVED.fullmatch(name) else name
+
+
+def _is_safe(sign: str) -> bool:
+    """Whether it is a letter or digit, what is written above or below one, or in ``_SAFE``."""
+    return sign.isalnum() or sign in _SAFE or unicodedata.category(sign) in ("Mn", "Mc")

@@ -15,7 +15,7 @@ from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
 from skype_assets.etl.database.digests import RECIPE, digests_in
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import EtlError
-from skype_assets.etl.handing.selection import ORDER, ROW, Selection
+from skype_assets.etl.handing.selection import DIGEST, Selection
 from skype_assets.etl.pages.environment import environment
 from skype_assets.etl.pages.words import REPORT
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
@@ -76,23 +76,24 @@ JOIN skype.messages m USING (owner_id, conversation_id, message_id) {among}
 JOIN skype.exports e ON e.export_id = m.export_id
 WHERE c.export_id = ANY ({exports}) AND NOT c.is_duplicate GROUP BY 1, 2, 3, 4 ORDER BY 2"""
 
+# Those of which a superseded copy of the export says what the row does not (``reading.messages``).
+_REWORDED: Final = """
+SELECT c.export_id, count(DISTINCT (owner_id, conversation_id, coalesce(m.edit_of, m.message_id)))
+FROM skype.superseded_copies c JOIN skype.messages m USING (owner_id, conversation_id, message_id) {among}
+WHERE c.export_id = ANY ({exports}) AND c.text <> '' AND c.text <> m.text GROUP BY 1"""
+
 _COUNTED: Final = {
     "flags": _FLAGS,
     "media": _MEDIA,
     "differing": _DIFFERING,
     "changes": _CHANGES,
     "elsewhere": _ELSEWHERE,
+    "reworded": _REWORDED,
 }
 
 _CHANGED: Final = ("edited", "copies_of_edits", "deleted", "without_time")
 
 _TITLES: Final = "SELECT conversation_id, title FROM skype.conversations WHERE owner_id = $1"
-
-SELECTION_RECIPE: Final = f"""\
-SELECT encode(sha256(string_agg(sha256(convert_to({ROW}::text, 'UTF8')), ''::bytea ORDER BY {ORDER})), 'hex'), count(*)
-FROM skype.messages m WHERE m.edit_of IS NULL
-"""
-"""The digest of a selection for psql, of all messages; for a part of them with further conditions."""
 
 
 def report(
@@ -137,7 +138,8 @@ def report(
             "export": "sha256sum EXPORT",
             "database": "psql -XqAt -f digest.sql",
             "digest.sql": RECIPE,
-            "selection.sql": SELECTION_RECIPE,
+            "selection": "psql -XAt -f selection.sql",
+            "selection.sql": selection.sql if selection is not None else f"{DIGEST};",
         },
     }
 
@@ -197,6 +199,7 @@ class _About:
                 {"export_id": other, "task_id": task, "source_name": name, "messages": count}
                 for other, task, name, count in counted["elsewhere"]
             ],
+            "earlier_texts": counted["reworded"][0][0] if counted["reworded"] else 0,
             "rejected": self._rejected(found["owner_id"], found["export_id"]),
             "flags": None if is_elsewhere else _flags(counted["flags"]),
             "media": None if is_elsewhere else _media(counted["media"]),
@@ -284,6 +287,8 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         for other in export["rows_elsewhere"]:
             where = f"export {other['export_id']}, task {other['task_id']}"
             yield f"  {other['messages']:,} of them have their rows in {where}: a better copy"
+        if export["earlier_texts"]:
+            yield f"  earlier texts, which the better copies do not have, of {export['earlier_texts']:,} messages"
         if export["edited"] is None:
             yield "  so edits, deletions, changes and media are told of there: all its messages are in other exports"
             continue

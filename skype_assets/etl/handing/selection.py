@@ -5,9 +5,11 @@ the selection is read by them, within the same snapshot.
 
 The digest of a selection is that of a table (``database.digests``): the SHA-256 over the SHA-256 of each row's text
 form, here of ``(owner_id, conversation_id, message_id, raw_sha256)``, in the order of owner, conversation, time and id.
+Each selection has the SQL by which anybody computes its digest again.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,7 +22,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from skype_assets.etl.database import instants
-from skype_assets.etl.database.session import Session
+from skype_assets.etl.database.session import Session, spelled
 from skype_assets.etl.errors import DatabaseError, UsageError
 from skype_assets.etl.reading import accounts, conversations, find, messages
 from skype_assets.etl.reading.conversations import Conversation
@@ -34,8 +36,8 @@ BATCH: Final = 2_000
 MANY: Final = 2_000
 """Messages of a month that are shown on one page."""
 
-ROW: Final = "ROW(m.owner_id, m.conversation_id, m.message_id, m.raw_sha256)"
-ORDER: Final = "m.owner_id, m.conversation_id, m.sent_at NULLS FIRST, m.message_id"
+_ROW: Final = "ROW(m.owner_id, m.conversation_id, m.message_id, m.raw_sha256)"
+_ORDER: Final = "m.owner_id, m.conversation_id, m.sent_at NULLS FIRST, m.message_id"
 
 # A copy that an edit left goes with its original.
 ORIGINALS: Final = (
@@ -44,9 +46,20 @@ ORIGINALS: Final = (
 )
 
 _KEYS: Final = f"""
-SELECT m.owner_id, m.conversation_id, m.message_id, m.sent_at, to_char(m.sent_at, 'YYYY-MM'),
-       sha256(convert_to({ROW}::text, 'UTF8')), octet_length(m.text)
+SELECT m.owner_id, m.conversation_id, m.message_id, m.sent_at, {instants.month("m.sent_at")},
+       sha256(convert_to({_ROW}::text, 'UTF8')), octet_length(m.text)
 FROM skype.messages m WHERE {ORIGINALS}"""
+
+# The same as text whatever ``bytea_output`` is.
+_ROW_AS_TEXT: Final = _ROW.replace("m.raw_sha256", r"E'\\x' || encode(m.raw_sha256, 'hex')") + "::text"
+
+DIGEST: Final = f"""\
+SELECT encode(sha256(coalesce(string_agg(
+         sha256(convert_to({_ROW_AS_TEXT}, 'UTF8')),
+         ''::bytea ORDER BY {_ORDER}), ''::bytea)), 'hex'), count(*)
+FROM skype.messages m
+WHERE {ORIGINALS}"""
+"""SQL that gives the digest of messages and their number, whatever a session has set: of all, or with conditions."""
 
 # Of a copy that was found its original is taken; of an original that was found, itself.
 _FOUND: Final = """
@@ -140,6 +153,7 @@ class Selection:
         condition: the SQL by which a message ``m`` is one of them; None = all are.
         parameters: those of the condition, texts and arrays of text.
         is_everything: whether nothing of the database is left out.
+        sql: what gives its digest and the number of messages, with nothing beside it.
     """
 
     wanted: Wanted
@@ -151,6 +165,7 @@ class Selection:
     condition: str | None
     parameters: list[str | list[str]]
     is_everything: bool
+    sql: str
 
     @cached_property
     def messages(self) -> int:
@@ -219,6 +234,7 @@ class Selection:
             "messages_without_time": self.untimed,
             "conversations_selected": len(self.chapters),
             "sha256": self.sha256,
+            "sql": self.sql,
         }
 
     def ids(self) -> Iterator[tuple[Chapter, list[str]]]:
@@ -259,7 +275,7 @@ def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
     conditions, parameters = _conditions(session, query, owner_id, chosen)
     hashed, text_bytes = hashlib.sha256(), 0
     found: list[_Found] = []
-    statement = " AND ".join([_KEYS, *conditions]) + f" ORDER BY {ORDER}"
+    statement = " AND ".join([_KEYS, *conditions]) + f" ORDER BY {_ORDER}"
     with pa.OSFile(str(keys), "wb") as file, pa.ipc.new_stream(file, _SPILLED) as spilled:
         for batch in session.batches(statement, *parameters):
             owners, chats, ids, sent, months, hashes, sizes = map(instants.objects, batch.columns)
@@ -280,7 +296,15 @@ def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
     condition = " AND ".join(conditions) or None
     is_everything = not query and not chosen and (owner_id is None or len(accounts.accounts(session)) == 1)
     selected = (wanted, chapters, hashed.hexdigest(), text_bytes, media_bytes, keys, condition, parameters)
-    return Selection(*selected, is_everything)
+    told = _digest(session, query, owner_id, [chapter.of for chapter in chapters] if chosen else [])
+    return Selection(*selected, is_everything, told)
+
+
+def _digest(session: Session, query: Query, owner_id: str | None, chosen: list[Conversation]) -> str:
+    """The SQL of the digest of what is selected, in ASCII."""
+    conditions, parameters = _conditions(session, query, owner_id, chosen, by_itself=True)
+    statement = spelled("\n  AND ".join([DIGEST, *conditions]) + ";", *parameters)
+    return re.sub(r"'([^\x00-\x7f])'", lambda sign: rf"E'\u{ord(sign[1]):04x}'", statement)
 
 
 @dataclass
@@ -311,12 +335,12 @@ class _Found:
 
 
 def _conditions(
-    session: Session, query: Query, owner_id: str | None, chosen: list[Conversation]
+    session: Session, query: Query, owner_id: str | None, chosen: list[Conversation], *, by_itself: bool = False
 ) -> tuple[list[str], list[str | list[str]]]:
     conditions: list[str] = []
     parameters: list[str | list[str]] = []
     if query:
-        found, parameters = find.every(session, query, owner_id)
+        found, parameters = find.every(session, query, owner_id, by_itself=by_itself)
         conditions.append(_FOUND.format(found=found))
     if owner_id is not None:
         parameters.append(owner_id)

@@ -73,7 +73,7 @@ class Shards:
                 *(f"{_LINK}{_link(one)}" for one in message.links),
             ]
         )
-        for text in (message.text + beside, *message.earlier):
+        for text in (message.text + beside, *(one for one in message.earlier if one not in message.superseded)):
             self.texts.append(text)
             self.slugs.append(slug(message.message_id))
             self.numbers += numbers

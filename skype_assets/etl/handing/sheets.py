@@ -1,11 +1,13 @@
 """The selection as CSV: messages, conversations, people, files; for spreadsheets, or exact.
 
 A spreadsheet takes a cell that begins with ``=`` for a formula, and runs it. Such cells get an apostrophe before them,
-by which spreadsheets know a text, unless the values are wanted exactly.
+by which spreadsheets know a text, unless the values are wanted exactly; and so does, within a cell, what would begin
+one if the file were opened with another separator.
 """
 
 import csv
 import io
+import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +19,22 @@ from skype_assets.etl.pages import formats
 from skype_assets.etl.reading import messages, people
 from skype_assets.etl.reading.conversations import Conversation
 
-_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
+# Signs by which formulas begin; wide, small, raised and lowered ones are the same to some programs.
+_FORMULA: Final = r"=＝﹦⁼₌+＋﹢⁺₊\-－﹣⁻₋−@＠﹫|｜%％﹪"
+
+# Where programs that are told another separator than the comma, or do not know quotation marks, begin a new cell.
+_BREAKS: Final = r"\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029;；|｜"
+
+# What nobody sees, and some programs leave out at the beginning of a cell: spaces, controls, signs of format, fillers.
+_UNSEEN: Final = (
+    r"\x00-\x08\x0e-\x1b\x1f\x20\x7f-\x84\x86-\xa0\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
+    r"\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u202a-\u202f\u205f-\u206f\u2800\u3000\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+
+_AT_START: Final = re.compile(rf"'|[{_UNSEEN}{_BREAKS}]*[\t\r\n{_FORMULA}]")
+_INSIDE: Final = re.compile(rf"([{_BREAKS}])(?='|[{_UNSEEN}]*[{_FORMULA}])")
 
 MESSAGES: Final = (
     *("owner_id", "conversation_id", "conversation", "message_id", "sent_at", "local_time", "sender_id", "sender"),
@@ -62,9 +79,16 @@ def _cell(value: object, *, is_raw: bool) -> object:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and not is_raw and value.lstrip(" \u00a0").startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return defused(value) if isinstance(value, str) and not is_raw else value
+
+
+def defused(text: str) -> str:
+    """A text with an apostrophe wherever a spreadsheet might begin a cell and take it for a formula.
+
+    Where one stands already it gets a second: so it is undone by taking one away wherever a cell might begin.
+    """
+    found = _INSIDE.sub(r"\1'", text)
+    return f"'{found}" if _AT_START.match(text) else found
 
 
 def _write(hand: HandOver, *, is_raw: bool) -> None:

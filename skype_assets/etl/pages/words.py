@@ -257,6 +257,7 @@ REPORT: Final[dict[str, str]] = {
     "s_messages_without_time": "of them without a time",
     "s_conversations_selected": "in conversations",
     "s_sha256": "SHA-256 of the selection",
+    "s_sql": "SQL that gives it, and how many messages",
     # What was compared
     "checks": "What was compared",
     "check": "Compared",
@@ -299,6 +300,8 @@ REPORT: Final[dict[str, str]] = {
     "are of that export.",
     "all_elsewhere": "So edits, deletions, changes and files of messages are told of there: all messages of this "
     "export have their rows in others.",
+    "earlier_texts": "Messages of which this export has another text than the better copy: {count}. It goes with them "
+    "as what they said before.",
     "rest_here": "What follows is of the other {count} messages, whose rows are of this export.",
     "edits": "Edited messages: {edited}; texts that edits replaced, kept as rows of their own: {copies}. Deleted "
     "messages: {deleted}. Messages without a time: {untimed}.",
@@ -322,8 +325,10 @@ REPORT: Final[dict[str, str]] = {
     "how_files": "That no file of a hand-over was changed, in its folder:",
     "how_export": "That the export is the one above, with the file as Skype delivered it:",
     "how_database": "That the tables are those above, with this text saved as digest.sql:",
-    "how_selection": "That the selection is the one above: the digest of all messages; of a part of them with further "
-    "conditions.",
+    "how_selection": "That the selection is the one above, with the SQL that stands beside its digest saved as "
+    "selection.sql: it gives the digest and the number of messages.",
+    "how_selections": "That a selection is what its hand-over says; the SQL of each stands beside its digest there. "
+    "This is that of all messages:",
     # What no export has
     "lacks": "What an export by Skype does not contain",
     "lacks_private": "The text of private (end-to-end encrypted) conversations.",

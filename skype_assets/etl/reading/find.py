@@ -213,23 +213,41 @@ def find(
     return Found(_hits(session, rows[offset:]), total)
 
 
-def every(session: Session, query: Query, owner_id: str | None = None) -> tuple[str, list[Any]]:
+def every(
+    session: Session, query: Query, owner_id: str | None = None, *, by_itself: bool = False
+) -> tuple[str, list[Any]]:
     """The SQL that lists the keys and times of all messages that are found, in no order, and its parameters.
 
     These are texts and arrays of text. Not only the newest are listed.
+
+    Args:
+        session: with the database.
+        query: what is looked for.
+        owner_id: the account.
+        by_itself: whether it is to be run by others: it looks for the people and conversations that are asked for by
+            name, where else their ids stand, which may be of those that have nothing to do with what is found.
     """
-    return _Search(session, query, owner_id, None).all()
+    return _Search(session, query, owner_id, None, by_itself=by_itself).all()
 
 
 class _Search:
     """The statements of one search."""
 
-    def __init__(self, session: Session, query: Query, owner_id: str | None, conversation_id: str | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        query: Query,
+        owner_id: str | None,
+        conversation_id: str | None,
+        *,
+        by_itself: bool = False,
+    ) -> None:
         self._session, self._query = session, query
         self._within = {"owner_id": owner_id, "conversation_id": conversation_id}
         self._collation = search_index.collation(session)
-        self.is_indexed = search_index.is_built(session)
-        self._people = {asked: self._named(asked) for asked in query.filters if asked.operator in _NAMED}
+        self.is_indexed = not by_itself and search_index.is_built(session)
+        named = [asked for asked in query.filters if asked.operator in _NAMED]
+        self._people = {asked: None if by_itself else self._named(asked) for asked in named}
         terms = dict.fromkeys(term.text for term in query.terms) if self.is_indexed else {}
         self._pieces = {term: self._pieces_of(term) for term in terms}
         # Terms for which to ask the index, of texts, and of files and links.
@@ -290,7 +308,8 @@ class _Search:
         conditions = [f"m.{column} = {sql.bind(id)}" for column, id in self._within.items() if id is not None]
         conditions += [_in_period(sql, period) for period in self._query.periods]
         for asked, ids in self._people.items():
-            condition = f"m.{_NAMED[asked.operator][0]} = ANY ({sql.bind(ids)}::text[])"
+            among = f"IN ({_ids(sql, asked)})" if ids is None else f"= ANY ({sql.bind(ids)}::text[])"
+            condition = f"m.{_NAMED[asked.operator][0]} {among}"
             conditions.append(f"({condition}) IS NOT TRUE" if asked.is_excluded else condition)
         return conditions
 
@@ -320,11 +339,9 @@ class _Search:
 
     def _named(self, asked: Filter) -> list[str]:
         """The ids whose name contains the value of a filter, or that contain it themselves."""
-        _, id, name, table = _NAMED[asked.operator]
         sql = _Sql(self._collation)
-        named = " OR ".join(sql.contains(searched, asked.value, by_index=False) for searched in (name, id))
-        found = self._session.rows(f"SELECT DISTINCT {id} FROM skype.{table} WHERE {named}", *sql.parameters)
-        return sorted(row[0] for row in found)
+        statement = _ids(sql, asked)
+        return sorted(row[0] for row in self._session.rows(statement, *sql.parameters))
 
     def _pieces_of(self, term: str) -> int:
         """How many pieces a term has by which the index finds it, in each of the ways to write it."""
@@ -342,6 +359,12 @@ class _Search:
         )
         [(plan,)] = self._session.rows(f"EXPLAIN (FORMAT JSON) {listed}", *sql.parameters)
         return json.loads(plan)[0]["Plan"]["Plan Rows"]
+
+
+def _ids(sql: _Sql, asked: Filter) -> str:
+    _, id, name, table = _NAMED[asked.operator]
+    named = " OR ".join(sql.contains(searched, asked.value, by_index=False) for searched in (name, id))
+    return f"SELECT DISTINCT {id} FROM skype.{table} WHERE {named}"
 
 
 def _in_period(sql: _Sql, period: Period) -> str:

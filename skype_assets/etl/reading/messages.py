@@ -2,7 +2,7 @@
 
 A page begins behind a place in that order and is found by it, not by its number: the index leads there, however far
 down it is. Messages without a time come before all others. Of an edited message only the original is listed; what its
-copies say otherwise stands in ``earlier``.
+copies say otherwise, in this export or in others, stands in ``earlier``.
 """
 
 import json
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from skype_assets.etl.database import instants
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.reading.conversations import Conversation
 
@@ -45,8 +46,8 @@ WHERE owner_id = $1 AND user_id = ANY ($2) AND display_name IS NOT NULL
 ORDER BY user_id, last_seen DESC NULLS LAST"""
 
 
-_PLACES: Final = """
-SELECT m.conversation_id, m.message_id, m.sent_at, coalesce(m.edit_of, m.message_id), to_char(m.sent_at, 'YYYY-MM')
+_PLACES: Final = f"""
+SELECT m.conversation_id, m.message_id, m.sent_at, coalesce(m.edit_of, m.message_id), {instants.month("m.sent_at")}
 FROM skype.messages m JOIN unnest($2::text[], $3::text[]) AS w(conversation_id, message_id)
 USING (conversation_id, message_id) WHERE m.owner_id = $1"""
 
@@ -148,7 +149,11 @@ _KINDS: Final[dict[str, Any]] = {
 
 @dataclass
 class Message:
-    """A message and the rows that belong to it; ``earlier`` are texts that edits replaced, the oldest first."""
+    """A message and the rows that belong to it.
+
+    ``earlier`` are texts that edits replaced, the oldest first; ``superseded`` those of them that stand in no row of
+    ``messages``, in which a search looks, but in copies that other exports, or better ones of the same, superseded.
+    """
 
     message_id: str
     sent_at: datetime | None
@@ -166,6 +171,7 @@ class Message:
     flags: list[str]
     version: int | None
     earlier: list[str] = field(default_factory=list[str])
+    superseded: list[str] = field(default_factory=list[str])
     attachments: list[Attachment] = field(default_factory=list[Attachment])
     call_events: list[CallEvent] = field(default_factory=list[CallEvent])
     call_participants: list[CallParticipant] = field(default_factory=list[CallParticipant])
@@ -330,25 +336,48 @@ def _whole(session: Session, of: Conversation, rows: Sequence[tuple[Any, ...]]) 
 _UNORDERED: Final = ("call_events", "reactions")
 
 
+_COPIES: Final = f"{_OF} AND edit_of = ANY ($3) ORDER BY version NULLS FIRST, message_id"
+
+_SUPERSEDED: Final = """
+SELECT message_id, version, text FROM skype.superseded_copies
+WHERE owner_id = $1 AND conversation_id = $2 AND message_id = ANY ($3) AND text <> ''
+ORDER BY version NULLS FIRST, export_id, source_offset"""
+
+
+class _Wording(NamedTuple):
+    """What a copy says; only a row of ``messages`` can be what the message says now."""
+
+    version: int
+    text: str
+    is_row: bool
+
+
 def _add_copies(session: Session, of: Conversation, messages: dict[str, Message]) -> None:
-    """Put what copies say otherwise to their originals: the latest version is what it says."""
+    """Put what copies say otherwise to their originals: rows that edits left, copies that better ones superseded."""
     edited = [message.message_id for message in messages.values() if message.edited_at is not None]
-    if not edited:
-        return
-    copies = session.rows(
-        f"{_OF} AND edit_of = ANY ($3) ORDER BY version NULLS FIRST, message_id",
-        of.owner_id,
-        of.conversation_id,
-        edited,
-    )
-    for row in copies:
-        copy = _message(row)
-        original = messages.get(copy.edit_of or "")
-        if original is not None and copy.text not in (original.text, *original.earlier):
-            is_newer = (copy.version or 0) > (original.version or 0) and original.deleted_at is None
-            original.earlier.append(original.text if is_newer else copy.text)
-            if is_newer:
-                original.text, original.version = copy.text, copy.version
+    rows = session.rows(_COPIES, of.owner_id, of.conversation_id, edited) if edited else []
+    copies = [copy for copy in map(_message, rows) if copy.edit_of in messages]
+    original = messages | {copy.message_id: messages[copy.edit_of or ""] for copy in copies}
+    worded: dict[str, list[_Wording]] = {}
+    for copy in copies:
+        wording = _Wording(copy.version or 0, copy.text, is_row=True)
+        worded.setdefault(original[copy.message_id].message_id, []).append(wording)
+    for id, version, text in session.rows(_SUPERSEDED, of.owner_id, of.conversation_id, list(original)):
+        worded.setdefault(original[id].message_id, []).append(_Wording(version or 0, text, is_row=False))
+    for id, wordings in worded.items():
+        _reword(messages[id], wordings)
+
+
+def _reword(message: Message, copies: list[_Wording]) -> None:
+    """The latest version is what a message says, unless it is deleted; what else copies say stands in ``earlier``."""
+    own = _Wording(message.version or 0, message.text, is_row=True)
+    in_time = sorted([*copies, own], key=lambda wording: wording.version)
+    later = [copy for copy in copies if copy.is_row and copy.version > own.version and message.deleted_at is None]
+    if later:
+        message.version, message.text, _ = max(later, key=lambda copy: copy.version)
+    message.earlier = list(dict.fromkeys(wording.text for wording in in_time if wording.text != message.text))
+    of_rows = {wording.text for wording in in_time if wording.is_row}
+    message.superseded = [text for text in message.earlier if text not in of_rows]
 
 
 def _message(row: Sequence[Any]) -> Message:

@@ -34,7 +34,8 @@ _LONGEST: Final = 200
 """Bytes of a name; every file system takes 255, and a number may follow."""
 _LONGEST_ENDING: Final = 20
 _FORBIDDEN: Final = re.compile(r'[<>:"/\\|?*]')
-_RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?")
+"""Names that are no files' on Windows, but a device's."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ class _DamagedError(CheckpointDamaged):
 def file_name(name: str, otherwise: str) -> str:
     """What of a name is a file name on any system, at most ``_LONGEST`` bytes with its ending; never empty."""
     cleaned = _fit(name) or _fit(otherwise) or "file"
-    return f"_{cleaned}" if _RESERVED.fullmatch(cleaned) else cleaned
+    return f"_{cleaned}" if RESERVED.fullmatch(cleaned) else cleaned
 
 
 def _fit(name: str) -> str:

@@ -18,7 +18,9 @@ MANIFEST: Final = "rsmf_manifest.json"
 ZIP: Final = "rsmf.zip"
 DOMAIN: Final = "skype.invalid"
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""What is a space where something stands in a line."""
+
 _PLAIN: Final = re.compile(r"[ -~]*")
 _LOCAL: Final = re.compile(rb"[^A-Za-z0-9_-]")
 _LONGEST_LOCAL: Final = 64
@@ -77,7 +79,7 @@ def envelope(out: BinaryIO, headers: Iterable[tuple[str, str]], seed: str, text:
 
 def header(value: str) -> str:
     """The value of a header: in one line, or folded; in ASCII, whatever is in it."""
-    value = _CONTROL.sub(" ", value).strip()
+    value = CONTROL.sub(" ", value).strip()
     words = value.split(" ")
     is_plain = _PLAIN.fullmatch(value) and "=?" not in value and all(len(word) < _LONGEST_WORD for word in words)
     if not is_plain:
@@ -96,7 +98,7 @@ def mailboxes(people: Iterable[tuple[str, str]]) -> str:
 
 
 def _named(name: str) -> str:
-    name = _CONTROL.sub(" ", name).strip()
+    name = CONTROL.sub(" ", name).strip()
     if _PLAIN.fullmatch(name) and "=?" not in name and len(name) < _LONGEST_WORD:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

@@ -11,6 +11,7 @@ from typing import Any, Final
 from skype_assets.etl.handing.handover import Spoken
 from skype_assets.etl.handing.media import Kept
 from skype_assets.etl.handing.plain import bracketed, file_named
+from skype_assets.etl.handing.rsmf import envelope
 from skype_assets.etl.reading.messages import Attachment, Message
 from skype_assets.etl.reading.people import Participant
 from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER
@@ -155,7 +156,8 @@ def _attachment(attachment: Attachment, kept: Kept) -> dict[str, Any]:
 
 
 def _display(name: str, kept: Kept) -> str:
-    """A file's name with an ending that is true: by it viewers decide what to show as a picture."""
+    """A file's name in a line, with an ending that is true: by it viewers decide what to show as a picture."""
+    name = envelope.CONTROL.sub(" ", name)
     ending = PurePosixPath(name.replace("\\", "/")).suffix.lower()
     if kept.is_shown:
         right = ending == kept.ending or ending in _SAME_TYPE.get(kept.media_type, ())
