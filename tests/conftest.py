@@ -26,6 +26,7 @@ from skype_assets.etl import places
 from skype_assets.etl.postgres.account import make_reachable, server_account
 from skype_assets.etl.postgres.embedded import EmbeddedServer, binaries
 from skype_assets.etl.postgres.url import from_config
+from tests.object_storage import Storage, served
 
 NOT_DURABLE = {
     **{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"},
@@ -52,7 +53,7 @@ hypothesis.settings.load_profile("repeatable")
 def _no_place_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What a test forgets to place must not end up in the data folder of whoever runs it, nor be found there."""
     os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
-    for name in ("SKYPE_HOME", *places.VARIABLES):
+    for name in ("SKYPE_HOME", "SKYPE_OUTPUT_URL", *places.VARIABLES):
         os.environ.pop(name, None)
 
 
@@ -142,6 +143,21 @@ def _tcp_server_url() -> Iterator[str]:
         return
     with _temporary_folder() as folder, _tcp_server(folder) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def object_storage() -> Iterator[Storage]:
+    """A server of object storage, over HTTP."""
+    with served() as storage:
+        yield storage
+
+
+@pytest.fixture
+def s3_url(object_storage: Storage, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty store on it, for which this process has credentials."""
+    for name, value in object_storage.environment.items():
+        monkeypatch.setenv(name, value)
+    return object_storage.new_url()
 
 
 @contextmanager
