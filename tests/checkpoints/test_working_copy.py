@@ -246,7 +246,7 @@ def test_a_task_that_was_removed_is_gone_everywhere_and_nobody_who_was_frozen_re
     assert attempt.epoch == 3
     assert _begun(attempt, second).state.parts == ()
     with pytest.raises(Fenced):
-        stale.record(_part(stale, 2, [3]))
+        stale.record(_part(stale, 1, [3]))
     attempt.release()
     frozen.release()
 
