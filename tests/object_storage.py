@@ -147,7 +147,7 @@ _OWN_HEADERS = ("connection", "content-length", "transfer-encoding", "date", "se
 
 def once(fault: Fault, method: str, ending: str) -> Plan:
     """A fault that meets the first request of a method whose path, without what is asked, ends so."""
-    left = [fault]
+    left: list[Fault] = [fault]
 
     def plan(asked: str, path: str) -> Fault | None:
         met = asked == method and path.partition("?")[0].endswith(ending)

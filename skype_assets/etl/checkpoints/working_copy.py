@@ -129,7 +129,7 @@ class WorkingCopy:
             with task.lock(LOCK_FILE, LEASE_SECONDS):
                 # Asked again: whoever works on it here commits to the store and to the folder under this lock.
                 if (found := log.newest()) is not None:
-                    self._become(log, *found)
+                    self.become(log, *found)
                     if found[1].kind != "removed":
                         self.get_beside(task, *BESIDE)
         except FileNotFoundError:  # removed meanwhile
@@ -165,7 +165,7 @@ class WorkingCopy:
                 continue
             died = entry.epoch if entry is not None and not entry.is_free else None
             with task.lock(LOCK_FILE, LEASE_SECONDS):
-                self._become(log, number, mine)
+                self.become(log, number, mine)
                 self.get_beside(task, *BESIDE)
             crash_points.reached("task taken in store")
             return Holding(self, log, number, mine, died)
@@ -220,7 +220,7 @@ class WorkingCopy:
             return False
         return abs(time.time() - known.seen) < LEASE_SECONDS
 
-    def _become(self, log: TaskLog, number: int, entry: Entry) -> None:
+    def become(self, log: TaskLog, number: int, entry: Entry) -> None:
         """Make a task's folder what an entry says; to be called with the task's lock."""
         known = _known(self._task(log))
         if known is None or (known.life, known.begun) != (entry.life, entry.begun):
@@ -237,9 +237,10 @@ class WorkingCopy:
             if at not in contents:
                 contents[at] = log.entry(at).files
             Directory(path.parent).make().put(path.name, contents[at][name].encode())
-        self._note(log, number, entry)
+        self.note(log, number, entry)
 
-    def _note(self, log: TaskLog, number: int, entry: Entry) -> None:
+    def note(self, log: TaskLog, number: int, entry: Entry) -> None:
+        """Note which entry of its log a task's folder holds."""
         known = _Known(entry.life, entry.begun, number, entry.where, entry.is_free, entry.process, log.seen())
         self._task(log).put(LOG_FILE, msgspec.json.encode(known))
 
@@ -334,7 +335,7 @@ class Holding:
         kept = {name: at for name, at in self._entry.where.items() if _is_of_task(name)}
         self._append(self._entry.follow("reset", where=kept, begun=self._number + 1))
         with Directory(self._copy.folder / self._log.task_id).lock(LOCK_FILE, LEASE_SECONDS):
-            self._copy._become(self._log, self._number, self._entry)
+            self._copy.become(self._log, self._number, self._entry)
 
     def check(self) -> None:
         """Raise ``Fenced`` if another attempt has taken over."""
@@ -350,7 +351,7 @@ class Holding:
             self._settle()
             self._append(self._entry.follow("release"))
             self._log.fall_silent(self.epoch)
-            self._copy._note(self._log, self._number, self._entry)
+            self._copy.note(self._log, self._number, self._entry)
         except Fenced:
             pass
         except OSError as error:
