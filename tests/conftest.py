@@ -26,7 +26,6 @@ from skype_assets.etl import places
 from skype_assets.etl.postgres.account import make_reachable, server_account
 from skype_assets.etl.postgres.embedded import EmbeddedServer, binaries
 from skype_assets.etl.postgres.url import from_config
-from tests.object_storage import Storage, served
 
 NOT_DURABLE = {
     **{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"},
@@ -145,19 +144,10 @@ def _tcp_server_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def object_storage() -> Iterator[Storage]:
-    """A server of object storage, over HTTP."""
-    with served() as storage:
-        yield storage
-
-
 @pytest.fixture
-def s3_url(object_storage: Storage, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of an empty store on it, for which this process has credentials."""
-    for name, value in object_storage.environment.items():
-        monkeypatch.setenv(name, value)
-    return object_storage.new_url()
+def store_url(tmp_path: Path) -> str:
+    """The address of an empty store: a folder; in ``tests/stores``, object storage."""
+    return f"file://{tmp_path}/store"
 
 
 @contextmanager

@@ -42,6 +42,7 @@ VARIABLES: Final = (
 """Each says of one of the five that it is elsewhere."""
 
 _SERVER: Final = ".postgres"
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,18 @@ class Places:
     def output_url(self) -> str | None:
         """The address of the store that checkpoints are kept in; None if they are in a folder."""
         return os.environ.get("SKYPE_OUTPUT_URL") or None
+
+    def refuse_store(self) -> None:
+        """Refuse what works with checkpoints in a folder alone.
+
+        Raises:
+            UsageError: the environment says that they are in a store.
+        """
+        if self.output_url is not None:
+            raise UsageError(
+                "SKYPE_OUTPUT_URL is set, and Dagster's runs work with checkpoints in a folder alone; unset it for the "
+                "web UI, or load with skype-assets run"
+            )
 
     def working_copy(self, url: str) -> Path:
         """The folder in which checkpoints are worked on that are kept in a store."""
@@ -124,10 +137,17 @@ def named_path(text: str | os.PathLike[str], what: str) -> Path:
     """The path of something as somebody gave it; ``what`` it is, for people.
 
     Raises:
-        UsageError: it is empty, as an unset variable is; the path of that would be the current folder.
+        UsageError: it is empty, as an unset variable is; the path of that would be the current folder. Or it is an
+            address, which is not repeated: credentials may be in it.
     """
     if not str(text).strip():
         raise UsageError(f"no {what} is named: its path is empty. For the current folder, write .")
+    if _ADDRESS.match(str(text)) and not os.path.lexists(text):
+        scheme = str(text).partition(":")[0]
+        raise UsageError(
+            f"{what} is given as an address ({scheme}://...); here only a path on this machine is known. "
+            "Checkpoints alone may be in a store"
+        )
     return Path(text)
 
 

@@ -4,7 +4,7 @@ A machine is here an output folder of its own: no process can say of the other f
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,17 +12,15 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from skype_assets.etl.checkpoints import hold, parts, phase_checkpoint, task_log, working_copy
+from skype_assets.etl.checkpoints import hold, parts, phase_checkpoint, store_attempt, task_log, working_copy
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt, is_worked_on
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.checkpoints.object_store import ObjectStore
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.checkpoints.task_log import TaskLog
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import CheckpointDamaged, Fenced, OnHold, StoreUnavailable, TaskBusy, UsageError
-from tests.object_storage import CREDENTIALS, Storage, disturbed, once
 
 TABLES = {"messages": pa.schema([("id", pa.int64())])}
 Machine = Callable[[str], Directory]
@@ -30,28 +28,23 @@ Put = Callable[[TaskLog, int, bytes], None]
 
 
 @pytest.fixture(autouse=True)
-def _short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working_copy, "LEASE_SECONDS", 3.0)
-    monkeypatch.setattr(working_copy, "BEAT_SECONDS", 0.2)
-    monkeypatch.setattr(working_copy, "_LOOK_SECONDS", 0.05)
+def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_log, "LEASE_SECONDS", 3.0)
+    monkeypatch.setattr(store_attempt, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(task_log, "_LOOK_SECONDS", 0.05)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"file://{tmp_path}/store"
-
-
-@pytest.fixture
-def machine(tmp_path: Path, url: str) -> Machine:
-    return lambda name: Directory(WorkingCopy.made(tmp_path / name, url).folder / "task")
+def machine(tmp_path: Path, store_url: str) -> Machine:
+    return lambda name: Directory(WorkingCopy.made(tmp_path / name, store_url).folder / "task")
 
 
 def _silence(attempt: Attempt) -> None:
     """As if its process were frozen, or its machine gone."""
-    holding = attempt._holding
-    assert holding is not None
-    holding._ended.set()
-    holding._heart.join()
+    in_store = attempt._in_store
+    assert in_store is not None
+    in_store._ended.set()
+    in_store._heart.join()
 
 
 def _begun(attempt: Attempt, task: Directory) -> PhaseCheckpoint:
@@ -119,7 +112,7 @@ def test_an_attempt_that_lives_elsewhere_is_not_disturbed(machine: Machine, monk
     attempt = Attempt.take(first)
     with pytest.raises(TaskBusy, match=r"in use by process \d+ on"):
         Attempt.take(second)
-    monkeypatch.setattr(working_copy, "LEASE_SECONDS", 60.0)
+    monkeypatch.setattr(task_log, "LEASE_SECONDS", 60.0)
     working_copy.refresh(second.path.parent)
     assert is_worked_on(second)
     attempt.commit(first, "a.json", b"{}")
@@ -235,7 +228,7 @@ def test_a_task_that_was_removed_is_gone_everywhere_and_nobody_who_was_frozen_re
     working_copy.refresh(third.path.parent)
     copy = WorkingCopy.of(second.path.parent)
     assert copy is not None
-    copy.remove("task")
+    store_attempt.remove(copy, "task")
     assert [entry.name for entry in copy.store.entries("task")] == [TaskLog(copy.store, "task").name(3)]
     with pytest.raises(Fenced):
         stale.record(_part(stale, 1, [2]))
@@ -290,6 +283,18 @@ def test_a_hold_that_one_machine_marks_keeps_the_task_on_all(machine: Machine) -
     working_copy.refresh(second.path.parent)
     with pytest.raises(OnHold, match="court"):
         hold.refuse_if_held(second)
+    hold.release(first)
+    working_copy.refresh(second.path.parent)
+    hold.refuse_if_held(second)
+
+
+def test_a_hold_that_somebody_put_here_by_hand_stays_whatever_the_store_has(machine: Machine) -> None:
+    task = machine("first")
+    Attempt.take(task).release()
+    task.put(hold.FILE, b"mine")
+    for _ in range(2):
+        working_copy.refresh(task.path.parent)
+        assert hold.hold_on(task) == "mine"
 
 
 def test_a_log_that_names_a_file_elsewhere_is_refused(machine: Machine) -> None:
@@ -306,43 +311,11 @@ def test_a_log_that_names_a_file_elsewhere_is_refused(machine: Machine) -> None:
     assert not (task.path.parent.parent / "escaped").exists()
 
 
-def test_a_folder_with_something_in_it_does_not_become_a_working_copy(tmp_path: Path, url: str) -> None:
+def test_a_folder_with_something_in_it_does_not_become_a_working_copy(tmp_path: Path, store_url: str) -> None:
     (tmp_path / "output").mkdir()
     (tmp_path / "output" / "mine").touch()
     with pytest.raises(UsageError, match="no working copy"):
-        WorkingCopy.made(tmp_path / "output", url)
-    WorkingCopy.made(tmp_path / "copy", url)
+        WorkingCopy.made(tmp_path / "output", store_url)
+    WorkingCopy.made(tmp_path / "copy", store_url)
     with pytest.raises(UsageError, match="working copy of"):
-        WorkingCopy.made(tmp_path / "copy", f"{url}-other")
-
-
-@pytest.fixture
-def _lossy(object_storage: Storage, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Of object storage, the answers to the first of all writes of each kind are lost."""
-    with disturbed(object_storage) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.environment["AWS_ENDPOINT_URL"])
-        plans = [once("answer lost", "PUT", ending) for ending in ("0.json", "1.json", "2.json", "3.json", ".parquet")]
-        proxy.plan = lambda method, path: next((fault for plan in plans if (fault := plan(method, path))), None)
-        yield
-
-
-@pytest.mark.usefixtures("_lossy")
-def test_on_object_storage_that_loses_answers_nothing_is_lost_or_doubled_and_no_secret_is_written(
-    tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lossy = ObjectStore(s3_url)
-    monkeypatch.setattr(working_copy.stores, "opened", lambda url: lossy)
-    monkeypatch.setattr(working_copy, "LEASE_SECONDS", 60.0)
-    first = Directory(WorkingCopy.made(tmp_path / "first", s3_url).folder / "task")
-    second = Directory(WorkingCopy.made(tmp_path / "second", s3_url).folder / "task")
-    attempt = Attempt.take(first)
-    checkpoint = _begun(attempt, first)
-    checkpoint.record(_part(checkpoint, 0, [1]))
-    checkpoint.complete(_part(checkpoint, 1, [2]))
-    attempt.release()
-    assert [entry.kind for entry in _entries(first)] == ["take", *["commit"] * 4, "release"]
-    working_copy.refresh(second.path.parent)
-    assert _ids(second) == [1, 2]
-    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    written += [lossy.get(entry.name) for entry in lossy.entries("")]
-    assert not any(secret.encode() in data for data in written for secret in CREDENTIALS.values())
+        WorkingCopy.made(tmp_path / "copy", f"{store_url}-other")

@@ -10,7 +10,7 @@ it is asked; where it cannot - another host, another container -, whoever wants 
 monotonic clock says whether the number of the beat rises.
 
 In the working copy of a store that holds among the processes which share the folder; against other machines an attempt
-owns the task in the store as well (``working_copy``), whose epoch is then the one that counts.
+owns the task in the store as well (``store_attempt``), whose epoch is then the one that counts.
 """
 
 import logging
@@ -27,7 +27,8 @@ import msgspec
 
 from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory, Lock
-from skype_assets.etl.checkpoints.working_copy import Holding, WorkingCopy
+from skype_assets.etl.checkpoints.store_attempt import StoreAttempt
+from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import CheckpointDamaged, Fenced, TaskBusy
 from skype_assets.etl.processes import Process
 
@@ -85,7 +86,7 @@ class Attempt:
         self._lock = lock
         self._owner = owner
         self._record = record
-        self._holding: Holding | None = None
+        self._in_store: StoreAttempt | None = None
         self.died = former.epoch if former is not None and not former.released else None
         self._last_beat = time.monotonic()
         self._ended = threading.Event()
@@ -110,7 +111,7 @@ class Attempt:
         crash_points.reached("attempt taken")
         attempt._heart.start()
         try:
-            attempt._hold()
+            attempt._take_in_store()
         except BaseException:
             attempt.release()
             raise
@@ -158,17 +159,17 @@ class Attempt:
             raise
         return cls(task, lock, owner, record, former)
 
-    def _hold(self) -> None:
+    def _take_in_store(self) -> None:
         """Own the task against other machines, too, if its folder is a working copy."""
         copy = WorkingCopy.of(self._task.path.parent)
         if copy is not None:
-            self._holding = copy.take(self._task)
-            self.died = self._holding.died
+            self._in_store = StoreAttempt.take(copy, self._task)
+            self.died = self._in_store.died
 
     @property
     def epoch(self) -> int:
         """Number of this attempt; every later one has a greater number."""
-        return self._owner.epoch if self._holding is None else self._holding.epoch
+        return self._owner.epoch if self._in_store is None else self._in_store.epoch
 
     def commit(self, folder: Directory, name: str, data: bytes, *, keep: str | None = None) -> None:
         """Write a state file, if this attempt still owns the task; what it held before stays under the name ``keep``.
@@ -176,20 +177,20 @@ class Attempt:
         Raises:
             Fenced: another attempt has taken over; nothing was written.
         """
-        if self._holding is not None:
-            self._holding.publish(folder, name, data)
+        if self._in_store is not None:
+            self._in_store.publish(folder, name, data)
         with self.held():
-            if self._holding is not None:
-                self._holding.commit(folder, name, data)
+            if self._in_store is not None:
+                self._in_store.commit(folder, name, data)
             if keep is not None:
                 folder.keep(name, keep)
             folder.put(name, data)
 
     def forget(self) -> bool:
         """Let the task begin anew in its store; False, and nothing is done, if its folder is no working copy."""
-        if self._holding is not None:
-            self._holding.reset()
-        return self._holding is not None
+        if self._in_store is not None:
+            self._in_store.reset()
+        return self._in_store is not None
 
     @contextmanager
     def held(self) -> Generator[None]:
@@ -215,13 +216,13 @@ class Attempt:
     def check(self) -> None:
         """Raise ``Fenced`` if another attempt has taken over."""
         with self.held():
-            if self._holding is not None:
-                self._holding.check()
+            if self._in_store is not None:
+                self._in_store.check()
 
     def release(self) -> None:
         """End the attempt, so that the next one need not wait. A fenced attempt has nothing to release."""
-        if self._holding is not None:
-            self._holding.release()
+        if self._in_store is not None:
+            self._in_store.release()
         self._ended.set()
         self._heart.join()
         try:
@@ -351,6 +352,24 @@ def is_alive(owner: Owner) -> bool | None:
         return lives
     silence = _now() - owner.beat  # of one clock: the process is one of this system
     return silence < LEASE_SECONDS * 1000 if silence >= 0 else None
+
+
+def put(task: Directory, folder: Directory, name: str, data: bytes) -> None:
+    """Write a file of a task that no phase writes, into the task's folder or that of the output.
+
+    Where the folder is a working copy, that takes an attempt of its own: another machine is to have the file, too.
+
+    Raises:
+        TaskBusy: the folder is a working copy, and a living attempt owns the task.
+    """
+    if WorkingCopy.of(task.path.parent) is None:
+        folder.make().put(name, data)
+        return
+    attempt = Attempt.take(task)
+    try:
+        attempt.commit(folder, name, data)
+    finally:
+        attempt.release()
 
 
 def is_worked_on(task: Directory) -> bool:

@@ -80,6 +80,14 @@ def read(folder: Path, record: FileRecord) -> pq.ParquetFile:
     return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
 
 
+def here(folder: Path, record: FileRecord) -> Path:
+    """Where the file of a part is, on this machine; it is got from the store if that is where it is."""
+    path = folder / record.name
+    if not path.exists() and (copy := WorkingCopy.of(folder.parent.parent)) is not None:
+        copy.fetch(folder, record)
+    return path
+
+
 def _whole(folder: Path, record: FileRecord) -> bytes | None:
     """The bytes of a part's file; None if they are not those that were written."""
     try:

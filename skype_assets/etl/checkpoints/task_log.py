@@ -6,19 +6,28 @@ another has been taken over, whatever he knew before; no check that comes before
 be left behind, and no two clocks are compared.
 """
 
+import logging
 import re
 import secrets
+import time
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
 
+from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints.store import Store, Stored
-from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch
+from skype_assets.etl.errors import CheckpointDamaged, CheckpointMismatch, TaskBusy
 from skype_assets.etl.processes import Process
+
+logger = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 """Version of an entry's shape. A reader refuses any other."""
+LEASE_SECONDS: Final = 60.0
+"""How long an attempt that says nothing counts as alive."""
 
+_LOOK_SECONDS: Final = 1.0
 _LOG: Final = "log"
 _BEAT: Final = "beat"
 _NUMBERED: Final = re.compile(r".+/([0-9]{8,})\.json")
@@ -97,6 +106,36 @@ class TaskLog:
         self._known = max(entries)
         self._changed = entries[self._known].modified.timestamp()
         return self._known
+
+    def newest_free(self) -> tuple[int, Entry] | None:
+        """The newest entry of a task that nobody works on, and its number; None if the task is not there.
+
+        Raises:
+            TaskBusy: somebody does: he is known to live, or was heard of within a lease by this machine's own clock.
+        """
+        heard: object = None
+        since = time.monotonic()
+        while (newest := self.newest()) is not None:
+            number, entry = newest
+            if entry.is_free or entry.process.is_alive() is False:
+                return newest
+            now = (number, self.said())
+            if heard is None:
+                heard = now
+                logger.warning(
+                    "task %s: whether process %d on %s still works on it is not known; it is watched for up to %g s",
+                    self.task_id, entry.process.pid, entry.host, LEASE_SECONDS,
+                )  # fmt: skip
+            elif heard != now:
+                begun = datetime.fromtimestamp(entry.since, UTC)
+                raise TaskBusy(
+                    f"task {self.task_id} in {self._store.url} is in use by process {entry.process.pid} on "
+                    f"{entry.host} since {begun:%Y-%m-%d %H:%M:%S} UTC; wait for it, stop it, or use another task id"
+                )
+            elif time.monotonic() - since >= LEASE_SECONDS:
+                return newest
+            interruption.sleep(min(_LOOK_SECONDS, LEASE_SECONDS))
+        return None
 
     def entry(self, number: int) -> Entry:
         """An entry that is there.

@@ -15,9 +15,9 @@ from typing import Final
 
 import msgspec
 
-from skype_assets.etl.checkpoints.attempt import Attempt
+from skype_assets.etl.checkpoints import attempt
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.checkpoints.working_copy import WorkingCopy, refresh
+from skype_assets.etl.checkpoints.working_copy import refresh
 from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import bare, mri, without_prefix
 from skype_assets.etl.errors import CheckpointDamaged, UsageError
@@ -57,17 +57,8 @@ def read(path: Path) -> dict[str, str]:
 def keep(folder: Directory, names: Mapping[str, str]) -> None:
     """Let a task have these names from now on."""
     refresh(folder.path.parent, folder.path.name)
-    if kept(folder) == names:
-        return
-    data = json.dumps(names, ensure_ascii=False, indent=0).encode()
-    if WorkingCopy.of(folder.path.parent) is None:
-        folder.make().put(KEPT, data)
-        return
-    attempt = Attempt.take(folder)
-    try:
-        attempt.commit(folder, KEPT, data)
-    finally:
-        attempt.release()
+    if kept(folder) != names:
+        attempt.put(folder, folder, KEPT, json.dumps(names, ensure_ascii=False, indent=0).encode())
 
 
 def kept(folder: Directory) -> dict[str, str]:

@@ -52,17 +52,18 @@ def manifest_name(task_id: str) -> str:
 
 
 def manifest_path(given: str | os.PathLike[str]) -> Path:
-    """The manifest that somebody names by its path or, in a store, by its address; then it is brought up to date here.
+    """The manifest that somebody names by its path or, in a store, by its address; what a store has is got here.
 
     Raises:
         UsageError: it is empty, or no address of a store.
     """
-    if not is_url(given):
-        return named_path(given, "checkpoint")
-    url, _, name = str(given).rpartition("/")
-    folder = output_folder(url, "checkpoint")
-    refresh(folder, match[1] if (match := _MANIFEST.fullmatch(name)) else None)
-    return folder / name
+    if is_url(given):
+        url, _, name = str(given).rpartition("/")
+        path = output_folder(url, "checkpoint") / name
+    else:
+        path = named_path(given, "checkpoint")
+    refresh(path.parent, match[1] if (match := _MANIFEST.fullmatch(path.name)) else None)
+    return path
 
 
 def set_aside_name(task_id: str) -> str:

@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from skype_assets.etl.checkpoints import state as states
+from skype_assets.etl.checkpoints import store_attempt
 from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, Owner, Watch, is_worked_on, seems_alive
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
-from skype_assets.etl.checkpoints.hold import FILE as HOLD_FILE
 from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.checkpoints.working_copy import LOG_FILE, WorkingCopy
@@ -160,10 +160,10 @@ def _put_task_away(output_dir: Path, task_id: str, watch: Watch | None = None) -
         if watch.look() is not False and watch.owner is not None:
             raise TaskBusy(f"task {task_id} is {_in_use(watch.owner)}")
         if (copy := WorkingCopy.of(output_dir)) is not None:
-            copy.get_beside(folder, HOLD_FILE)
+            copy.get_beside(folder)
         refuse_if_held(folder)
         if copy is not None:
-            copy.remove(task_id)
+            store_attempt.remove(copy, task_id)
         manifest = output_dir / layout.manifest_name(task_id)
         if manifest.exists():
             manifest.rename(folder.file(manifest.name))
