@@ -8,10 +8,11 @@ import pytest
 from tests.checkpoints.test_store import store
 from tests.checkpoints.test_working_copy import machine
 from tests.command_line.conftest import database, invoke, sample_tar, start, workplace
+from tests.command_line.test_several_machines import begin
 from tests.command_line.test_store_commands import on
 from tests.stores.object_storage import CREDENTIALS, Proxy, Storage, disturbed, served
 
-__all__ = ["database", "invoke", "machine", "on", "sample_tar", "start", "store", "workplace"]
+__all__ = ["begin", "database", "invoke", "machine", "on", "sample_tar", "start", "store", "workplace"]
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory, Lock
 from skype_assets.etl.checkpoints.store_attempt import StoreAttempt
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import CheckpointDamaged, Fenced, TaskBusy
-from skype_assets.etl.processes import Process
+from skype_assets.etl.processes import Process, Tenure
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +170,11 @@ class Attempt:
     def epoch(self) -> int:
         """Number of this attempt; every later one has a greater number."""
         return self._owner.epoch if self._in_store is None else self._in_store.epoch
+
+    @property
+    def tenure(self) -> Tenure | None:
+        """Which attempt it is of those that several machines make; None if the task is in a folder alone."""
+        return self._in_store.tenure if self._in_store is not None else None
 
     def commit(self, folder: Directory, name: str, data: bytes, *, keep: str | None = None) -> None:
         """Write a state file, if this attempt still owns the task; what it held before stays under the name ``keep``.

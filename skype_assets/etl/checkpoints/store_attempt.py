@@ -25,7 +25,7 @@ from skype_assets.etl.checkpoints.store import Conflict
 from skype_assets.etl.checkpoints.task_log import Entry, TaskLog
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy, object_name, side_by_side
 from skype_assets.etl.errors import CheckpointDamaged, CheckpointError, Fenced
-from skype_assets.etl.processes import Process
+from skype_assets.etl.processes import Process, Tenure
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class StoreAttempt:
             mine = Entry(
                 kind="take",
                 epoch=entry.epoch + 1 if entry else 1,
+                log=entry.log if entry else secrets.token_hex(16),
                 life=going_on.life if going_on else secrets.token_hex(16),
                 begun=going_on.begun if going_on else number,
                 process=Process.myself(),
@@ -102,9 +103,9 @@ class StoreAttempt:
         return self._entry.epoch
 
     @property
-    def life(self) -> str:
-        """What tells this task from one of the same name that was removed."""
-        return self._entry.life
+    def tenure(self) -> Tenure:
+        """The same for the database, which does not see the log."""
+        return Tenure(self._entry.log, self.epoch)
 
     def publish(self, folder: Directory, name: str, data: bytes) -> None:
         """Put the files into the store that a state names, before it is committed.

@@ -40,6 +40,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         kind: ``take`` and ``release`` begin and end an attempt, ``commit`` changes files, ``reset`` forgets them so
             that the task begins anew, ``removed`` is all that is left of a task.
         epoch: number of the attempt.
+        log: drawn with the first entry of all, and the same in all others: names the log for good.
         life: drawn when the task was begun: one that was removed and is begun again is another.
         begun: number of the entry that the task began with, or began anew: what it had before is not its own.
         process: of the attempt.
@@ -52,6 +53,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["take", "commit", "release", "reset", "removed"]
     epoch: int
+    log: str
     life: str
     begun: int
     process: Process

@@ -61,8 +61,9 @@ VERSION_TABLE: Final = "schema_version"
 
 _OWN_TABLES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
     # Which attempt may commit. ``nonce`` is drawn by each: a number may come again, when an older database is restored.
+    # ``epochs`` are of tasks that several machines share: by log, the greatest that has registered (``Tenure``).
     "attempts": (
-        {"export_id": 'text COLLATE "C" NOT NULL', "attempt": "bigint NOT NULL", "nonce": "text"},
+        {"export_id": 'text COLLATE "C" NOT NULL', "attempt": "bigint NOT NULL", "nonce": "text", "epochs": "jsonb"},
         ("export_id",),
     ),
     # What was taken out again, and when: of it nothing else is left.
@@ -106,7 +107,9 @@ _OWN_TABLES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
 }
 """Tables that hold no rows of exports: their columns and keys."""
 
-_NONCE: Final = f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN IF NOT EXISTS nonce text"
+_COLUMNS_OF_ATTEMPTS: Final = (
+    f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN IF NOT EXISTS nonce text, ADD COLUMN IF NOT EXISTS epochs jsonb"
+)
 """Of tables that no release has made, which have no version yet."""
 
 _DESCRIBED_BESIDE: Final = {
@@ -193,7 +196,7 @@ def create(session: Session) -> None:
             logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)
         _create_views(session)
         if not session.rows(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"):
-            for statement in (_NONCE, *version_table(VERSION), *comments()):
+            for statement in (_COLUMNS_OF_ATTEMPTS, *version_table(VERSION), *comments()):
                 session.execute(statement)
 
 

@@ -305,7 +305,7 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
     checkpoint.keep(opened.confirmed(checkpoint.state.parts))
     journal.progress(checkpoint.state)
     with attempt.held():
-        opened.claim()
+        opened.claim(attempt.tenure)
     crash_points.reached("phase claimed")
     work = opened.work(checkpoint.state.parts, PartFiles(folder, attempt.epoch))
     workers = task.settings.workers
