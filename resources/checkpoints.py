@@ -32,8 +32,14 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
     """
 
     def folder(self) -> Path:
-        """The folder, absolute; it need not exist."""
-        return places.find().output_dir
+        """The folder, absolute; it need not exist.
+
+        Raises:
+            UsageError: checkpoints are to be in a store, of which Dagster's runs know nothing.
+        """
+        place = places.find()
+        place.refuse_store()
+        return place.output_dir
 
     def task(self, task_id: str, source: Path | None = None, database: str | None = None) -> Task:
         """A task with its checkpoints here.

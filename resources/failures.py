@@ -10,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from skype_assets.etl.errors import DatabaseDiffers, DatabaseError, EtlError
+from skype_assets.etl.errors import DatabaseDiffers, DatabaseError, EtlError, StoreUnavailable
 
 MAX_RETRIES: Final = 3
 """How often a step is tried again, after 2, 4 and 8 seconds: enough for a database that restarts."""
@@ -39,7 +39,11 @@ def as_failures(retry_number: int = 0) -> Generator[None, None, None]:
 
 
 def _remedy(error: DatabaseError | OSError) -> str:
-    what = "the database" if isinstance(error, DatabaseError) else "the disk"
+    what = "the disk"
+    if isinstance(error, DatabaseError):
+        what = "the database"
+    elif isinstance(error, StoreUnavailable):
+        what = "the store of the checkpoints"
     return (
         f"Tried {MAX_RETRIES + 1} times. See to {what}, then re-execute the run from failure: "
         "what is finished is kept, and it goes on behind the last finished part."

@@ -52,7 +52,7 @@ hypothesis.settings.load_profile("repeatable")
 def _no_place_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What a test forgets to place must not end up in the data folder of whoever runs it, nor be found there."""
     os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
-    for name in ("SKYPE_HOME", *places.VARIABLES):
+    for name in ("SKYPE_HOME", "SKYPE_OUTPUT_URL", *places.VARIABLES):
         os.environ.pop(name, None)
 
 
@@ -142,6 +142,12 @@ def _tcp_server_url() -> Iterator[str]:
         return
     with _temporary_folder() as folder, _tcp_server(folder) as url:
         yield url
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    """The address of an empty store: a folder; in ``tests/stores``, object storage."""
+    return f"file://{tmp_path}/store"
 
 
 @contextmanager

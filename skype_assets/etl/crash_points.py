@@ -49,6 +49,9 @@ POINTS: Final = (
     "hand-over written",
     "hand-over moved aside",
     "hand-over in place",
+    "task taken in store",
+    "files in store",
+    "entry in log",
 )
 """All points: of a run in its order, of what takes it out, puts it right, upgrades older tables, and hands over."""
 
@@ -60,6 +63,9 @@ OF_RUNS: Final = POINTS[: POINTS.index("rows repaired")]
 
 OF_UPGRADES: Final = POINTS[POINTS.index("upgrade begun") : POINTS.index("hand-over written")]
 """Those that are reached with tables of an earlier release only."""
+
+OF_STORES: Final = POINTS[POINTS.index("task taken in store") :]
+"""Those that are reached where checkpoints are in a store only."""
 
 FAULTS: Final = ("kill", "exception", "ENOSPC", "EIO")
 """What can happen at a point."""

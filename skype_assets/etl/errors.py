@@ -20,6 +20,8 @@
     ├── NotAllChecked            14   nothing is wrong, but something could not be checked: which, and why
     ├── DatabasesDiffer          15   two databases, or a database and a saved digest, are not equal
     ├── Ambiguous                16   several messages may be meant: which, to choose from
+    ├── StoreUnavailable         17   the store of the checkpoints cannot be reached; resume
+    ├── StoreRefused             18   the store refuses, or cannot be trusted: which, and why
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
 
@@ -152,6 +154,18 @@ class Ambiguous(EtlError):
     """Several messages may be meant; they are listed, to choose from."""
 
     exit_code = 16
+
+
+class StoreUnavailable(EtlError, OSError):
+    """The store of the checkpoints cannot be reached. What is recorded there is kept; resume when it is back."""
+
+    exit_code = 17
+
+
+class StoreRefused(EtlError):
+    """The store refuses - credentials, a bucket that is not there -, or cannot be trusted. Trying again is no use."""
+
+    exit_code = 18
 
 
 class PhaseFailed(EtlError):

@@ -3,6 +3,7 @@
 The *place* is a folder that holds everything of one collection of exports::
 
     output/         checkpoints                             SKYPE_OUTPUT_DIR
+    working/        working copies of stores                SKYPE_OUTPUT_DIR, with SKYPE_OUTPUT_URL
     exports/        exports for the web UI                  SKYPE_EXPORTS_DIR
     handed/         what the web UI hands over              SKYPE_HANDOVER_DIR
     .postgres/      the embedded server                     SKYPE_POSTGRES_DIR
@@ -14,8 +15,10 @@ user's programs. Each of the five is elsewhere if its own variable says so. Find
 """
 
 import contextlib
+import hashlib
 import os
 import pwd
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +42,7 @@ VARIABLES: Final = (
 """Each says of one of the five that it is elsewhere."""
 
 _SERVER: Final = ".postgres"
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,35 @@ class Places:
 
     @property
     def output_dir(self) -> Path:
-        """The folder of all checkpoints."""
+        """The folder of all checkpoints; if these are in a store, the working copy of it."""
+        if url := self.output_url:
+            return self.working_copy(url)
         return self._named("SKYPE_OUTPUT_DIR") or self.home / "output"
+
+    @property
+    def output_url(self) -> str | None:
+        """The address of the store that checkpoints are kept in; None if they are in a folder."""
+        return os.environ.get("SKYPE_OUTPUT_URL") or None
+
+    def refuse_store(self) -> None:
+        """Refuse what works with checkpoints in a folder alone.
+
+        Raises:
+            UsageError: the environment says that they are in a store.
+        """
+        if self.output_url is not None:
+            raise UsageError(
+                "SKYPE_OUTPUT_URL is set, and Dagster's runs work with checkpoints in a folder alone; unset it for the "
+                "web UI, or load with skype-assets run"
+            )
+
+    def working_copy(self, url: str) -> Path:
+        """The folder in which checkpoints are worked on that are kept in a store."""
+        if url == self.output_url and (named := self._named("SKYPE_OUTPUT_DIR")):
+            return named
+        plain = url.rstrip("/")
+        words = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[-60:]
+        return self.home / "working" / f"{words}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
 
     @property
     def exports_dir(self) -> Path:
@@ -106,10 +137,17 @@ def named_path(text: str | os.PathLike[str], what: str) -> Path:
     """The path of something as somebody gave it; ``what`` it is, for people.
 
     Raises:
-        UsageError: it is empty, as an unset variable is; the path of that would be the current folder.
+        UsageError: it is empty, as an unset variable is; the path of that would be the current folder. Or it is an
+            address, which is not repeated: credentials may be in it.
     """
     if not str(text).strip():
         raise UsageError(f"no {what} is named: its path is empty. For the current folder, write .")
+    if _ADDRESS.match(str(text)) and not os.path.lexists(text):
+        scheme = str(text).partition(":")[0]
+        raise UsageError(
+            f"{what} is given as an address ({scheme}://...); here only a path on this machine is known. "
+            "Checkpoints alone may be in a store"
+        )
     return Path(text)
 
 

@@ -9,7 +9,7 @@ processes in vain.
 import os
 import socket
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,18 @@ _NAMESPACES: Final = ("pid", "time")
 _STATE: Final = 0
 _START_TICKS: Final = 19
 _HAS_ENDED: Final = ("Z", "X")
+
+
+class Tenure(NamedTuple):
+    """Which attempt at a task it is, where several machines share the task.
+
+    Attributes:
+        log: names the log that counts the attempts, for good.
+        epoch: number of the attempt; of one log, the greater one has taken over.
+    """
+
+    log: str
+    epoch: int
 
 
 class Process(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@ from skype_assets.etl.database import ddl
 from skype_assets.etl.database.loading import Loader, ledger
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError, Fenced
-from tests.database.small_loads import export, head, messages, query, register
+from skype_assets.etl.processes import Tenure
+from tests.database.small_loads import OWNER, export, head, messages, query, register
 
 CANARY = "canary-7f3a"
 COUNTS = "SELECT (SELECT count(*) FROM skype.messages), (SELECT count(*) FROM skype.reactions)"
@@ -115,11 +116,49 @@ def test_an_attempt_of_before_a_restore_does_not_commit_by_its_number(
 
 def test_attempts_of_tables_that_no_release_has_made_get_nonces(session: Session, postgres_url: str) -> None:
     former = register(session)
-    query(postgres_url, "ALTER TABLE skype.attempts DROP COLUMN nonce; DROP TABLE skype.schema_version")
+    query(
+        postgres_url,
+        "ALTER TABLE skype.attempts DROP COLUMN nonce, DROP COLUMN epochs; DROP TABLE skype.schema_version",
+    )
     latter = register(session)
     assert query(postgres_url, "SELECT attempt, nonce FROM skype.attempts") == [(2, latter.claim.nonce)]
     with pytest.raises(Fenced):
         former.commit_head(0, "h", head())
+
+
+def test_of_attempts_at_one_task_on_several_machines_a_later_one_is_not_taken_over_by_one_that_wakes_up(
+    session: Session, postgres_url: str
+) -> None:
+    ddl.create(session)
+    Loader.register(session, export(), Tenure("log", 1))
+    latter = Loader.register(session, export(), Tenure("log", 2))
+    before = query(postgres_url, "SELECT * FROM skype.attempts")
+    with Session(postgres_url) as frozen:
+        for wake in (
+            lambda: Loader.register(frozen, export(), Tenure("log", 1)),
+            lambda: Loader.take_over(frozen, latter.claim.export_id, OWNER, Tenure("log", 1)),
+        ):
+            with pytest.raises(Fenced, match="taken over by a later one"):
+                wake()
+    assert query(postgres_url, "SELECT * FROM skype.attempts") == before
+    latter.commit_head(0, "h", head())
+    Loader.register(session, export(), Tenure("log", 2))
+
+
+def test_what_takes_over_from_another_task_does_not_make_an_earlier_attempt_the_later_one(
+    session: Session, postgres_url: str
+) -> None:
+    ddl.create(session)
+    Loader.register(session, export(), Tenure("log", 2))
+    Loader.register(session, export(), Tenure("another", 1))
+    latter = Loader.register(session, export())
+    assert query(postgres_url, "SELECT epochs FROM skype.attempts") == [({"log": 2, "another": 1},)]
+    with pytest.raises(Fenced):
+        Loader.register(session, export(), Tenure("log", 1))
+    latter.commit_head(0, "h", head())
+    Loader.register(session, export(), Tenure("log", 3))
+    with pytest.raises(Fenced):
+        latter.check()
 
 
 def test_a_commit_keeps_the_export_until_it_ends(session: Session, postgres_url: str) -> None:

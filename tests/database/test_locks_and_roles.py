@@ -8,14 +8,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
+import pyarrow as pa
 import pytest
 from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl.database import ddl, waiting
 from skype_assets.etl.database.loading import lock_owner
+from skype_assets.etl.database.refreshing import REJOIN, touch
 from skype_assets.etl.database.session import Rejected, Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres.url import from_config
+from skype_assets.etl.version import SCHEMA
 from tests.database.small_loads import OWNER, query, register
 from tests.database.test_names_of_others import ask, everything
 from tests.database.test_settings import database_of, load
@@ -64,7 +67,7 @@ def test_what_only_the_owner_may_do_is_said_so(postgres_url: str, loader_url: st
         ddl.complete(session)
 
 
-@pytest.mark.parametrize("read", ["calls", "messages"])
+@pytest.mark.parametrize("read", [*ddl.VIEWS_DDL, "messages"])
 def test_a_reader_that_stays_blocks_no_load_and_no_further_reader(read: str, postgres_url: str) -> None:
     load(postgres_url)
     with reading(postgres_url, read):
@@ -74,6 +77,92 @@ def test_a_reader_that_stays_blocks_no_load_and_no_further_reader(read: str, pos
                 cursor.execute("SET lock_timeout = '2s'")
                 cursor.execute(f"SELECT count(*) FROM skype.{read}")
             done.join(0.05)
+
+
+def test_loads_do_not_meet_at_the_lock_of_creation_where_there_is_nothing_to_create(postgres_url: str) -> None:
+    load(postgres_url)
+    with creating(postgres_url):
+        done = in_background(lambda: load(postgres_url))
+        done.join(60)
+        assert not done.is_alive()
+
+
+@pytest.mark.parametrize(
+    "undone",
+    [
+        "DROP VIEW skype.message_history",
+        "DELETE FROM skype.schema_version",
+        "DROP TABLE skype.unloads",
+        "DROP SCHEMA skype CASCADE",
+    ],
+)
+def test_what_is_missing_is_created_by_one_and_found_by_the_others(undone: str, postgres_url: str) -> None:
+    load(postgres_url)
+    there = "SELECT relname FROM pg_class WHERE relnamespace = 'skype'::regnamespace AND relkind <> 'i' ORDER BY 1"
+    expected = query(postgres_url, there)
+    query(postgres_url, undone)
+    with creating(postgres_url) as creator:
+        others = [in_background(lambda: create(postgres_url)) for _ in range(2)]
+        until(lambda: len(query(postgres_url, "SELECT pid FROM pg_locks WHERE NOT granted")) == 2)
+        creator.rollback()
+        for other in others:
+            other.join(60)
+    assert query(postgres_url, there) == expected
+    assert query(postgres_url, "SELECT version_num FROM skype.schema_version") == [(SCHEMA,)]
+
+
+def create(url: str) -> None:
+    with Session(url) as session:
+        ddl.create(session)
+
+
+@contextmanager
+def creating(url: str) -> Generator[psycopg2.extensions.connection]:
+    """Somebody who has the lock of creation."""
+    with closing(psycopg2.connect(url)) as creator, creator.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ddl.CREATION_LOCK])
+        yield creator
+
+
+def test_loads_of_two_accounts_lock_the_attachments_of_both_in_the_order_of_their_keys(postgres_url: str) -> None:
+    """The last key lies first in the table. Whoever took it first would have it while he waits for another's."""
+    create(postgres_url)
+    for owner in "cba":
+        query(
+            postgres_url,
+            "INSERT INTO skype.attachments "
+            "(owner_id, conversation_id, message_id, ordinal, document_id, kind, present) "
+            f"VALUES ('{owner}', 'x', '1', 0, 'photo', 'image', false)",
+        )
+    query(
+        postgres_url,
+        "INSERT INTO skype.media_files "
+        "(owner_id, document_id, media_index, member, size_bytes, export_id, flags, kept) "
+        "VALUES ('b', 'photo', 1, 'media/photo.1.jpg', 3, 'e', '{}', false)",
+    )
+    free = "SELECT owner_id FROM skype.attachments ORDER BY 1 FOR UPDATE SKIP LOCKED"
+
+    def rejoin() -> None:
+        with Session(postgres_url) as session, session.transaction():
+            touch(session, pa.table({"conversation_id": ["x"]}))
+            session.execute(REJOIN, "b")
+
+    with closing(psycopg2.connect(postgres_url)) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT FROM skype.attachments WHERE owner_id = 'a' FOR UPDATE")
+        done = in_background(rejoin)
+        until(lambda: query(postgres_url, "SELECT pid FROM pg_locks WHERE NOT granted"))
+        assert query(postgres_url, free) == [("b",), ("c",)]
+        holder.rollback()
+        done.join(60)
+    rejoined = query(postgres_url, "SELECT owner_id, present FROM skype.attachments ORDER BY 1")
+    assert rejoined == [("a", True), ("b", True), ("c", True)]
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @contextmanager

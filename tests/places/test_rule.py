@@ -147,6 +147,13 @@ def test_an_empty_path_is_not_the_current_folder(text: str) -> None:
     assert places.named_path(".", "export") == Path()
 
 
+def test_an_address_is_no_path_and_is_not_repeated_as_secrets_may_be_in_it() -> None:
+    with pytest.raises(UsageError, match="an export is given as an address") as refused:
+        places.named_path("s3://key:secret@bucket/export.tar", "an export")
+    assert "secret" not in str(refused.value)
+    assert places.named_path("a:/b", "export") == Path("a:/b")
+
+
 def test_it_is_said_whose_a_file_is_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "attempt.json").touch(mode=0o400)
     own = places.whose(tmp_path / "attempt.json")

@@ -143,7 +143,8 @@ def test_of_the_first_release_what_somebody_changed_is_named_by_whoever_looks(
 def test_tables_without_a_version_get_one_by_an_upgrade_or_a_run(new_database: NewDatabase) -> None:
     url = made(new_database())
     expected = catalogue(url)
-    undone = "DROP TABLE skype.schema_version, skype.replacements; ALTER TABLE skype.attempts DROP COLUMN nonce"
+    undone = """DROP TABLE skype.schema_version, skype.replacements;
+        ALTER TABLE skype.attempts DROP COLUMN nonce, DROP COLUMN epochs"""
     query(url, undone)
     assert "do not say their version" in _db_upgrade(url, "--dry-run")
     with Session(url) as session:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
+from skype_assets.etl.checkpoints import attempt
 from skype_assets.etl.checkpoints.copying import copy_phase
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
@@ -89,7 +90,12 @@ class ETLContext(TaskRecord):
                 copy_phase(task.folder.folder(name), Directory(folder / task.task_id / name))
             given_names.keep(Directory(folder / task.task_id), given_names.kept(task.folder))
             media.copy_kept(task.folder, MediaStore(task.output_dir), MediaStore(folder))
-        Directory(folder).put(layout.manifest_name(task.task_id), self.encoded(folder))
+        attempt.put(
+            Directory(folder / task.task_id),
+            Directory(folder),
+            layout.manifest_name(task.task_id),
+            self.encoded(folder),
+        )
         return str(folder / layout.manifest_name(task.task_id))
 
     @classmethod

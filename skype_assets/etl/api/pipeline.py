@@ -12,6 +12,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.api.context import ETLContext
 from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.working_copy import output_folder
 from skype_assets.etl.database import upgrading
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import Observer, PhaseResult
@@ -37,7 +38,7 @@ class ETLPipeline:
     Args:
         db_config: the database: parameters (dbname, user, password, host, port, ...), a URL, or None: by
             environment, else the embedded server.
-        output_dir: folder of all checkpoints; needed to run.
+        output_dir: folder of all checkpoints, or the address of the store that they are kept in; needed to run.
         memory_limit_mb: what all processes of the run may use together, in MB.
         parallel_processing: whether parts may be worked on side by side.
         chunk_size: messages in a part: what is redone at most after a kill, per process.
@@ -84,7 +85,9 @@ class ETLPipeline:
         self._context = context if context is not None else self._make_context()
         if context is not None:
             context.db_config = db_config if db_config is not None else context.db_config
-            context.output_dir = named_path(output_dir, "output_dir") if output_dir is not None else context.output_dir
+            context.output_dir = (
+                output_folder(output_dir, "output_dir") if output_dir is not None else context.output_dir
+            )
         # A context that came from outside, and a task id that was given, stay; else every run makes its own.
         self._is_fixed = context is not None or task_id is not None
         self._observer = observer

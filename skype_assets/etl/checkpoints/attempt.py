@@ -8,6 +8,9 @@ next commit raises ``Fenced`` and changes nothing.
 No two clocks are compared, as either may be wrong, and set at any time. Where a process can be asked whether it lives,
 it is asked; where it cannot - another host, another container -, whoever wants the task watches for as long as its own
 monotonic clock says whether the number of the beat rises.
+
+In the working copy of a store that holds among the processes which share the folder; against other machines an attempt
+owns the task in the store as well (``store_attempt``), whose epoch is then the one that counts.
 """
 
 import logging
@@ -23,9 +26,11 @@ from typing import Final
 import msgspec
 
 from skype_assets.etl import crash_points, interruption
-from skype_assets.etl.checkpoints.directory import Directory, Lock
+from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory, Lock
+from skype_assets.etl.checkpoints.store_attempt import StoreAttempt
+from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import CheckpointDamaged, Fenced, TaskBusy
-from skype_assets.etl.processes import Process
+from skype_assets.etl.processes import Process, Tenure
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +41,6 @@ LEASE_SECONDS: Final = 60.0
 
 ATTEMPT_FILE: Final = "attempt.json"
 """Names the attempt that owns a task."""
-LOCK_FILE: Final = "lock"
-"""Held during every commit."""
 
 _LOOK_SECONDS: Final = 0.2
 
@@ -83,6 +86,7 @@ class Attempt:
         self._lock = lock
         self._owner = owner
         self._record = record
+        self._in_store: StoreAttempt | None = None
         self.died = former.epoch if former is not None and not former.released else None
         self._last_beat = time.monotonic()
         self._ended = threading.Event()
@@ -95,6 +99,7 @@ class Attempt:
         Raises:
             TaskBusy: a living attempt owns it; the message names process, host and since when. Or a process was stopped
                 while it held the lock.
+            StoreUnavailable, StoreRefused: the folder is a working copy, and its store does not answer or will not.
         """
         task.make()
         lock = task.open_lock(LOCK_FILE)
@@ -105,6 +110,11 @@ class Attempt:
             raise
         crash_points.reached("attempt taken")
         attempt._heart.start()
+        try:
+            attempt._take_in_store()
+        except BaseException:
+            attempt.release()
+            raise
         return attempt
 
     @classmethod
@@ -149,10 +159,22 @@ class Attempt:
             raise
         return cls(task, lock, owner, record, former)
 
+    def _take_in_store(self) -> None:
+        """Own the task against other machines, too, if its folder is a working copy."""
+        copy = WorkingCopy.of(self._task.path.parent)
+        if copy is not None:
+            self._in_store = StoreAttempt.take(copy, self._task)
+            self.died = self._in_store.died
+
     @property
     def epoch(self) -> int:
         """Number of this attempt; every later one has a greater number."""
-        return self._owner.epoch
+        return self._owner.epoch if self._in_store is None else self._in_store.epoch
+
+    @property
+    def tenure(self) -> Tenure | None:
+        """Which attempt it is of those that several machines make; None if the task is in a folder alone."""
+        return self._in_store.tenure if self._in_store is not None else None
 
     def commit(self, folder: Directory, name: str, data: bytes, *, keep: str | None = None) -> None:
         """Write a state file, if this attempt still owns the task; what it held before stays under the name ``keep``.
@@ -160,10 +182,20 @@ class Attempt:
         Raises:
             Fenced: another attempt has taken over; nothing was written.
         """
+        if self._in_store is not None:
+            self._in_store.publish(folder, name, data)
         with self.held():
+            if self._in_store is not None:
+                self._in_store.commit(folder, name, data)
             if keep is not None:
                 folder.keep(name, keep)
             folder.put(name, data)
+
+    def forget(self) -> bool:
+        """Let the task begin anew in its store; False, and nothing is done, if its folder is no working copy."""
+        if self._in_store is not None:
+            self._in_store.reset()
+        return self._in_store is not None
 
     @contextmanager
     def held(self) -> Generator[None]:
@@ -189,10 +221,13 @@ class Attempt:
     def check(self) -> None:
         """Raise ``Fenced`` if another attempt has taken over."""
         with self.held():
-            pass
+            if self._in_store is not None:
+                self._in_store.check()
 
     def release(self) -> None:
         """End the attempt, so that the next one need not wait. A fenced attempt has nothing to release."""
+        if self._in_store is not None:
+            self._in_store.release()
         self._ended.set()
         self._heart.join()
         try:
@@ -322,6 +357,30 @@ def is_alive(owner: Owner) -> bool | None:
         return lives
     silence = _now() - owner.beat  # of one clock: the process is one of this system
     return silence < LEASE_SECONDS * 1000 if silence >= 0 else None
+
+
+def put(task: Directory, folder: Directory, name: str, data: bytes) -> None:
+    """Write a file of a task that no phase writes, into the task's folder or that of the output.
+
+    Where the folder is a working copy, that takes an attempt of its own: another machine is to have the file, too.
+
+    Raises:
+        TaskBusy: the folder is a working copy, and a living attempt owns the task.
+    """
+    if WorkingCopy.of(task.path.parent) is None:
+        folder.make().put(name, data)
+        return
+    attempt = Attempt.take(task)
+    try:
+        attempt.commit(folder, name, data)
+    finally:
+        attempt.release()
+
+
+def is_worked_on(task: Directory) -> bool:
+    """Whether an attempt seems to be at work on a task: here, or where else its store is."""
+    owner, copy = read_owner(task), WorkingCopy.of(task.path.parent)
+    return (owner is not None and seems_alive(owner)) or (copy is not None and copy.is_worked_on(task))
 
 
 def seems_alive(owner: Owner) -> bool:

@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 
@@ -19,7 +20,7 @@ def copy_phase(phase: Directory, to: Directory) -> None:
     to.make()
     for record in state.records:
         for file in record.files.values():
-            _link(phase.file(file.name), to, file.name)
+            _link(parts.here(phase.path, file), to, file.name)
     if state.status == "complete":
         to.put(states.CHECKSUM_FILE, states.checksum_lines(state))
     to.put(states.STATE_FILE, states.encode(state))

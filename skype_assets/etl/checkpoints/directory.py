@@ -3,7 +3,7 @@
 Nobody else in the library opens a checkpoint file for writing. A file appears whole or not at all (promise I3):
 temporary file in the same directory, mode 0600, all bytes, fsync, rename, fsync of the directory. A failed write or
 fsync is fatal for that file (I15): the temporary file is removed, nothing is renamed, and the error is raised.
-Another backend (object storage has an atomic PUT and no rename) needs these same methods and nothing more.
+What several machines share is in a store besides (``store``, ``working_copy``).
 """
 
 import contextlib
@@ -15,11 +15,14 @@ import secrets
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from skype_assets.etl import crash_points
 from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged
 from skype_assets.etl.places import give_to_owner
+
+LOCK_FILE: Final = "lock"
+"""In a task's folder: held during every commit."""
 
 TEMPORARY = ".partial-"
 """How the names of files begin that are being written."""

@@ -9,9 +9,10 @@ import re
 from typing import Final
 
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.working_copy import BESIDE, WorkingCopy
 from skype_assets.etl.errors import OnHold
 
-FILE: Final = "hold"
+FILE: Final = BESIDE[0]
 _LONGEST: Final = 200
 _OF_DATABASE: Final = re.compile(r"hold (\d+): ")
 
@@ -33,6 +34,19 @@ def mark(task: Directory, number: int, reason: str) -> None:
     """Say of a task that a hold of the database keeps it. A file that somebody put there by hand stays."""
     if hold_on(task) is None or number_on(task) is not None:
         task.put_unowned(FILE, f"{line(number, reason)}\n".encode())
+        _share(task)
+
+
+def release(task: Directory) -> None:
+    """Say of a task that no hold of the database keeps it any more."""
+    task.remove(FILE)
+    _share(task)
+
+
+def _share(task: Directory) -> None:
+    """Let the store have it, too, if the task is in the working copy of one: nobody removes it from there, either."""
+    if (copy := WorkingCopy.of(task.path.parent)) is not None:
+        copy.put_beside(task, FILE)
 
 
 def line(number: int, reason: str) -> str:

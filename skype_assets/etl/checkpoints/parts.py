@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import FileRecord, PartRecord, PhaseState
+from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import CheckpointDamaged
 
 if TYPE_CHECKING:
@@ -66,15 +67,34 @@ def read(folder: Path, record: FileRecord) -> pq.ParquetFile:
     Raises:
         CheckpointDamaged: the file is gone or is not what was written.
     """
+    data = _whole(folder, record)
+    if data is None and (copy := WorkingCopy.of(folder.parent.parent)) is not None:
+        copy.fetch(folder, record)
+        data = _whole(folder, record)
     path = folder / record.name
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise CheckpointDamaged(f"{path} is missing; resume makes the part again from the phase before") from None
-    if hashlib.sha256(data).hexdigest() != record.sha256:
+    if data is None and not path.exists():
+        raise CheckpointDamaged(f"{path} is missing; resume makes the part again from the phase before")
+    if data is None:
         raise CheckpointDamaged(f"{path} is damaged: its SHA-256 is not {record.sha256[:12]}...")
     # Defaults (pre_buffer, threads) would decode ahead and grow with the file.
     return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
+
+
+def here(folder: Path, record: FileRecord) -> Path:
+    """Where the file of a part is, on this machine; it is got from the store if that is where it is."""
+    path = folder / record.name
+    if not path.exists() and (copy := WorkingCopy.of(folder.parent.parent)) is not None:
+        copy.fetch(folder, record)
+    return path
+
+
+def _whole(folder: Path, record: FileRecord) -> bytes | None:
+    """The bytes of a part's file; None if they are not those that were written."""
+    try:
+        data = (folder / record.name).read_bytes()
+    except FileNotFoundError:
+        return None
+    return data if hashlib.sha256(data).hexdigest() == record.sha256 else None
 
 
 @dataclass(frozen=True)

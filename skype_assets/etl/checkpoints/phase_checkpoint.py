@@ -19,6 +19,7 @@ from skype_assets.etl.checkpoints.attempt import Attempt
 from skype_assets.etl.checkpoints.directory import Directory, sha256_of
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import FileRecord, PartRecord, PhaseState, UnreadableState
+from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import CheckpointDamaged
 
 logger = logging.getLogger(__name__)
@@ -185,6 +186,8 @@ def open_complete(folder: Directory, schemas: Mapping[str, pa.Schema]) -> PhaseT
     state = states.read(folder)
     if state is None or state.status != "complete":
         return None
+    if _working_copy(folder) is not None:  # its files need not be here: they are got when they are read
+        return PhaseTables(folder.path, state, schemas)
     for record in state.records:
         for file in record.files.values():
             path = folder.file(file.name)
@@ -199,9 +202,25 @@ def damaged_file(folder: Directory, part: PartRecord) -> Path | None:
 
 
 def is_damaged(folder: Directory, file: FileRecord) -> bool:
-    """Whether a recorded file is missing, or its bytes are not those that were written."""
+    """Whether a recorded file is missing, or its bytes are not those that were written.
+
+    Of a working copy, it is got from the store before it counts as damaged.
+    """
     path = folder.file(file.name)
-    return not path.is_file() or path.stat().st_size != file.bytes or sha256_of(path) != file.sha256
+
+    def differs() -> bool:
+        return not path.is_file() or path.stat().st_size != file.bytes or sha256_of(path) != file.sha256
+
+    if not differs():
+        return False
+    if (copy := _working_copy(folder)) is None:
+        return True
+    copy.fetch(folder.path, file)
+    return differs()
+
+
+def _working_copy(phase: Directory) -> WorkingCopy | None:
+    return WorkingCopy.of(phase.path.parent.parent)
 
 
 def _sweep(folder: Directory, state: PhaseState) -> None:

@@ -47,8 +47,9 @@ def dev(port: int, origins: tuple[str, ...]) -> None:
     from skype_assets.etl.command_line.running import lay_out_here
     from skype_assets.etl.project import WORKSPACE_YAML
 
-    lay_out_here()
     place = places.find()
+    place.refuse_store()
+    lay_out_here()
     workspace = place.home / WORKSPACE_YAML
     target = ["--workspace", str(workspace)] if workspace.is_file() else ["--module", "skype_assets.definitions"]
     further = [text for origin in origins for text in ("--origin", origin)]

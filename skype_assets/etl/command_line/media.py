@@ -45,8 +45,9 @@ def status(task_id: str | None, output_dir: Path, quick: bool, as_json: bool) ->
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.checkpoints.media_store import MediaStore
     from skype_assets.etl.tasks.layout import tasks
-    from skype_assets.etl.tasks.media import kept_media, objects
+    from skype_assets.etl.tasks.media import kept_media, objects, refuse_in_store
 
+    refuse_in_store(output_dir)
     store = MediaStore(output_dir)
     folders = [output_dir / task_id] if task_id else list(tasks(output_dir))
     if task_id and not folders[0].is_dir():
@@ -89,8 +90,9 @@ def keep(context: click.Context, file: Path, task_id: str | None, output_dir: Pa
     from skype_assets.etl.checkpoints.media_store import MediaStore
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import check_database, fingerprint_shown, report, run_phases
-    from skype_assets.etl.tasks.media import remove_damaged
+    from skype_assets.etl.tasks.media import refuse_in_store, remove_damaged
 
+    refuse_in_store(output_dir)
     with display(terminal.err()) as shown:
         source = fingerprint_shown(file, shown, salvage=True)  # it may be that of a task that read a damaged one
         task, phases = _task_about(file, source, task_id, output_dir)
@@ -121,8 +123,10 @@ def extract(context: click.Context, task_id: str, folder: Path, output_dir: Path
     resumable(context)
 
     from skype_assets.etl.command_line.verify import saved
+    from skype_assets.etl.tasks.media import refuse_in_store
     from skype_assets.etl.tasks.media_files import write_files
 
+    refuse_in_store(output_dir)
     task = saved(task_id, output_dir)
     if not task.folder.path.is_dir():
         raise UsageError(f"there is no task {task_id} in {output_dir}; see {terminal.command('status')}")

@@ -39,12 +39,31 @@ class Named(click.Path):
         return super().convert(places.named_path(value, named), param, ctx)
 
 
+class OutputFolder(Named):
+    """The folder of all checkpoints, or the address of a store: then the working copy of it, up to date."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Bring the working copy up to date; ``run`` does it for its own task alone."""
+        from skype_assets.etl.checkpoints.working_copy import output_folder, refresh
+
+        folder = super().convert(output_folder(value, "--output-dir"), param, ctx)
+        if ctx is None or ctx.info_name != "run":
+            refresh(Path(os.fsdecode(folder)))
+        return folder
+
+
 output_dir = click.option(
     "--output-dir",
-    type=Named(file_okay=False),
+    metavar="FOLDER|URL",
+    type=OutputFolder(),
     default=_output_dir,
     show_default="output/ of the place",
-    help="Folder of all checkpoints.",
+    help="Folder of all checkpoints, or the store that they are kept in (s3://bucket/folder; SKYPE_OUTPUT_URL).",
 )
 
 checkpoints = click.option(
@@ -67,7 +86,9 @@ no_report = click.option("--no-report", is_flag=True, help="Do not tell Dagster 
 
 def elsewhere(output_dir: Path) -> list[str]:
     """What a command to type needs besides, to find tasks in this folder: nothing, if it is that of the place."""
-    return ["--output-dir", str(output_dir)] if output_dir.absolute() != places.find().output_dir else []
+    from skype_assets.etl.checkpoints.working_copy import named
+
+    return ["--output-dir", named(output_dir)] if output_dir.absolute() != places.find().output_dir else []
 
 
 def is_given(option: str) -> bool:
@@ -92,7 +113,7 @@ def say_place() -> None:
     from skype_assets.etl.postgres import DATABASE_VARIABLES
 
     place = places.find()
-    others = [name for name in (*places.VARIABLES, *DATABASE_VARIABLES) if os.environ.get(name)]
+    others = [name for name in (*places.VARIABLES, "SKYPE_OUTPUT_URL", *DATABASE_VARIABLES) if os.environ.get(name)]
     if is_given("output_dir"):
         others.append("--output-dir")
     elsewhere = f"; elsewhere by {', '.join(others)}" if others else ""

@@ -66,6 +66,7 @@ def run(
     """
     resumable(context, "--reset")
 
+    from skype_assets.etl.checkpoints.working_copy import refresh
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import check_database, conclude, fingerprint_shown, run_phases
     from skype_assets.etl.phases import given_names
@@ -88,6 +89,8 @@ def run(
     if chunk_size is not None:
         settings = replace(settings, chunk_size=chunk_size)
     names = given_names.read(names_file) if names_file is not None else None
+    if not file.exists():
+        refresh(output_dir, task_id)
     record = None if file.exists() or is_reset else without_export(output_dir, file, task_id)
     with display(terminal.err()) as shown:
         if record is not None and record.task_id is not None:
@@ -99,6 +102,7 @@ def run(
             source = fingerprint_shown(file, shown, salvage=settings.salvage)
             name = task_id_for(source) if task_id is None else task_id
             task = Task(name, output_dir, file, settings=settings, fingerprint=source)
+            refresh(output_dir, name)
             if creates_server():
                 check_beginning(file, media_only=settings.media_only, salvage=settings.salvage)
         check_database()

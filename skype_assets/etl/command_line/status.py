@@ -73,7 +73,7 @@ def status(task: str | None, output_dir: Path, as_json: bool) -> None:
 
 def phases_of(folder: Path) -> dict[str, PhaseStatus]:
     """Where each phase of a task stands."""
-    from skype_assets.etl.checkpoints.attempt import read_owner, seems_alive
+    from skype_assets.etl.checkpoints.attempt import is_worked_on
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.tasks.layout import REMOVING
 
@@ -81,8 +81,7 @@ def phases_of(folder: Path) -> dict[str, PhaseStatus]:
         return {name: PhaseStatus("being removed") for name in FOLDERS}
     task = Directory(folder)
     try:
-        owner = read_owner(task)
-        is_running = owner is not None and seems_alive(owner)
+        is_running = is_worked_on(task)
     except CheckpointError:
         is_running = False
     phases: dict[str, PhaseStatus] = {}

@@ -61,8 +61,9 @@ VERSION_TABLE: Final = "schema_version"
 
 _OWN_TABLES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
     # Which attempt may commit. ``nonce`` is drawn by each: a number may come again, when an older database is restored.
+    # ``epochs`` are of tasks that several machines share: by log, the greatest that has registered (``Tenure``).
     "attempts": (
-        {"export_id": 'text COLLATE "C" NOT NULL', "attempt": "bigint NOT NULL", "nonce": "text"},
+        {"export_id": 'text COLLATE "C" NOT NULL', "attempt": "bigint NOT NULL", "nonce": "text", "epochs": "jsonb"},
         ("export_id",),
     ),
     # What was taken out again, and when: of it nothing else is left.
@@ -106,7 +107,9 @@ _OWN_TABLES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
 }
 """Tables that hold no rows of exports: their columns and keys."""
 
-_NONCE: Final = f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN IF NOT EXISTS nonce text"
+_COLUMNS_OF_ATTEMPTS: Final = (
+    f"ALTER TABLE {SCHEMA}.attempts ADD COLUMN IF NOT EXISTS nonce text, ADD COLUMN IF NOT EXISTS epochs jsonb"
+)
 """Of tables that no release has made, which have no version yet."""
 
 _DESCRIBED_BESIDE: Final = {
@@ -177,33 +180,56 @@ TABLE_LOCKS: Final = {name: number for number, name in enumerate(TABLES, start=7
 def create(session: Session) -> None:
     """Create what is missing of the schema, and compare what is there with the table list.
 
-    Where everything is there, it needs no right to create anything, and no lock that a reader could be in the way of.
-    A schema of an earlier version is not for this: ``upgrading.bring_up_to_date`` comes before it.
+    Where everything is there, it needs no right to create anything, and no lock: neither one that a reader could be in
+    the way of, nor that of creation, at which loads of different accounts would meet. A schema of an earlier version is
+    not for this: ``upgrading.bring_up_to_date`` comes before it.
 
     Raises:
         DatabaseError: a table was changed by somebody else, or the role may not create what is missing; the message
             names it.
     """
     with session.transaction(), _by_their_owner():
-        session.execute("SELECT pg_advisory_xact_lock($1)", CREATION_LOCK)
-        for statement in statements(_there(session)[0] if _schema_is_there(session) else None):
-            session.execute(statement)
+        is_all_there = _is_all_there(session)
+    if not is_all_there:  # in another transaction: one that has looked is in the way of whoever changes what it saw
+        with session.transaction(), _by_their_owner():
+            session.execute("SELECT pg_advisory_xact_lock($1)", CREATION_LOCK)
+            _create_missing(session)
+    for table, name in session.rows(_TRIGGERS, SCHEMA, list(TRIGGER_FUNCTIONS)):
+        logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)
+
+
+def _is_all_there(session: Session) -> bool:
+    """Whether nothing is to be created. No, too, if what is there is wrong, or was while somebody else created it."""
+    if not _schema_is_there(session) or next(statements(_there(session)[0]), None) is not None:
+        return False
+    try:
         compare(session)
-        for table, name in session.rows(_TRIGGERS, SCHEMA, list(TRIGGER_FUNCTIONS)):
-            logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)
-        _create_views(session)
-        if not session.rows(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"):
-            for statement in (_NONCE, *version_table(VERSION), *comments()):
-                session.execute(statement)
+    except DatabaseError:
+        return False
+    return _has_version(session) and not _wrong_views(session)
 
 
-def _create_views(session: Session) -> None:
-    """Within a transaction, at its end: make the views what they should be, if they are not."""
-    there = _there(session)[0]
-    for name, statement in VIEWS_DDL.items():
-        if name not in there or not is_view_as_it_should_be(session, name):
-            session.execute(f"SET LOCAL lock_timeout = '{_VIEW_PATIENCE}'")
+def _create_missing(session: Session) -> None:
+    """With the lock of creation: whoever had it has created what was missing."""
+    for statement in statements(_there(session)[0] if _schema_is_there(session) else None):
+        session.execute(statement)
+    compare(session)
+    for name in _wrong_views(session):  # at the end, as they may have to be waited for
+        session.execute(f"SET LOCAL lock_timeout = '{_VIEW_PATIENCE}'")
+        session.execute(VIEWS_DDL[name])
+    if not _has_version(session):
+        for statement in (_COLUMNS_OF_ATTEMPTS, *version_table(VERSION), *comments()):
             session.execute(statement)
+
+
+def _has_version(session: Session) -> bool:
+    return bool(session.rows(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"))
+
+
+def _wrong_views(session: Session) -> list[str]:
+    """Within a transaction: the views that are missing, or not what they should be."""
+    there = _there(session)[0]
+    return [name for name in VIEWS_DDL if name not in there or not is_view_as_it_should_be(session, name)]
 
 
 def is_view_as_it_should_be(session: Session, name: str) -> bool:

@@ -30,6 +30,7 @@ from skype_assets.etl.database.refreshing import REFRESH, REJOIN, touch
 from skype_assets.etl.database.replacing import Made, Replacement
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import DatabaseError, Fenced
+from skype_assets.etl.processes import Tenure
 from skype_assets.etl.schema.tables import TABLES
 
 HEAD: Final = 0
@@ -40,6 +41,9 @@ LOADED: Final = ("complete", "partial")
 
 STATUS: Final = "CASE WHEN {}.unreadable_bytes IS NULL THEN 'complete' ELSE 'partial' END"
 """What is said of a row of ``exports`` once it is loaded, as SQL."""
+
+_IN_A_FOLDER: Final = Tenure("", 0)
+"""Where a task is in a folder alone: its lock lets one attempt at a time register."""
 
 _FIGURES: Final = ("messages_seen", "messages_loaded", "messages_duplicate", "messages_rejected", "conversation_count")
 
@@ -68,12 +72,21 @@ class Loader:
     claim: Claim
 
     @classmethod
-    def register(cls, session: Session, export: pa.Table) -> "Loader":
-        """Announce an export (one row of ``exports``) and take it over from any earlier attempt."""
+    def register(cls, session: Session, export: pa.Table, tenure: Tenure | None = None) -> "Loader":
+        """Announce an export (one row of ``exports``) and take it over from any earlier attempt.
+
+        Args:
+            session: with the database.
+            export: the row.
+            tenure: which attempt it is, if other machines may make some of the same task.
+
+        Raises:
+            Fenced: a later attempt at the same task has registered; nothing was changed.
+        """
         export_id, owner_id, code_version = (
             export[name][0].as_py() for name in ("export_id", "owner_id", "code_version")
         )
-        _end_sessions(session, export_id)
+        _end_sessions(session, export_id, tenure)
         with session.transaction():
             lock_owner(session, owner_id)
             stage(session, "exports", export)
@@ -85,15 +98,19 @@ class Loader:
             )
             # It stays what it was until all rows are replaced, and what is left over is gone.
             made_by = session.rows(f"SELECT code_version FROM {SCHEMA}.exports WHERE export_id = $1", export_id)
-            attempt, nonce = _next_attempt(session, export_id)
+            attempt, nonce = _next_attempt(session, export_id, tenure)
         return cls(session, Claim(export_id, owner_id, code_version, attempt, nonce, made_by != [(code_version,)]))
 
     @classmethod
-    def take_over(cls, session: Session, export_id: str, owner_id: str) -> "Loader":
-        """Take an export that is there over from any earlier attempt, to take it out: nothing is announced."""
-        _end_sessions(session, export_id)
+    def take_over(cls, session: Session, export_id: str, owner_id: str, tenure: Tenure | None = None) -> "Loader":
+        """Take an export that is there over from any earlier attempt, to take it out: nothing is announced.
+
+        Raises:
+            Fenced: see ``register``.
+        """
+        _end_sessions(session, export_id, tenure)
         with session.transaction():
-            attempt, nonce = _next_attempt(session, export_id)
+            attempt, nonce = _next_attempt(session, export_id, tenure)
         return cls(session, Claim(export_id, owner_id, "", attempt, nonce))
 
     @contextmanager
@@ -319,7 +336,15 @@ def _session_name(export_id: str) -> str:
     return f"skype-assets loads {export_id}"
 
 
-def _end_sessions(session: Session, export_id: str) -> None:
+def _end_sessions(session: Session, export_id: str, tenure: Tenure | None) -> None:
+    if tenure is not None:  # a frozen attempt that wakes up must not end those of the one that took over
+        (is_later,) = session.rows(
+            f"SELECT coalesce(max((epochs ->> $2)::bigint) > $3, false) FROM {SCHEMA}.attempts WHERE export_id = $1",
+            export_id,
+            *tenure,
+        )[0]
+        if is_later:
+            raise _taken_over(export_id, tenure)
     # An attempt whose process was stopped in the middle of a COPY would hold its locks for ever: the server waits for
     # the rest, and its time limit for idle transactions does not count. What it had begun is rolled back.
     session.rows(
@@ -329,14 +354,29 @@ def _end_sessions(session: Session, export_id: str) -> None:
     )
 
 
-def _next_attempt(session: Session, export_id: str) -> tuple[int, str]:
-    return session.rows(
-        f"INSERT INTO {SCHEMA}.attempts AS a (export_id, attempt, nonce) VALUES ($1, 1, $2) "
-        "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1, nonce = excluded.nonce "
-        "RETURNING attempt, nonce",
+def _next_attempt(session: Session, export_id: str, tenure: Tenure | None) -> tuple[int, str]:
+    # Of attempts at one task the greater epoch goes first, whenever it comes; one at another task takes over.
+    rows = session.rows(
+        f"INSERT INTO {SCHEMA}.attempts AS a (export_id, attempt, nonce, epochs) "
+        "VALUES ($1, 1, $2, CASE WHEN $4 > 0 THEN jsonb_build_object($3::text, $4::bigint) END) "
+        "ON CONFLICT (export_id) DO UPDATE SET attempt = a.attempt + 1, nonce = excluded.nonce, "
+        "epochs = CASE WHEN $4 > 0 THEN coalesce(a.epochs, '{}') || excluded.epochs ELSE a.epochs END "
+        "WHERE $4 >= coalesce((a.epochs ->> $3)::bigint, 0) RETURNING attempt, nonce",
         export_id,
         secrets.token_hex(16),
-    )[0]
+        *(tenure or _IN_A_FOLDER),
+    )
+    if not rows:
+        assert tenure is not None, "only an epoch is refused"
+        raise _taken_over(export_id, tenure)
+    return rows[0]
+
+
+def _taken_over(export_id: str, tenure: Tenure) -> Fenced:
+    return Fenced(
+        f"export {export_id}: attempt {tenure.epoch} at its task was taken over by a later one, which loads it; this "
+        "one stops and commits nothing"
+    )
 
 
 def lock_owner(session: Session, owner_id: str, mode: str = "") -> None:

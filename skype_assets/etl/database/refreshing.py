@@ -48,17 +48,24 @@ _CONCERNED: Final = f"""
     UNION SELECT document_id FROM {SCHEMA}.attachments
           WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM pg_temp.touched)"""
 
+_ATTACHMENT: Final = "a.owner_id, a.conversation_id, a.message_id, a.ordinal"
+
 _HAS_OTHER_OBJECT: Final = """
 (a.owner_id, a.document_id) = (o.owner_id, o.document_id)
 AND (a.media_member, a.present, a.media_export_id, a.media_sha256, a.preview_sha256, a.mime_type)
     IS DISTINCT FROM (o.member, true, o.export_id, o.sha256, o.preview_sha256, coalesce(o.mime_type, a.mime_type))"""
 
-_REJOIN: Final = f"""{_JOINED}
+# Loads of two accounts may rejoin attachments of each other. Both lock them in the order of their keys: else each could
+# wait for what the other has.
+_REJOIN: Final = f"""{_JOINED}, locked AS MATERIALIZED (
+    SELECT {_ATTACHMENT} FROM {SCHEMA}.attachments a, found o WHERE {_HAS_OTHER_OBJECT}
+    ORDER BY {_ATTACHMENT} FOR NO KEY UPDATE OF a
+)
 UPDATE {SCHEMA}.attachments a
 SET media_member = o.member, present = true, media_export_id = o.export_id,
     media_sha256 = o.sha256, preview_sha256 = o.preview_sha256, mime_type = coalesce(o.mime_type, a.mime_type)
-FROM found o
-WHERE {_HAS_OTHER_OBJECT}"""
+FROM found o, locked l
+WHERE ({_ATTACHMENT}) = (l.owner_id, l.conversation_id, l.message_id, l.ordinal) AND {_HAS_OTHER_OBJECT}"""
 
 REJOIN: Final = _REJOIN.format(concerned=_CONCERNED)
 """Attachments find their objects in every loaded archive: a messages archive and a files archive make one.
@@ -72,7 +79,7 @@ REJOIN_AFTER_CHANGES: Final = _REJOIN.format(
 """The same, and for the documents in ``changed_media``."""
 
 APART: Final = f"""{_JOINED.format(concerned=f"SELECT document_id FROM {SCHEMA}.media_files")}
-SELECT a.owner_id, a.conversation_id, a.message_id, a.ordinal
+SELECT {_ATTACHMENT}
 FROM {SCHEMA}.attachments a, found o
 WHERE {_HAS_OTHER_OBJECT}"""
 """Attachments that would find another object than they have; none once all loads have ended."""

@@ -20,6 +20,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint, damaged_file, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState
+from skype_assets.etl.checkpoints.working_copy import WorkingCopy, refresh
 from skype_assets.etl.engine import space
 from skype_assets.etl.engine.journal import Journal, Observer, PhaseResult
 from skype_assets.etl.engine.workers import SYSTEM_MEMORY, in_order
@@ -30,6 +31,7 @@ from skype_assets.etl.errors import (
     DatabaseError,
     InvalidExport,
     PoisonPart,
+    UsageError,
     WorkerLost,
 )
 from skype_assets.etl.export.source import Source
@@ -96,7 +98,9 @@ def run_phase(
         DatabaseError: the database cannot be reached, or refuses.
         NotConserved: a conversation's messages are not all accounted for.
     """
+    refresh(task.output_dir, task.task_id)
     _refuse_newer(task)
+    _refuse_media(task, name)
     attempt = Attempt.take(task.folder)
     is_refused, is_begun = False, True
     try:
@@ -214,6 +218,15 @@ def _refuse_newer(task: Task) -> None:
                 )
 
 
+def _refuse_media(task: Task, name: str) -> None:
+    """Refuse to keep media where other machines would not find them: a store has no media yet."""
+    if FACTS[name].reads_export and task.settings.keep_media and WorkingCopy.of(task.output_dir) is not None:
+        raise UsageError(
+            f"task {task.task_id}: the bytes of media cannot be kept in a store; say that they are not to be "
+            "(--no-media, or SKYPE_KEEP_MEDIA=off), and keep the export: they are nowhere else"
+        )
+
+
 def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:
     """Refuse a checkpoint of another task or export. If it is gone, the manifest still tells which export it was."""
     task, source = run.task, run.record.source
@@ -292,7 +305,7 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
     checkpoint.keep(opened.confirmed(checkpoint.state.parts))
     journal.progress(checkpoint.state)
     with attempt.held():
-        opened.claim()
+        opened.claim(attempt.tenure)
     crash_points.reached("phase claimed")
     work = opened.work(checkpoint.state.parts, PartFiles(folder, attempt.epoch))
     workers = task.settings.workers

@@ -33,6 +33,7 @@ from skype_assets.etl.phases.extract_parts import MembersPart, MessagesPart, unr
 from skype_assets.etl.phases.media_parts import is_media_part, media_parts, recorded
 from skype_assets.etl.phases.phase import PartFiles, Told, Work
 from skype_assets.etl.process_wide import FEW_COLLECTIONS
+from skype_assets.etl.processes import Tenure
 from skype_assets.etl.schema import raw_tables
 from skype_assets.etl.task import Task
 
@@ -152,7 +153,7 @@ class _Extracted:
         """What it left is its folder alone."""
         return True
 
-    def claim(self) -> None:
+    def claim(self, tenure: Tenure | None) -> None:
         """Nothing: the phase writes to its folder only."""
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
@@ -220,7 +221,7 @@ class _OpenExtract:
         """What it left elsewhere was looked for part by part."""
         return True
 
-    def claim(self) -> None:
+    def claim(self, tenure: Tenure | None) -> None:
         """Nothing: the phase writes to its folder only."""
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:

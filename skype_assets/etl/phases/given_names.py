@@ -15,7 +15,9 @@ from typing import Final
 
 import msgspec
 
+from skype_assets.etl.checkpoints import attempt
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.working_copy import refresh
 from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.names import bare, mri, without_prefix
 from skype_assets.etl.errors import CheckpointDamaged, UsageError
@@ -54,8 +56,9 @@ def read(path: Path) -> dict[str, str]:
 
 def keep(folder: Directory, names: Mapping[str, str]) -> None:
     """Let a task have these names from now on."""
+    refresh(folder.path.parent, folder.path.name)
     if kept(folder) != names:
-        folder.make().put(KEPT, json.dumps(names, ensure_ascii=False, indent=0).encode())
+        attempt.put(folder, folder, KEPT, json.dumps(names, ensure_ascii=False, indent=0).encode())
 
 
 def kept(folder: Directory) -> dict[str, str]:

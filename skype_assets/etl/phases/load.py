@@ -43,6 +43,7 @@ from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_
 from skype_assets.etl.phases.proof import compare_part, prove
 from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.postgres.url import reachable_url
+from skype_assets.etl.processes import Tenure
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import Task
@@ -160,9 +161,9 @@ class _OpenLoad:
             is_said = is_complete(session, self._exports)
             return is_said and prove(session, self._tables, self._workers).total.is_equal
 
-    def claim(self) -> None:
+    def claim(self, tenure: Tenure | None) -> None:
         """Register as the attempt that loads the export: from now on no earlier one commits."""
-        self._claim = self._database.repeatedly(self._register)
+        self._claim = self._database.repeatedly(partial(self._register, tenure))
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:
         """The head, then one part for each part of transform."""
@@ -189,10 +190,10 @@ class _OpenLoad:
                 files=files,
             )
 
-    def _register(self, session: Session) -> tuple[Claim, dict[int, str]]:
+    def _register(self, tenure: Tenure | None, session: Session) -> tuple[Claim, dict[int, str]]:
         upgrading.bring_up_to_date(session)
         ddl.create(session)
-        loader = Loader.register(session, self._exports)
+        loader = Loader.register(session, self._exports, tenure)
         return loader.claim, loader.ledger()
 
     def _claimed(self) -> tuple[Claim, dict[int, str]]:

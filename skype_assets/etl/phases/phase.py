@@ -20,6 +20,7 @@ from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases import PhaseFacts
+from skype_assets.etl.processes import Tenure
 from skype_assets.etl.task import Task
 
 Told = Callable[[float, str], None]
@@ -61,8 +62,11 @@ class OpenPhase(Protocol):
         """Whether what a complete phase has left elsewhere is still there (the load asks for every row)."""
         ...
 
-    def claim(self) -> None:
-        """Take over what the phase writes to beside its folder. Called while nobody can take over the task."""
+    def claim(self, tenure: Tenure | None) -> None:
+        """Take over what the phase writes to beside its folder.
+
+        Called while nobody on this machine can take over the task; ``tenure`` is for those on others.
+        """
         ...
 
     def work(self, done: Sequence[PartRecord], files: "PartFiles") -> Iterable[Work]:

@@ -35,6 +35,7 @@ from skype_assets.etl.phases.media_parts import is_media_part
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.transform_parts import CONSERVATION, TRANSFORM_TABLES, MediaPart, MessagesPart
 from skype_assets.etl.process_wide import FEW_COLLECTIONS
+from skype_assets.etl.processes import Tenure
 from skype_assets.etl.rows import conversations as conversation_rows
 from skype_assets.etl.rows.arrays import table_from_rows
 from skype_assets.etl.rows.decode import json_fields
@@ -138,7 +139,7 @@ class _OpenTransform:
         """What it left is its folder alone."""
         return True
 
-    def claim(self) -> None:
+    def claim(self, tenure: Tenure | None) -> None:
         """Nothing: the phase writes to its folder only."""
 
     def work(self, done: Sequence[PartRecord], files: PartFiles) -> Iterator[Work]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skype_assets.etl import interruption
+from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
 from skype_assets.etl.errors import EtlError
@@ -52,7 +53,7 @@ def in_checkpoint(folder: Path, offset: int) -> bytes | None:
         tables = open_complete(Directory(folder), RAW_TABLES) if folder.is_dir() else None
         for record in tables.state.records if tables is not None else ():
             if (file := record.files.get("messages")) is not None:
-                raw = _in_part(folder / file.name, offset)
+                raw = _in_part(parts.here(folder, file), offset)
                 if raw is not None:
                     return raw
     except (EtlError, OSError, pa.ArrowException):  # not complete, or damaged: `verify` says what is wrong with it

@@ -26,5 +26,5 @@ def mark(session: Session, output_dir: Path) -> list[str]:
         elif said in released and active and export_id not in there:  # nobody can tell whether these were on it as well
             files.mark(task, active[0].number, active[0].reason)
         elif said in released:
-            task.remove(files.FILE)
+            files.release(task)
     return [task.path.name for task, _ in Tasks([output_dir]).known if files.hold_on(task) is not None]

@@ -13,7 +13,8 @@ from skype_assets.etl import interruption
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
-from skype_assets.etl.errors import CheckpointError
+from skype_assets.etl.checkpoints.working_copy import WorkingCopy, named
+from skype_assets.etl.errors import CheckpointError, UsageError
 from skype_assets.etl.phases import EXTRACT
 from skype_assets.etl.phases.media_parts import is_media_part, recorded
 from skype_assets.etl.tasks import layout
@@ -87,6 +88,19 @@ def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, is_whole: Call
             unreadable=found.unreadable + (row["problem"] is not None),
         )
     return replace(found, missing=missing, damaged=damaged)
+
+
+def refuse_in_store(output_dir: Path) -> None:
+    """Refuse what is about media where checkpoints are in a store, which has none.
+
+    Raises:
+        UsageError: the folder is the working copy of a store.
+    """
+    if WorkingCopy.of(output_dir) is not None:
+        raise UsageError(
+            f"{named(output_dir)}: a store has no bytes of media; they are in the exports. To keep them, load the "
+            "export with its checkpoints in a folder"
+        )
 
 
 @dataclass(frozen=True)

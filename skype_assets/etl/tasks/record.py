@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints.attempt import read_owner, seems_alive
+from skype_assets.etl.checkpoints.attempt import is_worked_on
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
+from skype_assets.etl.checkpoints.working_copy import output_folder, refresh
 from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMismatch, UsageError
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.phases import EXTRACT, FOLDERS, PHASES
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
-from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.embedded import EmbeddedServer
 from skype_assets.etl.postgres.url import (
     ALIASES,
@@ -80,7 +80,7 @@ class TaskRecord(History):
             )
         )
         self.db_config = db_config
-        self.output_dir = named_path(output_dir, "output_dir") if output_dir is not None else None
+        self.output_dir = output_folder(output_dir, "output_dir") if output_dir is not None else None
         self.task_id = check_task_id(task_id) if task_id is not None else None
         self.start_time = datetime.now(UTC)
         self.file_source: Path | None = None
@@ -210,6 +210,8 @@ class TaskRecord(History):
         Raises:
             CheckpointDamaged, CheckpointMismatch: see ``load``; or it is another task's or export's.
         """
+        task = self.task
+        refresh(task.output_dir, task.task_id)
         path = Path(self.checkpoint_file)
         if not os.path.lexists(path):
             return
@@ -229,11 +231,10 @@ class TaskRecord(History):
             CheckpointMismatch: another version wrote it.
             CheckpointDamaged: its checksum does not fit, a field is wrong, or a path leads out of its folder.
         """
-        path = named_path(checkpoint_file, "checkpoint")
+        path = layout.manifest_path(checkpoint_file)
         record = cls._restored(manifests.load(path))
         record.output_dir = path.parent
-        owner = read_owner(record.task.folder)
-        if owner is None or not seems_alive(owner):
+        if not is_worked_on(record.task.folder):
             record.note_interruption()
         return record
 

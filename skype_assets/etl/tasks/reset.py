@@ -14,6 +14,8 @@ from skype_assets.etl.tasks.layout import manifest_name, set_aside_name
 def reset(task: Task) -> Path | None:
     """Move a task's phases and manifest to ``<task_id>.reset-<UTC timestamp>``; that folder, or None if it has none.
 
+    In a store nothing is moved: its log says that the task begins anew, and all that was there before stays.
+
     The task's own folder stays, with the record of its attempts: were the epochs to begin at 1 again, an attempt that
     was taken over long ago could take itself for the new one, and write.
 
@@ -26,6 +28,8 @@ def reset(task: Task) -> Path | None:
     refuse_if_held(task.folder)
     attempt = Attempt.take(task.folder)
     try:
+        if attempt.forget():  # a store keeps what was there before
+            return None
         manifest = task.output_dir / manifest_name(task.task_id)
         phases = [entry for entry in task.folder.path.iterdir() if entry.is_dir()]
         if not phases:

@@ -11,7 +11,6 @@ from typing import Final
 
 from skype_assets.etl.errors import CheckpointError, UsageError
 from skype_assets.etl.export.source import fingerprint
-from skype_assets.etl.places import named_path
 from skype_assets.etl.postgres.url import is_configured
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
@@ -140,7 +139,7 @@ def _source_name(manifest: Path) -> str | None:
 
 
 def _matches(checkpoint: str) -> list[Path]:
-    path = named_path(checkpoint, "checkpoint")
+    path = layout.manifest_path(checkpoint)
     if os.path.lexists(path):
         return [path]
     try:

@@ -16,10 +16,12 @@ from types import TracebackType
 from typing import Any, Final
 
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, LOCK_FILE, Owner, Watch, seems_alive
-from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints import store_attempt
+from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, Owner, Watch, is_worked_on, seems_alive
+from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
 from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
 from skype_assets.etl.checkpoints.state import PhaseState
+from skype_assets.etl.checkpoints.working_copy import LOG_FILE, WorkingCopy
 from skype_assets.etl.errors import CheckpointError, TaskBusy
 from skype_assets.etl.phases import EXTRACT, FOLDERS, given_names
 from skype_assets.etl.tasks import layout
@@ -142,7 +144,7 @@ def withdraw(output_dir: Path, task_id: str) -> None:
 
     Nothing happens if more than such a beginning lies in its folder, or another attempt has taken it over.
     """
-    beginning = {EXTRACT.asset, ATTEMPT_FILE, LOCK_FILE, layout.RECEIVED, given_names.KEPT}
+    beginning = {EXTRACT.asset, ATTEMPT_FILE, LOCK_FILE, LOG_FILE, layout.RECEIVED, given_names.KEPT}
     if {path.name for path in (output_dir / task_id).iterdir()} <= beginning:
         with suppress(TaskBusy):
             _put_task_away(output_dir, task_id)
@@ -157,7 +159,11 @@ def _put_task_away(output_dir: Path, task_id: str, watch: Watch | None = None) -
     with folder.lock(LOCK_FILE):
         if watch.look() is not False and watch.owner is not None:
             raise TaskBusy(f"task {task_id} is {_in_use(watch.owner)}")
+        if (copy := WorkingCopy.of(output_dir)) is not None:
+            copy.get_beside(folder)
         refuse_if_held(folder)
+        if copy is not None:
+            store_attempt.remove(copy, task_id)
         manifest = output_dir / layout.manifest_name(task_id)
         if manifest.exists():
             manifest.rename(folder.file(manifest.name))
@@ -206,10 +212,10 @@ def _task(folder: Path) -> Entry:
         updated_at=max(
             (state.updated_at for state in known), default=datetime.fromtimestamp(folder.stat().st_mtime, UTC)
         ),
-        bytes=_bytes(folder),
+        bytes=max(_bytes(folder), _bytes_in_store(folder.parent, known)),
         source_sha256=known[0].inputs.get("source_sha256") if known else None,
         has_rows=load is not None and load.status != "unloaded" and bool(load.parts),
-        kept=_use(watch) or _hold(task),
+        kept=_use(watch) or _use_elsewhere(task) or _hold(task),
         watch=watch,
     )
 
@@ -228,6 +234,14 @@ def _use(watch: Watch) -> str:
     except CheckpointError:
         return "its attempt.json is damaged, so that nobody knows whether it is in use"
     return _in_use(watch.owner) if watch.owner is not None and seems_alive(watch.owner) else ""
+
+
+def _use_elsewhere(task: Directory) -> str:
+    return "in use on another machine" if is_worked_on(task) else ""
+
+
+def _bytes_in_store(output_dir: Path, known: Sequence[PhaseState]) -> int:
+    return sum(state.bytes for state in known) if WorkingCopy.of(output_dir) is not None else 0
 
 
 def _hold(task: Directory) -> str:

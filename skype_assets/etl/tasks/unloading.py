@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,7 @@ from skype_assets.etl.errors import CheckpointError, DatabaseError, UsageError
 from skype_assets.etl.phases import FOLDERS
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.postgres.url import reachable_url, without_password
+from skype_assets.etl.processes import Tenure
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.finding import Tasks, export_id_of, whole
@@ -96,7 +98,7 @@ def unload(
             return Unloaded(record.export_id, "would be unloaded", rows.rehearse(), record.task_id)
         if state is None or export_id_of(state) != record.export_id:  # no checkpoint here says that it is loaded
             rows.require()
-            rows.claim()
+            rows.claim(None)
             return Unloaded(record.export_id, "unloaded", rows.take_out(), record.task_id)
         with _checkpoint_of(task) as checkpoint:
             rows.require()
@@ -174,9 +176,9 @@ class _Rows:
         assert self._changes is not None, "it was just done"
         return self._changes
 
-    def claim(self) -> None:
+    def claim(self, tenure: Tenure | None) -> None:
         """Take the export over: from now on no earlier attempt commits any part of it."""
-        self._claim = self._database.repeatedly(self._take_over)
+        self._claim = self._database.repeatedly(partial(self._take_over, tenure))
 
     def take_out(self) -> Changes:
         """Take the rows out, in one transaction."""
@@ -184,9 +186,9 @@ class _Rows:
         assert self._changes is not None, "it was just done"
         return self._changes
 
-    def _take_over(self, session: Session) -> Claim:
+    def _take_over(self, tenure: Tenure | None, session: Session) -> Claim:
         ddl.create(session)
-        return Loader.take_over(session, self._record.export_id, self._record.owner_id).claim
+        return Loader.take_over(session, self._record.export_id, self._record.owner_id, tenure).claim
 
     def _in_rehearsal(self, action: Callable[[Session], None]) -> None:
         def rehearsed(session: Session) -> None:
@@ -263,12 +265,12 @@ class _LoadCheckpoint:
         self._attempt = attempt
         self._folder = task.folder.folder(FOLDERS["load"])
 
-    def begin(self, claim: Callable[[], None]) -> None:
+    def begin(self, claim: Callable[[Tenure | None], None]) -> None:
         """Say that the rows are about to go; ``claim`` them while nobody can take over the task."""
         mark(self._attempt, self._folder, "unloading")
         crash_points.reached("unload marked")
         with self._attempt.held():
-            claim()
+            claim(self._attempt.tenure)
 
     def finish(self) -> None:
         """Say that the rows are gone; nothing is written if that is said already."""

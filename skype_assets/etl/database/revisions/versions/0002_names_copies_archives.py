@@ -80,7 +80,7 @@ def upgrade() -> None:
     PRIMARY KEY (export_id, source_offset)
 )"""
     )
-    op.execute("ALTER TABLE skype.attempts ADD COLUMN nonce text")
+    op.execute("ALTER TABLE skype.attempts ADD COLUMN nonce text, ADD COLUMN epochs jsonb")
     op.execute(
         """CREATE TABLE skype.unloads (
     export_id text COLLATE "C" NOT NULL,
