@@ -41,8 +41,12 @@ def objects(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     # Not Arrow's objects: it looks up the time zone for each, which makes them several times as dear.
     zero = datetime(1970, 1, 1, tzinfo=UTC if column.type.tz else None)
     counted: list[int | None] = column.cast(pa.int64()).to_pylist()
-    return [None if number is None else zero + timedelta(microseconds=_nearest(number)) for number in counted]
+    return [
+        None if number is None else zero + timedelta(0, 0, number if _FROM <= number <= _TO else _nearest(number))
+        for number in counted
+    ]
 
 
 def _nearest(number: int) -> int:
-    return _TO if number < _AFTER_LAST else min(max(number, _FROM), _TO)
+    """The first or the last instant, for a number that is beyond either."""
+    return _FROM if _AFTER_LAST <= number < _FROM else _TO
