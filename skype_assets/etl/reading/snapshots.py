@@ -74,12 +74,12 @@ class Snapshots:
             while True:
                 session = self._idle.get_nowait()
                 try:
-                    return session, _begun(session)
+                    return session, _transaction(session)
                 except Rejected:
                     session.close()
         session = self._opened()
         try:
-            return session, _begun(session)
+            return session, _transaction(session)
         except BaseException:
             session.close()
             raise
@@ -94,7 +94,8 @@ class Snapshots:
         return session
 
 
-def _begun(session: Session) -> contextlib.ExitStack:
+def _transaction(session: Session) -> contextlib.ExitStack:
+    """One that has begun."""
     with contextlib.ExitStack() as transaction:
         transaction.enter_context(session.transaction(snapshot=True))
         return transaction.pop_all()
