@@ -87,9 +87,15 @@ def test_index_and_scan_find_the_same(searched: Searched, messages: list[tuple[s
     begin = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(begin + 1, len(text)))
     piece = data.draw(st.sampled_from([text[begin:end], text[begin:end].upper(), data.draw(TEXTS)]))
-    query = Query("", (Term(piece), *([Term(data.draw(TEXTS), True)] if data.draw(st.booleans()) else [])))
-    scan = found(snapshots, query, indexed=False)
-    assert found(snapshots, query) == scan
+    more = [Term(data.draw(st.one_of(TEXTS, st.sampled_from(everything))), data.draw(st.booleans()))]
+    query = Query("", (Term(piece), *(more if data.draw(st.booleans()) else [])))
+    with pytest.MonkeyPatch.context() as patch:
+        # However few the messages are among which it is looked first, and the hits that are wanted and counted.
+        for name in ("PROBED", "RECENT", "FREQUENT", "MOST"):
+            patch.setattr(finding, name, data.draw(st.integers(1, 9)))
+        limit = data.draw(st.integers(1, 9))
+        scan = found(snapshots, query, indexed=False, limit=limit)
+        assert found(snapshots, query, limit=limit) == scan
     if piece == text[begin:end] and len(query.terms) == 1:
         assert scan[1] > 0
 

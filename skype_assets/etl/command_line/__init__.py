@@ -6,6 +6,7 @@ Nothing is imported here that takes long: a signal that comes while the commands
 from typing import TYPE_CHECKING, Any
 
 from skype_assets.etl import interruption
+from skype_assets.etl.command_line import left_out
 
 if TYPE_CHECKING:
     from skype_assets.etl.command_line.commands import skype_assets
@@ -16,6 +17,7 @@ __all__ = ["main", "skype_assets"]
 def main() -> None:
     """Entry point of ``skype-assets``."""
     interruption.listen()
+    left_out.leave_out()
     try:
         from skype_assets.etl.command_line import commands
 

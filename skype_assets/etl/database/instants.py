@@ -4,13 +4,10 @@ No export is loaded with such, and no clock shows one: somebody has put it there
 compares takes the number, which is another for each; whoever wants an object gets the nearest that there is.
 """
 
-# pyarrow.compute makes its functions when it is imported; no type checker sees them.
-# pyright: reportAttributeAccessIssue=false
-
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 _FIRST, _LAST = "0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00"
 _FROM: Final = -62_135_596_800_000_000
@@ -48,9 +45,17 @@ def numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def objects(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     """The Python objects of a column, of instants the nearest."""
-    if pa.types.is_timestamp(column.type):
-        found = column.cast(pa.int64())
-        found = pc.if_else(pc.less(found, _AFTER_LAST), _TO, found)
-        found = pc.min_element_wise(pc.max_element_wise(found, _FROM, skip_nulls=False), _TO, skip_nulls=False)
-        column = found.cast(column.type)
-    return column.to_pylist()
+    if not pa.types.is_timestamp(column.type):
+        return column.to_pylist()
+    # Not Arrow's objects: it looks up the time zone for each, which makes them several times as dear.
+    zero = datetime(1970, 1, 1, tzinfo=UTC if column.type.tz else None)
+    counted: list[int | None] = column.cast(pa.int64()).to_pylist()
+    return [
+        None if number is None else zero + timedelta(0, 0, number if _FROM <= number <= _TO else _nearest(number))
+        for number in counted
+    ]
+
+
+def _nearest(number: int) -> int:
+    """The first or the last instant, for a number that is beyond either."""
+    return _FROM if _AFTER_LAST <= number < _FROM else _TO

@@ -86,10 +86,17 @@ WHERE c.relnamespace = to_regnamespace($1) AND c.relname = ANY ($2)"""
 _LOCK: Final = 7_359_274_103
 
 
-def folded(expression: str, collation: str) -> str:
-    """The SQL of a text as it is compared: upper and lower case are the same, in every script."""
-    # Greek has two small sigmas: which of them is at a word's end, a part of the word cannot tell.
-    return f"replace(lower(({expression}) COLLATE \"{collation}\"), 'ς', 'σ')"
+def folded(expression: str, collation: str, *, has_sigma: bool = True) -> str:
+    """The SQL of a text as it is compared: upper and lower case are the same, in every script.
+
+    Args:
+        expression: the text.
+        collation: whose ``lower`` is used.
+        has_sigma: whether what it is compared with may have a sigma. Greek has two small ones: which of them is at a
+            word's end, a part of the word cannot tell.
+    """
+    lower = f'lower(({expression}) COLLATE "{collation}")'
+    return f"replace({lower}, 'ς', 'σ')" if has_sigma else lower
 
 
 def collation(session: Session) -> str:

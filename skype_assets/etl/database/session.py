@@ -127,7 +127,7 @@ class Session:
             raise
 
     def _connected(self) -> "dbapi.Connection":
-        # It brings pandas along: a third of a second that is for those only who connect.
+        # Outside the command line it brings pandas along: a third of a second that is for those only who connect.
         from adbc_driver_postgresql import dbapi
 
         # What the driver asks by itself when it connects is in no transaction of ours.

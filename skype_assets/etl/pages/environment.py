@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from skype_assets.etl.pages import formats, text
 from skype_assets.etl.pages.article import Articles
 from skype_assets.etl.pages.message import Shown, call_people
+from skype_assets.etl.pages.rows import Rows
 from skype_assets.etl.pages.words import WEEKDAYS, WORDS, counted, word
 from skype_assets.etl.reading.accounts import Account
 from skype_assets.etl.reading.conversations import Conversation
@@ -77,6 +78,7 @@ def environment(zone: ZoneInfo) -> Environment:
         "link": _link,
         "weekdays": WEEKDAYS,
         "articles": Articles(made),
+        "rows": Rows(zone),
     }
     made.filters |= filters
     made.globals |= shared

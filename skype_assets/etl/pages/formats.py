@@ -2,7 +2,7 @@
 
 from datetime import datetime, tzinfo
 
-from skype_assets.etl.pages.words import word
+from skype_assets.etl.pages.words import MONTHS, WEEKDAYS, word
 
 
 def local(instant: datetime, zone: tzinfo) -> datetime:
@@ -15,12 +15,12 @@ def local(instant: datetime, zone: tzinfo) -> datetime:
 
 def day(instant: datetime | None) -> str:
     """A date: ``5 March 2019``."""
-    return f"{instant.day} {instant:%B} {instant.year}" if instant else word("no_time")
+    return f"{instant.day} {MONTHS[instant.month - 1]} {instant.year}" if instant else word("no_time")
 
 
 def day_of_week(instant: datetime | None) -> str:
     """A date with its weekday."""
-    return f"{instant:%A}, {day(instant)}" if instant else word("undated")
+    return f"{WEEKDAYS[instant.weekday()]}, {day(instant)}" if instant else word("undated")
 
 
 def date_only(instant: datetime) -> str:

@@ -352,6 +352,11 @@ _COUNTED: Final = {
 
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
+MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
 
 def word(name: str, /, **values: object) -> str:
     """A text, with values put in."""

@@ -24,8 +24,13 @@ MOST: Final = 1_000
 RECENT: Final = 20_000
 """The newest messages, among which a frequent term is looked for first."""
 
+PROBED: Final = 2_000
+"""The newest of them: how many have a term, tells whether it is frequent."""
+
 FREQUENT: Final = 2_000
 """So many files and links with a term are looked through faster than found by the index."""
+
+_SIGMAS: Final = frozenset("Σσς")
 
 _KEY: Final = "owner_id, conversation_id, message_id"
 _BESIDE: Final = ("attachments", "links")
@@ -151,9 +156,12 @@ class _Sql:
 
     def contains(self, expression: str, term: str, *, by_index: bool) -> str:
         """Whether a text contains a term."""
+        has_sigma = not _SIGMAS.isdisjoint(term)
         values = [f"{self.bind(form)}::text" for form in forms(term)]
-        text = self._folded(expression)
-        contained = _any(f"strpos({text}, {self._folded(value)}) > 0" for value in values)
+        text, *wanted = (
+            search_index.folded(one, self._collation, has_sigma=has_sigma) for one in (expression, *values)
+        )
+        contained = _any(f"strpos({text}, {value}) > 0" for value in wanted)
         if not by_index:
             return contained
         # Apart from the comparison: what the index has found, it need not find again in each text.
@@ -171,16 +179,14 @@ class _Sql:
         )
 
     def is_beside(self, term: str) -> str:
-        """Whether files or links of message ``m`` contain a term."""
+        """Whether files or links of message ``m`` contain a term, for a few messages: it is looked up for each."""
         of_message = f"(b.owner_id, b.conversation_id, b.message_id) = {_OF_MESSAGE}"
+        # With OFFSET, as the planner would rather make a hash of all files and links.
         return " OR ".join(
-            f"EXISTS (SELECT FROM skype.{table} AS b WHERE {of_message} AND {contained})"
+            f"EXISTS (SELECT FROM skype.{table} AS b WHERE {of_message} AND {contained} OFFSET 0)"
             for table in _BESIDE
             for contained in (self.contains(SEARCHED[table], term, by_index=False),)
         )
-
-    def _folded(self, expression: str) -> str:
-        return search_index.folded(expression, self._collation)
 
 
 def find(
@@ -257,15 +263,11 @@ class _Search:
         self._lead = max(asked, key=lambda term: self._pieces[term], default=None)
 
     def recent(self, wanted: int) -> list[tuple[Any, ...]]:
-        """Hits among the newest messages that are from and in what is asked for, in that time."""
-        sql = _Sql(self._collation)
-        before = self._where(sql, self._cheap(sql))
-        conditions = self._where(sql, [*self._terms(sql, is_among_few=True), *self._others(sql)])
-        return self._session.rows(
-            f"SELECT {_SHOWN} FROM (SELECT * FROM skype.messages AS m {before} ORDER BY {NEWEST} LIMIT {RECENT}) AS m "
-            f"{conditions} LIMIT {wanted}",
-            *sql.parameters,
-        )
+        """Hits among the newest messages; not all that there are, if the index finds them faster."""
+        rows = self._newest(PROBED, wanted)
+        if len(rows) < wanted and (self._lead is None or len(rows) * RECENT >= wanted * PROBED):
+            rows = self._newest(RECENT, wanted)
+        return rows
 
     def everything(self, wanted: int) -> tuple[list[tuple[Any, ...]], int]:
         """The newest hits of all, and how many there are."""
@@ -282,20 +284,44 @@ class _Search:
 
     def count(self) -> int:
         """How many hits there are; counting ends behind the most."""
+        if self._query.terms and self._are_many():
+            return MOST + 1
         sql = _Sql(self._collation)
         statement = f"SELECT count(*) FROM (SELECT FROM ({self._all(sql)}) AS found LIMIT {MOST + 1}) AS counted"
         return self._session.rows(statement, *sql.parameters)[0][0]
+
+    def _are_many(self) -> bool:
+        """Whether some of the messages are enough hits, by their texts alone, that there is nothing to count.
+
+        The index would list all that have a term before the first of them is counted.
+        """
+        sql = _Sql(self._collation)
+        some = f"SELECT * FROM skype.messages AS m {self._where(sql, self._cheap(sql))} LIMIT {RECENT}"
+        conditions = self._where(sql, [*self._terms(sql, is_among_few=True, in_text=True), *self._others(sql)])
+        found = self._session.rows(f"SELECT 1 FROM ({some}) AS m {conditions} LIMIT {MOST + 1}", *sql.parameters)
+        return len(found) > MOST
 
     def all(self) -> tuple[str, list[Any]]:
         """What lists all hits, and its parameters."""
         sql = _Sql(self._collation)
         return self._all(sql), sql.parameters
 
+    def _newest(self, count: int, wanted: int) -> list[tuple[Any, ...]]:
+        """Hits among so many of the newest messages that are from and in what is asked for, in that time."""
+        sql = _Sql(self._collation)
+        before = self._where(sql, self._cheap(sql))
+        conditions = self._where(sql, [*self._terms(sql, is_among_few=True), *self._others(sql)])
+        return self._session.rows(
+            f"SELECT {_SHOWN} FROM (SELECT * FROM skype.messages AS m {before} ORDER BY {NEWEST} LIMIT {count}) AS m "
+            f"{conditions} LIMIT {wanted}",
+            *sql.parameters,
+        )
+
     def _all(self, sql: "_Sql") -> str:
         """Keys and times of all messages that are asked for, in no order."""
         selected = "SELECT m.owner_id, m.conversation_id, m.message_id, m.sent_at FROM skype.messages AS m"
         lead = self._lead
-        rest = [*self._cheap(sql), *self._others(sql), *self._terms(sql, without=lead)]
+        rest = [*self._cheap(sql), *self._others(sql), *self._terms(sql, without=lead, is_among_few=lead is not None)]
         if lead is None:
             return f"{selected} {self._where(sql, rest)}"
         in_text = [sql.contains("m.text", lead, by_index=True), *rest]
@@ -313,17 +339,22 @@ class _Search:
             conditions.append(f"({condition}) IS NOT TRUE" if asked.is_excluded else condition)
         return conditions
 
-    def _terms(self, sql: "_Sql", *, without: str | None = None, is_among_few: bool = False) -> list[str]:
+    def _terms(
+        self, sql: "_Sql", *, without: str | None = None, is_among_few: bool = False, in_text: bool = False
+    ) -> list[str]:
         conditions: list[str] = []
         for term in self._query.terms:
-            if term.is_excluded or term.text != without:
+            if not term.is_excluded and term.text == without:
+                continue
+            contained = sql.contains("m.text", term.text, by_index=False)
+            if term.is_excluded or not in_text:
                 by_index = term.text in self._rare_beside
                 if is_among_few and not by_index:
                     beside = sql.is_beside(term.text)
                 else:
                     beside = f"{_OF_MESSAGE} IN ({sql.beside(term.text, by_index=by_index)})"
-                contained = f"({sql.contains('m.text', term.text, by_index=False)} OR {beside})"
-                conditions.append(f"NOT {contained}" if term.is_excluded else contained)
+                contained = f"({contained} OR {beside})"
+            conditions.append(f"NOT {contained}" if term.is_excluded else contained)
         return conditions
 
     def _others(self, sql: "_Sql") -> list[str]:

@@ -52,7 +52,7 @@ class Part:
     name_source: str | None
     is_owner: bool
     is_member: bool
-    messages: int
+    message_count: int
     first: datetime | None
     last: datetime | None
 
@@ -83,7 +83,7 @@ class Person:
     @property
     def messages(self) -> int:
         """Messages in all conversations."""
-        return sum(part.messages for part in self.parts)
+        return sum(part.message_count for part in self.parts)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Either is taken as it is: whoever asks compares the hash.
 """
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,22 +52,30 @@ def in_checkpoint(folder: Path, offset: int) -> bytes | None:
     """The object at an offset, from the raw checkpoint, of which a small piece is in memory at a time."""
     try:
         tables = open_complete(Directory(folder), RAW_TABLES) if folder.is_dir() else None
-        for record in tables.state.records if tables is not None else ():
-            if (file := record.files.get("messages")) is not None:
-                raw = _in_part(parts.here(folder, file), offset)
-                if raw is not None:
-                    return raw
+        records = tables.state.records if tables is not None else ()
+        files = [record.files["messages"] for record in records if "messages" in record.files]
+        # They are in the order of the export.
+        number = bisect_right(files, offset, key=lambda file: _first_offset(parts.here(folder, file)))
+        return _in_part(parts.here(folder, files[number - 1]), offset) if number else None
     except (EtlError, OSError, pa.ArrowException):  # not complete, or damaged: `verify` says what is wrong with it
         return None
     finally:
         pa.default_memory_pool().release_unused()
-    return None
+
+
+def _first_offset(path: Path) -> int:
+    with pq.ParquetFile(path, pre_buffer=False) as part:
+        return int(_offsets(part, 0)[0])
+
+
+def _offsets(part: pq.ParquetFile, group: int) -> Any:
+    return part.read_row_group(group, columns=["offset"], use_threads=False)["offset"].to_numpy()
 
 
 def _in_part(path: Path, offset: int) -> bytes | None:
     with pq.ParquetFile(path, pre_buffer=False) as part:
         for group in range(part.num_row_groups):
-            offsets: Any = part.read_row_group(group, columns=["offset"], use_threads=False)["offset"].to_numpy()
+            offsets = _offsets(part, group)
             place = int(np.searchsorted(offsets, offset))  # they are in the order of the export
             if place == len(offsets) or offsets[place] != offset:
                 continue

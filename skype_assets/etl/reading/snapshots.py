@@ -46,9 +46,9 @@ class Snapshots:
         Raises:
             Rejected: the database refuses; its ``sqlstate`` is ``TIMED_OUT`` if a statement took too long.
         """
-        session = self._usable()
+        session, transaction = self._begun()
         try:
-            with session.transaction(snapshot=True):
+            with transaction:
                 session.rows(self._settings, self.time_zone)
                 yield session
         except Rejected as refused:
@@ -68,18 +68,21 @@ class Snapshots:
             while True:
                 self._idle.get_nowait().close()
 
-    def _usable(self) -> Session:
-        """A session that answers: of one that was kept the server may have gone."""
+    def _begun(self) -> tuple[Session, contextlib.ExitStack]:
+        """A session, and the transaction that has begun in it: of one that was kept the server may have gone."""
         with contextlib.suppress(Empty):
             while True:
                 session = self._idle.get_nowait()
                 try:
-                    session.rows("SELECT 1")
+                    return session, _transaction(session)
                 except Rejected:
                     session.close()
-                else:
-                    return session
-        return self._opened()
+        session = self._opened()
+        try:
+            return session, _transaction(session)
+        except BaseException:
+            session.close()
+            raise
 
     def _opened(self) -> Session:
         session = Session(self._url(), read_only=True)
@@ -89,3 +92,10 @@ class Snapshots:
             session.close()
             raise
         return session
+
+
+def _transaction(session: Session) -> contextlib.ExitStack:
+    """One that has begun."""
+    with contextlib.ExitStack() as transaction:
+        transaction.enter_context(session.transaction(snapshot=True))
+        return transaction.pop_all()
