@@ -250,15 +250,57 @@ void Json::skip_number() {
     require(at_ == end_ || (*at_ != 'e' && *at_ != 'E'));
 }
 
-std::vector<Slice> whole_elements(Slice text) {
+Element Json::element() {
+    if (next() != '{') return {value(), 0};
+    const char* begin = at_;
+    Named named;
+    bool is_plain = true;
+    auto note = [&](Slice& place) {
+        std::string scratch;
+        is_plain = is_plain && !place.data() && next() == '"';
+        if (!is_plain) return skip(1);
+        place = string(scratch);
+        is_plain = scratch.empty();
+    };
+    object([&](Slice name) {
+        if (name == "id") {
+            note(named.id);
+        } else if (name == "messagetype") {
+            note(named.messagetype);
+        } else {
+            skip(1);
+        }
+    });
+    Slice text(begin, static_cast<size_t>(at_ - begin));
+    return {text, is_plain ? named.places(text) : 0};
+}
+
+int64_t Named::places(Slice object) const {
+    constexpr size_t MOST = 0x7FFF;
+    int64_t packed = 0;
+    for (Slice text : {id, messagetype}) {
+        if (!text.data()) return 0;
+        size_t begin = static_cast<size_t>(text.data() - object.data());
+        if (begin > MOST || text.size() > MOST) return 0;
+        packed = packed << 32 | static_cast<int64_t>(begin << 16 | text.size());
+    }
+    return packed;
+}
+
+Named Named::at(int64_t places, Slice object) {
+    auto number = [&](int shift) { return static_cast<size_t>(places >> shift & 0xFFFF); };
+    return {object.substr(number(48), number(32)), object.substr(number(16), number(0))};
+}
+
+std::vector<Element> whole_elements(Slice text) {
     // Elements of one byte would be millions.
     constexpr size_t MOST = size_t{1} << 14;
-    std::vector<Slice> found;
+    std::vector<Element> found;
     const char *at = text.data(), *end = at + text.size();
     try {
         while (found.size() < MOST) {
-            Slice element = Json(Slice(at, static_cast<size_t>(end - at))).value();
-            at = element.data() + element.size();
+            Element element = Json(Slice(at, static_cast<size_t>(end - at))).element();
+            at = element.text.data() + element.text.size();
             if (at == end) return found;
             found.push_back(element);
             while (at < end && is_blank(*at)) at++;
