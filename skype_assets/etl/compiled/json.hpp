@@ -81,7 +81,9 @@ class Json {
     void copy(std::string& json, int depth);
     void skip_number();
     void word(Slice wanted);
-    void escape(std::string& decoded);
+    // Both decode nothing if there is nowhere to.
+    Slice string(std::string* scratch);
+    void escape(std::string* decoded);
     uint32_t hex4();
 };
 
