@@ -9,10 +9,9 @@ constexpr size_t MOST_TEXT = size_t{1} << 28;
 
 }  // namespace
 
-RawColumns::RawColumns(size_t rows, size_t bytes) {
+RawColumns::RawColumns(size_t rows, size_t bytes) : raw(bytes) {
     constexpr size_t USUAL_ID = 16, USUAL_TYPE = 12;
     ends.reserve(rows + 1);
-    raw.reserve(bytes);
     sha256.reserve(rows * SHA256_BYTES);
     id.reserve(rows, rows * USUAL_ID);
     messagetype.reserve(rows, rows * USUAL_TYPE);

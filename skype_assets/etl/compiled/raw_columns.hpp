@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bytes.hpp"
 #include "columns.hpp"
 #include "json.hpp"
 #include "sha256.hpp"
@@ -13,7 +14,7 @@ namespace compiled {
 
 struct RawColumns {
     std::vector<int64_t> ends{0};
-    std::string raw;
+    Bytes raw;
     std::string sha256;  // of all, or of none
     TextColumn id, messagetype;
     std::vector<uint8_t> left;  // where the texts are for others to find
