@@ -4,6 +4,9 @@ Compiled code makes them in one pass over the bytes. What it has noted nothing o
 there is none.
 """
 
+# pyarrow.compute makes its functions when it is imported; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
