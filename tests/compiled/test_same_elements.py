@@ -13,17 +13,18 @@ from skype_assets.etl.export import json_elements
 from skype_assets.etl.export.json_elements import Whole
 from skype_assets.etl.export.json_syntax import MAX_DEPTH, JsonText
 from skype_assets.etl.export.messages_json import raw_parts
-from skype_assets.etl.export.raw_part import RawPart
+from skype_assets.etl.export.raw_part import Elements, RawPart, numbers
 from tests.compiled.spelled import MESSAGE, mutated
 from tests.content.test_linear_time import LIMIT_SECONDS, fill, processor_time_limit
 
 WHOLE: Whole | None = compiled.reader.elements if compiled.reader else None
 
 
-def assert_found_as_scanned(text: bytes, whole: Whole) -> None:
+def assert_found_as_scanned(text: bytes, whole: Whole) -> Elements:
     """Of a text that begins with an element, and may have more behind commas."""
+    found = Elements(*map(numbers, whole(memoryview(text), 0, len(text))))
     scanned, position = JsonText(text, "m"), 0
-    for begin, length in zip(*whole(memoryview(text), 0, len(text)), strict=True):
+    for begin, length in zip(found.offsets, found.lengths, strict=True):
         assert begin == scanned.blanks(position)
         position = scanned.value(begin, len(text))
         assert position == begin + length < len(text)
@@ -31,6 +32,7 @@ def assert_found_as_scanned(text: bytes, whole: Whole) -> None:
         if text[after : after + 1] != b",":
             break
         position = after + 1
+    return found
 
 
 def read(text: bytes, whole: Whole | None, most: int) -> tuple[list[RawPart], str | None]:
@@ -100,7 +102,7 @@ def test_hostile_arrays_take_linear_time(unit: str) -> None:
 def test_many_small_elements_are_found_a_few_at_a_time() -> None:
     text = b",".join([b"1"] * 100_000) + b"]"
     if WHOLE:
-        assert 1_000 < len(WHOLE(memoryview(text), 0, len(text))[0]) < 20_000
+        assert 1_000 < len(WHOLE(memoryview(text), 0, len(text))[0]) // 8 < 20_000
     parts, wrong = read(export_of([text[:-1]]), WHOLE, 1_000_000)
     assert wrong is None
     assert len(parts[0].offsets) == 100_000
@@ -110,7 +112,7 @@ def test_usual_messages_are_all_found_by_compiled_code() -> None:
     message: dict[str, Any] = {**MESSAGE, "properties": {"a": [1, {"b": None}]}}
     text = b",".join([json.dumps(message).encode()] * 9) + b"]"
     if WHOLE:
-        assert len(WHOLE(memoryview(text), 0, len(text))[0]) == 9
-        assert WHOLE(memoryview(text), 0, 0) == ([], [])
+        assert len(assert_found_as_scanned(text, WHOLE).offsets) == 9
+        assert WHOLE(memoryview(text), 0, 0) == (b"", b"", b"")
         with pytest.raises(ValueError, match="beyond"):
             WHOLE(memoryview(text), 0, len(text) + 1)

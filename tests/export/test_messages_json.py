@@ -239,7 +239,7 @@ def test_a_part_ends_before_the_message_that_would_be_too_much_and_a_large_one_i
     text = b'{"conversations":[{"id":"a","MessageList":[' + b",".join(messages) + b"]}]}"
     begin = text.index(messages[0])
     limit = begin + len(messages[0]) + 1 + len(messages[1])
-    assert [part.lengths for part in read(text, max_bytes=limit)] == [
+    assert [[*part.lengths] for part in read(text, max_bytes=limit)] == [
         [len(messages[0]), len(messages[1])],
         [len(messages[2])],
         [len(messages[3])],
@@ -287,7 +287,7 @@ def test_an_id_is_a_string_or_the_digits_of_an_integer(written_id: str, text: st
 )
 def test_an_export_without_conversations_has_one_empty_part(text: bytes) -> None:
     (part,) = read(text)
-    assert (part.offsets, part.conversations, part.rejects) == ([], [], [])
+    assert ([*part.offsets], part.conversations, part.rejects) == ([], [], [])
     assert parsed(joined(text, part.header)) == parsed(text)
 
 

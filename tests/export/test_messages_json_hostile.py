@@ -71,7 +71,7 @@ def test_a_member_name_cannot_reach_a_terminal_as_a_command() -> None:
 
 def test_the_parts_before_an_error_are_still_had() -> None:
     parts = raw_parts(FIRST + b',{"id":"3",]', max_messages=1, max_bytes=1 << 20)
-    assert [next(parts).offsets, next(parts).offsets] == [[43], [54]]
+    assert [[*next(parts).offsets], [*next(parts).offsets]] == [[43], [54]]
     with pytest.raises(InvalidExport):
         next(parts)
 

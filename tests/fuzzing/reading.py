@@ -99,12 +99,13 @@ class Reading:
         from skype_assets.etl import compiled
         from skype_assets.etl.compiled.columns import _READERS, emoji
         from tests.compiled.test_same_elements import assert_found_as_scanned
+        from tests.compiled.test_same_raw_columns import assert_kept_as_read
         from tests.compiled.test_same_rows import assert_same, batch_of
 
         assert compiled.reader is sys.modules[MODULE], "else another one would be fuzzed"
         self._reader, self._readers, self._emoji = compiled.reader, _READERS, emoji
         self._assert_same, self._batch_of = assert_same, batch_of
-        self._assert_found_as_scanned = assert_found_as_scanned
+        self._assert_found_as_scanned, self._assert_kept_as_read = assert_found_as_scanned, assert_kept_as_read
         self._current, self._blocks_reached = current, blocks_reached
         self.blocks = self.taken = 0
 
@@ -130,12 +131,15 @@ class Reading:
     def _takes(self, raw: bytes) -> bool:
         """Have it read alone; whether it is."""
         self._begin([raw])
-        self._assert_found_as_scanned(b"%b ,%b]" % (raw, raw), self._elements)
+        twice = b"%b ,%b]" % (raw, raw)
+        found = self._assert_found_as_scanned(twice, self._elements)
+        if found.offsets:
+            self._assert_kept_as_read(_exact(twice[: found.end]), 0, found)
         borders, exact = array("q", [0, len(raw)]), _exact(raw)
         tables = self._reader.read(borders, exact, b"\0", self._readers, self._emoji, 40)
         return tables["messages"]["row"][1][1] > 0
 
-    def _elements(self, text: memoryview, begin: int, end: int) -> tuple[list[int], list[int]]:
+    def _elements(self, text: memoryview, begin: int, end: int) -> tuple[bytes, bytes, bytes]:
         return self._reader.elements(_exact(bytes(text)), begin, end)
 
     def _compare(self, objects: list[bytes]) -> None:

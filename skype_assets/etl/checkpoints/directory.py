@@ -45,6 +45,8 @@ class Directory:
         """Create the folder if it is missing; refuse a symbolic link in its place."""
         if self.path.is_symlink():
             raise CheckpointDamaged(f"{self.path} is a symbolic link; checkpoints are kept in real folders only")
+        if self.path.is_dir():  # as it is for every object of the store but the first
+            return self
         missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -121,14 +121,15 @@ class MediaStore:
                 self.put(iter(lambda: content.read(_BLOCK), b""))
 
     def _name(self, sha256: bytes) -> str:
-        path = self.path(sha256)
-        if not path.parent.is_dir():
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            path.parent.chmod(0o700)
-            give_to_owner(path.parent, self._folder.path)
+        name = sha256.hex()
+        folder = self._folder.path / name[:2]
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
+            give_to_owner(folder, self._folder.path)
             self._changed.add(self._folder.path)
-        self._changed.add(path.parent)
-        return str(path.relative_to(self._folder.path))
+        self._changed.add(folder)
+        return f"{name[:2]}/{name}"
 
     def sync(self) -> None:
         """Make durable what was added since the last time: a folder is synced once, however many objects it got."""

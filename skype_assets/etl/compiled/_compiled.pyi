@@ -4,19 +4,40 @@ from collections.abc import Callable
 
 from typing_extensions import Buffer
 
-Memory = tuple[int, int, object]
-"""Address, size in bytes, and the object whose end frees it."""
+from skype_assets.etl.compiled.arrow import Memory
 
-def elements(data: Buffer, begin: int, end: int) -> tuple[list[int], list[int]]:
-    """Where consecutive elements of a JSON array begin, and their lengths, from where one begins.
+def elements(data: Buffer, begin: int, end: int) -> tuple[bytes, bytes, bytes]:
+    """Where consecutive elements of a JSON array begin, their lengths and the places in them, from where one begins.
 
     They are some thousands at most, and none behind the first that is not plain JSON of little depth, or may not be
-    complete before the end; none at all, perhaps.
+    complete before the end; none at all, perhaps. Each of the three is as many 64-bit integers. Places are four
+    numbers of 16 bits, the highest first: where the texts of ``id`` and ``messagetype`` begin in an object, each
+    followed by its bytes; 0 unless both are there once, and plain.
 
     Args:
         data: what they stand in.
         begin: where the first one begins.
         end: where to stop.
+    """
+
+def raw_columns(
+    data: Buffer, first: int, offsets: Buffer, lengths: Buffer, places: Buffer
+) -> tuple[tuple[Memory, Memory], Memory, tuple[Memory, ...], tuple[Memory, ...], Memory]:
+    """What extract keeps of messages: (64-bit offsets, bytes), digests, ``id``, ``messagetype``, and which are left.
+
+    The last has a byte for each message: where it is 1, both texts are null and for others to find. There are no
+    digests where hashlib is not OpenSSL's, of version 3, as a library of its own. Other threads have Python meanwhile.
+
+    Args:
+        data: what the messages stand in.
+        first: the offset of its first byte.
+        offsets: 64-bit integers: where each message begins.
+        lengths: as many: its bytes.
+        places: as many: those of ``elements``.
+
+    Raises:
+        ValueError: a message is not in the data.
+        RuntimeError: a place is not in its message.
     """
 
 def read(

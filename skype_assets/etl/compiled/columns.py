@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl import compiled
+from skype_assets.etl.compiled.arrow import array_of
 from skype_assets.etl.content.call_messages import call_message
 from skype_assets.etl.content.cards import card_message
 from skype_assets.etl.content.content import literal, nothing
@@ -75,7 +76,7 @@ def read(raw: pa.LargeBinaryArray, excluded: np.ndarray, key_length: int) -> Map
         key_length,
     )
     return {
-        table: {name: _array(_type(table, name), buffers) for name, buffers in columns.items()}
+        table: {name: array_of(_type(table, name), memory) for name, memory in columns.items()}
         for table, columns in found.items()
     }
 
@@ -83,11 +84,3 @@ def read(raw: pa.LargeBinaryArray, excluded: np.ndarray, key_length: int) -> Map
 def _type(table: str, column: str) -> pa.DataType:
     type_ = (_ROW | _COLUMNS.get(table, {})).get(column) or TABLES[table].schema.field(column).type
     return type_.storage_type if isinstance(type_, pa.JsonType) else type_
-
-
-def _array(type_: pa.DataType, buffers: tuple[tuple[int, int, object], ...]) -> pa.Array:
-    if type_ == pa.bool_():
-        return _array(pa.uint8(), buffers).cast(type_)
-    held = [pa.foreign_buffer(*buffer) for buffer in buffers]
-    count = held[1].size // 4 - 1 if type_ == pa.string() else held[1].size // (type_.bit_width // 8)
-    return pa.Array.from_buffers(type_, count, held)

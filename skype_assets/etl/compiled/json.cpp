@@ -1,7 +1,10 @@
 #include "json.hpp"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <cstdio>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -14,27 +17,17 @@ bool is_special(char c) { return c == '"' || c == '\\' || static_cast<signed cha
 
 bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
-// Which byte of sixteen is the first that is not zero; one of them must be.
-size_t first_byte(const uint64_t (&halves)[2]) {
-    size_t half = halves[0] ? 0 : 1;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return half * 8 + static_cast<size_t>(__builtin_clzll(halves[half])) / 8;
-#else
-    return half * 8 + static_cast<size_t>(__builtin_ctzll(halves[half])) / 8;
-#endif
-}
-
-// Where the next of them is, or the end. Sixteen bytes are compared at a time.
+// Where the next of them is, or the end. Sixteen bytes are compared at a time, where every processor can.
 const char* next_special(const char* at, const char* end) {
-    typedef signed char Sixteen __attribute__((vector_size(16)));
-    Sixteen bytes;
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), blank = _mm_set1_epi8(' ');
     for (; end - at >= 16; at += 16) {
-        std::memcpy(&bytes, at, sizeof bytes);
-        auto special = (bytes == '"') | (bytes == '\\') | (bytes < 0x20);
-        uint64_t halves[2];
-        std::memcpy(halves, &special, sizeof halves);
-        if (halves[0] | halves[1]) return at + first_byte(halves);
+        __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+        __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+        int special = _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmplt_epi8(bytes, blank)));
+        if (special) return at + __builtin_ctz(static_cast<unsigned>(special));
     }
+#endif
     while (at < end && !is_special(*at)) at++;
     return at;
 }
@@ -98,7 +91,9 @@ bool Json::null() {
     return true;
 }
 
-Slice Json::string(std::string& scratch) {
+Slice Json::string(std::string& scratch) { return string(&scratch); }
+
+Slice Json::string(std::string* scratch) {
     expect('"');
     const char* begin = at_;
     bool escaped = false;
@@ -112,14 +107,18 @@ Slice Json::string(std::string& scratch) {
         if (at_ < end_ && !is_special(*at_)) continue;
         require(at_ < end_ && static_cast<unsigned char>(*at_) >= 0x20);
         if (*at_ == '"') break;
-        if (!escaped) scratch.clear();
+        if (!scratch) {
+            escape(nullptr);
+            continue;
+        }
+        if (!escaped) scratch->clear();
         escaped = true;
-        scratch.append(begin, at_);
+        scratch->append(begin, at_);
         escape(scratch);
         begin = at_;
     }
-    if (escaped) scratch.append(begin, at_);
-    Slice found = escaped ? Slice(scratch) : Slice(begin, at_ - begin);
+    if (escaped) scratch->append(begin, at_);
+    Slice found = escaped ? Slice(*scratch) : Slice(begin, at_ - begin);
     at_++;
     return found;
 }
@@ -131,7 +130,7 @@ std::optional<std::string> Json::filled() {
     return found.empty() ? std::nullopt : std::optional(std::string(found));
 }
 
-void Json::escape(std::string& decoded) {
+void Json::escape(std::string* decoded) {
     constexpr Slice LETTERS = "\"\\/bfnrt", MEANINGS = "\"\\/\b\f\n\r\t";
     at_++;
     require(at_ < end_);
@@ -139,7 +138,7 @@ void Json::escape(std::string& decoded) {
     if (letter != 'u') {
         size_t place = LETTERS.find(letter);
         require(place != Slice::npos);
-        decoded += MEANINGS[place];
+        if (decoded) *decoded += MEANINGS[place];
         return;
     }
     uint32_t point = hex4();
@@ -151,7 +150,7 @@ void Json::escape(std::string& decoded) {
         require(second >= 0xDC00 && second <= 0xDFFF);
         point = 0x10000 + ((point - 0xD800) << 10) + (second - 0xDC00);
     }
-    add_utf8(decoded, point);
+    if (decoded) add_utf8(*decoded, point);
 }
 
 uint32_t Json::hex4() {
@@ -183,9 +182,8 @@ Slice Json::value() {
 
 void Json::skip(int depth) {
     require(depth < DEEPEST);
-    std::string scratch;
     switch (next()) {
-        case '"': string(scratch); return;
+        case '"': string(nullptr); return;
         case '{':
             object([&](Slice) { skip(depth + 1); });
             return;
@@ -250,15 +248,57 @@ void Json::skip_number() {
     require(at_ == end_ || (*at_ != 'e' && *at_ != 'E'));
 }
 
-std::vector<Slice> whole_elements(Slice text) {
+Element Json::element() {
+    if (next() != '{') return {value(), 0};
+    const char* begin = at_;
+    Named named;
+    bool is_plain = true;
+    auto note = [&](Slice& place) {
+        std::string scratch;
+        is_plain = is_plain && !place.data() && next() == '"';
+        if (!is_plain) return skip(1);
+        place = string(scratch);
+        is_plain = scratch.empty();
+    };
+    object([&](Slice name) {
+        if (name == "id") {
+            note(named.id);
+        } else if (name == "messagetype") {
+            note(named.messagetype);
+        } else {
+            skip(1);
+        }
+    });
+    Slice text(begin, static_cast<size_t>(at_ - begin));
+    return {text, is_plain ? named.places(text) : 0};
+}
+
+int64_t Named::places(Slice object) const {
+    constexpr size_t MOST = 0x7FFF;
+    int64_t packed = 0;
+    for (Slice text : {id, messagetype}) {
+        if (!text.data()) return 0;
+        size_t begin = static_cast<size_t>(text.data() - object.data());
+        if (begin > MOST || text.size() > MOST) return 0;
+        packed = packed << 32 | static_cast<int64_t>(begin << 16 | text.size());
+    }
+    return packed;
+}
+
+Named Named::at(int64_t places, Slice object) {
+    auto number = [&](int shift) { return static_cast<size_t>(places >> shift & 0xFFFF); };
+    return {object.substr(number(48), number(32)), object.substr(number(16), number(0))};
+}
+
+std::vector<Element> whole_elements(Slice text) {
     // Elements of one byte would be millions.
     constexpr size_t MOST = size_t{1} << 14;
-    std::vector<Slice> found;
+    std::vector<Element> found;
     const char *at = text.data(), *end = at + text.size();
     try {
         while (found.size() < MOST) {
-            Slice element = Json(Slice(at, static_cast<size_t>(end - at))).value();
-            at = element.data() + element.size();
+            Element element = Json(Slice(at, static_cast<size_t>(end - at))).element();
+            at = element.text.data() + element.text.size();
             if (at == end) return found;
             found.push_back(element);
             while (at < end && is_blank(*at)) at++;

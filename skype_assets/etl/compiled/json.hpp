@@ -2,11 +2,14 @@
 // part.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "text.hpp"
 
 namespace compiled {
+
+struct Element;
 
 class Json {
   public:
@@ -55,6 +58,9 @@ class Json {
     // The next value as it is written.
     Slice value();
 
+    // The same of an element of an array.
+    Element element();
+
     // Adds the next value as Python's json writes what it reads; fractions are unusual.
     void copy(std::string& json);
 
@@ -75,13 +81,31 @@ class Json {
     void copy(std::string& json, int depth);
     void skip_number();
     void word(Slice wanted);
-    void escape(std::string& decoded);
+    // Both decode nothing if there is nowhere to.
+    Slice string(std::string* scratch);
+    void escape(std::string* decoded);
     uint32_t hex4();
+};
+
+// An element of an array, and where its `id` and its `messagetype` stand in it.
+struct Element {
+    Slice text;
+    int64_t places;
+};
+
+// The texts of an object's `id` and `messagetype`, as `Element::places` tells them: four numbers of 16 bits, where each
+// begins and how long it is. It is 0 unless both are there once, as plain strings that need no decoding, and near the
+// beginning.
+struct Named {
+    Slice id, messagetype;
+
+    int64_t places(Slice object) const;
+    static Named at(int64_t places, Slice object);
 };
 
 // Consecutive elements of an array, from where one begins: some thousands at most, and none behind the first that is
 // unusual or may go on behind the text.
-std::vector<Slice> whole_elements(Slice text);
+std::vector<Element> whole_elements(Slice text);
 
 // Text as a JSON string, spelled as Python's json does without ensure_ascii; null for none.
 void add_json(std::string& json, Slice text);

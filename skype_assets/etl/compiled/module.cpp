@@ -1,9 +1,10 @@
-// Python's door to the short ways: `elements(data, begin, end)` and `read(offsets, data, excluded, readers, emoji,
-// key_length)`, see `compiled/__init__.py`.
+// Python's door to the short ways: `elements(data, begin, end)`, `raw_columns(data, first, offsets, lengths, places)`
+// and `read(offsets, data, excluded, readers, emoji, key_length)`, see `compiled/__init__.py`.
 
 #include <Python.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <unordered_map>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "json.hpp"
 #include "markup.hpp"
 #include "previews.hpp"
+#include "raw_columns.hpp"
+#include "sha256.hpp"
 #include "tables.hpp"
 
 namespace compiled {
@@ -249,20 +252,19 @@ PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObje
     return batch.tables.buffers();
 }
 
-// The numbers that `number` makes of what was found.
+// 64-bit integers, one that `number` makes of each element.
 template <typename Number>
-PyObject* list_of(const std::vector<Slice>& found, Number number) {
-    PyObject* list = PyList_New(static_cast<Py_ssize_t>(found.size()));
-    if (!list) throw PythonError{};
-    for (size_t place = 0; place < found.size(); place++) {
-        PyObject* made = PyLong_FromSsize_t(number(found[place]));
-        if (!made) {
-            Py_DECREF(list);
-            throw PythonError{};
-        }
-        PyList_SET_ITEM(list, static_cast<Py_ssize_t>(place), made);
+PyObject* numbers(const std::vector<Element>& found, Number number) {
+    Py_ssize_t size = static_cast<Py_ssize_t>(found.size() * sizeof(int64_t));
+    PyObject* made = PyBytes_FromStringAndSize(nullptr, size);
+    if (!made) throw PythonError{};
+    char* at = PyBytes_AS_STRING(made);
+    for (const Element& one : found) {
+        int64_t value = number(one);
+        std::memcpy(at, &value, sizeof value);
+        at += sizeof value;
     }
-    return list;
+    return made;
 }
 
 PyObject* elements_between(PyObject* data, Py_ssize_t begin, Py_ssize_t end) {
@@ -271,16 +273,72 @@ PyObject* elements_between(PyObject* data, Py_ssize_t begin, Py_ssize_t end) {
         PyErr_SetString(PyExc_ValueError, "the range is beyond the data");
         throw PythonError{};
     }
-    std::vector<Slice> found = whole_elements(Slice(bytes.data() + begin, static_cast<size_t>(end - begin)));
-    PyObject* begins = list_of(found, [&](Slice one) { return one.data() - bytes.data(); });
-    PyObject* lengths;
+    std::vector<Element> found = whole_elements(Slice(bytes.data() + begin, static_cast<size_t>(end - begin)));
+    PyObject* made = PyTuple_New(3);
+    if (!made) throw PythonError{};
     try {
-        lengths = list_of(found, [](Slice one) { return static_cast<Py_ssize_t>(one.size()); });
+        PyTuple_SET_ITEM(made, 0, numbers(found, [&](const Element& one) { return one.text.data() - bytes.data(); }));
+        PyTuple_SET_ITEM(made, 1, numbers(found, [](const Element& one) { return static_cast<int64_t>(one.text.size()); }));
+        PyTuple_SET_ITEM(made, 2, numbers(found, [](const Element& one) { return one.places; }));
     } catch (const PythonError&) {
-        Py_DECREF(begins);
+        Py_DECREF(made);
         throw;
     }
-    return Py_BuildValue("(NN)", begins, lengths);
+    return made;
+}
+
+// While there is one, other threads may have Python.
+class Unlocked {
+  public:
+    Unlocked() : state_(PyEval_SaveThread()) {}
+    ~Unlocked() { PyEval_RestoreThread(state_); }
+    Unlocked(const Unlocked&) = delete;
+    Unlocked& operator=(const Unlocked&) = delete;
+
+  private:
+    PyThreadState* state_;
+};
+
+// A buffer of 64-bit integers.
+class HeldNumbers {
+  public:
+    explicit HeldNumbers(PyObject* object) : held_(object) {}
+    size_t size() const { return held_.size() / sizeof(int64_t); }
+    int64_t operator[](size_t place) const {
+        int64_t value;
+        std::memcpy(&value, held_.data() + place * sizeof value, sizeof value);
+        return value;
+    }
+
+  private:
+    Held held_;
+};
+
+PyObject* raw_columns_of(PyObject* data, Py_ssize_t first, PyObject* offsets, PyObject* lengths, PyObject* places) {
+    Held bytes(data);
+    HeldNumbers begin(offsets), length(lengths), named(places);
+    size_t rows = begin.size(), all = 0;
+    bool is_inside = length.size() == rows && named.size() == rows && first >= 0;
+    for (size_t row = 0; is_inside && row < rows; row++) {
+        size_t at = static_cast<size_t>(begin[row] - first), size = static_cast<size_t>(length[row]);
+        is_inside = begin[row] >= first && length[row] >= 0 && at <= bytes.size() && size <= bytes.size() - at;
+        all += size;
+    }
+    if (!is_inside || all > bytes.size()) {
+        PyErr_SetString(PyExc_ValueError, "a message is beyond the data, or upon another one");
+        throw PythonError{};
+    }
+    RawColumns columns(rows, all);
+    {
+        Unlocked unlocked;
+        Sha256 hash;
+        for (size_t row = 0; row < rows; row++)
+            columns.add(Slice(bytes.data() + begin[row] - first, static_cast<size_t>(length[row])), named[row], hash);
+    }
+    PyObject* raw = Py_BuildValue("(NN)", handed_over(std::move(columns.ends)), handed_over(std::move(columns.raw)));
+    PyObject* sha256 = handed_over(std::move(columns.sha256));
+    PyObject *id = columns.id.buffers(), *messagetype = columns.messagetype.buffers();
+    return Py_BuildValue("(NNNNN)", raw, sha256, id, messagetype, handed_over(std::move(columns.left)));
 }
 
 // What `made` makes, or Python's error for what it throws.
@@ -305,6 +363,13 @@ PyObject* elements(PyObject*, PyObject* arguments) {
     return guarded([&] { return elements_between(data, begin, end); });
 }
 
+PyObject* raw_columns(PyObject*, PyObject* arguments) {
+    PyObject *data, *offsets, *lengths, *places;
+    Py_ssize_t first;
+    if (!PyArg_ParseTuple(arguments, "OnOOO", &data, &first, &offsets, &lengths, &places)) return nullptr;
+    return guarded([&] { return raw_columns_of(data, first, offsets, lengths, places); });
+}
+
 PyObject* read(PyObject*, PyObject* arguments) {
     PyObject *offsets, *data, *excluded, *readers, *emoji;
     Py_ssize_t key_length;
@@ -315,6 +380,7 @@ PyObject* read(PyObject*, PyObject* arguments) {
 
 PyMethodDef METHODS[] = {
     {"elements", elements, METH_VARARGS, "Where the elements of an array begin, and their lengths."},
+    {"raw_columns", raw_columns, METH_VARARGS, "What extract keeps of messages."},
     {"read", read, METH_VARARGS, "Columns of the tables that usual messages become."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from skype_assets.etl.export.json_syntax import MAX_DEPTH, JsonText
+from skype_assets.etl.export.raw_part import Elements, numbers, unnoted
 
 MAX_ELEMENT: Final = 256 << 20
 """Bytes of one element of an array."""
@@ -27,8 +28,9 @@ _SHORTEST_RUN: Final = 16 << 10
 _GUESSES: Final = 3
 _LONGEST_GAP: Final = 1 << 10
 
-Whole = Callable[[memoryview, int, int], tuple[list[int], list[int]]]
-"""Tells offsets and lengths of consecutive elements in a buffer, from where one begins to where to stop at the latest.
+Whole = Callable[[memoryview, int, int], tuple[bytes, bytes, bytes]]
+"""Tells the columns of ``Elements`` of consecutive elements in a buffer, from where one begins to where to stop at the
+latest; each as the bytes of 64-bit integers.
 
 It takes nothing that the exact scanner refuses, and may take less, or nothing.
 """
@@ -38,8 +40,8 @@ _head = re.compile(rb'\{[ \t\n\r]*+"[^"\\]{0,64}"')
 _list_follows = re.compile(rb"[ \t\n\r]*+[,}]")
 
 
-class Elements:
-    """The elements of the arrays in a text, read forwards; keeps a window of the text."""
+class Finder:
+    """Finds the elements of the arrays in a text, read forwards; keeps a window of the text."""
 
     def __init__(self, text: JsonText, next_list: bytes, whole: Whole | None = None) -> None:
         """``next_list`` is the quoted name before the next such array: a hint where this one ends.
@@ -54,20 +56,20 @@ class Elements:
         self._run = _WINDOW
         self._exact_until = 0
 
-    def run(self, position: int) -> tuple[list[int], list[int]]:
-        """Offsets and lengths of one or more consecutive elements, the first of which begins at ``position``."""
+    def run(self, position: int) -> Elements:
+        """One or more consecutive elements, the first of which begins at ``position``."""
         if self._whole is not None:
-            found = self._whole(self._text.buffer, position, min(position + _WINDOW, self._text.size))
-            if found[0]:
-                return found
+            columns = self._whole(self._text.buffer, position, min(position + _WINDOW, self._text.size))
+            if columns[0]:
+                return Elements(*map(numbers, columns))
         if position >= self._exact_until:
             for begin, end in self._guesses(position):
-                if found := self._split(begin, end):
+                if split := self._split(begin, end):
                     self._run = min(2 * self._run, _WINDOW)
-                    return found
+                    return split
             self._run = max(self._run // 4, _SHORTEST_RUN)
             self._exact_until = position + _SHORTEST_RUN
-        return [position], [self.end(position) - position]
+        return unnoted([position], [self.end(position) - position])
 
     def end(self, position: int) -> int:
         """Where the element ends that begins at ``position``."""
@@ -100,7 +102,7 @@ class Elements:
         limit = begin + self._run
         return begin, limit, list_end if list_end <= limit else -1
 
-    def _split(self, begin: int, end: int) -> tuple[list[int], list[int]] | None:
+    def _split(self, begin: int, end: int) -> Elements | None:
         """Split a range of the window, if it is whole elements."""
         try:
             lengths = list(map(len, _raws.decode(b"[%b]" % self._window[begin:end])))
@@ -112,7 +114,7 @@ class Elements:
         else:
             offsets = self._offsets(offset, lengths)
         shallow = self._shallow(offsets, lengths)
-        return (offsets[:shallow], lengths[:shallow]) if shallow else None
+        return unnoted(offsets[:shallow], lengths[:shallow]) if shallow else None
 
     def _offsets(self, offset: int, lengths: list[int]) -> list[int]:
         """Where elements begin that have blanks between them."""

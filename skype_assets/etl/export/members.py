@@ -6,6 +6,7 @@ Windows separate folders by a backslash, so it does here, too.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final, Literal, get_args
 
@@ -53,6 +54,8 @@ def clean_name(name: str) -> str:
 
 def printable(name: str) -> str:
     """A member's name for messages: what a terminal or a log could take for a command is escaped."""
+    if name.isprintable():
+        return name
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in name
@@ -110,5 +113,6 @@ def is_side_file(name: str, size: int) -> bool:
     return size <= MAX_SIDE_FILE and _side_file.fullmatch(_path(name).name) is not None
 
 
+@lru_cache(maxsize=16)  # one after the other asks what the same member is
 def _path(name: str) -> PurePosixPath:
     return PurePosixPath(name.replace("\\", "/"))

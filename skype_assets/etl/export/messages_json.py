@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from skype_assets.etl.export.json_elements import Elements, Whole
+from skype_assets.etl.export.json_elements import Finder, Whole
 from skype_assets.etl.export.json_syntax import CUT_SHORT, JsonText
 from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.raw_part import (
     Cursor,
+    Elements,
     Elsewhere,
     OpenConversation,
     RawConversation,
@@ -114,7 +115,7 @@ class _Reader:
         self, text: JsonText, cursor: Cursor | None, max_messages: int, max_bytes: int, whole: Whole | None
     ) -> None:
         self._text = text
-        self._elements = Elements(text, f'"{MESSAGE_LIST}"'.encode(), whole)
+        self._finder = Finder(text, f'"{MESSAGE_LIST}"'.encode(), whole)
         self._max_messages, self._max_bytes = max_messages, max_bytes
         self._resumed = cursor is not None
         cursor = cursor or Cursor(_beginning(text), 0, 0, (), None)
@@ -153,7 +154,7 @@ class _Reader:
                 frame = _Frame(MESSAGE_LIST, begin, begin, index=index, ordinal=ordinal)
                 yield from self._read_conversation(frame, self._next_list(frame))
             else:
-                end = self._elements.end(begin)
+                end = self._finder.end(begin)
                 self._part.rejects.append(RawReject(begin, end - begin, ordinal, index, None, NOT_AN_OBJECT))
                 self._position = self._next_element(end)
 
@@ -195,27 +196,27 @@ class _Reader:
 
     def _skip_elements(self) -> None:
         while self._text.byte(self._position) != b"]":
-            begins, lengths = self._elements.run(self._position)
-            self._position = self._next_element(begins[-1] + lengths[-1])
+            self._position = self._next_element(self._finder.run(self._position).end)
 
     def _read_messages(self, frame: _Frame) -> Iterator[RawPart]:
         """The elements of a ``MessageList``."""
         while self._text.byte(self._position) != b"]":
             if self._is_full(self._position):  # before the next element can be an error
                 yield self._finished_part()
-            begins, lengths = self._elements.run(self._position)
+            found = self._finder.run(self._position)
             taken = 0
-            while taken < len(begins):
-                if not (count := self._room(begins, lengths, taken)):
-                    self._position = begins[taken]
+            while taken < len(found.offsets):
+                if not (count := self._room(found, taken)):
+                    self._position = found.offsets[taken]
                     yield self._finished_part()
                     continue
-                self._add_messages(frame, begins[taken : taken + count], lengths[taken : taken + count])
+                self._add_messages(frame, found.rows(taken, taken + count))
                 taken += count
-            self._position = self._next_element(begins[-1] + lengths[-1])
+            self._position = self._next_element(found.end)
 
-    def _room(self, begins: list[int], lengths: list[int], taken: int) -> int:
+    def _room(self, found: Elements, taken: int) -> int:
         """How many of the elements after the first ``taken`` the part may still have."""
+        begins, lengths = found.offsets, found.lengths
         if self._is_full(begins[taken] + lengths[taken]):
             return 0
         most = min(len(begins), taken + self._max_messages - len(self._part.offsets))
@@ -234,14 +235,13 @@ class _Reader:
             or (bool(part.offsets or others) and end - self._part_offset > self._max_bytes)
         )
 
-    def _add_messages(self, frame: _Frame, offsets: list[int], lengths: list[int]) -> None:
-        part, count = self._part, len(offsets)
+    def _add_messages(self, frame: _Frame, found: Elements) -> None:
+        part, count = self._part, len(found.offsets)
         if part.runs and part.runs[-1].conversation_index == frame.index:
             part.runs[-1] = replace(part.runs[-1], count=part.runs[-1].count + count)
         else:
             part.runs.append(Run(frame.index, frame.id, len(part.offsets), count, self._ordinal))
-        part.offsets += offsets
-        part.lengths += lengths
+        part.add(found)
         frame.message_count += count
         self._ordinal += count
 

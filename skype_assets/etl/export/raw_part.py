@@ -3,6 +3,8 @@
 All of it goes to other processes or into checkpoints.
 """
 
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -115,8 +117,47 @@ class Unreadable:
     conversation_id: str | None = None
 
 
+def numbers(values: Iterable[int] | bytes = ()) -> "array[int]":
+    """64-bit integers, given as such or as their bytes: a column."""
+    return array("q", values)
+
+
 @dataclass
-class RawPart:
+class Elements:
+    """Elements of arrays by column: where they begin, their lengths, and what was noted of the texts in them.
+
+    ``places`` tell where the texts of ``id`` and ``messagetype`` stand in an object, as compiled code notes and reads
+    it; 0 where nobody has looked, or has found something unusual.
+    """
+
+    offsets: "array[int]" = field(default_factory=numbers)
+    lengths: "array[int]" = field(default_factory=numbers)
+    places: "array[int]" = field(default_factory=numbers, compare=False)
+
+    @property
+    def end(self) -> int:
+        """Where the last one ends."""
+        return self.offsets[-1] + self.lengths[-1]
+
+    def rows(self, first: int, last: int) -> "Elements":
+        """Those from the ``first`` on, before the ``last``."""
+        return Elements(self.offsets[first:last], self.lengths[first:last], self.places[first:last])
+
+    def add(self, more: "Elements") -> None:
+        """Put others behind them."""
+        self.offsets += more.offsets
+        self.lengths += more.lengths
+        self.places += more.places
+
+
+def unnoted(offsets: Iterable[int], lengths: Iterable[int]) -> Elements:
+    """Elements in which nobody has looked."""
+    offsets = numbers(offsets)
+    return Elements(offsets, numbers(lengths), numbers(bytes(8 * len(offsets))))
+
+
+@dataclass
+class RawPart(Elements):
     """What lies between two cursors: messages by column, conversations and rejects by row.
 
     Elements of a ``MessageList`` that are no objects are among the messages. ``header`` is set on the last part: its
@@ -124,8 +165,6 @@ class RawPart:
     is ``unreadable``, and ``document`` where the top-level object could not be read as it stands.
     """
 
-    offsets: list[int] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     conversations: list[RawConversation] = field(default_factory=list)
     rejects: list[RawReject] = field(default_factory=list)

@@ -19,7 +19,17 @@ from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.json_syntax import JsonText
 from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.messages_json import CONVERSATIONS, MESSAGE_LIST, id_text, raw_parts
-from skype_assets.etl.export.raw_part import Cursor, OpenConversation, RawConversation, RawPart, Run, Span, Unreadable
+from skype_assets.etl.export.raw_part import (
+    Cursor,
+    Elements,
+    OpenConversation,
+    RawConversation,
+    RawPart,
+    Run,
+    Span,
+    Unreadable,
+    unnoted,
+)
 from skype_assets.etl.export.salvage_objects import SeenObject, is_conversation, object_at, object_behind
 
 NO_BEGINNING: Final = "the beginning of the conversation could not be read"
@@ -188,7 +198,7 @@ class _Salvage:
         cursor = self._at(seen.end)
         one = cursor.conversation
         assert one is not None, "just opened"
-        self._add_run([seen.begin], [seen.end - seen.begin], Run(one.index, one.id, 0, 1, cursor.ordinal))
+        self._add_run(unnoted([seen.begin], [seen.end - seen.begin]), Run(one.index, one.id, 0, 1, cursor.ordinal))
         counted = msgspec.structs.replace(one, message_count=one.message_count + 1)
         self._cursor = msgspec.structs.replace(cursor, ordinal=cursor.ordinal + 1, conversation=counted)
 
@@ -202,7 +212,7 @@ class _Salvage:
         """What the message before says: it may be another id than that of the conversation around it."""
         part = self._part
         if part.runs and part.runs[-1].conversation_index == one.index:
-            raw = self._text.buffer[part.offsets[-1] : part.offsets[-1] + part.lengths[-1]]
+            raw = self._text.buffer[part.offsets[-1] : part.end]
             with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 return _conversationid.decode(raw).conversationid
         return None
@@ -307,8 +317,7 @@ class _Salvage:
     def _add(self, part: RawPart) -> None:
         """Put a part of the strict reader to what was found."""
         for run in part.runs:
-            last = run.first + run.count
-            self._add_run(part.offsets[run.first : last], part.lengths[run.first : last], run)
+            self._add_run(part.rows(run.first, run.first + run.count), run)
         for conversation in part.conversations:
             self._add_conversation(conversation)
         self._part.rejects += part.rejects
@@ -317,7 +326,7 @@ class _Salvage:
             self._part.last, self._part.header, self._is_done = True, part.header, True
             self._part.document = _document(self._text, part.header)
 
-    def _add_run(self, offsets: list[int], lengths: list[int], run: Run) -> None:
+    def _add_run(self, elements: Elements, run: Run) -> None:
         part = self._part
         self._found += run.count
         before = part.runs[-1] if part.runs else None
@@ -329,8 +338,7 @@ class _Salvage:
             part.runs[-1] = replace(before, count=before.count + run.count)
         else:
             part.runs.append(replace(run, first=len(part.offsets)))
-        part.offsets += offsets
-        part.lengths += lengths
+        part.add(elements)
 
     def _add_conversation(self, conversation: RawConversation) -> None:
         self._found += 1

@@ -6,20 +6,16 @@ A part knows the bytes that it is about, so that another process can do it.
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
-from operator import add
-from typing import Final
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.export.archive import Export
-from skype_assets.etl.export.raw_part import RawPart, Run, Span, Unreadable
-from skype_assets.etl.phases import UNREADABLE
+from skype_assets.etl.export.raw_part import RawPart, Span, Unreadable
+from skype_assets.etl.phases import UNREADABLE, raw_columns
 from skype_assets.etl.phases.phase import PartFiles
 from skype_assets.etl.schema import raw_tables
 
@@ -99,7 +95,7 @@ class MessagesPart:
         self._rejects = [bytes(buffer[r.offset : r.offset + r.length]) for r in part.rejects]
         self._document = part.document or b"".join(buffer[o : o + n] for o, n in part.header)
         self._first = part.offsets[0] if part.offsets else 0
-        self._bytes = buffer[self._first : part.offsets[-1] + part.lengths[-1]] if part.offsets else buffer[:0]
+        self._bytes = buffer[self._first : part.end] if part.offsets else buffer[:0]
 
     @property
     def has_message(self) -> bool:
@@ -133,22 +129,18 @@ class MessagesPart:
         )
 
     def _messages(self) -> pa.Table:
-        part, data = self._part, memoryview(self._bytes)
-        begins = [offset - self._first for offset in part.offsets]
-        ends = list(map(add, begins, part.lengths))
-        runs = pa.array(np.repeat(np.arange(len(part.runs)), [run.count for run in part.runs]))
-        fields = [fields for run in part.runs for fields in _typed_fields(data, begins, ends, run)]
-        hashes = [hashlib.sha256(data[begin:end]).digest() for begin, end in zip(begins, ends, strict=True)]
+        part, runs = self._part, self._part.runs
+        counts = [run.count for run in runs]
+        of_run = np.repeat(np.arange(len(runs)), counts)
+        ordinals = np.array([run.first_ordinal - run.first for run in runs], np.int64)[of_run]
+        taken = pa.array(of_run)
         columns = {
-            "conversation_index": pa.array([run.conversation_index for run in part.runs], pa.int64()).take(runs),
-            "conversation_id": pa.array([run.conversation_id for run in part.runs], pa.string()).take(runs),
-            "ordinal": pa.array(part.ordinals, pa.int64()),
-            "offset": pa.array(part.offsets, pa.int64()),
-            "length": pa.array(part.lengths, pa.int32()),
-            "sha256": pa.Array.from_buffers(pa.binary(32), len(hashes), [None, pa.py_buffer(b"".join(hashes))]),
-            "id": pa.array([f.id for f in fields], pa.string()),
-            "messagetype": pa.array([f.messagetype for f in fields], pa.string()),
-            "raw": _slices(data, begins, ends),
+            "conversation_index": pa.array([run.conversation_index for run in runs], pa.int64()).take(taken),
+            "conversation_id": pa.array([run.conversation_id for run in runs], pa.string()).take(taken),
+            "ordinal": pa.array(ordinals + np.arange(len(of_run))),
+            "offset": pa.array(np.asarray(part.offsets)),
+            "length": pa.array(np.asarray(part.lengths), pa.int32()),
+            **raw_columns.of(memoryview(self._bytes), self._first, part, runs),
         }
         return pa.table(columns, schema=raw_tables.MESSAGES)
 
@@ -174,37 +166,6 @@ class MessagesPart:
         return pa.Table.from_pylist(rows, raw_tables.REJECTS)
 
 
-class _TypedFields(msgspec.Struct, gc=False):
-    """What messages can be found by in the raw checkpoint; nothing depends on it."""
-
-    id: str | None = None
-    messagetype: str | None = None
-
-
-_typed = msgspec.json.Decoder(_TypedFields)
-_all_typed = msgspec.json.Decoder(list[_TypedFields])
-
-
-def _typed_fields(data: memoryview, begins: Sequence[int], ends: Sequence[int], run: Run) -> list[_TypedFields]:
-    """Of the messages of a run: all at once, as they stand behind each other, or where that fails one by one."""
-    first, last = run.first, run.first + run.count
-    with suppress(*_UNTYPED):
-        found = _all_typed.decode(b"[%b]" % data[begins[first] : ends[last - 1]])
-        if len(found) == run.count:
-            return found
-    return [_typed_field(data[begin:end]) for begin, end in zip(begins[first:last], ends[first:last], strict=True)]
-
-
-def _typed_field(raw: memoryview) -> _TypedFields:
-    try:
-        return _typed.decode(raw)
-    except _UNTYPED:
-        return _TypedFields()
-
-
-_UNTYPED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
-
 def _header(member: str | None, size: int, format_: str, spans: Sequence[Span], raw: bytes) -> pa.Table:
     row = {"member": member, "size": size, "format": format_, "spans": _spans(spans), "raw": raw}
     return pa.Table.from_pylist([row], raw_tables.HEADER)
@@ -217,14 +178,3 @@ def unreadable_rows(found: Iterable[Unreadable]) -> pa.Table:
 
 def _spans(spans: Iterable[Span]) -> list[dict[str, int]]:
     return [{"offset": offset, "length": length} for offset, length in spans]
-
-
-def _slices(data: memoryview, begins: Sequence[int], ends: Sequence[int]) -> pa.Array:
-    """Slices of a buffer that stand one behind the other, with something between them, as an array."""
-    count = len(begins)
-    borders = np.empty(2 * count, np.int64)
-    borders[0::2], borders[1::2] = begins, ends
-    slices_and_gaps = pa.Array.from_buffers(
-        pa.large_binary(), max(2 * count - 1, 0), [None, pa.py_buffer(borders), pa.py_buffer(data)]
-    )
-    return slices_and_gaps.take(pa.array(np.arange(0, 2 * count, 2)))

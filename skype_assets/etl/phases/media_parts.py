@@ -6,6 +6,7 @@ and costs nobody the messages. Nothing is decoded.
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -190,8 +191,9 @@ class _Reading:
         """
         one = self._one
         if one.digest is not None and (store is None or store.holds(one.digest.sha256, one.size) or self._copy(store)):
-            with readable(printable(one.name)), self._opened() as stream:
-                self.head = stream.read(LOOKED_AT)
+            if not self.head:
+                with readable(printable(one.name)), self._opened() as stream:
+                    self.head = stream.read(LOOKED_AT)
             return one.digest.sha256
         if store is not None:
             return store.put(self._blocks(one))
@@ -209,9 +211,12 @@ class _Reading:
         if place is None or known is None or place.entry is not None or place.offset is None:
             return False
         with place.path.open("rb", buffering=0) as file:
-            return store.copy(
+            is_copied = store.copy(
                 file.fileno(), place.offset, place.size, known.sha256, lambda: mark(file.fileno()) == known.mark
             )
+            if is_copied:
+                self.head = os.pread(file.fileno(), min(LOOKED_AT, place.size), place.offset)
+            return is_copied
 
     def _opened(self) -> BinaryIO:
         with readable(printable(self._one.name)):
