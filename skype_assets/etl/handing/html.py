@@ -14,6 +14,7 @@ from skype_assets.etl.handing.addresses import Here, Site
 from skype_assets.etl.handing.handover import Format, HandOver
 from skype_assets.etl.handing.selection import MANY, Chapter
 from skype_assets.etl.handing.shards import Shards
+from skype_assets.etl.pages.beside import Beside
 from skype_assets.etl.pages.environment import HERE, environment, feed
 from skype_assets.etl.pages.message import Renderer, Shown
 from skype_assets.etl.pages.words import WORDS
@@ -109,11 +110,13 @@ class _Writer:
             self._shards.chat(of, pages.names)
             everybody = people.participants(self._hand.session, of.owner_id, of.conversation_id)
             shown_people = everybody if self._hand.selection.has_whole_conversations else []
+            known: dict[str, str] = {}
+            beside = Beside(of, pages.months, shown_people, Here(f"c/{of.key}/", self._site, known=known).placed)
             for number, count in enumerate(pages.counts):
                 some = list(islice(flat, count))
-                known = {id(names): names for _, names in some}  # those that were read at once have the same
-                names = {user_id: name for one in known.values() for user_id, name in one.items()}
-                self._chat_page(pages, number, [message for message, _ in some], names, shown_people)
+                several = {id(names): names for _, names in some}  # those that were read at once have the same
+                names = {user_id: name for one in several.values() for user_id, name in one.items()}
+                self._chat_page(pages, number, [message for message, _ in some], names, beside, known)
         assert next(flat, None) is None, "every message is on a page"
         if self._site.has_people:
             self._people()
@@ -193,10 +196,12 @@ class _Writer:
         number: int,
         found: list[Message],
         names: dict[str, str],
-        everybody: list[people.Participant],
+        beside: Beside,
+        known: dict[str, str],
     ) -> None:
         of = pages.chapter.of
-        here = Here(f"c/{of.key}/{pages.names[number]}", self._site, {slug(one.message_id) for one in found})
+        slugs = {slug(one.message_id) for one in found}
+        here = Here(f"c/{of.key}/{pages.names[number]}", self._site, slugs, known=known)
         here.elsewhere = self._linked(of, found, here.slugs)
         shown = Renderer(of, names, self._zone, _Everything()).shown(found)
         self._place_files(of, found, here)
@@ -207,7 +212,7 @@ class _Writer:
         self._search_rows(of, found, shown, number)
         page = Page(found, number > 0, number + 1 < len(pages.names))
         account = next(account for account in self._accounts if account.owner_id == of.owner_id)
-        about = feed(of, page, shown, pages.months, everybody, names)
+        about = feed(of, page, shown, beside, names)
         self._render("conversation.html", here, {"account": account, **about})
 
     def _place_files(self, of: Conversation, found: Sequence[Message], here: Here) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -22,6 +23,9 @@ from skype_assets.etl.places import give_to_owner
 
 SUMS: Final = "SHA256SUMS"
 """The file with the hashes of all others, as ``sha256sum -c`` reads it."""
+
+_WAITING: Final = 8
+"""Threads that wait for the disk."""
 
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h
 _HERE: Final = -100  # AT_FDCWD
@@ -70,18 +74,22 @@ class Output:
 
     def finish(self) -> None:
         """Write the hashes of all files, and wait until everything is on the disk."""
-        sums: list[str] = []
-        for path in _files(self.folder):
-            with path.open("rb") as file:
-                hashed = hashlib.file_digest(file, "sha256").hexdigest()
-                os.fsync(file.fileno())
-            sums.append(f"{hashed}  {path.relative_to(self.folder).as_posix()}\n")
-        with self.create(SUMS) as stream:
-            stream.write("".join(sums).encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        for folder, _, _ in os.walk(self.folder):
-            sync_folder(Path(folder))
+        files, folders = _files(self.folder), [Path(folder) for folder, _, _ in os.walk(self.folder)]
+        # Most of it is waiting for the disk, which writes what several wait for at once.
+        with ThreadPoolExecutor(_WAITING) as waiting:
+            sums = list(waiting.map(self._hashed, files))
+            with self.create(SUMS) as stream:
+                stream.write("".join(sums).encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            list(waiting.map(sync_folder, folders))
+
+    def _hashed(self, path: Path) -> str:
+        """The line of a file in the list of hashes; when it is there, the file is on the disk."""
+        with path.open("rb") as file:
+            hashed = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        return f"{hashed}  {path.relative_to(self.folder).as_posix()}\n"
 
 
 @contextlib.contextmanager
