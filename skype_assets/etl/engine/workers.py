@@ -123,7 +123,8 @@ def _workers(workers: int) -> Generator[Executor]:
         workers, context=get_context("loky"), initializer=_depend_on, initargs=(os.getpid(),)
     )
     try:
-        yield executor
+        with interruption.at_the_end(partial(executor.shutdown, kill_workers=True)):
+            yield executor
     except BrokenProcessPool as error:
         raise WorkerLost(
             "a worker process was killed, perhaps by the system for lack of memory; "

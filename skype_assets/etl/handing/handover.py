@@ -32,8 +32,8 @@ from skype_assets.etl.version import PACKAGE, SCHEMA
 DOCUMENT: Final = "selection.json"
 """The file that says what was selected."""
 
-_ALONE: Final = 1.0
-"""Seconds after which other processes help."""
+_ALONE: Final = 2.0
+"""Seconds after which other processes help, which need a second to begin."""
 
 _MOST_WORKERS: Final = 2
 """Processes that help, at most: all together must not take 300 MB."""
@@ -111,7 +111,7 @@ class HandOver:
             WorkerLost: one of them was killed.
         """
         alone_for = _ALONE if self.workers is None else 0.0
-        workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS) if self.workers is None else self.workers
+        workers = min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers
         packed = (_Packed(part) for part in work)
         with SYSTEM_MEMORY, FEW_COLLECTIONS:
             try:

@@ -77,7 +77,6 @@ class _Writer:
         self._zone = ZoneInfo(self._wanted.time_zone)
         self._templates = templates(self._zone)
         self._pages = {chapter.of.key: _Pages.of(chapter) for chapter in hand.selection.chapters}
-        self._exports = hand.selection.exports(hand.session)
         self._accounts = self._of_selection(accounts.accounts(hand.session))
         several = len(self._accounts) > 1
         self._site = Site(
@@ -141,6 +140,7 @@ class _Writer:
         found = [account for account in known if account.owner_id in owners]
         if self._hand.selection.is_whole:
             return found
+        exports = self._hand.selection.exports(self._hand.session)
         of_owner = {
             owner: [chapter for chapter in self._hand.selection.chapters if chapter.of.owner_id == owner]
             for owner in owners
@@ -149,9 +149,9 @@ class _Writer:
             replace(
                 account,
                 exports=tuple(
-                    replace(export, messages=self._exports[export.export_id])
+                    replace(export, messages=exports[export.export_id])
                     for export in account.exports
-                    if export.export_id in self._exports
+                    if export.export_id in exports
                 ),
                 messages=sum(chapter.messages for chapter in of_owner[account.owner_id]),
                 conversations=len(of_owner[account.owner_id]),
