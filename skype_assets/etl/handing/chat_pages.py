@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -99,11 +100,10 @@ def make(folder: Folder, leaves: Sequence[Leaf], elsewhere: dict[tuple[str, str]
         elsewhere: pages of quoted messages that are not on the page that quotes them, by key of conversation and slug.
     """
     made: list[Made] = []
-    chat: Chat | None = None
-    for leaf in leaves:
-        if leaf.chat is not chat:
-            chat, maker = leaf.chat, _Maker(folder, leaf.chat, elsewhere)
-        made.append(maker.made(leaf))  # pyright: ignore[reportPossiblyUnbound] - of the first leaf it is another chat
+    for _, of_chat in groupby(leaves, lambda leaf: leaf.chat.number):
+        first, *others = of_chat
+        maker = _Maker(folder, first.chat, elsewhere)
+        made += map(maker.made, [first, *others])
     return made
 
 

@@ -107,8 +107,7 @@ class _Writer:
 
     def _work(self) -> Iterator[Callable[[], list[Made]]]:
         """The pages of conversations, some at once, each time with all that they are made of."""
-        several = frozenset(account.key for account in self._accounts) if len(self._accounts) > 1 else frozenset[str]()
-        folder = Folder(self._zone, self._accounts, several, self._site.has_people)
+        folder = Folder(self._zone, self._accounts, self._site.accounts, self._site.has_people)
         leaves: list[Leaf] = []
         for leaf in self._leaves():
             leaves.append(leaf)
@@ -219,7 +218,11 @@ class _Writer:
                 (quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id)
                 for message in leaf.messages
                 for quote in message.quotes
-                if quote.quoted_message_id and quote.quoted_message_id not in here
+                if quote.quoted_message_id
+                and (
+                    quote.quoted_message_id not in here
+                    or quote.quoted_conversation_id not in (None, of.conversation_id)
+                )
             )
         result: dict[tuple[str, str], str] = {}
         for owner_id, those in wanted.items():
