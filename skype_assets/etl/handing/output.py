@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -26,6 +26,9 @@ SUMS: Final = "SHA256SUMS"
 
 _WAITING: Final = 8
 """Threads that wait for the disk."""
+
+_AT_ONCE: Final = 50
+"""Files that each of them is given."""
 
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h
 _HERE: Final = -100  # AT_FDCWD
@@ -77,19 +80,23 @@ class Output:
         files, folders = _files(self.folder), [Path(folder) for folder, _, _ in os.walk(self.folder)]
         # Most of it is waiting for the disk, which writes what several wait for at once.
         with ThreadPoolExecutor(_WAITING) as waiting:
-            sums = list(waiting.map(self._hashed, files))
+            some = (files[first : first + _AT_ONCE] for first in range(0, len(files), _AT_ONCE))
+            sums = [line for lines in waiting.map(self._hashed, some) for line in lines]
             with self.create(SUMS) as stream:
                 stream.write("".join(sums).encode())
                 stream.flush()
                 os.fsync(stream.fileno())
             list(waiting.map(sync_folder, folders))
 
-    def _hashed(self, path: Path) -> str:
-        """The line of a file in the list of hashes; when it is there, the file is on the disk."""
-        with path.open("rb") as file:
-            hashed = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
-        return f"{hashed}  {path.relative_to(self.folder).as_posix()}\n"
+    def _hashed(self, paths: Sequence[Path]) -> list[str]:
+        """The lines of files in the list of hashes; when these are there, the files are on the disk."""
+        lines: list[str] = []
+        for path in paths:
+            with path.open("rb") as file:
+                hashed = hashlib.file_digest(file, "sha256").hexdigest()
+                os.fsync(file.fileno())
+            lines.append(f"{hashed}  {path.relative_to(self.folder).as_posix()}\n")
+        return lines
 
 
 @contextlib.contextmanager
