@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
-from os import SEEK_END
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO, Final
@@ -53,6 +52,11 @@ class _Opened:
     sha256: str
 
 
+def beside(folder: Path | None) -> IO[bytes]:
+    """A file without a name in a folder; None = in the system's. It is in memory as long as it is small."""
+    return SpooledTemporaryFile(_IN_MEMORY, dir=str(folder) if folder is not None else None)
+
+
 def check(path: Path) -> Checked:
     """Read a file back.
 
@@ -74,7 +78,7 @@ def checked(name: str, file: BinaryIO, folder: Path | None = None) -> Checked:
     Raises:
         VerificationFailed: it is not as it should be; the message names the rule.
     """
-    with SpooledTemporaryFile(_IN_MEMORY, dir=folder) as packed:
+    with beside(folder) as packed:
         try:
             opened = _opened(name, file, packed)
             problem = next(_problems(opened, packed), None)
@@ -92,9 +96,11 @@ def _opened(name: str, file: BinaryIO, packed: IO[bytes]) -> _Opened:
     """
     head: list[bytes] = []
     text = io.BytesIO()
+    hashed = hashlib.sha256()
     file.seek(0)
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    size = file.seek(0, SEEK_END)
+    while piece := file.read(1 << 20):
+        hashed.update(piece)
+    size = file.tell()
     file.seek(0)
     is_encoded = is_zip = False
     for line in file:
@@ -105,7 +111,7 @@ def _opened(name: str, file: BinaryIO, packed: IO[bytes]) -> _Opened:
             head.append(_decoded(name, file, packed if is_zip else text))
             is_encoded = is_zip = False
     _require_short(name, head)
-    return _Opened(message_from_bytes(b"".join(head)), text.getvalue().decode(), size, sha256)
+    return _Opened(message_from_bytes(b"".join(head)), text.getvalue().decode(), size, hashed.hexdigest())
 
 
 def _decoded(name: str, file: BinaryIO, target: IO[bytes]) -> bytes:

@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 from typing import IO, Any, BinaryIO, Final
 
 import msgspec
@@ -21,7 +20,7 @@ from skype_assets.etl.version import PACKAGE
 MOST_EVENTS: Final = 10_000
 MOST_BYTES: Final = 200_000_000
 
-_IN_MEMORY: Final = 4 << 20
+Stream = IO[bytes]
 
 _DIRECT: Final = ("direct", "bot", "phone")
 
@@ -90,8 +89,8 @@ class Part:
     sender: str = SYSTEM
     members: list[str] = field(default_factory=list[str])
     sha256: str = ""
-    manifest: IO[bytes] | None = None
-    text: IO[bytes] | None = None
+    manifest: Stream | None = None
+    text: Stream | None = None
 
     def has_room_for(self, event: Event) -> bool:
         """Whether one more event goes into the same file."""
@@ -129,8 +128,8 @@ class Part:
         self.text.write("".join(f"{line}\r\n" for line in self.lines).encode())
         self.events, self.lines = [], []
 
-    def _beside(self) -> IO[bytes]:
-        return SpooledTemporaryFile(_IN_MEMORY, dir=self.folder)
+    def _beside(self) -> Stream:
+        return checks.beside(self.folder)
 
     def _manifest(self) -> dict[str, Any]:
         of = self.of_day.of
