@@ -124,7 +124,7 @@ def _handed(folder: Path, meter: Server, url: str, name: str, messages: int, mic
     must = 3 + messages * microseconds / 1_000_000 if microseconds is not None else None
     return [
         Figure(f"export {name}: time", used.wall, "s", must),
-        Figure(f"export {name}: memory", used.memory_mb, "MB", 300),
+        Figure(f"export {name}: memory of all processes", used.memory_sum_mb, "MB", 300),
     ]
 
 

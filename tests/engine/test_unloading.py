@@ -21,6 +21,7 @@ from skype_assets.etl.database.loading import Loader
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import CheckpointError, DatabaseError, Fenced, OnHold, TaskBusy, UsageError
 from skype_assets.etl.phases import given_names
+from skype_assets.etl.processes import Tenure
 from skype_assets.etl.sample import write_overlapping
 from skype_assets.etl.task import Task
 from skype_assets.etl.tasks.layout import manifest_name
@@ -459,8 +460,8 @@ def test_an_unload_that_was_taken_over_changes_nothing(own: Account, monkeypatch
     before = digests(url)
     take_over = Loader.take_over
 
-    def overtaken(session: Session, export_id: str, owner_id: str) -> Loader:
-        claimed = take_over(session, export_id, owner_id)
+    def overtaken(session: Session, export_id: str, owner_id: str, tenure: Tenure | None) -> Loader:
+        claimed = take_over(session, export_id, owner_id, tenure)
         query(url, "UPDATE skype.attempts SET attempt = attempt + 1")
         return claimed
 

@@ -76,6 +76,7 @@ def write(tmp_path: Path, sample_url: str, output_dir: Path) -> HandOver:
             output_dir,
             with_media=media and format_.has_media,
             progress=lambda now, _total: done.append(now),
+            workers=1,
         )
         assert done == sorted(done)
         assert done[-1] == handed.document["selection"]["messages"]

@@ -74,6 +74,7 @@ def test_every_file_keeps_every_rule_each_message_is_there_once_and_two_runs_are
             *(lambda: url, rsmf(with_load_file=True), tmp_path / name, Wanted(), output_dir),
             with_media=True,
             progress=lambda *_: None,
+            workers=1,
         ).folder
         for name in ("one", "two")
     )

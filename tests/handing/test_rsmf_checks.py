@@ -71,13 +71,12 @@ def build(
     paths = {name: folder / f"file-{n}" for n, name in enumerate(files)}
     for name, path in paths.items():
         path.write_bytes(files[name])
-    (folder / "manifest").write_bytes(raw)
-    (folder / "text").write_bytes(text)
-    envelope.pack(folder / "packed", folder / "manifest", paths)
+    packed, out = io.BytesIO(), io.BytesIO()
+    envelope.pack(packed, io.BytesIO(raw), paths)
+    (folder / "packed").write_bytes(packed.getvalue())
     sha256 = hashlib.sha256(raw).hexdigest()
-    out = io.BytesIO()
     named = [*headers.items(), ("X-RSMF-ManifestSHA256", sha256)]
-    envelope.envelope(out, named, sha256, folder / "text", folder / "packed")
+    envelope.envelope(out, named, sha256, io.BytesIO(text), packed)
     path = folder / "x.rsmf"
     path.write_bytes(change(out.getvalue()))
     return path
@@ -134,6 +133,18 @@ VIOLATIONS: dict[str, Callable[[Manifest], None]] = {
     "a reaction without value": drop("events", 1, "reactions", 0, "value"),
     "a count as a text": put("events", 1, "reactions", 0, "count", value="1"),
     "a reaction of somebody unknown": put("events", 1, "reactions", 0, "participants", value=["z"]),
+    "an edit without a date": put("events", 1, "edits", 0, "timestamp", value="yesterday"),
+    "a receipt of nobody": put("events", 0, "read_receipts", value=[{"action": "read"}]),
+    "a receipt of somebody unknown": put("events", 0, "read_receipts", value=[{"participant": "z"}]),
+    "another action of a receipt": put("events", 0, "read_receipts", value=[{"participant": "a", "action": "seen"}]),
+    "a receipt without a date": put(
+        "events", 0, "read_receipts", value=[{"participant": "a", "timestamp": "2020-01-01"}]
+    ),
+    "null for a value": put("events", 0, "body", value=None),
+    "null for a list": put("events", 0, "reactions", value=None),
+    "a negative size": put("events", 0, "attachments", 0, "size", value=-1),
+    "true for a count": put("events", 1, "reactions", 0, "count", value=True),
+    "a property of ours that is more": put("events", 0, "custom", 0, "mood", value="good"),
     "an edit of nobody": drop("events", 1, "edits", 0, "participant"),
     "an attachment that is not there": put("events", 0, "attachments", 0, "id", value="other.jpg"),
     "an attachment of another size": put("events", 0, "attachments", 0, "size", value=4),
@@ -203,15 +214,14 @@ def test_a_zip_with_a_folder_or_without_a_manifest_is_refused(tmp_path: Path) ->
 
 def test_a_damaged_entry_is_refused(tmp_path: Path) -> None:
     path = build(tmp_path, sound())
-    packed = tmp_path / "packed"
-    raw = bytearray(packed.read_bytes())
+    raw = bytearray((tmp_path / "packed").read_bytes())
     raw[raw.index(b"\xff\xd8\xff")] ^= 1
-    packed.write_bytes(raw)
-    with zipfile.ZipFile(packed) as archive:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         assert archive.testzip() == "photo.jpg"
     out = io.BytesIO()
-    sha256 = hashlib.sha256((tmp_path / "manifest").read_bytes()).hexdigest()
-    envelope.envelope(out, [*HEADERS.items(), ("X-RSMF-ManifestSHA256", sha256)], sha256, tmp_path / "text", packed)
+    sha256 = hashlib.sha256(json.dumps(sound()).encode()).hexdigest()
+    named = [*HEADERS.items(), ("X-RSMF-ManifestSHA256", sha256)]
+    envelope.envelope(out, named, sha256, io.BytesIO(b"hello\r\nhello\r\n"), io.BytesIO(raw))
     path.write_bytes(out.getvalue())
     with pytest.raises(VerificationFailed, match="damaged"):
         check(path)

@@ -1,4 +1,4 @@
-"""Who does the parts of a phase: this process, or several of this machine, or an executor that the caller lends."""
+"""Who does the parts of a phase, or of a hand-over: this process, or several, or an executor that the caller lends."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
@@ -22,9 +22,8 @@ from loky.backend import get_context
 from loky.backend import resource_tracker as loky_tracker
 
 from skype_assets.etl import interruption
-from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import WorkerLost
-from skype_assets.etl.phases.phase import Done, Work
+from skype_assets.etl.phases.phase import Done
 from skype_assets.etl.process_wide import ProcessWide
 
 P = ParamSpec("P")
@@ -37,8 +36,14 @@ _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 def in_order(
-    work: Iterable[Work], workers: int, suspects: int = 0, lent: Executor | None = None, *, alone_for: float = 0.0
-) -> Iterator[PartRecord]:
+    work: Iterable[Callable[[], T]],
+    workers: int,
+    suspects: int = 0,
+    lent: Executor | None = None,
+    *,
+    alone_for: float = 0.0,
+    waiting: int = 0,
+) -> Generator[T]:
     """Results of the parts in their order, with at most ``workers`` of them under way.
 
     Args:
@@ -47,6 +52,7 @@ def in_order(
         suspects: so many of the first ones, which may kill the process that does them, are done one by one in another.
         lent: what does them, if it is not processes of this machine.
         alone_for: seconds for which this process does them alone, before there are others.
+        waiting: so many more wait for a process that is free, for parts that this process has to prepare.
     """
     parts = iter(work)
     if suspects:
@@ -63,10 +69,11 @@ def in_order(
     next_two = list(islice(parts, 2)) if workers > 1 else []
     at_hand = lent if sum(not isinstance(part, Done) for part in next_two) == 2 else InProcess()
     with nullcontext(at_hand) if at_hand else _workers(workers) as executor:
-        under_way: deque[Future[PartRecord]] = deque()
+        under_way: deque[Future[T]] = deque()
+        most = workers + waiting
         for part in chain(next_two, parts):
             under_way.append(executor.submit(partial(_do, part)))
-            while under_way and (len(under_way) >= workers or under_way[0].done()):
+            while under_way and (len(under_way) >= most or under_way[0].done()):
                 yield _result(under_way.popleft())
         while under_way:
             yield _result(under_way.popleft())
@@ -80,7 +87,7 @@ def _result(part: Future[T]) -> T:
     return part.result()
 
 
-def _do(part: Work) -> PartRecord:
+def _do(part: Callable[[], T]) -> T:
     """Do a part, and give back what it leaves behind.
 
     The C library keeps memory that was let go of, for every thread apart, and over many parts ever more of it.
@@ -117,7 +124,8 @@ def _workers(workers: int) -> Generator[Executor]:
         workers, context=get_context("loky"), initializer=_depend_on, initargs=(os.getpid(),)
     )
     try:
-        yield executor
+        with interruption.at_the_end(partial(executor.shutdown, kill_workers=True)):
+            yield executor
     except BrokenProcessPool as error:
         raise WorkerLost(
             "a worker process was killed, perhaps by the system for lack of memory; "

@@ -8,10 +8,17 @@ import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 from urllib.parse import parse_qs
 
 _LINKED: Final = re.compile(r' (href|src|cite|action)="(/[^"]*)"')
+
+# Every message has these, and none leads anywhere: its evidence, and its day.
+_LED_NOWHERE: Final = re.compile(r' href="/c/[^"/]*/(?:evidence/[^"]*|\?at=\d{4}-\d\d-\d\d)"')
+
+_OF_PAGE: Final = ("/m/", "/file/", "?before=", "?after=")
+"""What is in addresses that lead elsewhere from each page; others do so from each depth alone."""
 
 
 @dataclass
@@ -39,6 +46,7 @@ class Here:
         slugs: of the messages on it.
         elsewhere: pages of messages that are linked from it, by key of the conversation and slug.
         files: the files on it, by slug and ordinal.
+        known: what became of addresses; pages as deep as this one may share it.
     """
 
     path: str
@@ -46,22 +54,31 @@ class Here:
     slugs: set[str] = field(default_factory=set[str])
     elsewhere: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     files: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
-    _known: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    known: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @cached_property
+    def _own(self) -> str:
+        """How addresses of messages of the conversation begin whose page this is; empty if it is none."""
+        return f"/{self.path.rpartition('/')[0]}/m/" if self.path.startswith("c/") else ""
 
     def placed(self, page: str) -> str:
         """A page of the reader as it stands here."""
-        return _LINKED.sub(self._replaced, page)
+        return _LINKED.sub(self._replaced, _LED_NOWHERE.sub("", page))
 
     def _replaced(self, found: re.Match[str]) -> str:
-        replaced = self._known.get(found[0])
+        linked = found[0]
+        replaced = self.known.get(linked)
         if replaced is None:
             target = self.target(html.unescape(found[2]))
             replaced = f' {found[1]}="{html.escape(target)}"' if target is not None else ""
-            self._known[found[0]] = replaced
+            if not any(part in linked for part in _OF_PAGE):
+                self.known[linked] = replaced
         return replaced
 
     def target(self, address: str) -> str | None:
         """Where an address of the reader leads from here; None if there is no such file."""
+        if self._own and address.startswith(self._own) and (at := address[len(self._own) :]) in self.slugs:
+            return f"#m-{at}"
         path, _, query = address.partition("?")
         steps = path.strip("/").split("/")
         asked = {name: values[-1] for name, values in parse_qs(query).items()} if query else {}
@@ -107,8 +124,6 @@ def _chat(here: Here, steps: list[str], asked: _Asked, _query: str) -> str | Non
         page = _page(here, chat, pages, asked)
         return f"c/{chat}/{page}" if page is not None else None
     if rest[0] == "m" and len(rest) == 2:
-        if here.path.startswith(f"c/{chat}/") and rest[1] in here.slugs:
-            return f"#m-{rest[1]}"
         return here.elsewhere.get((chat, rest[1]))
     if rest[0] == "file" and len(rest) == 3:
         return here.files.get((rest[1], rest[2]))

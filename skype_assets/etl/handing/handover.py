@@ -1,20 +1,26 @@
 """A hand-over from beginning to end: select, ask for room, write in a format, say what it is, give it its name."""
 
 import json
+import os
+import pickle
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.engine.workers import SYSTEM_MEMORY, in_order
+from skype_assets.etl.errors import WorkerLost
 from skype_assets.etl.handing import report as reports
 from skype_assets.etl.handing.media import Media
 from skype_assets.etl.handing.output import Output, output
 from skype_assets.etl.handing.plain import Speaker
 from skype_assets.etl.handing.selection import Selection, Wanted, select
 from skype_assets.etl.pages.message import Renderer
+from skype_assets.etl.process_wide import FEW_COLLECTIONS
 from skype_assets.etl.reading import evidence
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.evidence import Origin
@@ -25,6 +31,14 @@ from skype_assets.etl.version import PACKAGE, SCHEMA
 
 DOCUMENT: Final = "selection.json"
 """The file that says what was selected."""
+
+_ALONE: Final = 2.0
+"""Seconds after which other processes help, which need a second to begin."""
+
+_MOST_WORKERS: Final = 2
+"""Processes that help, at most: all together must not take 300 MB."""
+
+T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 """Called with the messages that are written, and how many there are."""
@@ -40,15 +54,38 @@ class Spoken:
     speaker: Speaker
 
 
+class _Packed(Generic[T]):
+    """Work, which may go to another process: it is packed by C, which what packs functions does not do."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+
+    def __call__(self) -> T:
+        """Do it."""
+        with FEW_COLLECTIONS:
+            return self._work()
+
+    def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
+        return _unpacked, (pickle.dumps(self._work, pickle.HIGHEST_PROTOCOL),)
+
+
+def _unpacked(packed: bytes) -> _Packed[Any]:
+    return _Packed(pickle.loads(packed))  # noqa: S301 - this program's own
+
+
 @dataclass
 class HandOver:
-    """What a format writes: a selection, read by a session, into an output."""
+    """What a format writes: a selection, read by a session, into an output.
+
+    ``workers`` are the processes that help; None = as many as there are cores for, if it takes long.
+    """
 
     session: Session
     selection: Selection
     output: Output
     media: Media
     progress: Progress
+    workers: int | None = None
     done: int = 0
     figures: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -64,6 +101,26 @@ class HandOver:
             yield chapter.of, messages, names
             self.done += len(messages)
             self.progress(self.done, self.selection.messages)
+
+    def made(self, work: Iterable[Callable[[], T]]) -> Generator[T]:
+        """What comes of work that needs neither the session nor the output, in its order.
+
+        Other processes do it, if there are cores for them and enough to do; this one reads and writes meanwhile.
+
+        Raises:
+            WorkerLost: one of them was killed.
+        """
+        alone_for = _ALONE if self.workers is None else 0.0
+        workers = min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers
+        packed = (_Packed(part) for part in work)
+        with SYSTEM_MEMORY, FEW_COLLECTIONS:
+            try:
+                with closing(in_order(packed, workers, alone_for=alone_for, waiting=workers)) as made:
+                    yield from made
+            except WorkerLost:
+                raise WorkerLost(
+                    "a worker process was killed, perhaps by the system for lack of memory; run the same command again"
+                ) from None
 
     def spoken(self) -> Iterator[Spoken]:
         """The same, one by one, to be said without markup."""
@@ -110,6 +167,7 @@ def hand_over(
     *,
     with_media: bool,
     progress: Progress,
+    workers: int | None = None,
 ) -> Handed:
     """Write a selection into a folder, which has its name when it is complete.
 
@@ -121,6 +179,7 @@ def hand_over(
         output_dir: where the manifests and checkpoints of tasks are: they know where the files of messages lie.
         with_media: whether they are handed over as well.
         progress: told how far it is.
+        workers: processes that help; None = as many as there are cores for, if it takes long.
 
     Raises:
         UsageError: the selection cannot be understood or is empty, or something else is in the folder.
@@ -138,7 +197,7 @@ def hand_over(
             media_bytes = int(selection.media_bytes * format_.media_factor) if with_media else 0
             filled.require_room(selection.messages * format_.message_bytes + 3 * selection.text_bytes + media_bytes)
             media = Media(session, Files(output_dir) if with_media else None, filled)
-            hand = HandOver(session, selection, filled, media, progress)
+            hand = HandOver(session, selection, filled, media, progress, workers)
             format_.write(hand)
             document = {
                 "format": format_.name,

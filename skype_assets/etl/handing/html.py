@@ -1,8 +1,9 @@
 """The reader as files: its own pages, which open without a server or a network, and search themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from math import inf
 from typing import Any, Final
@@ -11,37 +12,24 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from skype_assets.etl.handing.addresses import Here, Site
+from skype_assets.etl.handing.chat_pages import HEAD, Chat, Folder, Leaf, Made, make, templates
 from skype_assets.etl.handing.handover import Format, HandOver
 from skype_assets.etl.handing.selection import MANY, Chapter
 from skype_assets.etl.handing.shards import Shards
-from skype_assets.etl.pages.environment import HERE, environment, feed
-from skype_assets.etl.pages.message import Renderer, Shown
+from skype_assets.etl.pages.environment import HERE
 from skype_assets.etl.pages.words import WORDS
 from skype_assets.etl.reading import accounts, conversations, messages, people, query
 from skype_assets.etl.reading.accounts import Account
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.keys import key, slug
-from skype_assets.etl.reading.messages import Message, Page, Place
+from skype_assets.etl.reading.messages import Message, Place
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'none'; "
-    "base-uri 'none'"
-)
 UNDATED: Final = "undated"
 
-_HEAD: Final = Markup(
-    '<meta http-equiv="Content-Security-Policy" content="{policy}">\n<meta name="outlet" content="files">\n'
-    '<meta name="referrer" content="no-referrer">\n<script src="/static/files.js" defer></script>'
-).format(policy=POLICY)
+SOME: Final = 500
+"""Messages from which on their pages are made by another process."""
 
-_SEARCH_HEAD: Final = _HEAD + Markup('\n<script src="/static/search.js" defer></script>')
-
-
-class _Everything:
-    """Whatever is asked for is in it: whether a file is there, is known only when it was looked for."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
+_SEARCH_HEAD: Final = HEAD + Markup('\n<script src="/static/search.js" defer></script>')
 
 
 @dataclass(frozen=True)
@@ -87,9 +75,8 @@ class _Writer:
         self._hand = hand
         self._wanted = hand.selection.wanted
         self._zone = ZoneInfo(self._wanted.time_zone)
-        self._templates = environment(self._zone)
+        self._templates = templates(self._zone)
         self._pages = {chapter.of.key: _Pages.of(chapter) for chapter in hand.selection.chapters}
-        self._exports = hand.selection.exports(hand.session)
         self._accounts = self._of_selection(accounts.accounts(hand.session))
         several = len(self._accounts) > 1
         self._site = Site(
@@ -97,24 +84,19 @@ class _Writer:
             has_people=hand.selection.is_whole,
             accounts=frozenset(account.key for account in self._accounts) if several else frozenset(),
         )
-        self._shards = Shards(hand.output, self._zone)
+        self._shards = Shards(hand.output)
 
     def write(self) -> None:
         """All pages, and what they need."""
         self._static()
         self._lists()
-        flat = ((message, names) for _, found, names in self._hand.read() for message in found)
         for pages in self._pages.values():
-            of = pages.chapter.of
-            self._shards.chat(of, pages.names)
-            everybody = people.participants(self._hand.session, of.owner_id, of.conversation_id)
-            shown_people = everybody if self._hand.selection.has_whole_conversations else []
-            for number, count in enumerate(pages.counts):
-                some = list(islice(flat, count))
-                known = {id(names): names for _, names in some}  # those that were read at once have the same
-                names = {user_id: name for one in known.values() for user_id, name in one.items()}
-                self._chat_page(pages, number, [message for message, _ in some], names, shown_people)
-        assert next(flat, None) is None, "every message is on a page"
+            self._shards.chat(pages.chapter.of, pages.names)
+        for some in self._hand.made(self._work()):
+            for made in some:
+                self._hand.output.put(made.path, made.page)
+                for row in made.rows:
+                    self._shards.add(row, made.chat, made.number)
         if self._site.has_people:
             self._people()
         self._shards.finish(self._names_of_senders(), WORDS)
@@ -123,12 +105,41 @@ class _Writer:
             "search_scripts": self._shards.count,
         }
 
+    def _work(self) -> Iterator[Callable[[], list[Made]]]:
+        """The pages of conversations, some at once, each time with all that they are made of."""
+        folder = Folder(self._zone, self._accounts, self._site.accounts, self._site.has_people)
+        leaves: list[Leaf] = []
+        for leaf in self._leaves():
+            leaves.append(leaf)
+            if sum(len(one.messages) for one in leaves) >= SOME:
+                yield partial(make, folder, leaves, self._linked(leaves))
+                leaves = []
+        if leaves:
+            yield partial(make, folder, leaves, self._linked(leaves))
+
+    def _leaves(self) -> Iterator[Leaf]:
+        flat = ((message, names) for _, found, names in self._hand.read() for message in found)
+        for place, pages in enumerate(self._pages.values()):
+            of = pages.chapter.of
+            account = next(account for account in self._accounts if account.owner_id == of.owner_id)
+            everybody = people.participants(self._hand.session, of.owner_id, of.conversation_id)
+            shown_people = everybody if self._hand.selection.has_whole_conversations else []
+            chat = Chat(place, of, account, pages.names, pages.months, shown_people)
+            for number, count in enumerate(pages.counts):
+                some = list(islice(flat, count))
+                several = {id(names): names for _, names in some}  # those that were read at once have the same
+                names = {user_id: name for one in several.values() for user_id, name in one.items()}
+                found = [message for message, _ in some]
+                yield Leaf(chat, number, found, names, self._files(of, found))
+        assert next(flat, None) is None, "every message is on a page"
+
     def _of_selection(self, known: list[Account]) -> list[Account]:
         """The accounts that messages are of; of a part of them, what is told is of that part."""
         owners = set(self._hand.selection.owners)
         found = [account for account in known if account.owner_id in owners]
         if self._hand.selection.is_whole:
             return found
+        exports = self._hand.selection.exports(self._hand.session)
         of_owner = {
             owner: [chapter for chapter in self._hand.selection.chapters if chapter.of.owner_id == owner]
             for owner in owners
@@ -137,9 +148,9 @@ class _Writer:
             replace(
                 account,
                 exports=tuple(
-                    replace(export, messages=self._exports[export.export_id])
+                    replace(export, messages=exports[export.export_id])
                     for export in account.exports
-                    if export.export_id in self._exports
+                    if export.export_id in exports
                 ),
                 messages=sum(chapter.messages for chapter in of_owner[account.owner_id]),
                 conversations=len(of_owner[account.owner_id]),
@@ -149,7 +160,7 @@ class _Writer:
             for account in found
         ]
 
-    def _render(self, template: str, here: Here, values: dict[str, Any], head: Markup = _HEAD) -> None:
+    def _render(self, template: str, here: Here, values: dict[str, Any], head: Markup = HEAD) -> None:
         shown = {"account": None, "accounts": self._accounts, "here": "", "head": head, **values}
         page = here.placed(self._templates.get_template(template).render(shown))
         self._hand.output.put(here.path, page.encode())
@@ -187,58 +198,39 @@ class _Writer:
         }
         self._render("search.html", Here("search.html", self._site), values, _SEARCH_HEAD)
 
-    def _chat_page(
-        self,
-        pages: _Pages,
-        number: int,
-        found: list[Message],
-        names: dict[str, str],
-        everybody: list[people.Participant],
-    ) -> None:
-        of = pages.chapter.of
-        here = Here(f"c/{of.key}/{pages.names[number]}", self._site, {slug(one.message_id) for one in found})
-        here.elsewhere = self._linked(of, found, here.slugs)
-        shown = Renderer(of, names, self._zone, _Everything()).shown(found)
-        self._place_files(of, found, here)
-        for one in shown:
-            for file in one.files:
-                if file.address is not None and here.target(file.address) is None:
-                    file.address = None
-        self._search_rows(of, found, shown, number)
-        page = Page(found, number > 0, number + 1 < len(pages.names))
-        account = next(account for account in self._accounts if account.owner_id == of.owner_id)
-        about = feed(of, page, shown, pages.months, everybody, names)
-        self._render("conversation.html", here, {"account": account, **about})
+    def _files(self, of: Conversation, found: Sequence[Message]) -> dict[tuple[str, str], str]:
+        """Where the files of messages are, by slug and ordinal."""
+        return {
+            (slug(message.message_id), str(attachment.ordinal)): kept.name
+            for message in found
+            for attachment, kept in self._hand.media.of(of, message)
+            if kept is not None
+        }
 
-    def _place_files(self, of: Conversation, found: Sequence[Message], here: Here) -> None:
-        for message in found:
-            for attachment, kept in self._hand.media.of(of, message):
-                if kept is not None:
-                    here.files[slug(message.message_id), str(attachment.ordinal)] = kept.name
-
-    def _search_rows(self, of: Conversation, found: Sequence[Message], shown: Sequence[Shown], number: int) -> None:
-        who = {id(one.message): one.who for one in shown}
-        said = ""
-        for message in found:  # those of an album are shown with its first one
-            said = who.get(id(message), said)
-            self._shards.add(of, message, said, number)
-
-    def _linked(self, of: Conversation, found: Sequence[Message], here: set[str]) -> dict[tuple[str, str], str]:
+    def _linked(self, leaves: Sequence[Leaf]) -> dict[tuple[str, str], str]:
         """The pages of quoted messages that are on others, if all of their conversation was selected."""
         if not self._hand.selection.has_whole_conversations:
             return {}
-        wanted = {
-            (quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id)
-            for message in found
-            for quote in message.quotes
-            if quote.quoted_message_id and slug(quote.quoted_message_id) not in here
-        }
+        wanted: dict[str, set[tuple[str, str]]] = {}
+        for leaf in leaves:
+            of, here = leaf.chat.of, {message.message_id for message in leaf.messages}
+            wanted.setdefault(of.owner_id, set()).update(
+                (quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id)
+                for message in leaf.messages
+                for quote in message.quotes
+                if quote.quoted_message_id
+                and (
+                    quote.quoted_message_id not in here
+                    or quote.quoted_conversation_id not in (None, of.conversation_id)
+                )
+            )
         result: dict[tuple[str, str], str] = {}
-        for chat, message_id, place, month in messages.places(self._hand.session, of.owner_id, sorted(wanted)):
-            pages = self._pages.get(chat_key := key(of.owner_id, chat))
-            if pages is not None and month in pages.chapter.months:
-                page = pages.page_of(place, month)
-                result[chat_key, slug(message_id)] = f"c/{chat_key}/{page}#m-{slug(place.message_id)}"
+        for owner_id, those in wanted.items():
+            for chat, message_id, place, month in messages.places(self._hand.session, owner_id, sorted(those)):
+                pages = self._pages.get(chat_key := key(owner_id, chat))
+                if pages is not None and month in pages.chapter.months:
+                    page = pages.page_of(place, month)
+                    result[chat_key, slug(message_id)] = f"c/{chat_key}/{page}#m-{slug(place.message_id)}"
         return result
 
     def _people(self) -> None:

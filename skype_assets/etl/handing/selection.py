@@ -277,7 +277,13 @@ def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
     found: list[_Found] = []
     statement = " AND ".join([_KEYS, *conditions]) + f" ORDER BY {_ORDER}"
     with pa.OSFile(str(keys), "wb") as file, pa.ipc.new_stream(file, _SPILLED) as spilled:
-        for batch in session.batches(statement, *parameters):
+        # What the driver gives at once would be many objects.
+        batches = (
+            batch.slice(first, BATCH)
+            for batch in session.batches(statement, *parameters)
+            for first in range(0, batch.num_rows, BATCH)
+        )
+        for batch in batches:
             owners, chats, ids, sent, months, hashes, sizes = map(instants.objects, batch.columns)
             hashed.update(b"".join(hashes))
             text_bytes += sum(sizes)

@@ -4,11 +4,12 @@ A page that lies as a file may load scripts, but read no files. Each script call
 message, or a text that an edit replaced; the rows of a conversation follow each other in the order of time.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from skype_assets.etl.handing.output import Output
 from skype_assets.etl.pages import formats
@@ -33,12 +34,48 @@ _OF_KIND: Final = {
 _ROW_END, _FILE, _LINK = "\0", "\x01", "\x02"
 
 
+class Row(NamedTuple):
+    """A message as it is searched: its text and those that edits replaced, in bits what it has and is, milliseconds.
+
+    ``offset`` is that of its local time, in seconds.
+    """
+
+    texts: list[str]
+    slug: str
+    sender: str | None
+    who: str
+    kind: str
+    bits: int
+    at: int | None
+    offset: int | None
+
+
+def row(of: Conversation, message: Message, who: str, zone: tzinfo) -> Row:
+    """The row of a message, sent by somebody who is called so."""
+    at = formats.local(message.sent_at, zone) if message.sent_at else None
+    beside = "".join(
+        [
+            *(f"{_FILE}{one.file_name}" for one in message.attachments if one.file_name),
+            *(f"{_LINK}{_link(one)}" for one in message.links),
+        ]
+    )
+    return Row(
+        [message.text + beside, *(one for one in message.earlier if one not in message.superseded)],
+        slug(message.message_id),
+        message.sender_id or None,
+        who,
+        message.kind,
+        _bits(of, message),
+        _milliseconds(at),
+        round((at.utcoffset() or timedelta()).total_seconds()) if at else None,
+    )
+
+
 @dataclass
 class Shards:
     """Collects what can be searched, and writes it shard by shard."""
 
     output: Output
-    zone: tzinfo
     count: int = 0
     texts: list[str] = field(default_factory=list[str])
     slugs: list[str] = field(default_factory=list[str])
@@ -49,33 +86,25 @@ class Shards:
     kinds: dict[str, int] = field(default_factory=dict[str, int])
 
     def chat(self, of: Conversation, pages: Sequence[str]) -> None:
-        """The conversation whose messages come now, and its pages."""
+        """One more conversation, and its pages."""
         named = {"key": of.key, "account": key(of.owner_id, ""), "id": of.conversation_id, "title": of.title}
         self.chats.append({**named, "pages": list(pages)})
 
-    def add(self, of: Conversation, message: Message, who: str, page: int) -> None:
-        """A message of the conversation that was begun last, on one of its pages."""
-        at = formats.local(message.sent_at, self.zone) if message.sent_at else None
-        sender = self.senders.setdefault(message.sender_id, len(self.senders)) if message.sender_id else None
+    def add(self, row: Row, chat: int, page: int) -> None:
+        """A message of a conversation, on one of its pages, given by number."""
         numbers = [
-            len(self.chats) - 1,
+            chat,
             page,
-            sender,
-            self.names.setdefault(who, len(self.names)),
-            self.kinds.setdefault(message.kind, len(self.kinds)),
-            _bits(of, message),
-            _milliseconds(at),
-            round((at.utcoffset() or timedelta()).total_seconds()) if at else None,
+            self.senders.setdefault(row.sender, len(self.senders)) if row.sender else None,
+            self.names.setdefault(row.who, len(self.names)),
+            self.kinds.setdefault(row.kind, len(self.kinds)),
+            row.bits,
+            row.at,
+            row.offset,
         ]
-        beside = "".join(
-            [
-                *(f"{_FILE}{one.file_name}" for one in message.attachments if one.file_name),
-                *(f"{_LINK}{_link(one)}" for one in message.links),
-            ]
-        )
-        for text in (message.text + beside, *(one for one in message.earlier if one not in message.superseded)):
+        for text in row.texts:
             self.texts.append(text)
-            self.slugs.append(slug(message.message_id))
+            self.slugs.append(row.slug)
             self.numbers += numbers
         if len(self.texts) >= ROWS:
             self.flush()
@@ -85,7 +114,7 @@ class Shards:
         if not self.texts:
             return
         data = {"texts": _ROW_END.join(self.texts), "slugs": " ".join(self.slugs), "numbers": self.numbers}
-        self._write(f"{self.count:03}", f"skypeShard({self.count}, {_script(data)});\n")
+        self._write(f"{self.count:03}", b"skypeShard(%d, %b);\n" % (self.count, msgspec.json.encode(data)))
         self.count += 1
         self.texts, self.slugs, self.numbers = [], [], []
 
@@ -108,14 +137,10 @@ class Shards:
             "is": IS,
             "texts": texts,
         }
-        self._write("index", f"skypeIndex({_script(data)});\n")
+        self._write("index", b"skypeIndex(%b);\n" % msgspec.json.encode(data))
 
-    def _write(self, name: str, script: str) -> None:
-        self.output.put(f"{FOLDER}/{name}.js", script.encode())
-
-
-def _script(data: object) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    def _write(self, name: str, script: bytes) -> None:
+        self.output.put(f"{FOLDER}/{name}.js", script)
 
 
 def _milliseconds(at: datetime | None) -> int | None:

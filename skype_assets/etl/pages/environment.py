@@ -1,7 +1,6 @@
 """What all pages are rendered with, wherever they go: templates, filters, and what the page of a conversation shows."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -11,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from skype_assets.etl.pages import formats, text
 from skype_assets.etl.pages.article import Articles
+from skype_assets.etl.pages.beside import Beside
 from skype_assets.etl.pages.message import Shown, call_people
 from skype_assets.etl.pages.rows import Rows
 from skype_assets.etl.pages.words import WEEKDAYS, WORDS, counted, word
@@ -18,7 +18,6 @@ from skype_assets.etl.reading.accounts import Account
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.keys import key, slug
 from skype_assets.etl.reading.messages import Page
-from skype_assets.etl.reading.people import Participant
 
 HERE: Final = Path(__file__).parent
 
@@ -27,21 +26,16 @@ def feed(
     of: Conversation,
     page: Page,
     shown: list[Shown],
-    months: Sequence[datetime],
-    participants: list[Participant],
+    beside: Beside,
     names: dict[str, str],
 ) -> dict[str, Any]:
     """What the page of a conversation shows."""
-    years: dict[int, list[datetime]] = {}
-    for month in months:
-        years.setdefault(month.year, []).append(month)
     return {
         "here": "conversations",
         "conversation": of,
         "page": page,
         "shown": shown,
-        "years": years,
-        "participants": participants,
+        "beside": beside,
         "in_call": lambda one: call_people(one, names),
         "target": None,
     }

@@ -20,6 +20,8 @@ from skype_assets.etl.reading.keys import key, slug
 from skype_assets.etl.reading.messages import Attachment, CallEvent, Message, Quote, ThreadEvent
 from skype_assets.etl.schema.flags import DELETED_BY_EDIT_MARKER, SERVER_GENERATED
 
+_NOTHING: Final = Markup()
+
 _CLOSE: Final = timedelta(minutes=5)
 """Messages of one person that follow so soon are shown together."""
 
@@ -106,6 +108,7 @@ class Renderer:
 
     def __init__(self, of: Conversation, names: dict[str, str], zone: tzinfo, at_hand: Container[str]) -> None:
         self._of, self._names, self._zone, self._at_hand = of, names, zone, at_hand
+        self._key = of.key
 
     def shown(self, messages: Sequence[Message], target: str | None = None) -> list[Shown]:
         """Messages that follow each other; those of an album are one block."""
@@ -137,12 +140,12 @@ class Renderer:
             and before.at is not None
             and at - before.at < _CLOSE
         )
-        sender = message.sender_id
+        sender, own_slug = message.sender_id, slug(message.message_id)
         is_deleted = message.deleted_at is not None or DELETED_BY_EDIT_MARKER in message.flags
         shown = Shown(
             message=message,
-            slug=slug(message.message_id),
-            address=f"/c/{self._of.key}/m/{slug(message.message_id)}",
+            slug=own_slug,
+            address=f"/c/{self._key}/m/{own_slug}",
             who=message.sender_name or self._name(sender),
             person=f"/p/{key(self._of.owner_id, sender)}" if sender else None,
             is_mine=sender == self._of.owner_id,
@@ -150,7 +153,7 @@ class Renderer:
             at=at,
             new_day=new_day,
             follows=follows,
-            body=Markup() if is_event else self._body(message),
+            body=_NOTHING if is_event else self._body(message),
             line=self._line(message) if is_event else self._status(message, is_deleted=is_deleted),
             files=self._files(message),
             cards=[] if is_deleted else [*self._cards(message), *self._previews(message)],
@@ -172,7 +175,9 @@ class Renderer:
     def _body(self, message: Message) -> Markup:
         # What stands in a card is not said twice.
         if message.kind in ("contacts", "location", "poll", "card", "popcard", "notice", "scheduled_call"):
-            return text.body(message.text) if not message.details else Markup()
+            return text.body(message.text) if not message.details else _NOTHING
+        if not message.mentions:
+            return text.body(message.text)
         labels = [mention.label for mention in message.mentions if mention.label]
         return text.body(message.text, [*labels, *(f"@{label}" for label in labels)])
 
@@ -196,7 +201,7 @@ class Renderer:
             return escape(word("file_transfer"))
         if message.kind == "unknown":
             return escape(word("unknown_type", type=message.message_type or word("no_type")))
-        return Markup()
+        return _NOTHING
 
     def _line(self, message: Message) -> Markup:
         """What happened, in a line."""
@@ -240,7 +245,7 @@ class Renderer:
 
     def _files(self, message: Message) -> list[File]:
         return [
-            file(self._of.key, message.message_id, attachment, self._at_hand)
+            file(self._key, message.message_id, attachment, self._at_hand)
             for attachment in message.attachments
             # What there is of a card stands in the message.
             if attachment.present or attachment.kind != "card"
@@ -256,6 +261,8 @@ class Renderer:
         return Quoted(who, when, text.body(quote.text or ""), address)
 
     def _reactions(self, message: Message) -> list[tuple[str, str, int]]:
+        if not message.reactions:
+            return []
         people: dict[str, list[str]] = {}
         for reaction in message.reactions:
             people.setdefault(reaction.emotion, []).append(self._name(reaction.user_id))
@@ -280,6 +287,8 @@ class Renderer:
 
     def _cards(self, message: Message) -> Iterator[Card]:
         details = message.details
+        if not details and message.kind != "scheduled_call":
+            return
         if isinstance(details.get("options"), list):
             yield self._poll(details)
         for contact in _dicts(details.get("contacts")):
@@ -313,7 +322,7 @@ class Renderer:
 
     def _original(self, details: dict[str, Any]) -> list[Markup]:
         id = _text(details.get("original_message_id"))
-        address = f"/c/{self._of.key}/m/{slug(id)}" if id else None
+        address = f"/c/{self._key}/m/{slug(id)}" if id else None
         return [Markup('<a href="{}">{}</a>').format(address, word("translation_of"))] if address else []
 
     def _location(self, message: Message) -> Card:

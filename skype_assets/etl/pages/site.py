@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from skype_assets.etl.database import search_index
 from skype_assets.etl.database.session import Rejected, Session
 from skype_assets.etl.pages import charts, formats
+from skype_assets.etl.pages.beside import Beside
 from skype_assets.etl.pages.environment import HERE, environment, feed
 from skype_assets.etl.pages.message import Renderer, file
 from skype_assets.etl.pages.ranges import bytes_of
@@ -167,7 +168,7 @@ class Site:
         participants = people.participants(session, of.owner_id, of.conversation_id)
         values = {
             **self._whose(session, of.owner_id),
-            **feed(of, page, shown, months, participants, names),
+            **feed(of, page, shown, Beside(of, months, participants), names),
             "target": target,
         }
         return self._page("conversation.html", values=values)

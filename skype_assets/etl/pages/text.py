@@ -40,13 +40,15 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 def plain(markup: Markup) -> str:
     """What this module and its callers made of foreign text, as text again; of a link also where it leads."""
+    if "<" not in markup:
+        return html.unescape(str(markup))
     linked = _ANCHOR.sub(lambda found: found[2] if found[1] == found[2] else f"{found[2]} ({found[1]})", str(markup))
     return html.unescape(_TAG.sub("", linked.replace("<br>", "\n")))
 
 
 def body(text: str, marked: Collection[str] = ()) -> Markup:
     """A text with its links, and ``marked`` labels, such as mentions, as what they are."""
-    if not marked and _LINKED.search(text) is None:
+    if not marked and (":" not in text or _LINKED.search(text) is None):
         return escape(text)
     return Markup("").join(
         link(piece, piece) if is_link else _marked(piece, marked, "mention") for piece, is_link in pieces(text)

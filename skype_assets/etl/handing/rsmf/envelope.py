@@ -8,11 +8,14 @@ import hashlib
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
+from functools import lru_cache
+from os import SEEK_END
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 MANIFEST: Final = "rsmf_manifest.json"
 ZIP: Final = "rsmf.zip"
@@ -30,19 +33,20 @@ _LINE: Final = 57
 """Bytes that are a line of base64."""
 
 
-def pack(path: Path, manifest: Path, files: Mapping[str, Path]) -> None:
+def pack(out: IO[bytes], manifest: IO[bytes], files: Mapping[str, Path]) -> None:
     """Write the zip: entries in the order of their names, stored as they are."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
-        for name, content in sorted({MANIFEST: manifest, **files}.items()):
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as packed:
+        for name in sorted([MANIFEST, *files]):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o600 << 16
-            entry.file_size = content.stat().st_size
-            with content.open("rb") as source, packed.open(entry, "w") as target:
-                for piece in _pieces(source, 1 << 20):
-                    target.write(piece)
+            with nullcontext(manifest) if name == MANIFEST else files[name].open("rb") as source:
+                entry.file_size = source.seek(0, SEEK_END)
+                with packed.open(entry, "w") as target:
+                    for piece in _pieces(source, 1 << 20):
+                        target.write(piece)
 
 
-def envelope(out: BinaryIO, headers: Iterable[tuple[str, str]], seed: str, text: Path, packed: Path) -> None:
+def envelope(out: IO[bytes], headers: Iterable[tuple[str, str]], seed: str, text: IO[bytes], packed: IO[bytes]) -> None:
     """Write the e-mail around a text and a zip.
 
     Args:
@@ -77,6 +81,7 @@ def envelope(out: BinaryIO, headers: Iterable[tuple[str, str]], seed: str, text:
     _write(out, [f"--{boundary}--"])
 
 
+@lru_cache(256)
 def header(value: str) -> str:
     """The value of a header: in one line, or folded; in ASCII, whatever is in it."""
     value = CONTROL.sub(" ", value).strip()
@@ -97,6 +102,7 @@ def mailboxes(people: Iterable[tuple[str, str]]) -> str:
     return ",\r\n ".join(f"{_named(name)} <{local_part(id)}@{DOMAIN}>" for name, id in people)
 
 
+@lru_cache(1_024)
 def _named(name: str) -> str:
     name = CONTROL.sub(" ", name).strip()
     if _PLAIN.fullmatch(name) and "=?" not in name and len(name) < _LONGEST_WORD:
@@ -105,6 +111,7 @@ def _named(name: str) -> str:
     return Header(name, "utf-8", maxlinelen=60).encode(linesep="\r\n")
 
 
+@lru_cache(1_024)
 def local_part(id: str) -> str:
     """Somebody's id as what stands before the ``@``; a hash if it is long."""
     encoded = id.encode()
@@ -117,17 +124,18 @@ def date(instant: datetime) -> str | None:
     return format_datetime(instant) if instant.year >= _FIRST_YEAR else None
 
 
-def _write(out: BinaryIO, lines: Iterable[str]) -> None:
+def _write(out: IO[bytes], lines: Iterable[str]) -> None:
     out.write("".join(f"{line}\r\n" for line in lines).encode("ascii"))
 
 
-def _write_base64(out: BinaryIO, content: Path) -> None:
-    with content.open("rb") as source:
-        for piece in _pieces(source, _LINE * 4096):
-            encoded = base64.b64encode(piece)
-            out.write(b"".join(encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76)))
+def _write_base64(out: IO[bytes], content: IO[bytes]) -> None:
+    for piece in _pieces(content, _LINE * 4096):
+        # The library's own lines end without CR.
+        out.write(base64.encodebytes(piece).replace(b"\n", b"\r\n"))
 
 
-def _pieces(source: BinaryIO, size: int) -> Iterator[bytes]:
+def _pieces(source: IO[bytes], size: int) -> Iterator[bytes]:
+    """All of a file, from its beginning."""
+    source.seek(0)
     while piece := source.read(size):
         yield piece

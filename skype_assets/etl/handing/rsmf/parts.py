@@ -1,22 +1,26 @@
 """A part of a conversation's day: events are collected, and become a file when it is known how many parts there are."""
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, BinaryIO, Final
+
+import msgspec
 
 from skype_assets.etl.handing.handover import Spoken
 from skype_assets.etl.handing.media import Kept
 from skype_assets.etl.handing.output import Output
 from skype_assets.etl.handing.rsmf import checks, envelope
 from skype_assets.etl.handing.rsmf.events import SYSTEM, Event, Presence, collection_id, instant, named
+from skype_assets.etl.handing.rsmf.manifest import VERSION
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.version import PACKAGE
 
 MOST_EVENTS: Final = 10_000
 MOST_BYTES: Final = 200_000_000
+
+Stream = IO[bytes]
 
 _DIRECT: Final = ("direct", "bot", "phone")
 
@@ -64,10 +68,13 @@ class Listed:
 
 @dataclass
 class Part:
-    """Events of one file; when it is closed, what is large of it lies in ``folder``."""
+    """Events of one file; when it is closed, what is large of it lies in files of ``folder`` that have no names.
+
+    Without a folder, in those of the system, which nothing needs that is done in memory.
+    """
 
     of_day: Day
-    folder: Path
+    folder: Path | None = None
     events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lines: list[str] = field(default_factory=list[str])
     names: dict[str, str] = field(default_factory=dict[str, str])
@@ -82,6 +89,8 @@ class Part:
     sender: str = SYSTEM
     members: list[str] = field(default_factory=list[str])
     sha256: str = ""
+    manifest: Stream | None = None
+    text: Stream | None = None
 
     def has_room_for(self, event: Event) -> bool:
         """Whether one more event goes into the same file."""
@@ -112,12 +121,15 @@ class Part:
         self.members = list(dict.fromkeys([of.owner_id, *there, *(acting if of.kind in _DIRECT else ())]))
         for id in self.members:
             self.names.setdefault(id, self.of_day.people.get(id, id))
-        manifest = json.dumps(self._manifest(), ensure_ascii=False, separators=(",", ":")).encode()
+        manifest = msgspec.json.encode(self._manifest())
         self.sha256, self.count = hashlib.sha256(manifest).hexdigest(), len(self.events)
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        (self.folder / "manifest").write_bytes(manifest)
-        (self.folder / "text").write_bytes("".join(f"{line}\r\n" for line in self.lines).encode())
+        self.manifest, self.text = self._beside(), self._beside()
+        self.manifest.write(manifest)
+        self.text.write("".join(f"{line}\r\n" for line in self.lines).encode())
         self.events, self.lines = [], []
+
+    def _beside(self) -> Stream:
+        return checks.beside(self.folder)
 
     def _manifest(self) -> dict[str, Any]:
         of = self.of_day.of
@@ -150,30 +162,40 @@ class Part:
             ),
         }
         return {
-            "version": checks.VERSION,
+            "version": VERSION,
             "participants": people,
             "conversations": [conversation],
             "events": self.events,
             "eventcollectionid": collection_id(of.owner_id, of.conversation_id),
         }
 
-    def write(self, output: Output, number: int, parts: int, media: Output) -> Listed:
-        """Write the file, and read it back.
+    def name(self, number: int, parts: int) -> str:
+        """What the file is called."""
+        return f"{self.of_day.name}_{self.of_day.day}_{number}of{parts}.rsmf"
+
+    def write(self, out: BinaryIO, number: int, parts: int, media: Output | None = None) -> Listed:
+        """Write the file, which can be read, too, and read it back.
+
+        Args:
+            out: where to; it stays open.
+            number: which part of its day it is.
+            parts: how many there are.
+            media: where the files of messages are, if there are any.
 
         Raises:
             VerificationFailed: it is not what it should be.
         """
-        day = self.of_day
         assert self.begin is not None
         assert self.end is not None
-        file = f"{day.name}_{day.day}_{number}of{parts}.rsmf"
-        packed = self.folder / "zip"
-        envelope.pack(packed, self.folder / "manifest", {id: media.path(kept.name) for id, kept in self.files.items()})
-        with output.create(file) as out:
-            envelope.envelope(out, self._headers(number, parts), self.sha256, self.folder / "text", packed)
-        checked = checks.check(output.path(file))
-        begin, end = instant(self.begin), instant(self.end)
-        described = (day.of.conversation_id, day.of.title, begin, end)
+        assert self.manifest is not None
+        assert self.text is not None
+        files = {id: media.path(kept.name) for id, kept in self.files.items()} if media is not None else {}
+        with self.manifest, self.text, self._beside() as packed:
+            envelope.pack(packed, self.manifest, files)
+            envelope.envelope(out, self._headers(number, parts), self.sha256, self.text, packed)
+        file, of = self.name(number, parts), self.of_day.of
+        checked = checks.checked(file, out, self.folder)
+        described = (of.conversation_id, of.title, instant(self.begin), instant(self.end))
         return Listed(file, checked.size, checked.sha256, *described, checked.events, self.attachments, self.missing)
 
     def _headers(self, number: int, parts: int) -> list[tuple[str, str]]:
@@ -186,7 +208,7 @@ class Part:
         exports = [self.of_day.exports[id] for id in sorted(self.exports) if id in self.of_day.exports]
         part = f" ({number}/{parts})" if parts > 1 else ""
         own: list[tuple[str, str]] = [
-            ("X-RSMF-Version", checks.VERSION),
+            ("X-RSMF-Version", VERSION),
             ("X-RSMF-Generator", f"skype-assets {PACKAGE}"),
             ("X-RSMF-BeginDate", instant(self.begin)),
             ("X-RSMF-EndDate", instant(self.end)),

@@ -1,25 +1,27 @@
 """RSMF as a format of hand-overs: files by conversation and day, and the lists beside them."""
 
+import io
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, fields
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Final
 
 from skype_assets.etl.database.registered import export_hashes
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.handing.handover import Format, HandOver, Spoken
-from skype_assets.etl.handing.media import FOLDER
+from skype_assets.etl.handing.media import FOLDER, Kept
 from skype_assets.etl.handing.output import Output
 from skype_assets.etl.handing.rsmf.events import SYSTEM, SYSTEM_NAME, Presence, event
 from skype_assets.etl.handing.rsmf.parts import Day, Listed, Part
 from skype_assets.etl.handing.selection import Selection
-from skype_assets.etl.handing.sheets import sheet
+from skype_assets.etl.handing.sheets import Write, sheet
 from skype_assets.etl.pages import formats
 from skype_assets.etl.reading import people
+from skype_assets.etl.reading.messages import Attachment
 
 LIST: Final = "manifest.csv"
 LOAD_FILE: Final = "load.dat"
@@ -27,6 +29,19 @@ UNTIMED: Final = "without_time.csv"
 
 _COLUMNS: Final = tuple(field.name for field in fields(Listed))
 _OF_UNTIMED: Final = ("conversation", "title", "message_id", "sender", "kind", "text", "raw_sha256")
+
+SOME: Final = 500
+"""Messages from which on their days are made by another process."""
+
+MOST_AT_ONCE: Final = 2_000
+_MOST_TEXT: Final = 4_000_000
+"""Messages of a day, and characters, that are held in memory."""
+
+Said = tuple[Spoken, list[tuple[Attachment, Kept | None]]]
+"""A message and its files."""
+
+_Written = tuple[Listed, bytes | None]
+"""A file, and its bytes if it is not in its place yet."""
 
 # Concordance: between fields, around them, and for a line break in one.
 _FIELD, _QUOTE, _LINE = "\x14", "\xfe", "\xae"
@@ -36,23 +51,13 @@ def _write(hand: HandOver, *, with_load_file: bool) -> None:
     scratch = hand.output.folder / ".scratch"
     scratch.mkdir(mode=0o700)
     hand.media.output = Output(scratch)
-    exports = export_hashes(hand.session)
     listed: list[Listed] = []
-    headers, is_whole = _selection_headers(hand.selection), hand.selection.has_whole_conversations
     with sheet(hand, UNTIMED, _OF_UNTIMED) as untimed:
-        spoken_all = groupby(hand.spoken(), lambda spoken: spoken.of)
-        for (of, messages), name in zip(spoken_all, _names(hand.selection), strict=True):
-            everybody = people.participants(hand.session, of.owner_id, of.conversation_id, most=None)
-            told = [one for one in everybody if hand.selection.tells_of(of, one)]
-            presence = Presence(told, people.comings_and_goings(hand.session, of.owner_id, of.conversation_id))
-            names = {SYSTEM: SYSTEM_NAME, **{one.user_id: one.name for one in everybody if one.name}}
-            for day, of_day in groupby(messages, lambda spoken: _day(hand, spoken)):
-                if day is None:
-                    for spoken in of_day:
-                        untimed(_untimed(spoken))
-                    continue
-                about = Day(of, day, name, presence, names, exports, headers, is_whole)
-                listed += _of_day(hand, about, of_day, scratch)
+        for some in hand.made(_work(hand, scratch, untimed)):
+            for one, content in some:
+                if content is not None:
+                    hand.output.put(one.file, content)
+                listed.append(one)
     shutil.rmtree(scratch)
     hand.figures = {
         "files": len(listed),
@@ -73,23 +78,99 @@ def _write(hand: HandOver, *, with_load_file: bool) -> None:
         hand.output.put(LOAD_FILE, "".join(_load_lines(listed)).encode("utf-8-sig"))
 
 
-def _of_day(hand: HandOver, day: Day, messages: Iterable[Spoken], scratch: Path) -> list[Listed]:
-    parts: list[Part] = []
+def _work(hand: HandOver, scratch: Path, untimed: Write) -> Iterator[Callable[[], list[_Written]]]:
+    """The days, some at once; what may be larger than memory, and what has files, is written on the way."""
+    days: list[tuple[Day, list[Said]]] = []
+    for day, messages in _days(hand, untimed):
+        said = ((spoken, hand.media.of(spoken.of, spoken.message)) for spoken in messages)
+        few = list(_few(said))
+        if _is_small(few):
+            days.append((day, few))
+            if sum(len(of_day) for _, of_day in days) < SOME:
+                continue
+            yield partial(_made, days)
+        else:
+            yield partial(_made, days)
+            yield partial(_given, _of_day(hand, day, chain(few, said), scratch))
+        days = []
+    yield partial(_made, days)
 
-    for spoken in messages:
+
+def _days(hand: HandOver, untimed: Write) -> Iterator[tuple[Day, Iterator[Spoken]]]:
+    """The messages of each conversation and day; those without a time go to a list of their own."""
+    exports = export_hashes(hand.session)
+    headers, is_whole = _selection_headers(hand.selection), hand.selection.has_whole_conversations
+    spoken_all = groupby(hand.spoken(), lambda spoken: spoken.of)
+    for (of, messages), name in zip(spoken_all, _names(hand.selection), strict=True):
+        everybody = people.participants(hand.session, of.owner_id, of.conversation_id, most=None)
+        told = [one for one in everybody if hand.selection.tells_of(of, one)]
+        presence = Presence(told, people.comings_and_goings(hand.session, of.owner_id, of.conversation_id))
+        names = {SYSTEM: SYSTEM_NAME, **{one.user_id: one.name for one in everybody if one.name}}
+        for day, of_day in groupby(messages, lambda spoken: _day(hand, spoken)):
+            if day is not None:
+                yield Day(of, day, name, presence, names, exports, headers, is_whole), of_day
+                continue
+            for spoken in of_day:
+                untimed(_untimed(spoken))
+
+
+def _few(said: Iterator[Said]) -> Iterator[Said]:
+    """So many of the messages of a day as are surely no burden: those of nearly every day, and one more."""
+    size = 0
+    for number, one in enumerate(said):
+        yield one
+        size += len(one[0].message.text)
+        if number >= MOST_AT_ONCE or size > _MOST_TEXT:
+            break
+
+
+def _is_small(few: Sequence[Said]) -> bool:
+    """Whether they are a whole day, without files."""
+    texts = sum(len(spoken.message.text) for spoken, _ in few)
+    has_files = any(kept is not None for _, files in few for _, kept in files)
+    return len(few) <= MOST_AT_ONCE and texts <= _MOST_TEXT and not has_files
+
+
+def _made(days: Sequence[tuple[Day, list[Said]]]) -> list[_Written]:
+    """Days, in memory."""
+    written: list[_Written] = []
+    for day, said in days:
+        parts = _parts(day, said, None)
+        for number, part in enumerate(parts, start=1):
+            out = io.BytesIO()
+            written.append((part.write(out, number, len(parts)), out.getvalue()))
+    return written
+
+
+def _given(written: list[_Written]) -> list[_Written]:
+    return written
+
+
+def _of_day(hand: HandOver, day: Day, said: Iterable[Said], scratch: Path) -> list[_Written]:
+    """A day, part by part in its place."""
+    parts = _parts(day, said, scratch)
+    written: list[_Written] = []
+    for number, part in enumerate(parts, start=1):
+        with hand.output.create(part.name(number, len(parts))) as out:
+            written.append((part.write(out, number, len(parts), Output(scratch)), None))
+    if (scratch / FOLDER).exists():
+        shutil.rmtree(scratch / FOLDER)
+    return written
+
+
+def _parts(day: Day, said: Iterable[Said], folder: Path | None) -> list[Part]:
+    parts: list[Part] = []
+    for spoken, files in said:
         at = spoken.message.sent_at
         assert at is not None, "those without a time are no events"
-        one = event(spoken, at, hand.media.of(spoken.of, spoken.message))
+        one = event(spoken, at, files)
         if not parts or not parts[-1].has_room_for(one):
             if parts:
                 parts[-1].close()
-            parts.append(Part(day, scratch / f"part-{len(parts) + 1}"))
+            parts.append(Part(day, folder))
         parts[-1].add(one, spoken)
     parts[-1].close()
-    listed = [part.write(hand.output, n, len(parts), Output(scratch)) for n, part in enumerate(parts, start=1)]
-    if (scratch / FOLDER).exists():  # else the next part writes over what is there: most days have no files
-        shutil.rmtree(scratch / FOLDER)
-    return listed
+    return parts
 
 
 def _day(hand: HandOver, spoken: Spoken) -> str | None:
