@@ -16,7 +16,7 @@ from skype_assets import ETLPipeline
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.errors import CheckpointMismatch, InvalidExport, NotConserved, PhaseFailed, UsageError
-from skype_assets.etl.phases import FOLDERS, PHASES, transform
+from skype_assets.etl.phases import FOLDERS, PHASES, transform_parts
 from skype_assets.etl.rows.message_tables import MessageRows
 from skype_assets.etl.sample import write_sample
 from tests.api.conftest import MESSAGES, Place
@@ -221,12 +221,12 @@ def test_it_reported_success_and_no_errors_with_3_of_500_messages_loaded(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A planted bug: of every batch only three messages become rows."""
-    rows_of = transform.message_rows
+    rows_of = transform_parts.message_rows
 
     def lossy(batches: Iterable[pa.RecordBatch], *arguments: Any) -> Iterator[MessageRows]:
         return rows_of((batch.slice(0, 3) for batch in batches), *arguments)
 
-    monkeypatch.setattr(transform, "message_rows", lossy)
+    monkeypatch.setattr(transform_parts, "message_rows", lossy)
     with pytest.raises(PhaseFailed) as failed:
         place.pipeline(task_id="t").run_pipeline(place.export)
     assert isinstance(failed.value.__cause__, NotConserved)
