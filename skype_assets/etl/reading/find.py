@@ -261,10 +261,13 @@ class _Search:
         self._rare_beside = {term for term in terms if self._estimated(term, *_BESIDE) < FREQUENT}
         asked = [term.text for term in query.terms if not term.is_excluded and term.text in self._rare]
         self._lead = max(asked, key=lambda term: self._pieces[term], default=None)
+        self._are_frequent = False
 
     def recent(self, wanted: int) -> list[tuple[Any, ...]]:
         """Hits among the newest messages; not all that there are, if the index finds them faster."""
         rows = self._newest(PROBED, wanted)
+        # So many that enough are soon found among any messages.
+        self._are_frequent = len(rows) == wanted or len(rows) * RECENT >= MOST * PROBED
         if len(rows) < wanted and (self._lead is None or len(rows) * RECENT >= wanted * PROBED):
             rows = self._newest(RECENT, wanted)
         return rows
@@ -284,7 +287,7 @@ class _Search:
 
     def count(self) -> int:
         """How many hits there are; counting ends behind the most."""
-        if self._query.terms and self._are_many():
+        if self._query.terms and self._are_frequent and self._are_many():
             return MOST + 1
         sql = _Sql(self._collation)
         statement = f"SELECT count(*) FROM (SELECT FROM ({self._all(sql)}) AS found LIMIT {MOST + 1}) AS counted"
