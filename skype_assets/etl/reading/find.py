@@ -27,6 +27,9 @@ RECENT: Final = 20_000
 PROBED: Final = 2_000
 """The newest of them: how many have a term, tells whether it is frequent."""
 
+FEW: Final = 50_000
+"""So many messages, of the conversations that are asked for, are looked through faster than found by the index."""
+
 FREQUENT: Final = 2_000
 """So many files and links with a term are looked through faster than found by the index."""
 
@@ -74,6 +77,9 @@ LATERAL (
 _DESCRIBED: Final = """
 SELECT c.owner_id, c.conversation_id, c.title FROM skype.conversations c
 JOIN unnest($1::text[], $2::text[]) AS h(owner_id, conversation_id) USING (owner_id, conversation_id)"""
+
+_MESSAGES_OF: Final = """
+SELECT coalesce(sum(message_count), 0)::bigint FROM skype.conversations WHERE conversation_id = ANY ($1::text[])"""
 
 _NAMES: Final = """
 SELECT DISTINCT ON (p.owner_id, p.conversation_id, p.user_id) p.owner_id, p.conversation_id, p.user_id, p.display_name
@@ -212,7 +218,7 @@ def find(
         return Found([], 0)
     wanted = min(offset + limit, MOST)
     search = _Search(session, query, owner_id, conversation_id)
-    rows = search.recent(wanted + 1) if search.is_indexed else []
+    rows = search.recent(wanted + 1) if search.is_indexed and not search.is_within_few else []
     if len(rows) > wanted:
         return Found(_hits(session, rows[offset:wanted]), search.count())
     rows, total = search.everything(wanted)
@@ -257,17 +263,22 @@ class _Search:
         terms = dict.fromkeys(term.text for term in query.terms) if self.is_indexed else {}
         self._pieces = {term: self._pieces_of(term) for term in terms}
         # Terms for which to ask the index, of texts, and of files and links.
-        self._rare = {term for term in terms if self._estimated(term, "messages") < RECENT}
+        estimated = {term: self._estimated(term, "messages") for term in terms}
+        self._rare = {term for term in terms if estimated[term] < RECENT}
         self._rare_beside = {term for term in terms if self._estimated(term, *_BESIDE) < FREQUENT}
         asked = [term.text for term in query.terms if not term.is_excluded and term.text in self._rare]
-        self._lead = max(asked, key=lambda term: self._pieces[term], default=None)
+        self._lead = min(asked, key=lambda term: (estimated[term], -self._pieces[term]), default=None)
         self._are_frequent = False
+        self.is_within_few = self._within_few()
+        if self.is_within_few:
+            self._lead = None
 
     def recent(self, wanted: int) -> list[tuple[Any, ...]]:
         """Hits among the newest messages; not all that there are, if the index finds them faster."""
-        rows = self._newest(PROBED, wanted)
+        counted = self._newest(PROBED, wanted, shown=f"{_SHOWN}, count(*) OVER ()")
         # So many that enough are soon found among any messages.
-        self._are_frequent = len(rows) == wanted or len(rows) * RECENT >= MOST * PROBED
+        self._are_frequent = bool(counted) and counted[0][-1] * RECENT > MOST * PROBED
+        rows = [row[:-1] for row in counted]
         if len(rows) < wanted and (self._lead is None or len(rows) * RECENT >= wanted * PROBED):
             rows = self._newest(RECENT, wanted)
         return rows
@@ -287,7 +298,7 @@ class _Search:
 
     def count(self) -> int:
         """How many hits there are; counting ends behind the most."""
-        if self._query.terms and self._are_frequent and self._are_many():
+        if self._are_frequent and self._are_many():
             return MOST + 1
         sql = _Sql(self._collation)
         statement = f"SELECT count(*) FROM (SELECT FROM ({self._all(sql)}) AS found LIMIT {MOST + 1}) AS counted"
@@ -309,13 +320,13 @@ class _Search:
         sql = _Sql(self._collation)
         return self._all(sql), sql.parameters
 
-    def _newest(self, count: int, wanted: int) -> list[tuple[Any, ...]]:
+    def _newest(self, count: int, wanted: int, shown: str = _SHOWN) -> list[tuple[Any, ...]]:
         """Hits among so many of the newest messages that are from and in what is asked for, in that time."""
         sql = _Sql(self._collation)
         before = self._where(sql, self._cheap(sql))
         conditions = self._where(sql, [*self._terms(sql, is_among_few=True), *self._others(sql)])
         return self._session.rows(
-            f"SELECT {_SHOWN} FROM (SELECT * FROM skype.messages AS m {before} ORDER BY {NEWEST} LIMIT {count}) AS m "
+            f"SELECT {shown} FROM (SELECT * FROM skype.messages AS m {before} ORDER BY {NEWEST} LIMIT {count}) AS m "
             f"{conditions} LIMIT {wanted}",
             *sql.parameters,
         )
@@ -370,6 +381,13 @@ class _Search:
 
     def _where(self, sql: "_Sql", conditions: Sequence[str]) -> str:
         return f"WHERE {' AND '.join([*conditions, _ORIGINAL])}"
+
+    def _within_few(self) -> bool:
+        """Whether it is asked for messages of conversations that have not many."""
+        asked = [ids for asked, ids in self._people.items() if asked.operator == "in" and not asked.is_excluded]
+        within = self._within["conversation_id"]
+        chosen = [*(ids for ids in asked if ids is not None), *([[within]] if within is not None else [])]
+        return any(self._session.rows(_MESSAGES_OF, ids)[0][0] < FEW for ids in chosen)
 
     def _named(self, asked: Filter) -> list[str]:
         """The ids whose name contains the value of a filter, or that contain it themselves."""
