@@ -5,7 +5,7 @@
 # make test-stores         set up, then test checkpoints on object storage, with a server of S3 on this machine
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make test-salvage        set up, then read damaged exports: each container cut at 200 places, and with 500 bytes changed
-# make faults              set up, then run the whole campaign of faults: up to two hours (docs/reliability.md)
+# make faults              set up, then run the whole campaign of faults: some three hours (docs/reliability.md)
 # make fuzz                set up, then fuzz the compiled reader under sanitizers for FUZZ_MINUTES (10); needs g++
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting, types and the order of imports

@@ -47,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument("--quick", action="store_true", help="a sample of everything, in a few minutes")
-    size.add_argument("--long", action="store_true", help="everything; takes up to two hours")
+    size.add_argument("--long", action="store_true", help="everything; takes some three hours")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
     parser.add_argument("--only", type=lambda text: text.split(","), help="names of tests, with commas")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="cases side by side")
