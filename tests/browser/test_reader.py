@@ -58,7 +58,7 @@ def test_the_secret_is_gone_from_the_address_and_titles_are_filtered_as_they_are
     assert page.url == f"{at.origin}/"
     photograph(page, "reader-conversations")
     page.get_by_label("Filter by title").fill("BOOK circle")
-    expect(page.get_by_role("status")).to_have_text(re.compile(r"^[1-9] shown$"))
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^[1-9]\d* shown$"))
     shown = page.locator("#conversations > li:visible")
     assert all("book circle" in title.lower() for title in shown.all_inner_texts())
 
@@ -175,7 +175,7 @@ def test_a_search_leads_to_the_hit_in_its_conversation(at: Watched) -> None:
     page = at.page
     page.get_by_label("Search all messages").fill("otters from:zofia")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text(re.compile(r"\d+ messages? found"))
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"\d+ messages? found|More than 1,000 found"))
     photograph(page, "reader-search")
     hits = page.locator(".hits > li")
     assert all("otters" in hit.lower() for hit in hits.all_inner_texts()), "what was found is shown, also of links"

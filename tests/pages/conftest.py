@@ -1,5 +1,6 @@
 """Readers of a sample and of a hostile export; both for all tests of the session, as they change nothing."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from tests.conftest import NewDatabase
 from tests.pages import hostile
 from tests.pages.reader import Reader, reading
 
+MESSAGES = int(os.environ.get("SKYPE_TEST_MESSAGES") or 2_000)
+"""Messages of the sample; with a million, `pytest tests/browser/test_reader.py` takes some minutes."""
+
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A place with a sample that is loaded into ``database``."""
     folder = tmp_path_factory.mktemp("place")
-    write_sample(folder / "sample.tar", messages=2_000)
+    write_sample(folder / "sample.tar", messages=MESSAGES)
     return folder
 
 
