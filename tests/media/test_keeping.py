@@ -218,8 +218,50 @@ def test_what_has_gone_from_the_store_is_kept_again_from_the_export(damage: str,
         victim.write_bytes(b"")
     if damage == "a folder":
         victim.parent.joinpath("lost").mkdir()
-    assert not engine.run_phase(task, "extract").from_checkpoint
+    engine.run_phase(task, "extract")
     assert stored(task.output_dir) == expected_store(export)
+
+
+@pytest.mark.parametrize("container", ["export.tar", "export.tar.gz", "deflated.zip"])
+def test_what_has_gone_is_put_back_and_what_is_complete_stays_complete_meanwhile(
+    container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Task("t", tmp_path / "out", write(tmp_path / container, many(30)), None, Settings(chunk_size=10))
+    engine.run_phase(task, "extract")
+    whole, before = stored(tmp_path / "out"), task.folder.file("raw_export/state.json").read_bytes()
+    store = MediaStore(tmp_path / "out")
+    for sha256, _ in [*store.objects()][:20]:
+        store.remove(sha256)
+    put, left = MediaStore.put, iter(range(4))
+
+    def interrupted(self: MediaStore, blocks: Any) -> bytes:
+        if next(left, None) is None:
+            raise Interruption
+        return put(self, blocks)
+
+    with monkeypatch.context() as patch, pytest.raises(Interruption):
+        patch.setattr(MediaStore, "put", interrupted)
+        engine.run_phase(task, "extract")
+    assert engine.open_phase(task, "extract") is not None
+    assert len([*store.objects()]) == len(whole) - 16
+    assert engine.run_phase(task, "extract").from_checkpoint
+    assert stored(tmp_path / "out") == whole
+    assert task.folder.file("raw_export/state.json").read_bytes() == before
+
+
+def test_what_stands_in_the_place_of_an_object_is_named(tmp_path: Path) -> None:
+    task = Task("t", tmp_path / "out", write(tmp_path / "export.tar", many(3)), None)
+    engine.run_phase(task, "extract")
+    store = MediaStore(tmp_path / "out")
+    (sha256, _), *_ = store.objects()
+    store.remove(sha256)
+    store.path(sha256).mkdir()
+    with pytest.raises(OSError) as failed:
+        engine.run_phase(task, "extract")
+    assert failed.value.filename == str(store.path(sha256))
+    store.path(sha256).rmdir()
+    assert engine.run_phase(task, "extract").from_checkpoint
+    assert store.path(sha256).is_file()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

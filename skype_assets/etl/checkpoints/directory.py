@@ -96,7 +96,10 @@ class Directory:
                 os.fsync(stream.fileno())
             crash_points.reached("file synced")
             target = self.path / (name if isinstance(name, str) else name())
-            temporary.rename(target)
+            try:
+                temporary.rename(target)
+            except OSError as error:  # of which people know the name: the other one will be gone
+                raise OSError(error.errno, error.strerror, str(target)) from error
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

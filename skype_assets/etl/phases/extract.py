@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 import pyarrow as pa
 
-from skype_assets.etl import compiled
+from skype_assets.etl import compiled, interruption
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.checkpoints.phase_checkpoint import damaged_file
@@ -24,10 +24,12 @@ from skype_assets.etl.export import salvage
 from skype_assets.etl.export.archive import Export
 from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.messages_json import raw_parts
+from skype_assets.etl.export.objects import blocks
 from skype_assets.etl.export.raw_part import Cursor
 from skype_assets.etl.export.salvage_copy import Damage
 from skype_assets.etl.export.size import export_size
 from skype_assets.etl.export.source import Source, fingerprint
+from skype_assets.etl.export.unpacking import readable
 from skype_assets.etl.phases import EXTRACT, UNREADABLE, PhaseFacts
 from skype_assets.etl.phases.extract_parts import MembersPart, MessagesPart, unreadable_rows
 from skype_assets.etl.phases.media_parts import is_media_part, media_parts, recorded
@@ -181,6 +183,7 @@ class _OpenExtract:
         self._resources = resources
         self._salvages = salvages
         self._store = MediaStore(task.output_dir) if task.settings.keep_media else None
+        self._is_sharing = False
 
     @cached_property
     def _opened(self) -> tuple[Export, Damage]:
@@ -204,18 +207,39 @@ class _OpenExtract:
         return messages + self._export.kinds["media"][1]
 
     def confirmed(self, done: Sequence[PartRecord]) -> Sequence[PartRecord]:
-        """Those whose objects are in the store, where they are to be kept."""
+        """Those whose objects are in the store, where they are to be kept; what is missing there is put back before.
+
+        So a phase that is complete stays so while its media are mended, and what there is of them can be had.
+        """
         store, folder = self._store, self._folder.folder(EXTRACT.asset)
         if store is None:
             return done
-
-        def is_kept(row: Mapping[str, Any]) -> bool:
-            return row["sha256"] is None or (row["kept"] and store.has(row["sha256"], row["size"]))
-
-        for index, part in enumerate(done):
-            if is_media_part(part) and not all(map(is_kept, recorded(folder, part, ["sha256", "size", "kept"]))):
-                return done[:index]
+        try:
+            for index, part in enumerate(done):
+                if is_media_part(part) and not all(
+                    self._is_kept(row, store) for row in recorded(folder, part, ["ordinal", "sha256", "size", "kept"])
+                ):
+                    return done[:index]
+        finally:
+            store.sync()
         return done
+
+    def _is_kept(self, row: Mapping[str, Any], store: MediaStore) -> bool:
+        interruption.check()
+        if row["sha256"] is None or (row["kept"] and store.has(row["sha256"], row["size"])):
+            return True
+        return row["kept"] and self._put_back(row["ordinal"], row["sha256"], store)
+
+    def _put_back(self, ordinal: int, sha256: bytes, store: MediaStore) -> bool:
+        self._share(store)
+        member = self._export.media[ordinal]
+        with readable(printable(member.name)), self._export.content(member) as stream:
+            return store.put(blocks(stream, member.size, member.name)) == sha256
+
+    def _share(self, store: MediaStore) -> None:
+        if not self._is_sharing:
+            self._resources.enter_context(store.shared())
+            self._is_sharing = True
 
     def holds(self) -> bool:
         """What it left elsewhere was looked for part by part."""
@@ -235,7 +259,7 @@ class _OpenExtract:
         if not has_message:  # before its media are copied
             self._refuse_without_message("no message")
         if self._export.kinds["media"][0] and self._store is not None:
-            self._resources.enter_context(self._store.shared())
+            self._share(self._store)
         most = (self._settings.chunk_size, self._settings.part_bytes)
         assert self._task.source is not None, "it is open"
         yield from media_parts(
