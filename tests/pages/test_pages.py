@@ -19,6 +19,7 @@ from skype_assets.etl.sample import write_overlapping, write_sample
 from skype_assets.etl.task import Settings, Task
 from tests.conftest import NewDatabase
 from tests.engine.database_content import query
+from tests.media import exports
 from tests.pages.reader import Reader, reading
 
 PAGES = Path(__file__).parents[2] / "skype_assets" / "etl" / "pages"
@@ -215,3 +216,20 @@ def test_a_text_of_brackets_takes_no_longer_than_another() -> None:
 )
 def test_a_files_type_is_told_by_its_bytes(start: bytes, expected: str) -> None:
     assert media_type(start) == expected
+
+
+def test_a_quote_leads_only_to_a_message_that_is_there(tmp_path: Path, new_database: NewDatabase) -> None:
+    """Exports lack old messages: what was quoted is often none of theirs."""
+    there, reply, lost = exports.message(1, ""), exports.message(2, ""), exports.message(3, "")
+    there |= {"messagetype": "RichText", "content": "it rains"}
+    for message, quoted in ((reply, there["id"]), (lost, "1546300861000")):
+        quote = f'<quote author="theo" conversation="{exports.CHAT}" messageid="{quoted}">it rains</quote>indeed'
+        message |= {"messagetype": "RichText", "content": quote}
+    url = new_database()
+    members = {"messages.json": exports.messages(there, reply, lost)}
+    engine.run(Task("quotes", tmp_path / "output", exports.write(tmp_path / "quotes.tar", members), url))
+    with reading(tmp_path, url) as running:
+        [chat] = conversations(running.get("/").text)
+        links = re.findall(rf'href="({chat}m/[^"]+)" aria-label="{WORDS["show_quoted"]}"', running.get(chat).text)
+        assert len(links) == 1
+        assert running.get(links[0]).status == 200

@@ -6,6 +6,7 @@ import click
 
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
+from skype_assets.etl.errors import UsageError
 
 if TYPE_CHECKING:
     from skype_assets.etl.reading.find import Found, Hit
@@ -51,6 +52,8 @@ def search(
 
     zone = zones.local() if time_zone is None else zones.checked(time_zone)
     asked = parse(_joined(query), ZoneInfo(zone))
+    if not asked:
+        raise UsageError("the query is empty: say what to look for")
     snapshots = Snapshots(lambda: open_database(create=False), zone)
     with snapshots.snapshot() as session:
         owner_id = chosen(session, owner).owner_id if owner is not None else None

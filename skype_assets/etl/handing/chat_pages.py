@@ -39,7 +39,7 @@ templates: Final = lru_cache(environment)
 
 
 class _Everything:
-    """Whatever is asked for is in it: whether a file is there, is known only when it was looked for."""
+    """Whatever is asked for is in it: whether it is in the folder, is known when its address is replaced."""
 
     def __contains__(self, _: object) -> bool:
         return True
@@ -124,7 +124,7 @@ class _Maker:
         of, found = self._chat.of, leaf.messages
         here = self._here(self._chat.pages[leaf.number], {slug(one.message_id) for one in found})
         here.files = leaf.files
-        shown = Renderer(of, leaf.names, self._folder.zone, _Everything()).shown(found)
+        shown = Renderer(of, leaf.names, self._folder.zone, _Everything(), _Everything()).shown(found)
         for one in shown:
             for file in one.files:
                 if file.address is not None and here.target(file.address) is None:

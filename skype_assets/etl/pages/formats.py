@@ -1,6 +1,7 @@
 """Times and durations as people write them."""
 
 from datetime import datetime, tzinfo
+from math import inf
 
 from skype_assets.etl.pages.words import MONTHS, WEEKDAYS, word
 
@@ -49,7 +50,9 @@ def iso(instant: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration: ``12 min 5 s``."""
+    """A duration: ``12 min 5 s``; of what is none, a question mark."""
+    if not 0 <= seconds < inf:
+        return "?"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

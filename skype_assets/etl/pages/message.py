@@ -104,10 +104,18 @@ class Renderer:
         names: what people are called, by id.
         zone: of the times.
         at_hand: the exports whose files can be read.
+        known: the quoted messages that there are, by conversation and id.
     """
 
-    def __init__(self, of: Conversation, names: dict[str, str], zone: tzinfo, at_hand: Container[str]) -> None:
-        self._of, self._names, self._zone, self._at_hand = of, names, zone, at_hand
+    def __init__(
+        self,
+        of: Conversation,
+        names: dict[str, str],
+        zone: tzinfo,
+        at_hand: Container[str],
+        known: Container[tuple[str, str]] = (),
+    ) -> None:
+        self._of, self._names, self._zone, self._at_hand, self._known = of, names, zone, at_hand, known
         self._key = of.key
 
     def shown(self, messages: Sequence[Message], target: str | None = None) -> list[Shown]:
@@ -253,8 +261,8 @@ class Renderer:
 
     def _quoted(self, quote: Quote) -> Quoted:
         address = None
-        if quote.quoted_message_id:
-            chat = quote.quoted_conversation_id or self._of.conversation_id
+        chat = quote.quoted_conversation_id or self._of.conversation_id
+        if quote.quoted_message_id and (chat, quote.quoted_message_id) in self._known:
             address = f"/c/{key(self._of.owner_id, chat)}/m/{slug(quote.quoted_message_id)}"
         when = self._when(quote.quoted_at) if quote.quoted_at else ""
         who = quote.author_name or (self._name(quote.author_id) if quote.author_id else "")

@@ -21,7 +21,7 @@ from skype_assets.etl.database.session import Rejected, Session
 from skype_assets.etl.pages import charts, formats
 from skype_assets.etl.pages.beside import Beside
 from skype_assets.etl.pages.environment import HERE, environment, feed
-from skype_assets.etl.pages.message import Renderer, file
+from skype_assets.etl.pages.message import Renderer, Shown, file
 from skype_assets.etl.pages.ranges import bytes_of
 from skype_assets.etl.pages.words import WEEKDAYS, WORDS, word
 from skype_assets.etl.reading import (
@@ -40,7 +40,7 @@ from skype_assets.etl.reading.accounts import Account
 from skype_assets.etl.reading.conversations import Conversation, Directory
 from skype_assets.etl.reading.files import Files
 from skype_assets.etl.reading.keys import key, message_id, slug
-from skype_assets.etl.reading.messages import Page
+from skype_assets.etl.reading.messages import Message, Page
 from skype_assets.etl.reading.snapshots import TIMED_OUT, TIMEOUT_SECONDS, Snapshots
 
 logger = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ class Site:
 
     def _feed(self, session: Session, of: Conversation, page: Page, target: str | None) -> Response:
         names = messages.names(session, of, page.messages)
-        shown = Renderer(of, names, self._zone, self._files.at_hand(session)).shown(page.messages, target)
+        shown = self._shown(session, of, page.messages, names, target)
         months = [formats.local(month, self._zone) for month in conversations.months(session, of)]
         participants = people.participants(session, of.owner_id, of.conversation_id)
         values = {
@@ -173,6 +173,12 @@ class Site:
         }
         return self._page("conversation.html", values=values)
 
+    def _shown(
+        self, session: Session, of: Conversation, found: list[Message], names: dict[str, str], target: str | None = None
+    ) -> list[Shown]:
+        known = messages.quoted(session, of, found)
+        return Renderer(of, names, self._zone, self._files.at_hand(session), known).shown(found, target)
+
     def _evidence(self, request: Request, session: Session) -> Response:
         of = self._of(request, session)
         id = _id(request.path_params["message"])
@@ -180,9 +186,7 @@ class Site:
         if not found:
             raise HTTPException(404)
         page = messages.around(session, of, _found(messages.place_of(session, of, id)), 0)
-        [shown] = Renderer(
-            of, messages.names(session, of, page.messages), self._zone, self._files.at_hand(session)
-        ).shown(page.messages)
+        [shown] = self._shown(session, of, page.messages, messages.names(session, of, page.messages))
         values = {
             "here": "conversations",
             **self._whose(session, of.owner_id),

@@ -220,6 +220,17 @@ def places(session: Session, owner_id: str, wanted: Sequence[tuple[str, str]]) -
     ]
 
 
+def quoted(session: Session, of: Conversation, messages: Iterable[Message]) -> set[tuple[str, str]]:
+    """Those of the messages that these quote which there are, by conversation and id."""
+    wanted = {
+        (quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id)
+        for message in messages
+        for quote in message.quotes
+        if quote.quoted_message_id
+    }
+    return {(chat, id) for chat, id, *_ in places(session, of.owner_id, sorted(wanted))}
+
+
 def newest(session: Session, of: Conversation, limit: int) -> Page:
     """The end of a conversation."""
     return older(session, of, None, limit)

@@ -52,6 +52,10 @@ class QueryError(UsageError):
         super().__init__(f"{problem}\n  {query}\n  {' ' * position}^")
 
 
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class Term:
     """A text that must be contained, or must not."""
@@ -164,20 +168,30 @@ def _period(operator: str, value: str, is_excluded: bool, zone: tzinfo, source: 
 
 
 def _span(date: str, zone: tzinfo, source: str, at: int) -> tuple[datetime, datetime]:
-    """The beginning of a year, month or day, and of the next one."""
+    """The beginning of a year, month or day, and of the next one; at the ends of the calendar, its ends."""
     found = _DATE.fullmatch(date)
     try:
         if found is None:
             raise ValueError
         year, month, day = (int(number) if number else None for number in found.groups())
         begin = datetime(year or 0, month or 1, day or 1)  # noqa: DTZ001 - it gets its zone below
+    except ValueError:
+        shown = "is no date" if date else "here a date is missing"
+        raise QueryError(f"{date!r} {shown}: give 2019, 2019-03 or 2019-03-05" if date else shown, source, at) from None
+    try:
         if day:
             end = begin + timedelta(days=1)
         elif month:
             end = (begin + timedelta(days=31)).replace(day=1)
         else:
             end = begin.replace(year=begin.year + 1)
-        return begin.replace(tzinfo=zone).astimezone(UTC), end.replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
-        shown = "is no date" if date else "here a date is missing"
-        raise QueryError(f"{date!r} {shown}: give 2019, 2019-03 or 2019-03-05" if date else shown, source, at) from None
+        return _in_utc(begin, zone), _LAST
+    return _in_utc(begin, zone), _in_utc(end, zone)
+
+
+def _in_utc(local: datetime, zone: tzinfo) -> datetime:
+    try:
+        return local.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        return _FIRST if local.year == 1 else _LAST
