@@ -9,7 +9,8 @@ from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import UsageError
 
 if TYPE_CHECKING:
-    from skype_assets.etl.reading.find import Found, Hit
+    from skype_assets.etl.reading.find import Found
+    from skype_assets.etl.reading.hits import Hit
 
 NOTHING = 1
 """Exit code if nothing was found."""

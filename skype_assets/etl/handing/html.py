@@ -213,17 +213,9 @@ class _Writer:
             return {}
         wanted: dict[str, set[tuple[str, str]]] = {}
         for leaf in leaves:
-            of, here = leaf.chat.of, {message.message_id for message in leaf.messages}
-            wanted.setdefault(of.owner_id, set()).update(
-                (quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id)
-                for message in leaf.messages
-                for quote in message.quotes
-                if quote.quoted_message_id
-                and (
-                    quote.quoted_message_id not in here
-                    or quote.quoted_conversation_id not in (None, of.conversation_id)
-                )
-            )
+            of = leaf.chat.of
+            here = {(of.conversation_id, message.message_id) for message in leaf.messages}
+            wanted.setdefault(of.owner_id, set()).update(set(messages.quoted(of, leaf.messages)) - here)
         result: dict[tuple[str, str], str] = {}
         for owner_id, those in wanted.items():
             for chat, message_id, place, month in messages.places(self._hand.session, owner_id, sorted(those)):

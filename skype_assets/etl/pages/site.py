@@ -39,6 +39,7 @@ from skype_assets.etl.reading import (
 from skype_assets.etl.reading.accounts import Account
 from skype_assets.etl.reading.conversations import Conversation, Directory
 from skype_assets.etl.reading.files import Files
+from skype_assets.etl.reading.hits import Hit
 from skype_assets.etl.reading.keys import key, message_id, slug
 from skype_assets.etl.reading.messages import Message, Page
 from skype_assets.etl.reading.snapshots import TIMED_OUT, TIMEOUT_SECONDS, Snapshots
@@ -176,7 +177,8 @@ class Site:
     def _shown(
         self, session: Session, of: Conversation, found: list[Message], names: dict[str, str], target: str | None = None
     ) -> list[Shown]:
-        known = messages.quoted(session, of, found)
+        wanted = sorted(set(messages.quoted(of, found)))
+        known = {(chat, id) for chat, id, *_ in messages.places(session, of.owner_id, wanted)}
         return Renderer(of, names, self._zone, self._files.at_hand(session), known).shown(found, target)
 
     def _evidence(self, request: Request, session: Session) -> Response:
@@ -379,7 +381,7 @@ class Site:
             raise HTTPException(404) from None
 
 
-def _beside(hit: find.Hit, terms: list[str]) -> list[str]:
+def _beside(hit: Hit, terms: list[str]) -> list[str]:
     """Of a hit's links those that contain a term which its text does not."""
     missing = [term.lower() for term in terms if term.lower() not in hit.text.lower()]
     return [link for link in hit.links if any(term in link.lower() for term in missing)]

@@ -24,15 +24,13 @@ from skype_assets.etl.export import salvage
 from skype_assets.etl.export.archive import Export
 from skype_assets.etl.export.members import printable
 from skype_assets.etl.export.messages_json import raw_parts
-from skype_assets.etl.export.objects import blocks
 from skype_assets.etl.export.raw_part import Cursor
 from skype_assets.etl.export.salvage_copy import Damage
 from skype_assets.etl.export.size import export_size
 from skype_assets.etl.export.source import Source, fingerprint
-from skype_assets.etl.export.unpacking import readable
 from skype_assets.etl.phases import EXTRACT, UNREADABLE, PhaseFacts
 from skype_assets.etl.phases.extract_parts import MembersPart, MessagesPart, unreadable_rows
-from skype_assets.etl.phases.media_parts import is_media_part, media_parts, recorded
+from skype_assets.etl.phases.media_parts import is_media_part, media_parts, put_back, recorded
 from skype_assets.etl.phases.phase import PartFiles, Told, Work
 from skype_assets.etl.process_wide import FEW_COLLECTIONS
 from skype_assets.etl.processes import Tenure
@@ -228,15 +226,13 @@ class _OpenExtract:
         interruption.check()
         if row["sha256"] is None or (row["kept"] and store.has(row["sha256"], row["size"])):
             return True
-        return row["kept"] and self._put_back(row["ordinal"], row["sha256"], store)
-
-    def _put_back(self, ordinal: int, sha256: bytes, store: MediaStore) -> bool:
+        if not row["kept"]:
+            return False
         self._share(store)
-        member = self._export.media[ordinal]
-        with readable(printable(member.name)), self._export.content(member) as stream:
-            return store.put(blocks(stream, member.size, member.name)) == sha256
+        return put_back(self._export, row["ordinal"], store) == row["sha256"]
 
     def _share(self, store: MediaStore) -> None:
+        """Let nobody remove objects until the export is closed."""
         if not self._is_sharing:
             self._resources.enter_context(store.shared())
             self._is_sharing = True

@@ -105,6 +105,17 @@ def media_parts(
         first, number = last, number + 1
 
 
+def put_back(export: Export, ordinal: int, store: MediaStore) -> bytes:
+    """Write an object into the store again, durable after its ``sync``; returns the SHA-256 of its bytes.
+
+    Raises:
+        InvalidExport: it cannot be read.
+    """
+    member = export.media[ordinal]
+    with readable(printable(member.name)), export.content(member) as stream:
+        return store.put(blocks(stream, member.size, member.name))
+
+
 def _object(export: Export, path: Path, digests: Mapping[int | str, Digest], ordinal: int) -> Object:
     member = export.media[ordinal]
     place = export.place(member)

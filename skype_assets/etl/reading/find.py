@@ -9,13 +9,14 @@ import json
 import math
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from skype_assets.etl.database import search_index
 from skype_assets.etl.database.search_index import NEWEST, SEARCHED
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.reading.hits import SHOWN, Hit, hits
 from skype_assets.etl.reading.query import Filter, Period, Query
 
 MOST: Final = 1_000
@@ -53,77 +54,8 @@ KIND_OF_FILE: Final = {
 }
 """Of a value of ``has``, the kinds of attachments."""
 
-_SHOWN: Final = (
-    "m.owner_id, m.conversation_id, m.message_id, m.edit_of, m.sent_at, m.sender_id, m.sender_name, m.kind, m.text"
-)
-
-# One text of a message beside those that are hits, for each hit at once.
-_NEIGHBOURS: Final = """
-SELECT h.n, o.side, o.sender_id, o.sender_name, o.kind, o.text
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]::timestamptz[]) WITH ORDINALITY
-     AS h(owner_id, conversation_id, message_id, sent_at, n),
-LATERAL (
-    (SELECT 'before' AS side, sender_id, sender_name, kind, text FROM skype.messages m
-     WHERE m.owner_id = h.owner_id AND m.conversation_id = h.conversation_id AND m.edit_of IS NULL
-       AND (m.sent_at, m.message_id) < (h.sent_at, h.message_id)
-     ORDER BY m.sent_at DESC, m.message_id DESC LIMIT 1)
-    UNION ALL
-    (SELECT 'after', sender_id, sender_name, kind, text FROM skype.messages m
-     WHERE m.owner_id = h.owner_id AND m.conversation_id = h.conversation_id AND m.edit_of IS NULL
-       AND (m.sent_at, m.message_id) > (h.sent_at, h.message_id)
-     ORDER BY m.sent_at, m.message_id LIMIT 1)
-) o"""
-
-_DESCRIBED: Final = """
-SELECT c.owner_id, c.conversation_id, c.title FROM skype.conversations c
-JOIN unnest($1::text[], $2::text[]) AS h(owner_id, conversation_id) USING (owner_id, conversation_id)"""
-
 _MESSAGES_OF: Final = """
 SELECT coalesce(sum(message_count), 0)::bigint FROM skype.conversations WHERE conversation_id = ANY ($1::text[])"""
-
-_NAMES: Final = """
-SELECT DISTINCT ON (p.owner_id, p.conversation_id, p.user_id) p.owner_id, p.conversation_id, p.user_id, p.display_name
-FROM skype.participants p
-JOIN unnest($1::text[], $2::text[], $3::text[]) AS h(owner_id, conversation_id, user_id)
-USING (owner_id, conversation_id, user_id) WHERE p.display_name IS NOT NULL"""
-
-_FILES: Final = """
-SELECT owner_id, conversation_id, message_id, file_name FROM skype.attachments
-JOIN unnest($1::text[], $2::text[], $3::text[]) AS h(owner_id, conversation_id, message_id)
-USING (owner_id, conversation_id, message_id) WHERE file_name IS NOT NULL ORDER BY ordinal"""
-
-_LINKS: Final = """
-SELECT owner_id, conversation_id, message_id, concat_ws(' · ', title, description, url) FROM skype.links
-JOIN unnest($1::text[], $2::text[], $3::text[]) AS h(owner_id, conversation_id, message_id)
-USING (owner_id, conversation_id, message_id) ORDER BY ordinal"""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A message in a line: who, and what."""
-
-    sender: str
-    kind: str
-    text: str
-
-
-@dataclass
-class Hit:
-    """A message that was found. Of the copy that an edit left, ``message_id`` is the original's."""
-
-    owner_id: str
-    conversation_id: str
-    message_id: str
-    title: str
-    sent_at: datetime | None
-    sender_id: str | None
-    sender: str
-    kind: str
-    text: str
-    files: list[str] = field(default_factory=list[str])
-    links: list[str] = field(default_factory=list[str])
-    before: Line | None = None
-    after: Line | None = None
 
 
 @dataclass(frozen=True)
@@ -220,9 +152,9 @@ def find(
     search = _Search(session, query, owner_id, conversation_id)
     rows = search.recent(wanted + 1) if search.is_indexed and not search.is_within_few else []
     if len(rows) > wanted:
-        return Found(_hits(session, rows[offset:wanted]), search.count())
+        return Found(hits(session, rows[offset:wanted]), search.count())
     rows, total = search.everything(wanted)
-    return Found(_hits(session, rows[offset:]), total)
+    return Found(hits(session, rows[offset:]), total)
 
 
 def every(
@@ -266,16 +198,16 @@ class _Search:
         estimated = {term: self._estimated(term, "messages") for term in terms}
         self._rare = {term for term in terms if estimated[term] < RECENT}
         self._rare_beside = {term for term in terms if self._estimated(term, *_BESIDE) < FREQUENT}
-        asked = [term.text for term in query.terms if not term.is_excluded and term.text in self._rare]
-        self._lead = min(asked, key=lambda term: (estimated[term], -self._pieces[term]), default=None)
-        self._are_frequent = False
         self.is_within_few = self._within_few()
-        if self.is_within_few:
-            self._lead = None
+        # The rarest term, by which the index is asked for what may be a hit; None = all messages are looked through.
+        asked = [term.text for term in query.terms if not term.is_excluded and term.text in self._rare]
+        rarest = min(asked, key=lambda term: (estimated[term], -self._pieces[term]), default=None)
+        self._lead = rarest if not self.is_within_few else None
+        self._are_frequent = False  # until the newest messages were looked at
 
     def recent(self, wanted: int) -> list[tuple[Any, ...]]:
         """Hits among the newest messages; not all that there are, if the index finds them faster."""
-        counted = self._newest(PROBED, wanted, shown=f"{_SHOWN}, count(*) OVER ()")
+        counted = self._newest(PROBED, wanted, shown=f"{SHOWN}, count(*) OVER ()")
         # So many that enough are soon found among any messages.
         self._are_frequent = bool(counted) and counted[0][-1] * RECENT > MOST * PROBED
         rows = [row[:-1] for row in counted]
@@ -289,7 +221,7 @@ class _Search:
         rows = self._session.rows(
             f"WITH found AS MATERIALIZED ({self._all(sql)}), "
             f"newest AS MATERIALIZED (SELECT * FROM found ORDER BY {NEWEST} LIMIT {wanted}) "
-            f"SELECT {_SHOWN}, (SELECT count(*) FROM (SELECT FROM found LIMIT {MOST + 1}) AS counted) "
+            f"SELECT {SHOWN}, (SELECT count(*) FROM (SELECT FROM found LIMIT {MOST + 1}) AS counted) "
             f"FROM newest JOIN skype.messages AS m USING ({_KEY}) "
             "ORDER BY m.sent_at DESC NULLS LAST, m.message_id DESC",
             *sql.parameters,
@@ -320,7 +252,7 @@ class _Search:
         sql = _Sql(self._collation)
         return self._all(sql), sql.parameters
 
-    def _newest(self, count: int, wanted: int, shown: str = _SHOWN) -> list[tuple[Any, ...]]:
+    def _newest(self, count: int, wanted: int, shown: str = SHOWN) -> list[tuple[Any, ...]]:
         """Hits among so many of the newest messages that are from and in what is asked for, in that time."""
         sql = _Sql(self._collation)
         before = self._where(sql, self._cheap(sql))
@@ -471,44 +403,3 @@ _HAS: Final = {
     "reaction": _exists("reactions"),
     "quote": _exists("quotes"),
 }
-
-
-def _hits(session: Session, rows: Sequence[tuple[Any, ...]]) -> list[Hit]:
-    if not rows:
-        return []
-    owners, conversations = [row[0] for row in rows], [row[1] for row in rows]
-    titles = {tuple(key): title for *key, title in session.rows(_DESCRIBED, owners, conversations)}
-    hits = [
-        Hit(owner, chat, original or id, titles.get((owner, chat), chat), sent_at, sender, name or "", kind, text)
-        for owner, chat, id, original, sent_at, sender, name, kind, text in rows
-    ]
-    ids = [hit.message_id for hit in hits]
-    senders = [hit.sender_id or "" for hit in hits]
-    names = {tuple(key): name for *key, name in session.rows(_NAMES, owners, conversations, senders)}
-    for hit in hits:
-        hit.sender = hit.sender or names.get((hit.owner_id, hit.conversation_id, hit.sender_id), hit.sender_id or "")
-    by_key = {(hit.owner_id, hit.conversation_id, hit.message_id): hit for hit in hits}
-    for *key, file_name in session.rows(_FILES, owners, conversations, ids):
-        by_key[tuple(key)].files.append(file_name)
-    for *key, described in session.rows(_LINKS, owners, conversations, ids):
-        by_key[tuple(key)].links.append(described)
-    _add_neighbours(session, hits, owners, conversations, ids)
-    return hits
-
-
-def _add_neighbours(session: Session, hits: list[Hit], owners: list[str], chats: list[str], ids: list[str]) -> None:
-    times = [hit.sent_at.isoformat() if hit.sent_at else None for hit in hits]
-    found = session.rows(_NEIGHBOURS, owners, chats, ids, times)
-    unnamed = [(owners[row[0] - 1], chats[row[0] - 1], row[2] or "") for row in found if not row[3]]
-    names: dict[tuple[Any, ...], str] = {}
-    if unnamed:
-        columns = [list(column) for column in zip(*unnamed, strict=True)]
-        names = {tuple(key): name for *key, name in session.rows(_NAMES, *columns)}
-    for number, side, sender_id, sender_name, kind, text in found:
-        hit = hits[number - 1]
-        sender = sender_name or names.get((hit.owner_id, hit.conversation_id, sender_id), sender_id or "")
-        line = Line(sender, kind, text)
-        if side == "before":
-            hit.before = line
-        else:
-            hit.after = line

@@ -6,7 +6,7 @@ copies say otherwise, in this export or in others, stands in ``earlier``.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -220,15 +220,12 @@ def places(session: Session, owner_id: str, wanted: Sequence[tuple[str, str]]) -
     ]
 
 
-def quoted(session: Session, of: Conversation, messages: Iterable[Message]) -> set[tuple[str, str]]:
-    """Those of the messages that these quote which there are, by conversation and id."""
-    wanted = {
-        (quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id)
-        for message in messages
-        for quote in message.quotes
-        if quote.quoted_message_id
-    }
-    return {(chat, id) for chat, id, *_ in places(session, of.owner_id, sorted(wanted))}
+def quoted(of: Conversation, messages: Iterable[Message]) -> Iterator[tuple[str, str]]:
+    """The messages that messages of a conversation quote, by conversation and id; whether they are there or not."""
+    for message in messages:
+        for quote in message.quotes:
+            if quote.quoted_message_id:
+                yield quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id
 
 
 def newest(session: Session, of: Conversation, limit: int) -> Page:
