@@ -51,7 +51,9 @@ def torn_files(task: Task) -> list[str]:
         if state is None:
             continue
         wrong += [
-            f"{phase}: {path} is recorded and not whole" for r in state.records if (path := damaged_file(folder, r))
+            f"{phase}: {path.name} is recorded and not whole"
+            for r in state.records
+            if (path := damaged_file(folder, r))
         ]
         if state.status == "complete" and not folder.file(states.CHECKSUM_FILE).is_file():
             wrong.append(f"{phase} is complete without its checksums")
