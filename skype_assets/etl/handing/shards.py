@@ -13,8 +13,8 @@ import msgspec
 
 from skype_assets.etl.handing.output import Output
 from skype_assets.etl.pages import formats
+from skype_assets.etl.reading.conditions import KIND_OF_FILE
 from skype_assets.etl.reading.conversations import Conversation
-from skype_assets.etl.reading.find import KIND_OF_FILE
 from skype_assets.etl.reading.keys import key, slug
 from skype_assets.etl.reading.messages import Link, Message
 from skype_assets.etl.reading.query import HAS, IS

@@ -7,17 +7,16 @@ looked for among the newest messages first: an index would list all that have th
 
 import json
 import math
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from skype_assets.etl.database import search_index
 from skype_assets.etl.database.search_index import NEWEST, SEARCHED
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.reading.conditions import BESIDE, KEY, NAMED, OF_MESSAGE, Conditions, forms
 from skype_assets.etl.reading.hits import SHOWN, Hit, hits
-from skype_assets.etl.reading.query import Filter, Period, Query
+from skype_assets.etl.reading.query import Filter, Query
 
 MOST: Final = 1_000
 """Hits that are shown; counting ends behind them."""
@@ -34,25 +33,11 @@ FEW: Final = 50_000
 FREQUENT: Final = 2_000
 """So many files and links with a term are looked through faster than found by the index."""
 
-_SIGMAS: Final = frozenset("Σσς")
-
-_KEY: Final = "owner_id, conversation_id, message_id"
-_BESIDE: Final = ("attachments", "links")
-_OF_MESSAGE: Final = "(m.owner_id, m.conversation_id, m.message_id)"
-
 # A copy that an edit left says what its original does, or is found for what it says otherwise.
 _ORIGINAL: Final = (
     "(m.edit_of IS NULL OR m.text IS DISTINCT FROM (SELECT o.text FROM skype.messages o WHERE "
     "(o.owner_id, o.conversation_id, o.message_id) = (m.owner_id, m.conversation_id, m.edit_of)))"
 )
-
-KIND_OF_FILE: Final = {
-    "photo": ("photo",),
-    "video": ("video", "moji", "recording"),
-    "voice": ("voice",),
-    "file": ("file",),
-}
-"""Of a value of ``has``, the kinds of attachments."""
 
 _MESSAGES_OF: Final = """
 SELECT coalesce(sum(message_count), 0)::bigint FROM skype.conversations WHERE conversation_id = ANY ($1::text[])"""
@@ -69,62 +54,6 @@ class Found:
     def is_more(self) -> bool:
         """Whether there are more than ``total`` says."""
         return self.total > MOST
-
-
-def forms(term: str) -> list[str]:
-    """The ways to write a term: with accents as they are, as characters with them, and as characters beside them."""
-    return list(dict.fromkeys([term, *(unicodedata.normalize(form, term) for form in ("NFC", "NFD"))]))
-
-
-def _any(conditions: Iterable[str]) -> str:
-    return f"({' OR '.join(conditions)})"
-
-
-class _Sql:
-    """Conditions of one statement, and its parameters."""
-
-    def __init__(self, collation: str) -> None:
-        self.parameters: list[Any] = []
-        self._collation = collation
-
-    def bind(self, value: object) -> str:
-        """A parameter."""
-        self.parameters.append(value)
-        return f"${len(self.parameters)}"
-
-    def contains(self, expression: str, term: str, *, by_index: bool) -> str:
-        """Whether a text contains a term."""
-        has_sigma = not _SIGMAS.isdisjoint(term)
-        values = [f"{self.bind(form)}::text" for form in forms(term)]
-        text, *wanted = (
-            search_index.folded(one, self._collation, has_sigma=has_sigma) for one in (expression, *values)
-        )
-        contained = _any(f"strpos({text}, {value}) > 0" for value in wanted)
-        if not by_index:
-            return contained
-        # Apart from the comparison: what the index has found, it need not find again in each text.
-        return f"({self.has_pieces(expression, term)} AND {contained})"
-
-    def has_pieces(self, expression: str, term: str) -> str:
-        """Whether a text has all pieces of a term: the index knows."""
-        return _any(f"skype.grams({expression}) @> skype.grams({self.bind(form)}::text)" for form in forms(term))
-
-    def beside(self, term: str, *, by_index: bool) -> str:
-        """Keys of the messages whose files or links contain a term."""
-        return " UNION ALL ".join(
-            f"SELECT {_KEY} FROM skype.{table} WHERE {self.contains(SEARCHED[table], term, by_index=by_index)}"
-            for table in _BESIDE
-        )
-
-    def is_beside(self, term: str) -> str:
-        """Whether files or links of message ``m`` contain a term, for a few messages: it is looked up for each."""
-        of_message = f"(b.owner_id, b.conversation_id, b.message_id) = {_OF_MESSAGE}"
-        # With OFFSET, as the planner would rather make a hash of all files and links.
-        return " OR ".join(
-            f"EXISTS (SELECT FROM skype.{table} AS b WHERE {of_message} AND {contained} OFFSET 0)"
-            for table in _BESIDE
-            for contained in (self.contains(SEARCHED[table], term, by_index=False),)
-        )
 
 
 def find(
@@ -190,14 +119,14 @@ class _Search:
         self._within = {"owner_id": owner_id, "conversation_id": conversation_id}
         self._collation = search_index.collation(session)
         self.is_indexed = not by_itself and search_index.is_built(session)
-        named = [asked for asked in query.filters if asked.operator in _NAMED]
+        named = [asked for asked in query.filters if asked.operator in NAMED]
         self._people = {asked: None if by_itself else self._named(asked) for asked in named}
         terms = dict.fromkeys(term.text for term in query.terms) if self.is_indexed else {}
         self._pieces = {term: self._pieces_of(term) for term in terms}
         # Terms for which to ask the index, of texts, and of files and links.
         estimated = {term: self._estimated(term, "messages") for term in terms}
         self._rare = {term for term in terms if estimated[term] < RECENT}
-        self._rare_beside = {term for term in terms if self._estimated(term, *_BESIDE) < FREQUENT}
+        self._rare_beside = {term for term in terms if self._estimated(term, *BESIDE) < FREQUENT}
         self.is_within_few = self._within_few()
         # The rarest term, by which the index is asked for what may be a hit; None = all messages are looked through.
         asked = [term.text for term in query.terms if not term.is_excluded and term.text in self._rare]
@@ -217,12 +146,12 @@ class _Search:
 
     def everything(self, wanted: int) -> tuple[list[tuple[Any, ...]], int]:
         """The newest hits of all, and how many there are."""
-        sql = _Sql(self._collation)
+        sql = Conditions(self._collation)
         rows = self._session.rows(
             f"WITH found AS MATERIALIZED ({self._all(sql)}), "
             f"newest AS MATERIALIZED (SELECT * FROM found ORDER BY {NEWEST} LIMIT {wanted}) "
             f"SELECT {SHOWN}, (SELECT count(*) FROM (SELECT FROM found LIMIT {MOST + 1}) AS counted) "
-            f"FROM newest JOIN skype.messages AS m USING ({_KEY}) "
+            f"FROM newest JOIN skype.messages AS m USING ({KEY}) "
             "ORDER BY m.sent_at DESC NULLS LAST, m.message_id DESC",
             *sql.parameters,
         )
@@ -232,7 +161,7 @@ class _Search:
         """How many hits there are; counting ends behind the most."""
         if self._are_frequent and self._are_many():
             return MOST + 1
-        sql = _Sql(self._collation)
+        sql = Conditions(self._collation)
         statement = f"SELECT count(*) FROM (SELECT FROM ({self._all(sql)}) AS found LIMIT {MOST + 1}) AS counted"
         return self._session.rows(statement, *sql.parameters)[0][0]
 
@@ -241,7 +170,7 @@ class _Search:
 
         The index would list all that have a term before the first of them is counted.
         """
-        sql = _Sql(self._collation)
+        sql = Conditions(self._collation)
         some = f"SELECT * FROM skype.messages AS m {self._where(sql, self._cheap(sql))} LIMIT {RECENT}"
         conditions = self._where(sql, [*self._terms(sql, is_among_few=True, in_text=True), *self._others(sql)])
         found = self._session.rows(f"SELECT 1 FROM ({some}) AS m {conditions} LIMIT {MOST + 1}", *sql.parameters)
@@ -249,12 +178,12 @@ class _Search:
 
     def all(self) -> tuple[str, list[Any]]:
         """What lists all hits, and its parameters."""
-        sql = _Sql(self._collation)
+        sql = Conditions(self._collation)
         return self._all(sql), sql.parameters
 
     def _newest(self, count: int, wanted: int, shown: str = SHOWN) -> list[tuple[Any, ...]]:
         """Hits among so many of the newest messages that are from and in what is asked for, in that time."""
-        sql = _Sql(self._collation)
+        sql = Conditions(self._collation)
         before = self._where(sql, self._cheap(sql))
         conditions = self._where(sql, [*self._terms(sql, is_among_few=True), *self._others(sql)])
         return self._session.rows(
@@ -263,7 +192,7 @@ class _Search:
             *sql.parameters,
         )
 
-    def _all(self, sql: "_Sql") -> str:
+    def _all(self, sql: Conditions) -> str:
         """Keys and times of all messages that are asked for, in no order."""
         selected = "SELECT m.owner_id, m.conversation_id, m.message_id, m.sent_at FROM skype.messages AS m"
         lead = self._lead
@@ -271,22 +200,22 @@ class _Search:
         if lead is None:
             return f"{selected} {self._where(sql, rest)}"
         in_text = [sql.contains("m.text", lead, by_index=True), *rest]
-        beside = f"{_OF_MESSAGE} IN ({sql.beside(lead, by_index=lead in self._rare_beside)})"
+        beside = f"{OF_MESSAGE} IN ({sql.beside(lead, by_index=lead in self._rare_beside)})"
         elsewhere = [beside, f"NOT {sql.contains('m.text', lead, by_index=False)}", *rest]
         return f"{selected} {self._where(sql, in_text)} UNION ALL {selected} {self._where(sql, elsewhere)}"
 
-    def _cheap(self, sql: "_Sql") -> list[str]:
+    def _cheap(self, sql: Conditions) -> list[str]:
         """Conditions that an index may answer."""
         conditions = [f"m.{column} = {sql.bind(id)}" for column, id in self._within.items() if id is not None]
-        conditions += [_in_period(sql, period) for period in self._query.periods]
+        conditions += [sql.in_period(period) for period in self._query.periods]
         for asked, ids in self._people.items():
-            among = f"IN ({_ids(sql, asked)})" if ids is None else f"= ANY ({sql.bind(ids)}::text[])"
-            condition = f"m.{_NAMED[asked.operator][0]} {among}"
+            among = f"IN ({sql.named(asked)})" if ids is None else f"= ANY ({sql.bind(ids)}::text[])"
+            condition = f"m.{NAMED[asked.operator][0]} {among}"
             conditions.append(f"({condition}) IS NOT TRUE" if asked.is_excluded else condition)
         return conditions
 
     def _terms(
-        self, sql: "_Sql", *, without: str | None = None, is_among_few: bool = False, in_text: bool = False
+        self, sql: Conditions, *, without: str | None = None, is_among_few: bool = False, in_text: bool = False
     ) -> list[str]:
         conditions: list[str] = []
         for term in self._query.terms:
@@ -298,20 +227,15 @@ class _Search:
                 if is_among_few and not by_index:
                     beside = sql.is_beside(term.text)
                 else:
-                    beside = f"{_OF_MESSAGE} IN ({sql.beside(term.text, by_index=by_index)})"
+                    beside = f"{OF_MESSAGE} IN ({sql.beside(term.text, by_index=by_index)})"
                 contained = f"({contained} OR {beside})"
             conditions.append(f"NOT {contained}" if term.is_excluded else contained)
         return conditions
 
-    def _others(self, sql: "_Sql") -> list[str]:
-        conditions: list[str] = []
-        for asked in self._query.filters:
-            if asked.operator not in _NAMED:
-                condition = _condition(sql, asked)
-                conditions.append(f"({condition}) IS NOT TRUE" if asked.is_excluded else condition)
-        return conditions
+    def _others(self, sql: Conditions) -> list[str]:
+        return [sql.holds(asked) for asked in self._query.filters if asked.operator not in NAMED]
 
-    def _where(self, sql: "_Sql", conditions: Sequence[str]) -> str:
+    def _where(self, sql: Conditions, conditions: Sequence[str]) -> str:
         return f"WHERE {' AND '.join([*conditions, _ORIGINAL])}"
 
     def _within_few(self) -> bool:
@@ -323,8 +247,8 @@ class _Search:
 
     def _named(self, asked: Filter) -> list[str]:
         """The ids whose name contains the value of a filter, or that contain it themselves."""
-        sql = _Sql(self._collation)
-        statement = _ids(sql, asked)
+        sql = Conditions(self._collation)
+        statement = sql.named(asked)
         return sorted(row[0] for row in self._session.rows(statement, *sql.parameters))
 
     def _pieces_of(self, term: str) -> int:
@@ -337,69 +261,9 @@ class _Search:
         """How many rows have all pieces of a term, as the planner estimates it: to count them would be the search."""
         if not self._pieces[term]:
             return math.inf
-        sql = _Sql(self._collation)
+        sql = Conditions(self._collation)
         listed = " UNION ALL ".join(
             f"SELECT FROM skype.{table} WHERE {sql.has_pieces(SEARCHED[table], term)}" for table in tables
         )
         [(plan,)] = self._session.rows(f"EXPLAIN (FORMAT JSON) {listed}", *sql.parameters)
         return json.loads(plan)[0]["Plan"]["Plan Rows"]
-
-
-def _ids(sql: _Sql, asked: Filter) -> str:
-    _, id, name, table = _NAMED[asked.operator]
-    named = " OR ".join(sql.contains(searched, asked.value, by_index=False) for searched in (name, id))
-    return f"SELECT DISTINCT {id} FROM skype.{table} WHERE {named}"
-
-
-def _in_period(sql: _Sql, period: Period) -> str:
-    limits = [
-        *([f"m.sent_at >= {_instant(sql, period.begin)}"] if period.begin else []),
-        *([f"m.sent_at < {_instant(sql, period.end)}"] if period.end else []),
-    ]
-    condition = " AND ".join(limits) or "m.sent_at IS NOT NULL"
-    return f"({condition}) IS NOT TRUE" if period.is_excluded else f"({condition})"
-
-
-def _instant(sql: _Sql, instant: datetime) -> str:
-    return f"{sql.bind(instant.isoformat())}::text::timestamptz"
-
-
-def _condition(sql: "_Sql", asked: Filter) -> str:
-    if asked.operator == "kind":
-        return f"m.kind = {sql.bind(asked.value)}"
-    return _IS[asked.value] if asked.operator == "is" else _HAS[asked.value]
-
-
-_NAMED: Final = {
-    "from": ("sender_id", "user_id", "display_name", "participants"),
-    "in": ("conversation_id", "conversation_id", "title", "conversations"),
-}
-"""Of an operator: the column of messages; of another table the same ids, the names, and what it is called."""
-
-
-def _exists(table: str, condition: str = "true") -> str:
-    return (
-        f"EXISTS (SELECT FROM skype.{table} x WHERE (x.owner_id, x.conversation_id, x.message_id) = {_OF_MESSAGE} "
-        f"AND {condition})"
-    )
-
-
-def _has_file(name: str) -> str:
-    kinds = ", ".join(f"'{kind}'" for kind in KIND_OF_FILE[name])
-    return _exists("attachments", f"x.kind IN ({kinds})")
-
-
-_IS: Final = {
-    "edited": "m.edited_at IS NOT NULL",
-    "deleted": "(m.deleted_at IS NOT NULL OR 'deleted_by_edit_marker' = ANY (m.flags))",
-    "mine": "m.sender_id = m.owner_id",
-}
-
-_HAS: Final = {
-    **{name: _has_file(name) for name in KIND_OF_FILE},
-    "file": f"({_has_file('file')} OR m.kind = 'file_transfer')",
-    "link": _exists("links"),
-    "call": "m.kind IN ('call', 'call_log')",
-    "reaction": _exists("reactions"),
-    "quote": _exists("quotes"),
-}
