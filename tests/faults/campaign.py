@@ -1,5 +1,6 @@
 """The campaign: its tests, run side by side in several processes, and the table at the end."""
 
+import gc
 import os
 import pickle
 import sys
@@ -126,6 +127,7 @@ def _run_cases(world: World, test: Test, cases: Sequence[Case], place: int) -> l
 def _spread(world: World, test: Test, cases: Sequence[Case], processes: int) -> list[Report]:
     """Every process takes each n-th case, so that nothing depends on which of them is faster."""
     pipes: list[tuple[int, BinaryIO]] = []
+    gc.freeze()  # else every process that is forked for a run copies all cases when it looks for garbage
     for number in range(processes):
         read, write = os.pipe()
         pid = os.fork()

@@ -35,8 +35,11 @@ PAGE: Final = 4_096
 Key = tuple[int, str]
 """A folder, and a name in it."""
 
-Tree = tuple[tuple[str, str | None], ...]
-"""Paths below the folder, sorted, each with the SHA-256 of its bytes; None for a folder."""
+Entry = tuple[str, str | None]
+"""A path below the folder, and the SHA-256 of its bytes; None for a folder."""
+
+Tree = tuple[Entry, ...]
+"""All paths, sorted."""
 
 _ROOT: Final = 0
 
@@ -252,8 +255,13 @@ class Machine:
         return sha256
 
 
+_entries: dict[Entry, Entry] = {}
+"""Each entry once: tens of thousands of trees, which a process that is forked for each would copy, differ by few."""
+
+
 def _tree(paths: Mapping[str, int], contents: Mapping[int, str]) -> Tree:
-    return tuple(sorted((path, contents.get(number)) for path, number in paths.items()))
+    entries = sorted((path, contents.get(number)) for path, number in paths.items())
+    return tuple(_entries.setdefault(entry, entry) for entry in entries)
 
 
 def _apply(names: dict[Key, int], change: Mapping[Key, int | None]) -> None:
