@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -18,7 +19,7 @@ from skype_assets.etl.handing import report as reports
 from skype_assets.etl.handing.media import Media
 from skype_assets.etl.handing.output import Output, output
 from skype_assets.etl.handing.plain import Speaker
-from skype_assets.etl.handing.selection import Selection, Wanted, select
+from skype_assets.etl.handing.selection import Passage, Selection, Wanted, select
 from skype_assets.etl.pages.message import Renderer
 from skype_assets.etl.process_wide import FEW_COLLECTIONS
 from skype_assets.etl.reading import evidence
@@ -37,6 +38,9 @@ _ALONE: Final = 2.0
 
 _MOST_WORKERS: Final = 2
 """Processes that help, at most: all together must not take 300 MB."""
+
+_CHATS: Final = 50
+"""Conversations of which something is read at once."""
 
 T = TypeVar("T")
 
@@ -94,13 +98,20 @@ class HandOver:
         """The zone of days and of times that are shown."""
         return self.selection.wanted.zone
 
-    def read(self) -> Iterator[tuple[Conversation, list[Message], dict[str, str]]]:
-        """All messages, some at once, with the names of the people in them; says how far it is."""
+    def read(self) -> Iterator[list[Passage]]:
+        """All messages, some at once; says how far it is."""
         self.progress(0, self.selection.messages)
-        for chapter, messages, names in self.selection.read(self.session):
-            yield chapter.of, messages, names
-            self.done += len(messages)
+        for passages in self.selection.read(self.session):
+            yield passages
+            self.done += sum(len(passage.messages) for passage in passages)
             self.progress(self.done, self.selection.messages)
+
+    def of_each(self, read: Callable[[Session, str, list[str]], dict[str, T]]) -> Iterator[T]:
+        """What can be read of each conversation of an account, of all in their order; of some at once it is read."""
+        for owner_id, chapters in groupby(self.selection.chapters, lambda chapter: chapter.of.owner_id):
+            while ids := [chapter.of.conversation_id for chapter in islice(chapters, _CHATS)]:
+                found = read(self.session, owner_id, ids)
+                yield from (found[id] for id in ids)
 
     def made(self, work: Iterable[Callable[[], T]]) -> Generator[T]:
         """What comes of work that needs neither the session nor the output, in its order.
@@ -124,11 +135,14 @@ class HandOver:
 
     def spoken(self) -> Iterator[Spoken]:
         """The same, one by one, to be said without markup."""
-        for of, messages, names in self.read():
-            speaker = Speaker(Renderer(of, names, self.zone, ()), names)
-            origins = evidence.origins(self.session, of, [message.message_id for message in messages])
-            for message in messages:
-                yield Spoken(of, message, origins[message.message_id], speaker)
+        for passages in self.read():
+            owner_id = passages[0].of.owner_id
+            keys = [(of.conversation_id, message.message_id) for of, found, _ in passages for message in found]
+            origins = evidence.origins(self.session, owner_id, keys)
+            for of, found, names in passages:
+                speaker = Speaker(Renderer(of, names, self.zone, ()), names)
+                for message in found:
+                    yield Spoken(of, message, origins[of.conversation_id, message.message_id], speaker)
 
 
 @dataclass(frozen=True)

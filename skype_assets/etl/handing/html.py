@@ -118,12 +118,17 @@ class _Writer:
             yield partial(make, folder, leaves, self._linked(leaves))
 
     def _leaves(self) -> Iterator[Leaf]:
-        flat = ((message, names) for _, found, names in self._hand.read() for message in found)
-        for place, pages in enumerate(self._pages.values()):
+        flat = (
+            (message, passage.names)
+            for passages in self._hand.read()
+            for passage in passages
+            for message in passage.messages
+        )
+        everybody = self._hand.of_each(people.participants)
+        for place, (pages, in_it) in enumerate(zip(self._pages.values(), everybody, strict=True)):
             of = pages.chapter.of
             account = next(account for account in self._accounts if account.owner_id == of.owner_id)
-            everybody = people.participants(self._hand.session, of.owner_id, of.conversation_id)
-            shown_people = everybody if self._hand.selection.has_whole_conversations else []
+            shown_people = in_it if self._hand.selection.has_whole_conversations else []
             chat = Chat(place, of, account, pages.names, pages.months, shown_people)
             for number, count in enumerate(pages.counts):
                 some = list(islice(flat, count))

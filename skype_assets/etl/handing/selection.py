@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -24,7 +24,7 @@ import pyarrow as pa
 from skype_assets.etl.database import instants
 from skype_assets.etl.database.session import Session, spelled
 from skype_assets.etl.errors import DatabaseError, UsageError
-from skype_assets.etl.reading import accounts, conversations, find, messages
+from skype_assets.etl.reading import accounts, conversations, find, messages, people
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.messages import Message, Place
 from skype_assets.etl.reading.people import Participant
@@ -139,6 +139,14 @@ class Chapter:
         return self.months[""]
 
 
+class Passage(NamedTuple):
+    """Messages of a conversation that follow each other, and what the people in them are called, by id."""
+
+    of: Conversation
+    messages: list[Message]
+    names: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Selection:
     """Messages that were selected.
@@ -237,25 +245,31 @@ class Selection:
             "sql": self.sql,
         }
 
-    def ids(self) -> Iterator[tuple[Chapter, list[str]]]:
-        """Ids of all messages, so many at once as are read at once, in their order."""
-        with pa.memory_map(str(self.keys)) as file, pa.ipc.open_stream(file) as keys:
-            number, collected = 0, list[str]()
-            for batch in keys:
-                for chapter, message_id in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    if collected and (chapter != number or len(collected) == BATCH):
-                        yield self.chapters[number], collected
-                        collected = []
-                    number = chapter
-                    collected.append(message_id)
-            if collected:
-                yield self.chapters[number], collected
+    def read(self, session: Session) -> Iterator[list[Passage]]:
+        """All messages with what belongs to them, ``BATCH`` of an account at once, in their order."""
+        for keys in self._keys():
+            owner_id = keys[0][0].of.owner_id
+            found = messages.of_keys(session, owner_id, [(chapter.of.conversation_id, id) for chapter, id in keys])
+            chats: dict[str, tuple[Conversation, list[Message]]] = {}
+            for (chapter, _), message in zip(keys, found, strict=True):
+                chats.setdefault(chapter.of.conversation_id, (chapter.of, []))[1].append(message)
+            in_chats = {chat: those for chat, (_, those) in chats.items()}
+            names = people.names(session, owner_id, in_chats, self.within(owner_id))
+            yield [Passage(of, those, names[chat]) for chat, (of, those) in chats.items()]
 
-    def read(self, session: Session) -> Iterator[tuple[Chapter, list[Message], dict[str, str]]]:
-        """All messages with what belongs to them, and the names of the people in them, some at once."""
-        for chapter, ids in self.ids():
-            found = messages.of_ids(session, chapter.of, ids)
-            yield chapter, found, messages.names(session, chapter.of, found, self.within(chapter.of.owner_id))
+    def _keys(self) -> Iterator[list[tuple[Chapter, str]]]:
+        """Conversation and id of all messages, so many of an account at once as are read at once."""
+        collected: list[tuple[Chapter, str]] = []
+        with pa.memory_map(str(self.keys)) as file, pa.ipc.open_stream(file) as keys:
+            for batch in keys:
+                for number, message_id in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    chapter = self.chapters[number]
+                    if collected and (len(collected) == BATCH or chapter.of.owner_id != collected[-1][0].of.owner_id):
+                        yield collected
+                        collected = []
+                    collected.append((chapter, message_id))
+        if collected:
+            yield collected
 
 
 def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
@@ -296,7 +310,8 @@ def select(session: Session, wanted: Wanted, keys: Path) -> Selection:
             spilled.write(pa.record_batch([pa.array(numbers, pa.int32()), pa.array(ids, pa.string())], _SPILLED))
     if not found:
         raise UsageError("nothing is selected: no message is there that this asks for")
-    chapters = [one.chapter(session, is_whole=not query) for one in found]
+    known = conversations.known(session, [one.key for one in found])
+    chapters = [one.chapter(known.get(one.key), is_whole=not query) for one in found]
     media = " AND ".join([ORIGINALS, *conditions])
     media_bytes = next(session.batches(_MEDIA.format(conditions=media), *parameters))[0][0].as_py()
     condition = " AND ".join(conditions) or None
@@ -330,9 +345,8 @@ class _Found:
         self.months[month] += 1
         self.first, self.last = self.first or place.sent_at, place.sent_at
 
-    def chapter(self, session: Session, *, is_whole: bool) -> Chapter:
+    def chapter(self, of: Conversation | None, *, is_whole: bool) -> Chapter:
         """What is selected; of a part of a conversation, nothing is told of how much there is besides."""
-        of = conversations.conversation(session, *self.key)
         if of is None:
             raise DatabaseError("a message belongs to no conversation: skype-assets verify --all says which")
         if not is_whole:

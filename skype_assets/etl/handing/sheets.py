@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from skype_assets.etl.handing.handover import Format, HandOver, Spoken
 from skype_assets.etl.pages import formats
-from skype_assets.etl.reading import messages, people
+from skype_assets.etl.reading import people
 from skype_assets.etl.reading.conversations import Conversation
 
 # Signs by which formulas begin; wide, small, raised and lowered ones are the same to some programs.
@@ -97,7 +97,7 @@ def _write(hand: HandOver, *, is_raw: bool) -> None:
     with opened("messages.csv", MESSAGES) as message, opened("files.csv", FILES) as file:
         for spoken in hand.spoken():
             message(_message(hand, spoken, file))
-            named[spoken.of].update(messages.people(spoken.message))
+            named[spoken.of].update(people.named_by(spoken.message))
     with opened("conversations.csv", CONVERSATIONS) as conversation:
         for chapter in hand.selection.chapters:
             of = chapter.of
@@ -106,9 +106,10 @@ def _write(hand: HandOver, *, is_raw: bool) -> None:
                 + (of.message_count, of.first, of.last)
             )
     with opened("people.csv", PEOPLE) as person:
-        for chapter in hand.selection.chapters:
+        everybody = hand.of_each(partial(people.participants, most=None))
+        for chapter, in_it in zip(hand.selection.chapters, everybody, strict=True):
             of = chapter.of
-            for one in people.participants(hand.session, of.owner_id, of.conversation_id, most=None):
+            for one in in_it:
                 if one.user_id in named[of] or hand.selection.tells_of(of, one):
                     count = one.messages if hand.selection.has_whole_conversations else None
                     values = (one.user_id, one.name, one.is_owner, one.is_member, count)

@@ -163,10 +163,10 @@ class Site:
         return self._feed(session, of, messages.around(session, of, place, AROUND), place.message_id)
 
     def _feed(self, session: Session, of: Conversation, page: Page, target: str | None) -> Response:
-        names = messages.names(session, of, page.messages)
+        names = people.names(session, of.owner_id, {of.conversation_id: page.messages})[of.conversation_id]
         shown = self._shown(session, of, page.messages, names, target)
         months = [formats.local(month, self._zone) for month in conversations.months(session, of)]
-        participants = people.participants(session, of.owner_id, of.conversation_id)
+        participants = people.participants(session, of.owner_id, [of.conversation_id])[of.conversation_id]
         values = {
             **self._whose(session, of.owner_id),
             **feed(of, page, shown, Beside(of, months, participants), names),
@@ -188,7 +188,8 @@ class Site:
         if not found:
             raise HTTPException(404)
         page = messages.around(session, of, _found(messages.place_of(session, of, id)), 0)
-        [shown] = self._shown(session, of, page.messages, messages.names(session, of, page.messages))
+        names = people.names(session, of.owner_id, {of.conversation_id: page.messages})[of.conversation_id]
+        [shown] = self._shown(session, of, page.messages, names)
         values = {
             "here": "conversations",
             **self._whose(session, of.owner_id),

@@ -1,5 +1,6 @@
 """Conversations: all of an account, one of them, when something was written in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -20,9 +21,9 @@ _IS_PARTIAL: Final = """
 (SELECT coalesce(bool_and(p.is_partial), false) FROM skype.conversation_copies p JOIN skype.exports e USING (export_id)
  WHERE e.owner_id = c.owner_id AND p.conversation_id = c.conversation_id)"""
 
-_ONE: Final = (
-    f"SELECT {_COLUMNS}, {_IS_PARTIAL} FROM skype.conversations c WHERE owner_id = $1 AND conversation_id = $2"
-)
+_KNOWN: Final = f"""
+SELECT {_COLUMNS}, {_IS_PARTIAL} AS is_partial FROM skype.conversations c
+WHERE (owner_id, conversation_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))"""
 
 _NAMED: Final = f"SELECT {_COLUMNS} FROM skype.conversations"
 
@@ -73,9 +74,15 @@ def conversations(session: Session, owner_id: str) -> list[Conversation]:
 
 
 def conversation(session: Session, owner_id: str, conversation_id: str) -> Conversation | None:
-    """One conversation."""
-    found = session.rows(_ONE, owner_id, conversation_id)
-    return Conversation(*found[0]) if found else None
+    """One of them; None if there is none of that id."""
+    return known(session, [(owner_id, conversation_id)]).get((owner_id, conversation_id))
+
+
+def known(session: Session, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Conversation]:
+    """Those of account and id that there are."""
+    owners, ids = [owner_id for owner_id, _ in wanted], [id for _, id in wanted]
+    found = (Conversation(*row) for row in session.rows(_KNOWN, owners, ids))
+    return {(of.owner_id, of.conversation_id): of for of in found}
 
 
 def chosen(session: Session, owner_id: str | None, named: str) -> Conversation:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import EtlError
 from skype_assets.etl.phases import EXTRACT
-from skype_assets.etl.reading import raw
+from skype_assets.etl.reading import by_key, raw
+from skype_assets.etl.reading.by_key import Key
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.files import source_of
 from skype_assets.etl.tasks.finding import Tasks
@@ -25,9 +26,9 @@ WHERE m.owner_id = $1 AND m.conversation_id = $2 AND (m.message_id = $3 OR m.edi
 ORDER BY m.edit_of NULLS FIRST, m.message_id"""
 
 
-_ORIGINS: Final = """
-SELECT message_id, export_id, source_member, source_offset, source_length, raw_sha256 FROM skype.messages
-WHERE owner_id = $1 AND conversation_id = $2 AND message_id = ANY ($3)"""
+_ORIGINS: Final = by_key.statement(
+    "messages", "message_id, export_id, source_member, source_offset, source_length, raw_sha256"
+)
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,11 @@ class Origin:
     sha256: str
 
 
-def origins(session: Session, of: Conversation, ids: Sequence[str]) -> dict[str, Origin]:
-    """Those of messages of a conversation, by message id."""
+def origins(session: Session, owner_id: str, keys: Sequence[Key]) -> dict[Key, Origin]:
+    """Those of messages of an account, by conversation and id."""
     return {
-        message_id: Origin(export_id, member, offset, length, sha256.hex())
-        for message_id, export_id, member, offset, length, sha256 in session.rows(
-            _ORIGINS, of.owner_id, of.conversation_id, list(ids)
-        )
+        (chat, id): Origin(export_id, member, offset, length, sha256.hex())
+        for chat, id, export_id, member, offset, length, sha256 in by_key.rows(session, _ORIGINS, owner_id, keys)
     }
 
 

@@ -13,7 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from skype_assets.etl.database import instants
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.reading import by_key
+from skype_assets.etl.reading.by_key import Key
 from skype_assets.etl.reading.conversations import Conversation
+from skype_assets.etl.schema.tables import TABLES
 
 _COLUMNS: Final = (
     "message_id, sent_at, sender_id, sender_name, message_type, kind, text, edited_at, deleted_at, edit_of, album_id, "
@@ -21,6 +24,16 @@ _COLUMNS: Final = (
 )
 
 _OF: Final = f"SELECT {_COLUMNS} FROM skype.messages WHERE owner_id = $1 AND conversation_id = $2"
+
+_MESSAGES: Final = by_key.statement("messages", _COLUMNS)
+
+_COPIES: Final = by_key.statement("messages", _COLUMNS, "edit_of", "ORDER BY version NULLS FIRST, message_id")
+
+_SUPERSEDED: Final = by_key.statement(
+    "superseded_copies",
+    "message_id, version, text",
+    rest="AND text <> '' ORDER BY version NULLS FIRST, export_id, source_offset",
+)
 
 _CHILDREN: Final = {
     "attachments": "ordinal, document_id, kind, file_name, file_size, mime_type, width, height, duration_seconds, "
@@ -35,21 +48,14 @@ _CHILDREN: Final = {
 }
 """Tables of what belongs to messages, and the columns that are read."""
 
-_NAMES: Final = """
-SELECT user_id, display_name FROM skype.participants
-WHERE owner_id = $1 AND conversation_id = $2 AND user_id = ANY ($3) AND display_name IS NOT NULL"""
+_BELONGING: Final = {
+    table: by_key.statement(table, f"message_id, {columns}", rest=f"ORDER BY {', '.join(TABLES[table].key[2:])}")
+    for table, columns in _CHILDREN.items()
+}
 
-_NAMES_ELSEWHERE: Final = """
-SELECT DISTINCT ON (user_id) user_id, display_name FROM skype.participants
-WHERE owner_id = $1 AND user_id = ANY ($2) AND display_name IS NOT NULL
-  AND ($3::text[] IS NULL OR conversation_id = ANY ($3))
-ORDER BY user_id, last_seen DESC NULLS LAST"""
-
-
-_PLACES: Final = f"""
-SELECT m.conversation_id, m.message_id, m.sent_at, coalesce(m.edit_of, m.message_id), {instants.month("m.sent_at")}
-FROM skype.messages m JOIN unnest($2::text[], $3::text[]) AS w(conversation_id, message_id)
-USING (conversation_id, message_id) WHERE m.owner_id = $1"""
+_PLACES: Final = by_key.statement(
+    "messages", f"message_id, sent_at, coalesce(edit_of, message_id) AS original, {instants.month('sent_at')} AS month"
+)
 
 
 class Place(NamedTuple):
@@ -209,18 +215,15 @@ def place_of(session: Session, of: Conversation, message_id: str) -> Place | Non
     return None
 
 
-def places(session: Session, owner_id: str, wanted: Sequence[tuple[str, str]]) -> list[tuple[str, str, Place, str]]:
+def places(session: Session, owner_id: str, wanted: Sequence[Key]) -> list[tuple[str, str, Place, str]]:
     """Where messages stand: conversation and id as asked for, place (a copy's is its original's), month in the zone."""
-    if not wanted:
-        return []
-    chats, ids = [chat for chat, _ in wanted], [id for _, id in wanted]
     return [
         (chat, id, Place(sent_at, original), month or "")
-        for chat, id, sent_at, original, month in session.rows(_PLACES, owner_id, chats, ids)
+        for chat, id, sent_at, original, month in by_key.rows(session, _PLACES, owner_id, wanted)
     ]
 
 
-def quoted(of: Conversation, messages: Iterable[Message]) -> Iterator[tuple[str, str]]:
+def quoted(of: Conversation, messages: Iterable[Message]) -> Iterator[Key]:
     """The messages that messages of a conversation quote, by conversation and id; whether they are there or not."""
     for message in messages:
         for quote in message.quotes:
@@ -268,33 +271,10 @@ def around(session: Session, of: Conversation, place: Place, limit: int) -> Page
     return Page(_whole(session, of, rows), len(before) > limit, len(behind) > limit)
 
 
-def of_ids(session: Session, of: Conversation, ids: Sequence[str]) -> list[Message]:
-    """Messages of these ids, in their order."""
-    rows = {
-        row[0]: row
-        for row in session.rows(f"{_OF} AND message_id = ANY ($3)", of.owner_id, of.conversation_id, list(ids))
-    }
-    return _whole(session, of, [rows[id] for id in ids if id in rows])
-
-
-def names(
-    session: Session, of: Conversation, messages: Sequence[Message], within: Sequence[str] | None = None
-) -> dict[str, str]:
-    """What the people are called whom these messages name by id: here, else elsewhere in the account.
-
-    Args:
-        session: with the database.
-        of: the conversation of the messages.
-        messages: what names people.
-        within: the conversations of the account that elsewhere is; None = all.
-    """
-    wanted = {id for message in messages for id in people(message) if id}
-    found = dict(session.rows(_NAMES, of.owner_id, of.conversation_id, sorted(wanted))) if wanted else {}
-    if missing := sorted(wanted - found.keys()):
-        found |= dict(
-            session.rows(_NAMES_ELSEWHERE, of.owner_id, missing, list(within) if within is not None else None)
-        )
-    return found
+def of_keys(session: Session, owner_id: str, keys: Sequence[Key]) -> list[Message]:
+    """Messages of an account by conversation and id, in the order of these; those that are not there are left out."""
+    rows = {(row[0], row[1]): row[1:] for row in by_key.rows(session, _MESSAGES, owner_id, keys)}
+    return _completed(session, owner_id, {key: _message(rows[key]) for key in keys if key in rows})
 
 
 def _walk(
@@ -326,30 +306,17 @@ def _walk(
 
 
 def _whole(session: Session, of: Conversation, rows: Sequence[tuple[Any, ...]]) -> list[Message]:
-    messages = {row[0]: _message(row) for row in rows}
-    if not messages:
-        return []
-    _add_copies(session, of, messages)
-    ids = list(messages)
-    for table, columns in _CHILDREN.items():
-        statement = (
-            f"SELECT message_id, {columns} FROM skype.{table} WHERE owner_id = $1 AND conversation_id = $2 "
-            f"AND message_id = ANY ($3) ORDER BY message_id{', ordinal' if table not in _UNORDERED else ''}"
-        )
-        for message_id, *values in session.rows(statement, of.owner_id, of.conversation_id, ids):
-            getattr(messages[message_id], table).append(_KINDS[table](*values))
+    return _completed(session, of.owner_id, {(of.conversation_id, row[0]): _message(row) for row in rows})
+
+
+def _completed(session: Session, owner_id: str, messages: dict[Key, Message]) -> list[Message]:
+    """Messages with what belongs to them."""
+    _add_copies(session, owner_id, messages)
+    keys = list(messages)
+    for table, statement in _BELONGING.items():
+        for chat, id, *values in by_key.rows(session, statement, owner_id, keys):
+            getattr(messages[chat, id], table).append(_KINDS[table](*values))
     return list(messages.values())
-
-
-_UNORDERED: Final = ("call_events", "reactions")
-
-
-_COPIES: Final = f"{_OF} AND edit_of = ANY ($3) ORDER BY version NULLS FIRST, message_id"
-
-_SUPERSEDED: Final = """
-SELECT message_id, version, text FROM skype.superseded_copies
-WHERE owner_id = $1 AND conversation_id = $2 AND message_id = ANY ($3) AND text <> ''
-ORDER BY version NULLS FIRST, export_id, source_offset"""
 
 
 class _Wording(NamedTuple):
@@ -360,20 +327,20 @@ class _Wording(NamedTuple):
     is_row: bool
 
 
-def _add_copies(session: Session, of: Conversation, messages: dict[str, Message]) -> None:
+def _add_copies(session: Session, owner_id: str, messages: dict[Key, Message]) -> None:
     """Put what copies say otherwise to their originals: rows that edits left, copies that better ones superseded."""
-    edited = [message.message_id for message in messages.values() if message.edited_at is not None]
-    rows = session.rows(_COPIES, of.owner_id, of.conversation_id, edited) if edited else []
-    copies = [copy for copy in map(_message, rows) if copy.edit_of in messages]
-    original = messages | {copy.message_id: messages[copy.edit_of or ""] for copy in copies}
-    worded: dict[str, list[_Wording]] = {}
-    for copy in copies:
-        wording = _Wording(copy.version or 0, copy.text, is_row=True)
-        worded.setdefault(original[copy.message_id].message_id, []).append(wording)
-    for id, version, text in session.rows(_SUPERSEDED, of.owner_id, of.conversation_id, list(original)):
-        worded.setdefault(original[id].message_id, []).append(_Wording(version or 0, text, is_row=False))
-    for id, wordings in worded.items():
-        _reword(messages[id], wordings)
+    edited = [key for key, message in messages.items() if message.edited_at is not None]
+    originals = {key: key for key in messages}
+    worded: dict[Key, list[_Wording]] = {}
+    for chat, *row in by_key.rows(session, _COPIES, owner_id, edited):
+        copy = _message(row)
+        original = (chat, copy.edit_of or "")
+        originals[chat, copy.message_id] = original
+        worded.setdefault(original, []).append(_Wording(copy.version or 0, copy.text, is_row=True))
+    for chat, id, version, text in by_key.rows(session, _SUPERSEDED, owner_id, list(originals)):
+        worded.setdefault(originals[chat, id], []).append(_Wording(version or 0, text, is_row=False))
+    for key, wordings in worded.items():
+        _reword(messages[key], wordings)
 
 
 def _reword(message: Message, copies: list[_Wording]) -> None:
@@ -393,17 +360,3 @@ def _message(row: Sequence[Any]) -> Message:
     details: Any = message.details
     message.details = json.loads(details) if isinstance(details, str) else details or {}
     return message
-
-
-def people(message: Message) -> Iterable[str | None]:
-    """The ids of all whom a message names by id, some of them more than once."""
-    yield message.sender_id
-    yield from (person.user_id for person in message.call_participants)
-    yield from (reaction.user_id for reaction in message.reactions)
-    yield from (mention.user_id for mention in message.mentions)
-    yield from (quote.author_id for quote in message.quotes)
-    for event in message.thread_events:
-        yield from (event.initiator_id, event.target_id)
-    for name in ("votes", "contacts"):
-        listed = message.details.get(name)
-        yield from (one.get("user_id") for one in listed if isinstance(one, dict)) if isinstance(listed, list) else ()

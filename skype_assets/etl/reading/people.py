@@ -1,13 +1,15 @@
 """People: what they are called, and where they take part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.reading import by_key
 from skype_assets.etl.reading.conversations import Conversation, Directory
 from skype_assets.etl.reading.keys import key
+from skype_assets.etl.reading.messages import Message
 
 _KEYS: Final = "SELECT DISTINCT owner_id, user_id FROM skype.participants"
 
@@ -18,9 +20,12 @@ FROM skype.participants p JOIN skype.conversations c USING (owner_id, conversati
 WHERE p.owner_id = $1 AND p.user_id = $2
 ORDER BY p.last_seen DESC NULLS LAST, c.last_message_at DESC NULLS LAST, c.conversation_id"""
 
-_OF_CONVERSATION: Final = """
-SELECT user_id, display_name, is_owner, is_member, message_count FROM skype.participants
-WHERE owner_id = $1 AND conversation_id = $2 ORDER BY message_count DESC, display_name, user_id LIMIT {most}"""
+_OF_CONVERSATIONS: Final = """
+SELECT p.* FROM unnest($2::text[]) AS w(conversation_id) CROSS JOIN LATERAL (
+    SELECT conversation_id, user_id, display_name, is_owner, is_member, message_count FROM skype.participants
+    WHERE owner_id = $1 AND conversation_id = w.conversation_id
+    ORDER BY message_count DESC, display_name, user_id LIMIT {most}
+) AS p"""
 
 _SHOWN: Final = 500
 
@@ -32,10 +37,18 @@ SELECT DISTINCT user_id, display_name FROM skype.participants
 WHERE user_id = ANY ($1) AND (owner_id, conversation_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
   AND display_name IS NOT NULL ORDER BY 1, 2"""
 
+_NAMES: Final = by_key.statement("participants", "user_id, display_name", "user_id", "AND display_name IS NOT NULL")
+
+_NAMES_ELSEWHERE: Final = """
+SELECT DISTINCT ON (user_id) user_id, display_name FROM skype.participants
+WHERE owner_id = $1 AND user_id = ANY ($2) AND display_name IS NOT NULL
+  AND ($3::text[] IS NULL OR conversation_id = ANY ($3))
+ORDER BY user_id, last_seen DESC NULLS LAST, conversation_id"""
+
 _CHANGES: Final = """
-SELECT t.target_id, m.sent_at, t.event = 'member_added'
+SELECT t.conversation_id, t.target_id, m.sent_at, t.event = 'member_added'
 FROM skype.thread_events t JOIN skype.messages m USING (owner_id, conversation_id, message_id)
-WHERE owner_id = $1 AND conversation_id = $2 AND t.event IN ('member_added', 'member_removed')
+WHERE owner_id = $1 AND conversation_id = ANY ($2) AND t.event IN ('member_added', 'member_removed')
   AND t.target_id IS NOT NULL AND m.sent_at IS NOT NULL
 ORDER BY m.sent_at, m.message_id, t.ordinal"""
 
@@ -103,10 +116,15 @@ def person(session: Session, owner_id: str, user_id: str) -> Person | None:
     return Person(owner_id, user_id, parts) if parts else None
 
 
-def participants(session: Session, owner_id: str, conversation_id: str, most: int | None = _SHOWN) -> list[Participant]:
-    """Those in a conversation who wrote most; None = all."""
-    statement = _OF_CONVERSATION.format(most="ALL" if most is None else most)
-    return [Participant(*row) for row in session.rows(statement, owner_id, conversation_id)]
+def participants(
+    session: Session, owner_id: str, chats: Sequence[str], most: int | None = _SHOWN
+) -> dict[str, list[Participant]]:
+    """Those in each of some conversations who wrote most; None = all."""
+    found: dict[str, list[Participant]] = {chat: [] for chat in chats}
+    statement = _OF_CONVERSATIONS.format(most="ALL" if most is None else most)
+    for chat, *person in session.rows(statement, owner_id, list(found)):
+        found[chat].append(Participant(*person))
+    return found
 
 
 def everybody(session: Session, owner_id: str) -> list[str]:
@@ -123,9 +141,54 @@ def names_of(session: Session, chats: Sequence[Conversation], user_ids: Sequence
     return found
 
 
-def comings_and_goings(session: Session, owner_id: str, conversation_id: str) -> list[tuple[str, datetime, bool]]:
-    """Who was added to a conversation (True) or left it, and when, in the order of time."""
-    return [(user_id, at, came) for user_id, at, came in session.rows(_CHANGES, owner_id, conversation_id)]
+def names(
+    session: Session, owner_id: str, chats: Mapping[str, Iterable[Message]], within: Sequence[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """What the people are called, in each conversation, whom messages name by id: there, else elsewhere in the account.
+
+    Args:
+        session: with the database.
+        owner_id: the account.
+        chats: what names people, by conversation.
+        within: the conversations of the account that elsewhere is; None = all.
+    """
+    wanted = {chat: {id for message in messages for id in named_by(message) if id} for chat, messages in chats.items()}
+    found: dict[str, dict[str, str]] = {chat: {} for chat in chats}
+    keys = [(chat, id) for chat, ids in wanted.items() for id in sorted(ids)]
+    for chat, id, name in by_key.rows(session, _NAMES, owner_id, keys):
+        found[chat][id] = name
+    missing = sorted({id for chat, id in keys if id not in found[chat]})
+    if missing:
+        rows = session.rows(_NAMES_ELSEWHERE, owner_id, missing, list(within) if within is not None else None)
+        for id, name in rows:
+            for chat in found:
+                if id in wanted[chat]:
+                    found[chat].setdefault(id, name)
+    return found
+
+
+def named_by(message: Message) -> Iterator[str | None]:
+    """The ids of all whom a message names by id, some of them more than once."""
+    yield message.sender_id
+    yield from (person.user_id for person in message.call_participants)
+    yield from (reaction.user_id for reaction in message.reactions)
+    yield from (mention.user_id for mention in message.mentions)
+    yield from (quote.author_id for quote in message.quotes)
+    for event in message.thread_events:
+        yield from (event.initiator_id, event.target_id)
+    for name in ("votes", "contacts"):
+        listed = message.details.get(name)
+        yield from (one.get("user_id") for one in listed if isinstance(one, dict)) if isinstance(listed, list) else ()
+
+
+def comings_and_goings(
+    session: Session, owner_id: str, chats: Sequence[str]
+) -> dict[str, list[tuple[str, datetime, bool]]]:
+    """Who was added to each of some conversations (True) or left it, and when, in the order of time."""
+    found: dict[str, list[tuple[str, datetime, bool]]] = {chat: [] for chat in chats}
+    for chat, user_id, at, came in session.rows(_CHANGES, owner_id, list(found)):
+        found[chat].append((user_id, at, came))
+    return found
 
 
 def directory() -> Directory:

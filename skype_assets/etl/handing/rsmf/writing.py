@@ -100,11 +100,16 @@ def _days(hand: HandOver, untimed: Write) -> Iterator[tuple[Day, Iterator[Spoken
     """The messages of each conversation and day; those without a time go to a list of their own."""
     exports = export_hashes(hand.session)
     headers, is_whole = _selection_headers(hand.selection), hand.selection.has_whole_conversations
-    spoken_all = groupby(hand.spoken(), lambda spoken: spoken.of)
-    for (of, messages), name in zip(spoken_all, _names(hand.selection), strict=True):
-        everybody = people.participants(hand.session, of.owner_id, of.conversation_id, most=None)
+    of_each = zip(
+        groupby(hand.spoken(), lambda spoken: spoken.of),
+        _names(hand.selection),
+        hand.of_each(partial(people.participants, most=None)),
+        hand.of_each(people.comings_and_goings),
+        strict=True,
+    )
+    for (of, messages), name, everybody, changes in of_each:
         told = [one for one in everybody if hand.selection.tells_of(of, one)]
-        presence = Presence(told, people.comings_and_goings(hand.session, of.owner_id, of.conversation_id))
+        presence = Presence(told, changes)
         names = {SYSTEM: SYSTEM_NAME, **{one.user_id: one.name for one in everybody if one.name}}
         for day, of_day in groupby(messages, lambda spoken: _day(hand, spoken)):
             if day is not None:
