@@ -11,7 +11,7 @@
 # make lint                set up, then check style, formatting, types and the order of imports
 # make test-newest         run the tests with the newest versions of everything that pyproject.toml allows, in .venv-newest
 # make bench               set up, then measure what things cost beside what they must cost; some minutes
-# make bench-reader        set up, then measure pages, search and index of the reader at 1,000,000 messages; some minutes
+# make bench-reader        set up, then measure pages and search of the reader and hand-overs at 1,000,000 messages; some minutes
 # make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; an hour, and 100 GB of disk
 #
 # Only CPython 3.11 or newer is needed. The set-up downloads packages once, into .venv; after that nothing does.

@@ -1,8 +1,8 @@
 """What the reader costs beside what it must cost: ``python -m benchmarks.reader``, some minutes on a quiet machine.
 
 An invented export is loaded into a server as users have it; then pages are asked for over HTTP, as a browser does, and
-searches as their page does, without the index and with it; then everything is handed over. The exit code is 1 if
-something takes more than it must.
+searches as their page does, without the index and with it; then everything is handed over, and the pages that need no
+server are searched in Chromium, if it is there. The exit code is 1 if something takes more than it must.
 """
 
 import argparse
@@ -12,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -22,7 +22,9 @@ from urllib.parse import quote, urlsplit
 
 import psutil
 
+from benchmarks import search_in_files
 from benchmarks.children import run_command
+from benchmarks.figures import Figure, p95
 from benchmarks.server import Server, server
 from skype_assets.etl import engine
 from skype_assets.etl.database import planner, search_index
@@ -40,21 +42,7 @@ QUERIES: Final = {
     "no hit": ["zzzzqq", "駅駅駅"],
     "with operators": ["otters from:zofia", "has:photo date:2020", "in:book shelf"],
 }
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measured figure, and what it must be at most; None if it is only told."""
-
-    measure: str
-    value: float
-    unit: str
-    must: float | None
-
-    @property
-    def is_met(self) -> bool:
-        """Whether it is as it must be."""
-        return self.must is None or self.value <= self.must
+TWO_WORDS: Final = ["otters shelf", "printer quay", "otters -see"]
 
 
 def main() -> int:
@@ -114,6 +102,7 @@ def measured(folder: Path, messages: int, rounds: int) -> Iterator[Figure]:
         # Beside so many microseconds a message the start of a process, the report and the digests of all tables.
         for name, microseconds in {"html": 120, "rsmf": 150, "text": None, "csv": None, "parquet": None}.items():
             yield from _handed(folder, postgres, url, name, messages, microseconds)
+        yield from search_in_files.measured(folder / "html", {**QUERIES, "two words": TWO_WORDS}, rounds)
 
 
 def _handed(folder: Path, meter: Server, url: str, name: str, messages: int, microseconds: int | None) -> list[Figure]:
@@ -180,19 +169,11 @@ def _paths(session: Session) -> dict[str, list[str]]:
 
 
 def _pages(browser: _Browser, name: str, paths: Sequence[str], rounds: int, must: float | None) -> Figure:
-    return Figure(f"{name}, p95", _p95(lambda path: browser.ask(path), paths, rounds), "ms", must)
+    return Figure(f"{name}, p95", p95(browser.ask, paths, rounds), "ms", must)
 
 
 def _searches(browser: _Browser, name: str, queries: Sequence[str], rounds: int, must: float) -> Figure:
     return _pages(browser, name, [f"/search?q={quote(query)}" for query in queries], rounds, must)
-
-
-def _p95(ask: Callable[[str], float], paths: Sequence[str], rounds: int) -> float:
-    """The time that 95 of 100 take at most, after each was asked for once."""
-    for path in paths:
-        ask(path)
-    times = sorted(ask(path) for _ in range(rounds) for path in paths)
-    return times[int(0.95 * (len(times) - 1))]
 
 
 if __name__ == "__main__":
