@@ -7,8 +7,13 @@ const HITS = 50;
 const UNDATED = -Number.MAX_VALUE;
 const FIELDS = 8;
 const [CHAT, PAGE, SENDER, NAME, KIND, BITS, TIME, OFFSET] = Array(FIELDS).keys();
+const OPTIONAL = [SENDER, TIME, OFFSET];
+const CLOCK = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+
+const TITLE = document.title;
 
 let index = null;
+let shown = null;
 const shards = [];
 
 function skypeIndex(data) {
@@ -22,7 +27,10 @@ function skypeShard(number, data) {
   const starts = [0];
   for (let at = folded.indexOf("\0"); at >= 0; at = folded.indexOf("\0", at + 1)) starts.push(at + 1);
   const slugs = data.slugs.split(" ");
-  const numbers = Float64Array.from(data.numbers, (value) => value ?? NaN);
+  const numbers = new Float64Array(data.numbers); // without a look at each: that took longer than all the rest
+  for (let row = 0; row < numbers.length; row += FIELDS) {
+    for (const field of OPTIONAL) if (data.numbers[row + field] === null) numbers[row + field] = NaN;
+  }
   // Rows that are of the same message as the one before them.
   const isSame = slugs.map(
     (one, i) => i > 0 && one === slugs[i - 1] && numbers[i * FIELDS + CHAT] === numbers[(i - 1) * FIELDS + CHAT],
@@ -159,13 +167,14 @@ function rowOf(shard, row) {
   return shard.numbers.subarray(row * FIELDS, (row + 1) * FIELDS);
 }
 
-// Which rows of a shard are asked for: one condition after the other.
+// Which rows of a shard are asked for: one condition after the other, until there is none left.
 function alive(shard, query, isMeant) {
   const rows = new Uint8Array(shard.slugs.length).fill(1);
   for (const term of query.terms) {
     const marked = rowsWith(shard, term.text);
-    const wanted = term.not ? 0 : 1;
-    for (let row = 0; row < rows.length; row += 1) if (marked[row] !== wanted) rows[row] = 0;
+    const not = term.not ? 1 : 0;
+    for (let row = 0; row < rows.length; row += 1) rows[row] &= marked[row] ^ not;
+    if (!rows.includes(1)) return rows;
   }
   for (const test of isMeant ? [...query.tests, (n, at) => isMeant[n[at + CHAT]]] : query.tests) {
     for (let row = 0; row < rows.length; row += 1) {
@@ -190,11 +199,12 @@ function find(query, within = {}) {
   let oldest = -Infinity;
   shards.forEach((shard, number) => {
     const rows = alive(shard, query, isMeant);
-    let isCounted = false;
-    for (let row = 0; row < rows.length; row += 1) {
-      if (!shard.isSame[row]) isCounted = false;
-      if (!rows[row] || isCounted) continue;
-      isCounted = true;
+    let counted = -1;
+    for (let row = rows.indexOf(1); row >= 0; row = rows.indexOf(1, row + 1)) {
+      let first = row;
+      while (shard.isSame[first]) first -= 1;
+      if (first === counted) continue;
+      counted = first;
       total += 1;
       const time = shard.numbers[row * FIELDS + TIME];
       const at = Number.isNaN(time) ? UNDATED : time;
@@ -255,8 +265,7 @@ function textsOf(shard, row) {
 
 function clock(values) {
   if (Number.isNaN(values[TIME])) return index.texts.no_time;
-  const at = new Date(values[TIME] + values[OFFSET] * 1000);
-  return new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }).format(at);
+  return CLOCK.format(new Date(values[TIME] + values[OFFSET] * 1000));
 }
 
 function line(shard, row, terms, length) {
@@ -294,6 +303,7 @@ function shownHit(hit, terms) {
 }
 
 function begin() {
+  shown = location.search;
   const place = document.querySelector("main .narrow");
   const asked = new URLSearchParams(location.search);
   const q = (asked.get("q") ?? "").replace(/[\x00-\x1f\x7f\u2028\u2029]+/g, " ").trim();
@@ -304,8 +314,8 @@ function begin() {
   said.id = "found";
   place.querySelector("form.search").after(said);
   said.replaceChildren();
+  document.title = q ? `${q} – ${TITLE}` : TITLE;
   if (!q) return;
-  document.title = `${q} – ${document.title}`;
   place.querySelector("details.help").open = false;
   let query;
   try {
@@ -342,4 +352,21 @@ function begin() {
   show();
 }
 
+// What is loaded answers further queries. A browser that lets no file have another address opens the page anew.
+function askAgain(event) {
+  if (shown === null || !event.target.matches("form.search")) return;
+  try {
+    history.pushState(null, "", `?${new URLSearchParams(new FormData(event.target))}`);
+  } catch {
+    return;
+  }
+  event.preventDefault();
+  event.stopPropagation();
+  begin();
+}
+
+document.addEventListener("submit", askAgain, true);
+window.addEventListener("popstate", () => {
+  if (shown !== null && shown !== location.search) begin();
+});
 load("index");
