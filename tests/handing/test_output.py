@@ -148,6 +148,15 @@ def test_without_room_nothing_is_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_becomes_full_is_named_and_what_was_there_stays(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    assert written(target, "old") == 0
+    with pytest.raises(NotEnoughSpace, match=f"{target} .* make room"), output(target):
+        Path("/dev/full").write_bytes(b"x")
+    assert (target / "a/file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_the_folders_around_it_are_made_and_go_again_if_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError), output(tmp_path / "a" / "b" / "out") as new:
         write_twice(new)

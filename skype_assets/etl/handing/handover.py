@@ -197,7 +197,7 @@ def hand_over(
 
     Raises:
         UsageError: the selection cannot be understood or is empty, or something else is in the folder.
-        NotEnoughSpace: there is not enough room; nothing was written.
+        NotEnoughSpace: there is not enough room; nothing was written, or what was is gone again.
         TaskBusy: another process writes the same folder.
     """
     snapshots = Snapshots(database, wanted.time_zone, is_patient=True)

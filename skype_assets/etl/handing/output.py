@@ -32,6 +32,7 @@ _AT_ONCE: Final = 50
 
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h
 _HERE: Final = -100  # AT_FDCWD
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _CANNOT_EXCHANGE: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -106,10 +107,19 @@ def output(target: Path) -> Generator[Output]:
     Raises:
         UsageError: what is there was not written by a hand-over.
         TaskBusy: another process writes it at this moment.
+        NotEnoughSpace: there was no room left while it was written.
     """
     target = Path(os.path.realpath(target))
-    with _parents_of(target):
-        yield from _filled(target)
+    try:
+        with _parents_of(target):
+            yield from _filled(target)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise NotEnoughSpace(
+            f"no room was left while {target} was written; make room, or hand over less. What was there before is as "
+            "it was"
+        ) from error
 
 
 def _filled(target: Path) -> Generator[Output]:
