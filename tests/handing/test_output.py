@@ -12,7 +12,7 @@ import pytest
 
 from skype_assets.etl import crash_points
 from skype_assets.etl.errors import NotEnoughSpace, TaskBusy, UsageError
-from skype_assets.etl.handing.output import SUMS, Output, output
+from skype_assets.etl.handing.output import DOCUMENT, SUMS, Output, output
 
 WRITE = """
 import sys
@@ -146,6 +146,21 @@ def test_without_room_nothing_is_written(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(NotEnoughSpace, match="make room"), output(tmp_path / "out") as new:
         new.require_room(1 << 60)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_hand_over_is_written_within_another_nor_below_a_file(tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    with output(outer) as new:
+        new.put(DOCUMENT, b"{}")
+    for inner in (outer / "inner", outer / "deep" / "inner"):
+        with pytest.raises(UsageError, match="a hand-over itself"), output(inner):
+            pass
+    with pytest.raises(UsageError, match="is a file"), output(outer / DOCUMENT / "inner"):
+        pass
+    assert sorted(path.name for path in outer.iterdir()) == [SUMS, DOCUMENT]
+    with output(outer) as new:
+        new.put(DOCUMENT, b"[]")
+    assert (outer / DOCUMENT).read_bytes() == b"[]"
 
 
 def test_a_disk_that_becomes_full_is_named_and_what_was_there_stays(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from skype_assets.etl.engine.workers import SYSTEM_MEMORY, in_order
 from skype_assets.etl.errors import WorkerLost
 from skype_assets.etl.handing import report as reports
 from skype_assets.etl.handing.media import Media
-from skype_assets.etl.handing.output import Output, output
+from skype_assets.etl.handing.output import DOCUMENT, Output, output
 from skype_assets.etl.handing.plain import Speaker
 from skype_assets.etl.handing.selection import Passage, Selection, Wanted, select
 from skype_assets.etl.pages.message import Renderer
@@ -29,9 +29,6 @@ from skype_assets.etl.reading.files import Files
 from skype_assets.etl.reading.messages import Message
 from skype_assets.etl.reading.snapshots import Snapshots
 from skype_assets.etl.version import PACKAGE, SCHEMA
-
-DOCUMENT: Final = "selection.json"
-"""The file that says what was selected."""
 
 _ALONE: Final = 2.0
 """Seconds after which other processes help, which need a second to begin."""

@@ -24,6 +24,9 @@ from skype_assets.etl.places import give_to_owner
 SUMS: Final = "SHA256SUMS"
 """The file with the hashes of all others, as ``sha256sum -c`` reads it."""
 
+DOCUMENT: Final = "selection.json"
+"""The file that says what was selected; every hand-over has it."""
+
 _WAITING: Final = 8
 """Threads that wait for the disk."""
 
@@ -105,11 +108,12 @@ def output(target: Path) -> Generator[Output]:
     """A folder to fill, which takes the place of ``target`` when the block ends well.
 
     Raises:
-        UsageError: what is there was not written by a hand-over.
+        UsageError: what is there was not written by a hand-over, or it is in another one.
         TaskBusy: another process writes it at this moment.
         NotEnoughSpace: there was no room left while it was written.
     """
     target = Path(os.path.realpath(target))
+    _refuse_place(target)
     try:
         with _parents_of(target):
             yield from _filled(target)
@@ -198,6 +202,16 @@ def _recover(old: Path, target: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     else:
         old.rename(target)
+
+
+def _refuse_place(target: Path) -> None:
+    """In another hand-over it would be what that one's list of hashes does not know, and no later one replaces."""
+    for parent in target.parents:
+        if parent.exists() and not parent.is_dir():
+            raise UsageError(f"{parent} is a file, no folder that {target.name} could be in; name another one")
+        with contextlib.suppress(PermissionError):  # somebody else's
+            if DOCUMENT in _listed(parent / SUMS):
+                raise UsageError(f"{target} would be in {parent}, which is a hand-over itself; name one outside of it")
 
 
 def _refuse_foreign(target: Path) -> None:
