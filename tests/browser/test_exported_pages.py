@@ -4,6 +4,7 @@ Not part of `make test`, which must run on machines without a browser: `make tes
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -196,6 +197,26 @@ def test_a_wrong_query_is_explained_as_by_the_reader(at: Watched, query: str) ->
     at.page.locator("main form.search input").fill(query)
     at.page.locator("main form.search button").click()
     expect(at.page.locator("#found .box.bad")).to_have_count(1)
+
+
+def test_a_further_query_loads_nothing_and_the_way_back_leads_to_the_one_before(at: Watched) -> None:
+    page, counted = at.page, at.page.locator("#found [role=status]")
+    page.goto(f"{at.origin}/search.html?q=otters")
+    first = counted.text_content()
+    loaded: list[str] = []
+    page.on("request", lambda sent: loaded.append(sent.url))
+    for form, query in (("main form.search", "zzzzzz"), ("header form.search", "is:mine")):
+        page.locator(f"{form} input[type=search]").fill(query)
+        page.locator(f"{form} button").click()
+        page.wait_for_url(f"**/search.html?q={query.replace(':', '%3A')}")
+        expect(page).to_have_title(re.compile(f"^{query} – Search"))
+        assert counted.text_content() != first
+        assert page.locator("main form.search input[type=search]").input_value() == query
+    page.go_back()
+    page.go_back()
+    expect(counted).to_have_text(first or "")
+    expect(page).to_have_title(re.compile("^otters – Search"))
+    assert loaded == []
 
 
 def test_a_long_month_is_several_pages(browser: Browser, tmp_path: Path, new_database: NewDatabase) -> None:
