@@ -19,7 +19,7 @@ from skype_assets.etl.content.message_types import MESSAGE_TYPES
 from skype_assets.etl.rows import any_messages, compiled_messages
 from skype_assets.etl.rows.any_messages import any_rows
 from skype_assets.etl.rows.compiled_messages import compiled_rows
-from skype_assets.etl.rows.media import StoredObject
+from skype_assets.etl.rows.media import Copy, Stored
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.schema.raw_tables import MESSAGES
@@ -28,7 +28,10 @@ from tests.compiled.spelled import CONTENTS, MESSAGE, PROPERTIES, mutated, swift
 from tests.content.test_golden import FILES, GOLDEN
 
 STORED = "0-weu-d4-f08fdde142b15a71193dfd6abe4c0174"
-EXPORT = Export("e", "8:live:mara.ostrow", "m", {STORED: StoredObject("media/x.1.jpeg", "side.jpg", "image/jpeg")})
+OTHER = STORED[:-1].upper() + "5"
+SIDE_FILE = {"filename": "side.jpg", "contents": {"1": {"type": "image/jpeg"}}}
+ARCHIVE = Stored({STORED: {1: Copy(3, "media/x.1.jpeg")}, OTHER: {1: Copy(3, "media/y.1.jpeg")}}, {STORED: SIDE_FILE})
+EXPORT = Export("e", "8:live:mara.ostrow", "m", ARCHIVE)
 PLACES = st.sampled_from([(0, "8:tbrannock"), (1, "19:x@thread.skype"), (2, "48:calllogs"), (3, None)])
 
 

@@ -129,7 +129,7 @@ def test_a_member_within_the_string_is_cleaned() -> None:
     ("text", "id_"),
     [
         ("0-eus-d11-d1b1d6e6abd2537cd39bb5beb4f8b291", "0-eus-d11-d1b1d6e6abd2537cd39bb5beb4f8b291"),
-        ("URL@https://x/v1/objects/0-NEU-D9-D1B1D6E6ABD2537CD39B/views/a", "0-neu-d9-d1b1d6e6abd2537cd39b"),
+        ("URL@https://x/v1/objects/0-NEU-D9-D1B1D6E6ABD2537CD39B/views/a", "0-NEU-D9-D1B1D6E6ABD2537CD39B"),
         ("0-eus-d11-d1b1d6e6", None),
         ("0-e-d11-d1b1d6e6abd2537cd39bb5beb4f8b291", None),
         ("0-eu\u017f-d1-d1b1d6e6abd2537cd39bb5beb4f8b291", None),

@@ -124,11 +124,14 @@ def test_without_type_and_meta_the_message_decides(messagetype: str, kinds: list
         f'<URIObject type="File.1"><a href="https://x/?go=webclient.xmm&amp;docid={FILE_ID}">x</a></URIObject>',
         f'<URIObject type="File.1"><a href="#"/><a href="https://x/?go=xmmfallback?vim={FILE_ID}"/></URIObject>',
         f'<URIObject type="File.1"><Id type="AMSDocumentID" value="{FILE_ID}"/></URIObject>',
-        f'<URIObject type="File.1" doc_id="{FILE_ID.upper()}"/>',
     ],
 )
 def test_the_id_is_taken_from_wherever_it_stands_first(content: str) -> None:
     assert only(content).document_id == FILE_ID
+
+
+def test_an_id_stays_as_it_is_spelled() -> None:
+    assert only(f'<URIObject type="File.1" doc_id="{FILE_ID.upper()}"/>').document_id == FILE_ID.upper()
 
 
 @pytest.mark.parametrize(
@@ -198,7 +201,7 @@ def test_several_elements_stay_in_order() -> None:
 
 def test_the_only_element_without_an_id_gets_the_only_reference_without_an_element() -> None:
     content = PHOTO + '<URIObject type="SWIFT.1">'
-    found = attachments(content, "RichText/Media_Card", [PHOTO_ID, FILE_ID.upper(), FILE_ID])
+    found = attachments(content, "RichText/Media_Card", [PHOTO_ID.upper(), FILE_ID, FILE_ID])
     assert [(a.kind, a.document_id) for a in found] == [("photo", PHOTO_ID), ("card", FILE_ID)]
 
 

@@ -134,9 +134,6 @@ class _First:
     def checksums(self) -> dict[int, str]:
         return {0: "head", 1: "part"}
 
-    def media_files(self) -> pa.Table:
-        return head()["media_files"]
-
     def messages(self, part: int) -> pa.Table:
         return self.tables(part)["messages"].select(KEY)
 

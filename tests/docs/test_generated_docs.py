@@ -10,6 +10,7 @@ import pytest
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.documentation import PAGES
+from skype_assets.etl.rows.media import NOTHING
 from skype_assets.etl.rows.message_tables import Export
 from skype_assets.etl.rows.messages import message_rows
 from skype_assets.etl.schema import raw_tables
@@ -64,7 +65,7 @@ def test_the_committed_page_is_what_the_code_makes(name: str) -> None:
 
 
 def test_every_flag_that_is_documented_is_set_for_what_it_says() -> None:
-    made = message_rows([_raw(list(ODD_MESSAGES))], Export("e", "8:ann", "messages.json", {}), 100)
+    made = message_rows([_raw(list(ODD_MESSAGES))], Export("e", "8:ann", "messages.json", NOTHING), 100)
     found = pa.concat_tables([rows.tables["messages"] for rows in made])["flags"].to_pylist()
     assert [set(flags) for flags in found] == list(ODD_MESSAGES.values())
     assert set().union(*ODD_MESSAGES.values()) == set(FLAGS)

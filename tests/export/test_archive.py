@@ -179,7 +179,7 @@ def test_a_files_only_export_has_no_messages_and_empty_messages_are_a_member(tmp
 
 def test_what_is_media_and_what_its_name_says(tmp_path: Path) -> None:
     names = {
-        f"deep/er/MEDIA/{DOCUMENT.upper()}.10.PNG": (DOCUMENT, 10, False),
+        f"deep/er/MEDIA/{DOCUMENT.upper()}.10.PNG": (DOCUMENT.upper(), 10, False),
         f"{DOCUMENT}.mp4": (DOCUMENT, 1, False),
         f"{DOCUMENT}.2.json": (DOCUMENT, 2, True),
         "media/folder/other.tar.gz": ("other", 1, False),

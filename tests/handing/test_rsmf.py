@@ -200,7 +200,7 @@ def test_the_ends_of_the_calendar_are_days_like_others(write: HandOver, new_data
 
 
 def test_what_a_file_is_called_stands_in_a_line_and_names_no_folder_in_the_zip() -> None:
-    photo = Attachment(0, None, "photo", "line\nbreak\r\n/../x", None, None, None, None, None, True, None)
+    photo = Attachment(0, None, "photo", "line\nbreak\r\n/../x", None, None, None, None, None, True, None, None)
     described = events._attachment(photo, Kept("files/x.jpg", 3, "a" * 64, "image/jpeg"))
     assert described["display"] == "line break /../x.jpg"
     assert described["id"] == f"{'a' * 16}-line_break_.._x.jpg"

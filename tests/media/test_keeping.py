@@ -1,10 +1,13 @@
 """Media objects are kept by content, in every container, whatever happens on the way."""
 
 import hashlib
+import io
 import os
 import random
 import subprocess
+import tarfile
 import time
+import warnings
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +127,30 @@ def test_what_changed_since_it_was_hashed_is_never_kept_under_the_old_hash(conta
         engine.run_phase(task, "extract")
     for name, data in stored(task.output_dir).items():
         assert hashlib.sha256(data).hexdigest() == name.partition("/")[2]
+
+
+@pytest.mark.parametrize("container", ["export.tar", "stored.zip"])
+def test_members_that_are_there_twice_are_each_kept_with_their_own_bytes(container: str, tmp_path: Path) -> None:
+    name, side = f"media/{document_id(1)}.1.jpeg", f"media/{document_id(1)}.json"
+    twice = [(name, b"one"), (name, b"two"), (name, b"two"), (side, side_file("1.jpg")), (side, side_file("2.jpg"))]
+    export = tmp_path / container
+    if container == "export.tar":
+        with tarfile.open(export, "w") as tar:
+            for member, data in [("messages.json", messages(message(1, document_id(1)))), *twice]:
+                info = tarfile.TarInfo(member)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    else:
+        with zipfile.ZipFile(export, "w") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            for member, data in [("messages.json", messages(message(1, document_id(1)))), *twice]:
+                archive.writestr(member, data)
+    made = engine.run_phase(Task("t", tmp_path / "out", export), "extract").tables
+    kept = [(row["member"], row["sha256"]) for row in made["objects"].to_table().to_pylist()]
+    assert kept == [(name, hashlib.sha256(data).digest()) for data in (b"one", b"two", b"two")]
+    assert set(stored(tmp_path / "out").values()) == {b"one", b"two"}
+    sides = [row["raw"] for row in made["media"].to_table().to_pylist() if row["is_side_file"]]
+    assert sides == [side_file("1.jpg"), side_file("2.jpg")]
 
 
 def test_what_is_known_to_be_kept_is_not_written_again(tmp_path: Path) -> None:

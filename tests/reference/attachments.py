@@ -11,7 +11,13 @@ from tests.reference.reader import Source, base_name
 from tests.reference.values import cleaned, digits, json_array, whole_number
 
 Row = dict[str, Any]
-SideFiles = dict[str, Any]
+
+
+class SideFiles(dict[str, Any]):
+    """Side files by document id; ``objects`` are the ids of which the archive has an object."""
+
+    objects: frozenset[str] = frozenset()
+
 
 MEDIA_KINDS = frozenset(["photo", "file", "video", "voice", "moji", "card", "recording"])
 KINDS_BY_OBJECT_TYPE = (  # the first that fits; more specific ones come first
@@ -32,7 +38,9 @@ DOCUMENT_ID = re.compile(r"0-[a-z]{2,5}-d[0-9]{1,3}-[0-9a-f]{20,64}", re.IGNOREC
 
 def side_files(source: Source) -> SideFiles:
     """The side file of each document id (1.4); ``<id>.json`` comes before ``<id>.<n>.json``."""
-    found: SideFiles = {}
+    found = SideFiles()
+    media = [member.name for member in source.members if member is not source.messages and _is_media(member.name)]
+    found.objects = frozenset(_document_of_member(name) for name in media if not name.endswith(".json"))
     for member in sorted(source.members, key=lambda m: (base_name(m.name).count("."), _media_index(m.name), m.name)):
         if not (_is_media(member.name) and member.name.endswith(".json")):
             continue
@@ -69,22 +77,29 @@ def _is_media(name: str) -> bool:
 
 
 def _document_of_member(name: str) -> str:
-    document_id = cleaned(base_name(name).split(".")[0])
-    return document_id.lower() if DOCUMENT_ID.fullmatch(document_id) else document_id
+    return cleaned(base_name(name).split(".")[0])
 
 
 def _media_index(name: str) -> int:
     parts = base_name(name).split(".")
-    index = digits(parts[1], 2**31) if len(parts) > 1 else None
-    return 1 if index is None else index
+    if len(parts) < 2 or re.fullmatch("[0-9]+", parts[1]) is None:
+        return 1
+    index = digits(parts[1], 2**31)
+    return 2**31 - 1 if index is None else index
+
+
+def _side_file(sides: SideFiles, document_id: str | None) -> Any:
+    """That of the object that an id means, or of an id without one; none that has an object of its own beside."""
+    spelled = meant(document_id or "", {id_: id_ for id_ in sides.objects}) or document_id or ""
+    return sides.get(spelled) or meant(spelled, {id_: s for id_, s in sides.items() if id_ not in sides.objects})
 
 
 def _side_name(sides: SideFiles, document_id: str | None) -> str | None:
-    return _string(sides.get(document_id or "", {}).get("filename")) or None
+    return _string(_side_file(sides, document_id).get("filename")) or None
 
 
 def _side_type(sides: SideFiles, document_id: str | None, index: int) -> str | None:
-    contents = sides.get(document_id or "", {}).get("contents")
+    contents = _side_file(sides, document_id).get("contents")
     entry = contents.get(str(index)) if isinstance(contents, dict) else None
     return _string(entry.get("type")) or None if isinstance(entry, dict) else None
 
@@ -101,12 +116,13 @@ def attachments(row: Row, amsreferences: Any, files: Any, sides: SideFiles) -> l
         kind = _attachment_kind(element, row["kind"])
         if kind is not None:
             found.append(_attachment(kind, _document_id(element), sides, element))
-    shown = {attachment["document_id"] for attachment in found}
+    shown = {attachment["document_id"]: attachment for attachment in found}
+    named = [file["document_id"] for file in _files(files)]
     for file in _files(files):
-        if file["document_id"] is None or file["document_id"] not in shown:
+        if file["document_id"] is None or not _is_shown(file["document_id"], named, shown):
             found.append({**_attachment("file", file["document_id"], sides, None), **_given(file)})
-    covered = {attachment["document_id"] for attachment in found}
-    free = [reference for reference in references if reference not in covered]
+    covered = {attachment["document_id"]: attachment for attachment in found}
+    free = [reference for reference in references if not _is_shown(reference, references, covered)]
     without = [index for index, attachment in enumerate(found) if attachment["document_id"] is None]
     if len(without) == 1 and len(free) == 1:
         index, old = without[0], found[without[0]]
@@ -121,12 +137,29 @@ def attachments(row: Row, amsreferences: Any, files: Any, sides: SideFiles) -> l
     return found
 
 
+def meant(document_id: str, values: dict[str, Any]) -> Any:
+    """What an id means: what is spelled alike, else the only one that differs in case alone; else an empty object."""
+    if document_id in values:
+        return values[document_id]
+    alike = [value for other, value in values.items() if _fold(other) == _fold(document_id)]
+    return alike[0] if len(alike) == 1 else {}
+
+
+def _fold(text: str) -> str:
+    return "".join(character.lower() if character.isascii() else character for character in text)
+
+
+def _is_shown(document_id: str, named: list[Any], shown: dict[Any, Row]) -> bool:
+    others = {other: row for other, row in shown.items() if other is not None and other not in named}
+    return document_id in shown or meant(document_id, others) != {}
+
+
 def _pasted(element: Element, sides: SideFiles) -> list[Row]:
     """A picture, film or sound that stands in HTML; what is neither stored nor said to be is of the web."""
     what = (element.get("itemtype") or "").split("/")[-1].lower()
     source = (element.get("src") or "").strip()
     ids = [DOCUMENT_ID.search(place) for place in (element.get("itemid") or "", source)]
-    document_id = next((match[0].lower() for match in ids if match), None)
+    document_id = next((match[0] for match in ids if match), None)
     if what not in STORED and (document_id is None or what == "emoji"):
         return []
     rules = [rule.partition(":") for rule in (element.get("style") or "").split(";")]
@@ -153,7 +186,7 @@ def _files(value: Any) -> list[Row]:
         ids = [DOCUMENT_ID.search(_string(place) or "") for place in (*uris, file.get("itemid"))]
         found.append(
             {
-                "document_id": next((match[0].lower() for match in ids if match), None),
+                "document_id": next((match[0] for match in ids if match), None),
                 "file_name": next((_string(name) for name in names if _string(name)), None),
                 "uri": next((_string(uri) for uri in uris if _string(uri)), None),
             }
@@ -203,14 +236,14 @@ def _document_id(element: Element) -> str | None:
     for place in (element.get("doc_id"), element.get("uri"), element.get("url_thumbnail"), *queries, *recording):
         match = DOCUMENT_ID.search(place or "")
         if match:
-            return match[0].lower()
+            return match[0]
     return None
 
 
 def _document_ids(references: Any) -> list[str]:
     strings = [r for r in references if isinstance(r, str)] if isinstance(references, list) else []
     matches = [DOCUMENT_ID.search(string) for string in strings]
-    return list(dict.fromkeys(match[0].lower() for match in matches if match))
+    return list(dict.fromkeys(match[0] for match in matches if match))
 
 
 def _duration(element: Element) -> float | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.reference.attachments import meant
 from tests.reference.edits import mark_edits
 from tests.reference.messages import Message
 from tests.reference.people import Chat, account_names, counted, is_written, owner_name, participants, title
@@ -227,7 +228,8 @@ def _export_row(export: Export, messages: Mapping[Key, Message], given: Given) -
 def _media(exports: Iterable[Export]) -> list[Row]:
     found: dict[Key, tuple[Any, Row]] = {}
     for row in (row for export in exports for row in export.media_files):
-        _keep_greatest(found, (row["owner_id"], row["document_id"], row["media_index"]), _media_rank(row), row)
+        key = (row["owner_id"], row["document_id"], row["media_index"], row["export_id"])
+        _keep_greatest(found, key, _media_rank(row), row)
     return [row for _, row in found.values()]
 
 
@@ -235,9 +237,19 @@ def _media_rank(row: Row) -> tuple[int, str, str, str, str]:
     return row["size_bytes"], row["member"], row["file_name"] or "", row["mime_type"] or "", row["export_id"]
 
 
+def _alike(attachment: Row, media: Iterable[Row]) -> list[Row]:
+    """Objects of an id that differs in case alone, of archives in which no second one does: those of the least id."""
+    by_export: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in media:
+        by_export[row["export_id"]][row["document_id"]].append(row)
+    found: list[Row] = [row for by_id in by_export.values() for row in meant(attachment["document_id"] or "", by_id)]
+    least = min((row["document_id"] for row in found), default=None)
+    return [row for row in found if row["document_id"] == least]
+
+
 def _with_media(attachment: Row, media: Iterable[Row]) -> Row:
     """The attachment with the object that a loaded archive holds: the account's own before others'."""
-    stored = [row for row in media if row["document_id"] == attachment["document_id"]]
+    stored = [row for row in media if row["document_id"] == attachment["document_id"]] or _alike(attachment, media)
 
     def rank(row: Row) -> tuple[Any, ...]:
         is_own = row["owner_id"] == attachment["owner_id"]

@@ -260,7 +260,7 @@ def test_old_quotes_find_the_message_they_quote(tmp_path: Path) -> None:
         (
             "PictureUpdate",
             f"<pictureupdate><value>URL@https://api.asm.skype.com/v1/objects/{PICTURE.upper()}</value></pictureupdate>",
-            [("picture_changed", None, None, PICTURE, None)],
+            [("picture_changed", None, None, PICTURE.upper(), None)],
         ),
         (
             "PictureUpdate",

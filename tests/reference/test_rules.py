@@ -255,7 +255,7 @@ def test_reactions_are_one_per_person_and_emotion(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("attributes", "children", "kind", "document_id"),
     [
-        (f'type="File.1" doc_id="{PHOTO.upper()}"', "", "file", PHOTO),
+        (f'type="File.1" doc_id="{PHOTO.upper()}"', "", "file", PHOTO.upper()),
         (f'type="Audio.1/Message.1" uri="https://x.example/v1//objects/{PHOTO}/views/audio"', "", "voice", PHOTO),
         (f'type="Video.1/Message.1" url_thumbnail="https://x.example/s/i?{PHOTO}"', "", "video", PHOTO),
         ("", f'<meta type="photo"/><a href="https://x.example?go=y?pic={PHOTO}">x</a>', "photo", PHOTO),

@@ -96,7 +96,7 @@ def _value(event: str, content: str) -> str | None:
     if event == "picture_changed":
         picture = html.unescape(inner).strip()
         match = DOCUMENT_ID.search(picture)
-        return match[0].lower() if match else picture.removeprefix("URL@") or None
+        return match[0] if match else picture.removeprefix("URL@") or None
     if event in SWITCHES:
         return "false" if html.unescape(inner).strip().lower() == "false" else "true"
     return None

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from skype_assets.etl.rows.media import NOTHING
 from skype_assets.etl.rows.message_tables import Export, MessageRows
 from skype_assets.etl.rows.messages import message_rows
 from tests.compiled.test_same_rows import batch_of
@@ -25,7 +26,7 @@ FED = ("messages", "attachments", "links", "mentions", "reactions", "edit_marks"
 def _rows(*objects: Any) -> list[MessageRows]:
     raw = [json.dumps(found).encode() for found in objects]
     batch = batch_of(raw, [(0, "8:tbrannock")] * len(raw))
-    return list(message_rows([batch], Export("e", "8:live:mara.ostrow", "m", {}), 100))
+    return list(message_rows([batch], Export("e", "8:live:mara.ostrow", "m", NOTHING), 100))
 
 
 def _joined(rows: list[MessageRows], name: str) -> pa.Table:

@@ -40,7 +40,7 @@ def media() -> None:
 def status(task_id: str | None, output_dir: Path, quick: bool, as_json: bool) -> None:
     """Say of every task, or of TASK, how many media objects are kept, missing or damaged.
 
-    All of them are read, unless --quick. Exit code 11 if any is missing or damaged.
+    All of them are read, unless --quick. Exit code 11 if any is missing or damaged, or could not be read in the export.
     """
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.checkpoints.media_store import MediaStore
@@ -64,11 +64,7 @@ def status(task_id: str | None, output_dir: Path, quick: bool, as_json: bool) ->
         total = _store(store)
         print(f"in the store: {total['objects']:,} objects, {quantities.size(total['bytes'])}")
     lost = sum(len(one.missing) + len(one.damaged) for one in found.values())
-    if lost:
-        raise VerificationFailed(
-            f"{lost} media objects are missing or damaged; {terminal.command('media', 'keep', 'EXPORT')} writes them "
-            "again from the export, if that is at hand"
-        )
+    _require_all(lost, sum(len(one.unreadable) for one in found.values()))
 
 
 @media.command()
@@ -114,11 +110,12 @@ def keep(context: click.Context, file: Path, task_id: str | None, output_dir: Pa
 @click.pass_context
 @options.placed
 def extract(context: click.Context, task_id: str, folder: Path, output_dir: Path, as_json: bool) -> None:
-    """Write the kept media of TASK to DIR, as files with their own names.
+    """Write the media of TASK that are kept to DIR, as files with their own names.
 
     A file is called as its sender called it, as far as that is a file name; two that are called the same have numbers.
     Its time is that of the first message that carries it. Nothing in DIR is overwritten; the same command again writes
-    what is not there. The export is not needed. Exit code 11 if any object is missing or damaged: the others are there.
+    what is not there. The export is not needed. Exit code 11 if any object of TASK is not written: it is not kept, is
+    missing or damaged, or could not be read in the export. The others are there.
     """
     resumable(context)
 
@@ -136,10 +133,30 @@ def extract(context: click.Context, task_id: str, folder: Path, output_dir: Path
         terminal.write_json(_written(written))
     else:
         print(f"{written.files:,} files, {quantities.size(written.bytes)}, in {terminal.printable(folder)}")
-        if written.not_kept:
-            print(f"{written.not_kept:,} objects were not kept, or could not be read in the export")
-    if written.lost:
-        raise VerificationFailed(f"{_named(written.lost)}: missing or damaged in the store of media")
+        for what, members in (("missing or damaged", written.lost), ("not readable in the export", written.unreadable)):
+            if members:
+                print(f"  {what}: {_named(members)}")
+    _require_all(len(written.lost), len(written.unreadable), written.not_kept)
+
+
+def _require_all(lost: int, unreadable: int, not_kept: int = 0) -> None:
+    """Refuse, with what to do, that of some objects the bytes cannot be had.
+
+    Raises:
+        VerificationFailed: so it is.
+    """
+    keep = terminal.command("media", "keep", "EXPORT")
+    said = [
+        *([f"{lost:,} media objects are missing or damaged: {keep} writes them again from the export"] if lost else []),
+        *([f"{not_kept:,} media objects are not kept: {keep} keeps them, from the export"] if not_kept else []),
+        *(
+            [f"{unreadable:,} media objects could not be read in the export: another copy of it may have them"]
+            if unreadable
+            else []
+        ),
+    ]
+    if said:
+        raise VerificationFailed("; ".join(said))
 
 
 def _task_about(file: Path, source: "Source", task_id: str | None, output_dir: Path) -> "tuple[Task, tuple[str, ...]]":
@@ -188,7 +205,8 @@ def _as_json(found: "KeptMedia") -> dict[str, Any]:
         "kept": found.kept,
         "kept_bytes": found.kept_bytes,
         "not_kept": found.not_kept,
-        "unreadable": found.unreadable,
+        "elsewhere": found.elsewhere,
+        "unreadable": list(found.unreadable),
         "missing": list(found.missing),
         "damaged": list(found.damaged),
     }
@@ -198,9 +216,12 @@ def _show(name: str, found: "KeptMedia") -> None:
     print(
         f"{terminal.printable(name)}: {found.objects:,} objects, {quantities.size(found.bytes)}; kept {found.kept:,} "
         f"({quantities.size(found.kept_bytes)}), missing {len(found.missing):,}, damaged {len(found.damaged):,}, "
-        f"not kept {found.not_kept:,}, unreadable in the export {found.unreadable:,}"
+        f"not kept {found.not_kept:,}, not readable in the export {len(found.unreadable):,}"
     )
-    for what, members in (("missing", found.missing), ("damaged", found.damaged)):
+    if found.elsewhere:
+        print(f"  of those not kept {found.elsewhere:,} are in the store, as long as another task keeps the same bytes")
+    named = {"missing": found.missing, "damaged": found.damaged, "not readable in the export": found.unreadable}
+    for what, members in named.items():
         if members:
             print(f"  {what}: {_named(members)}")
 
@@ -216,5 +237,6 @@ def _written(written: "Written") -> dict[str, Any]:
         "bytes": written.bytes,
         "were_there": written.were_there,
         "not_kept": written.not_kept,
+        "unreadable": written.unreadable,
         "lost": written.lost,
     }

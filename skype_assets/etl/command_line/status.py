@@ -16,6 +16,7 @@ from skype_assets.etl.tasks.pace import percent, work
 if TYPE_CHECKING:
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.checkpoints.state import PhaseState
+    from skype_assets.etl.tasks.media import Members
 
 _INDENT: Final = " " * 13
 
@@ -61,7 +62,8 @@ def status(task: str | None, output_dir: Path, as_json: bool) -> None:
     if task:
         _check(task, output_dir, found[task])
     if as_json:
-        terminal.write_json({name: _as_json(phases) for name, phases in found.items()})
+        folder = output_dir / task if task else None
+        terminal.write_json({name: _as_json(phases, folder) for name, phases in found.items()})
     elif not found:
         print(f"no tasks in {terminal.printable(output_dir)}; begin with: {terminal.command('run', 'FILE')}")
     for name, phases in found.items():
@@ -153,16 +155,31 @@ def _check(task: str, output_dir: Path, phases: dict[str, PhaseStatus]) -> None:
         raise CheckpointError(damaged[0].problem)
 
 
-def _as_json(phases: dict[str, PhaseStatus]) -> dict[str, Any]:
+def _as_json(phases: dict[str, PhaseStatus], folder: Path | None) -> dict[str, Any]:
+    """Of a task that is named, whose folder this is, members are told as well."""
+    members = _members(folder) if folder is not None else None
+    counted = {"members": {"seen": members.seen, **members.kinds}} if members is not None else {}
     return {
         name: {
             "status": phase.status,
             "percent": phase.percent,
             **({"problem": phase.problem} if phase.problem else {}),
             **_details(phase),
+            **(counted if name == EXTRACT.name else {}),
         }
         for name, phase in phases.items()
     }
+
+
+def _members(folder: Path) -> "Members | None":
+    """The members of a task's export by kind, if they can be told."""
+    from skype_assets.etl.checkpoints.directory import Directory
+    from skype_assets.etl.tasks.media import members_of
+
+    try:
+        return members_of(Directory(folder))
+    except (CheckpointError, OSError):  # what is wrong with it is said of the phase, or by `verify`
+        return None
 
 
 def _details(phase: PhaseStatus) -> dict[str, Any]:
@@ -196,6 +213,8 @@ def _show(task: str, output_dir: Path, phases: dict[str, PhaseStatus], *, in_det
         print(_line(name, phase, details[name]).rstrip())
         if in_detail and phase.state:
             print(f"{_more(details[name])}\n{_INDENT}fingerprint {details[name]['fingerprint']}")
+        if in_detail and name == EXTRACT.name and (members := _members(output_dir / task)) is not None:
+            print(f"{_INDENT}members: {members}")
         if in_detail and details[name].get("media_objects"):
             print(f"{_INDENT}media: {details[name]['media_objects']:,} objects, {details[name]['media_kept']:,} kept")
         if phase.status == "failed" and phase.problem:

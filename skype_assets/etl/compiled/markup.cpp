@@ -182,7 +182,9 @@ std::optional<std::string> document_id(Slice text) {
         if (count(3, is_digit) < 1 || !next_is('-')) continue;
         place++;
         if (count(64, is_hexadecimal) < 20) continue;
-        return ascii_lower(text.substr(begin, place - begin));
+        Slice id = text.substr(begin, place - begin);
+        for (char c : id) require(c == lower(c));
+        return std::string(id);
     }
     return std::nullopt;
 }

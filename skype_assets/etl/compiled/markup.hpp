@@ -67,7 +67,7 @@ class Nested {
 // An id with its prefix, as `names.mri`; nothing for none, and unusual if it is long.
 std::optional<std::string> mri(Slice text);
 
-// The id of a stored object within a text, as `names.document_id`.
+// The id of a stored object within a text, as `names.document_id`; unusual with capital letters.
 std::optional<std::string> document_id(Slice text);
 
 }  // namespace compiled

@@ -118,9 +118,9 @@ def members(value: object) -> list[str] | None:
 
 
 def document_id(text: str | None) -> str | None:
-    """Return the first id of a stored object in a text, such as an address, in lower case (1.5)."""
+    """Return the first id of a stored object in a text, such as an address, as it is spelled there (1.5)."""
     match = _DOCUMENT_ID.search(text) if text else None
-    return match[0].lower() if match else None
+    return match[0] if match else None
 
 
 def _member(element: object) -> str | None:

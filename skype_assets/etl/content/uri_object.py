@@ -19,6 +19,7 @@ from skype_assets.etl.content.integers import digits, integer
 from skype_assets.etl.content.markup import item_type, tags, tags_with_text, unescape
 from skype_assets.etl.content.message_types import kind_of
 from skype_assets.etl.content.names import document_id, plain_name
+from skype_assets.etl.content.spelling import unmentioned
 
 MEDIA_KINDS: Final = frozenset({"photo", "file", "video", "voice", "moji", "card", "recording"})
 
@@ -91,10 +92,11 @@ def attachments(
             found += _pasted(element)
         elif (kind := _kind(element, message_kind)) is not None:
             found.append(_attachment(element, kind))
-    shown = {attachment.document_id for attachment in found}
-    found += [file for file in map(_file, files) if file.document_id is None or file.document_id not in shown]
-    shown = {attachment.document_id for attachment in found}
-    unshown = [reference for reference in _references(amsreferences) if reference not in shown]
+    attached = [_file(file) for file in files]
+    ids = (file.document_id for file in attached if file.document_id is not None)
+    unshown = unmentioned(ids, {attachment.document_id for attachment in found})
+    found += [file for file in attached if file.document_id is None or file.document_id in unshown]
+    unshown = unmentioned(_references(amsreferences), {attachment.document_id for attachment in found})
     lacking = [position for position, attachment in enumerate(found) if attachment.document_id is None]
     if len(unshown) == len(lacking) == 1:
         found[lacking[0]] = msgspec.structs.replace(found[lacking[0]], document_id=unshown.pop())

@@ -20,8 +20,10 @@ from skype_assets.etl.database import instants
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import NAMED, NOT_EXPORTED, Comparison, Expected, Mask, joined, where
 from skype_assets.etl.database.merging import CHILDREN
+from skype_assets.etl.database.refreshing import folded
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.superseded import say_the_same, superseded, without_wording
+from skype_assets.etl.schema.flags import ARCHIVES_DIFFER
 from skype_assets.etl.schema.tables import TABLES
 
 _MESSAGE: Final = TABLES["messages"].key[1:]
@@ -73,8 +75,12 @@ def compare_head(session: Session, ours: Ours, tables: Callable[[str], pa.Table]
             found = found_rows(session, name, "WHERE t.export_id = $1", ours.export_id)
             Expected(name, tables(name)).compare(found, comparison)
         _find_rejects(session, ours, tables("rejects"), comparison)
-        _compare_media_files(session, ours, tables("media_files"), comparison)
-        if session.rows(_HAS_COMPANY, ours.owner_id, ours.export_id)[0][0]:
+        has_company = session.rows(_HAS_COMPANY, ours.owner_id, ours.export_id)[0][0]
+        objects = found_rows(session, "media_files", _OBJECTS_OF, ours.owner_id, ours.export_id)
+        if has_company:
+            objects = map(_with_own_flags, objects)
+        Expected("media_files", tables("media_files")).compare(objects, comparison)
+        if has_company:
             conversations = Expected("conversations", tables("conversations"))
             for found in found_rows(session, "conversations", "WHERE t.owner_id = $1", ours.owner_id):
                 places = conversations.places(found)
@@ -329,14 +335,14 @@ def _compare_objects(session: Session, pairs: Sequence[tuple[pa.Table, pa.Table]
     """
     both = [zip(found.to_pylist(), exported.to_pylist(), strict=True) for found, exported in pairs]
     others = [(one, other) for pair in both for one, other in pair if one != other]
-    ids = sorted({one["document_id"] for one, _ in others if one["document_id"] is not None})
+    ids = sorted({one["document_id"].lower() for one, _ in others if one["document_id"] is not None})
     objects, types, hashes = set[tuple[Any, ...]](), set[tuple[str, str]](), set[tuple[str, bytes | None]]()
     for document_id, member, export_id, mime_type, sha256 in session.rows(_OBJECTS, ids) if ids else ():
         objects.update((document_id, member, export_id, known) for known in (sha256, None))
         types.add((document_id, mime_type))
         hashes.add((document_id, sha256))
     for one, other in others:
-        document_id = one["document_id"]
+        document_id = (one["document_id"] or "").lower()
         named = (document_id, one["media_member"], one["media_export_id"], one["media_sha256"])
         has_object = one["present"] and named in objects
         has_type = one["mime_type"] == other["mime_type"] or (document_id, one["mime_type"]) in types
@@ -350,28 +356,14 @@ def _are_equal(found: pa.Table, exported: pa.Table) -> bool:
     return all(found[name].equals(exported[name]) for name in _OF_ARCHIVES)
 
 
-def _compare_media_files(session: Session, ours: Ours, rows: pa.Table, comparison: Comparison) -> None:
-    """Objects: ours, or in their place those of another export that win by the rules of ``merging``."""
-    expected = Expected("media_files", rows)
-    for found in found_rows(session, "media_files", "WHERE t.owner_id = $1", ours.owner_id):
-        places = expected.places(found)
-        of_us = pc.equal(found["export_id"], ours.export_id).to_numpy()
-        expected.meet(where(found, of_us & (places >= 0)), places[of_us & (places >= 0)], comparison)
-        comparison.note_wrong("media_files", where(found, of_us & (places < 0)), NOT_EXPORTED)
-        of_others = ~of_us & (places >= 0)
-        expected.note_seen(places[of_others])
-        theirs, copies = where(found, of_others), expected.rows.take(pa.array(places[of_others]))
-        ranks = zip(_media_ranks(theirs), _media_ranks(copies), strict=True)
-        lesser = np.fromiter((their < our for their, our in ranks), np.bool_, theirs.num_rows)
-        comparison.note_missing("media_files", where(theirs, lesser), "is a lesser object than that of the export")
-    expected.note_missing(comparison)
+def _with_own_flags(objects: pa.Table) -> pa.Table:
+    """Objects without the flag that several archives make: whether it is right, ``explained`` asks."""
+    own = [[flag for flag in flags if flag != ARCHIVES_DIFFER] for flags in objects["flags"].to_pylist()]
+    place = objects.schema.get_field_index("flags")
+    return objects.set_column(place, objects.schema.field(place), pa.array(own, objects.schema.field(place).type))
 
 
-def _media_ranks(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
-    texts = (pc.fill_null(rows[name], "").to_pylist() for name in ("member", "file_name", "mime_type", "export_id"))
-    has_hash = rows["sha256"].is_valid().to_pylist()
-    return zip(rows["size_bytes"].to_pylist(), has_hash, *texts, strict=True)
-
+_OBJECTS_OF: Final = "WHERE t.owner_id = $1 AND t.export_id = $2"
 
 _HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
 
@@ -395,6 +387,6 @@ _IN_RANGES: Final = """
 JOIN unnest($2, $3, $4) AS r (conversation_id, first, last)
   ON t.conversation_id = r.conversation_id AND t.message_id BETWEEN r.first AND r.last WHERE t.owner_id = $1"""
 
-_OBJECTS: Final = (
-    f"SELECT document_id, member, export_id, mime_type, sha256 FROM {SCHEMA}.media_files WHERE document_id = ANY($1)"
-)
+_OBJECTS: Final = f"""
+SELECT {folded("document_id")}, member, export_id, mime_type, sha256 FROM {SCHEMA}.media_files
+WHERE {folded("document_id")} = ANY($1)"""

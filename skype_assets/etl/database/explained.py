@@ -14,7 +14,7 @@ from skype_assets.etl.database.comparison import found_rows
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import NAMED, Comparison, Expected
 from skype_assets.etl.database.merging import CHILDREN
-from skype_assets.etl.database.refreshing import APART, REFRESH, touch
+from skype_assets.etl.database.refreshing import APART, REFRESH, WRONGLY_FLAGGED, touch
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.schema.tables import TABLES
 
@@ -42,11 +42,12 @@ def compare_made(session: Session, owner_id: str) -> Comparison:
 
 
 def compare_archives(session: Session, most: int = NAMED) -> Comparison:
-    """Find the attachments that name another object than the one that all loaded archives together give them."""
+    """Find what all loaded archives together make otherwise: objects of attachments, flags of objects."""
     comparison = Comparison(most=most)
     with session.transaction(snapshot=True):
-        for batch in session.batches(APART):
-            comparison.note_wrong("attachments", pa.Table.from_batches([batch]), "does not name its object")
+        for name, statement, what in OF_ARCHIVES:
+            for batch in session.batches(statement):
+                comparison.note_wrong(name, pa.Table.from_batches([batch]), what)
     return comparison
 
 
@@ -59,6 +60,13 @@ def compare_owners(session: Session, most: int = NAMED) -> Comparison:
             for batch in session.batches(f"SELECT {key} FROM {SCHEMA}.{name} t WHERE {condition}"):
                 comparison.note_wrong(name, pa.Table.from_batches([batch]), what)
     return comparison
+
+
+OF_ARCHIVES: Final = (
+    ("attachments", APART, "does not name its object"),
+    ("media_files", WRONGLY_FLAGGED, "is wrong about whether archives differ"),
+)
+"""Of tables whose rows depend on several archives: SQL of the keys of those that are wrong, and what they are."""
 
 
 def _beside(statement: str) -> str:

@@ -143,9 +143,9 @@ BEGIN
     ELSIF TG_TABLE_NAME = 'media_files' THEN
         IF EXISTS (
             SELECT FROM {SCHEMA}.media_files f WHERE (f.owner_id, f.document_id, f.media_index)
-            = (OLD.owner_id, OLD.document_id, OLD.media_index) AND (f.size_bytes > OLD.size_bytes
-            OR f.size_bytes = OLD.size_bytes AND (OLD.sha256 IS NULL OR f.sha256 = OLD.sha256
-                OR f.export_id <> OLD.export_id AND f.sha256 IS NOT NULL))
+            = (OLD.owner_id, OLD.document_id, OLD.media_index) AND (
+                f.export_id = OLD.export_id AND f.size_bytes = OLD.size_bytes AND f.sha256 = OLD.sha256
+                OR f.size_bytes >= OLD.size_bytes AND OLD.sha256 IS NULL)
         ) THEN
             RETURN NULL;
         END IF;

@@ -7,6 +7,7 @@ foreign key can express, because they are optional or name no key.
 from typing import Final
 
 from skype_assets.etl.database import ddl
+from skype_assets.etl.database.refreshing import folded
 from skype_assets.etl.database.session import Session
 
 _QUESTIONS: Final = {
@@ -19,7 +20,7 @@ _QUESTIONS: Final = {
         SELECT count(*) FROM {ddl.SCHEMA}.attachments a
         JOIN {ddl.SCHEMA}.messages m USING (owner_id, conversation_id, message_id)
         WHERE m.owner_id = $1 AND m.export_id = $2 AND a.present AND NOT EXISTS (
-            SELECT FROM {ddl.SCHEMA}.media_files f WHERE f.document_id = a.document_id)""",
+            SELECT FROM {ddl.SCHEMA}.media_files f WHERE {folded("f.document_id")} = {folded("a.document_id")})""",
 }
 
 

@@ -26,7 +26,7 @@ from skype_assets.etl.database.merging import (
     stage_messages,
     upsert,
 )
-from skype_assets.etl.database.refreshing import REFRESH, REJOIN, touch
+from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, REJOIN, touch
 from skype_assets.etl.database.replacing import Made, Replacement
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import DatabaseError, Fenced
@@ -286,7 +286,7 @@ class Loader:
         """Within a transaction: bring up to date what depends on several exports, of the conversations touched."""
         self.session.execute(REJOIN, self.claim.owner_id)
         if self._has_company():  # with the name that the export's row has for the owner
-            for statement in REFRESH:
+            for statement in (FLAG_DIFFERING, *REFRESH):
                 self.session.execute(statement, self.claim.owner_id)
 
 

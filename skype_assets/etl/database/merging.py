@@ -157,12 +157,6 @@ def upsert(table: str, into: str | None = None) -> str:
     )
 
 
-def _media_rank(row: str) -> str:
-    """What decides between objects of an id, as an SQL row; by code points, however the database sorts texts."""
-    texts = (f"coalesce({row}.{name}, '') COLLATE \"C\"" for name in ("member", "file_name", "mime_type", "export_id"))
-    return f"({row}.size_bytes, {row}.sha256 IS NOT NULL, {', '.join(texts)})"
-
-
 _EXPORTED_AT: Final = f"coalesce((SELECT e.exported_at FROM {SCHEMA}.exports e WHERE e.export_id = {{}}), '-infinity')"
 
 _NEW_IS_BETTER: Final[Mapping[str, str]] = {
@@ -174,10 +168,7 @@ _NEW_IS_BETTER: Final[Mapping[str, str]] = {
     "conversation_copies": "t.* IS DISTINCT FROM excluded.*",
     "participants": "t.* IS DISTINCT FROM excluded.*",
     "given_names": "t.* IS DISTINCT FROM excluded.*",
-    "media_files": (
-        f"{_media_rank('t')} < {_media_rank('excluded')} "
-        "OR t.export_id = excluded.export_id AND t.* IS DISTINCT FROM excluded.*"
-    ),
+    "media_files": "t.* IS DISTINCT FROM excluded.*",
     "superseded_copies": "t.* IS DISTINCT FROM excluded.*",
     "rejects": "t.* IS DISTINCT FROM excluded.*",
 }

@@ -10,7 +10,7 @@ import pyarrow as pa
 from skype_assets.etl.content.names import NO_NAME_IN_ID
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.schema.flags import SERVER_GENERATED
+from skype_assets.etl.schema.flags import ARCHIVES_DIFFER, SERVER_GENERATED
 from skype_assets.etl.schema.tables import FROM_ACCOUNT, NAME_SOURCES, TABLES
 
 
@@ -21,23 +21,44 @@ def touch(session: Session, conversation_ids: pa.Table) -> None:
     session.copy("touched", conversation_ids)
 
 
+def folded(column: str) -> str:
+    """SQL: the id of a document without the case of its letters, which are of ASCII."""
+    return f'lower({column} COLLATE "C")'
+
+
+_BEST: Final = (
+    'owner_id, document_id, is_foreign, {}size_bytes DESC, sha256 IS NULL, member COLLATE "C" DESC, export_id DESC'
+)
+
+# An id finds the objects that are spelled alike, wherever they are; only where there are none, those that differ from
+# it in case alone, of archives in which only one does: of several archives the least id, so that the order is of no
+# account, and no archive takes an object away.
 _JOINED: Final = f"""
 WITH concerned AS ({{concerned}}), wanted AS (
-    SELECT DISTINCT owner_id, document_id FROM {SCHEMA}.attachments JOIN concerned USING (document_id)
-), stored AS (
+    SELECT DISTINCT owner_id, document_id FROM {SCHEMA}.attachments
+    WHERE {folded("document_id")} IN (SELECT {folded("document_id")} FROM concerned)
+), alike AS (
     SELECT w.owner_id, w.document_id, m.member, m.export_id, m.media_index, m.mime_type, m.size_bytes, m.sha256,
-           m.owner_id <> w.owner_id AS is_foreign
-    FROM wanted w JOIN {SCHEMA}.media_files m USING (document_id)
+           m.owner_id <> w.owner_id AS is_foreign, m.document_id AS found_id,
+           min(m.document_id) OVER archive = max(m.document_id) OVER archive AS is_only
+    FROM wanted w JOIN {SCHEMA}.media_files m ON {folded("m.document_id")} = {folded("w.document_id")}
+    WINDOW archive AS (PARTITION BY w.owner_id, w.document_id, m.export_id)
+), meant AS (
+    SELECT *, bool_or(found_id = document_id) OVER every AS is_spelled,
+           min(found_id) FILTER (WHERE is_only) OVER every AS least_id
+    FROM alike WINDOW every AS (PARTITION BY owner_id, document_id)
+), stored AS (
+    SELECT * FROM meant
+    WHERE CASE WHEN is_spelled THEN found_id = document_id ELSE is_only AND found_id = least_id END
 ), objects AS (
     SELECT DISTINCT ON (owner_id, document_id) * FROM stored
-    ORDER BY owner_id, document_id, is_foreign, media_index <> 1, media_index, size_bytes DESC, member COLLATE "C" DESC,
-             export_id DESC
+    ORDER BY {_BEST.format("media_index <> 1, media_index, ")}
 ), types AS (
     SELECT DISTINCT ON (owner_id, document_id) * FROM stored WHERE media_index = 1 AND mime_type IS NOT NULL
-    ORDER BY owner_id, document_id, is_foreign, size_bytes DESC, member COLLATE "C" DESC, mime_type COLLATE "C" DESC
+    ORDER BY {_BEST.format("")}
 ), previews AS (
     SELECT DISTINCT ON (owner_id, document_id) * FROM stored WHERE media_index = 2
-    ORDER BY owner_id, document_id, is_foreign, size_bytes DESC, member COLLATE "C" DESC, export_id DESC
+    ORDER BY {_BEST.format("")}
 ), found AS (
     SELECT o.owner_id, o.document_id, o.member, o.export_id, o.sha256, t.mime_type, p.sha256 AS preview_sha256
     FROM objects o LEFT JOIN types t USING (owner_id, document_id) LEFT JOIN previews p USING (owner_id, document_id)
@@ -83,6 +104,32 @@ SELECT {_ATTACHMENT}
 FROM {SCHEMA}.attachments a, found o
 WHERE {_HAS_OTHER_OBJECT}"""
 """Attachments that would find another object than they have; none once all loads have ended."""
+
+
+def own_flags(row: str) -> str:
+    """SQL: the flags of an object but for the one that several archives make."""
+    return f"array_remove({row}.flags, '{ARCHIVES_DIFFER}')"
+
+
+# What could not be read has no hash, and differs from nothing.
+_DIFFERING: Final = f"""
+SELECT m.owner_id, m.document_id, m.media_index, m.export_id, s.differ FROM {SCHEMA}.media_files m JOIN (
+    SELECT owner_id, document_id, media_index, count(DISTINCT sha256) > 1 AS differ FROM {SCHEMA}.media_files
+    {{condition}} GROUP BY 1, 2, 3
+) s USING (owner_id, document_id, media_index)
+WHERE ('{ARCHIVES_DIFFER}' = ANY (m.flags)) <> s.differ"""
+
+FLAG_DIFFERING: Final = f"""
+UPDATE {SCHEMA}.media_files m
+SET flags = ARRAY(SELECT flag FROM unnest(
+    {own_flags("m")} || CASE WHEN d.differ THEN ARRAY['{ARCHIVES_DIFFER}'] END) AS flag ORDER BY flag COLLATE "C")
+FROM ({_DIFFERING.format(condition="WHERE owner_id = $1")}) d
+WHERE (m.owner_id, m.document_id, m.media_index, m.export_id)
+      = (d.owner_id, d.document_id, d.media_index, d.export_id)"""
+"""Objects of which archives of an account have different bytes say so, and others do not."""
+
+WRONGLY_FLAGGED: Final = _DIFFERING.format(condition="")
+"""Objects that say so and are not, or are and do not say so; none once all loads have ended."""
 
 _TOUCHED: Final = "conversation_id IN (SELECT conversation_id FROM pg_temp.touched)"
 _WRITTEN: Final = f"NOT '{SERVER_GENERATED}' = ANY (flags)"

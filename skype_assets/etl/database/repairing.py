@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from skype_assets.etl.database import instants
 from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.explained import OF_ARCHIVES
 from skype_assets.etl.database.loading import LOADED
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, stage, upsert
-from skype_assets.etl.database.refreshing import APART, REFRESH, REJOIN, touch
+from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, REJOIN, touch
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.superseding import OF_TAKEN
 from skype_assets.etl.database.unloading import Kept, restore_messages, without_copies
@@ -92,16 +93,20 @@ class Account:
         )
 
     def put_objects(self, altered: Iterable[Difference], objects: Iterable[pa.Table]) -> None:
-        """Remove the objects that are altered; of those of all exports the best come into their place."""
+        """Remove the objects that are altered; those of all exports come into their place."""
         remove(self._session, altered)
         for rows in objects:
             stage(self._session, "media_files", rows)
             self._execute(upsert("media_files"))
 
     def apart(self) -> list[Difference]:
-        """The attachments that name another object than all archives together give them."""
-        found = self._session.rows(f"{APART} AND a.owner_id = $1", self._owner_id)
-        return [Difference("attachments", tuple(map(str, key)), "does not name its object") for key in found]
+        """What all archives together make otherwise, of the account's rows."""
+        found: list[Difference] = []
+        for name, statement, what in OF_ARCHIVES:
+            of_account = f"SELECT * FROM ({statement}) AS one WHERE owner_id = $1"
+            keys = (row[: len(TABLES[name].key)] for row in self._session.rows(of_account, self._owner_id))
+            found += [Difference(name, tuple(map(str, key)), what) for key in keys]
+        return found
 
     def take_out(self, messages: Collection[tuple[str, str]]) -> None:
         """Remove messages, given by conversation and id, with what hangs on them and all their superseded copies."""
@@ -150,7 +155,7 @@ class Account:
         if is_whole:
             for name in reversed(MADE):
                 self._execute(f"{without_copies(name)} AND NOT EXISTS ({_HAS_MESSAGES})", self._owner_id)
-        for statement in (_IS_OWNER, REJOIN, *REFRESH):
+        for statement in (_IS_OWNER, REJOIN, FLAG_DIFFERING, *REFRESH):
             self._execute(statement, self._owner_id)
 
     def made_differences(self) -> list[Difference]:

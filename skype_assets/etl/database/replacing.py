@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.merging import CHILDREN, LESSER_THAN_BEFORE, delete_messages, list_messages
+from skype_assets.etl.database.refreshing import own_flags
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.superseding import hand_on
 from skype_assets.etl.schema.tables import TABLES
@@ -88,12 +89,6 @@ class Replacement:
         """
         for name in ("media_files", "given_names", "rejects", *(_ACCOUNT_TABLES if is_alone else ())):
             self.count_staged(name)
-        # Which archive a row of the first release came from is not known for sure: whoever has the object comes first.
-        self.session.execute(
-            f"DELETE FROM {SCHEMA}.media_files t USING pg_temp.staging_media_files s WHERE t.export_id = $1 "
-            f"AND {_same('t', 's', TABLES['media_files'].key)}",
-            self.export_id,
-        )
         if is_alone:
             self._remove(
                 "participants",
@@ -139,7 +134,7 @@ class Replacement:
             "AND NOT EXISTS (SELECT FROM pg_temp.made_rejects s WHERE s.ordinal = t.ordinal)",
             self.export_id,
         )
-        gone += self._remove_media_files(made)
+        self._remove_media_files(made)
         self._remove_conversations()
         if gone:
             self.recall_others()
@@ -167,7 +162,7 @@ class Replacement:
         )
         return sum(removed.values())
 
-    def _remove_media_files(self, made: Made) -> int:
+    def _remove_media_files(self, made: Made) -> None:
         """Remove objects that are none any more; while it is not sure whose they were, they become another's.
 
         Rows of the first release do not say whose archive an object came from. What this export does not have, one may
@@ -183,17 +178,16 @@ class Replacement:
             self.session.execute(
                 f"UPDATE {SCHEMA}.media_files t SET export_id = $2 WHERE {not_made}", self.export_id, older
             )
-            return 0
+            return
         removed = self._remove("media_files", f"DELETE FROM {SCHEMA}.media_files t WHERE {not_made}", self.export_id)
         if removed:
             self.session.execute(
                 f"UPDATE {SCHEMA}.attachments a SET media_member = NULL, present = false, media_export_id = NULL, "
                 "media_sha256 = NULL, preview_sha256 = NULL "
                 f"WHERE a.media_export_id = $1 AND NOT EXISTS (SELECT FROM {SCHEMA}.media_files f "
-                "WHERE f.document_id = a.document_id AND f.export_id = $1)",
+                "WHERE f.member = a.media_member AND f.export_id = $1)",
                 self.export_id,
             )
-        return removed
 
     def _remove_conversations(self) -> None:
         """What the export does not say any more of conversations; and those of which nobody says anything."""
@@ -241,7 +235,8 @@ class Replacement:
         table = TABLES[name]
         key = table.key
         values = [column for column in table.digest_columns if column not in (*key, *_OF_JOIN.get(name, ()))]
-        is_other = f"({', '.join(f'b.{v}' for v in values)}) IS DISTINCT FROM ({', '.join(f'a.{v}' for v in values)})"
+        before_and_after = (", ".join(_own(name, row, value) for value in values) for row in ("b", "a"))
+        is_other = " IS DISTINCT FROM ".join(f"({row})" for row in before_and_after)
         is_new, is_gone = f"b.{key[0]} IS NULL", f"a.{key[0]} IS NULL"
         counted = self.session.rows(
             f"SELECT count(*) FILTER (WHERE {is_new}), "
@@ -285,6 +280,11 @@ def recalled(session: Session, owner_id: str) -> list[str]:
         owner_id,
     )
     return [task_id for (task_id,) in found]
+
+
+def _own(table: str, row: str, column: str) -> str:
+    """What a column says of the export alone, as SQL."""
+    return own_flags(row) if (table, column) == ("media_files", "flags") else f"{row}.{column}"
 
 
 def _same(left: str, right: str, columns: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """Taking an export out of schema ``skype``: afterwards the tables are as if it had never been loaded.
 
-Of a message or an object that several exports of the account have, only one copy is in the tables with all that hangs
-on it: what the export was better at comes back from the checkpoints of the others (``Kept``).
+Of a message that several exports of the account have, only one copy is in the tables with all that hangs on it: what
+the export was better at comes back from the checkpoints of the others (``Kept``).
 Conversations, participants and names are made anew of the rows that are left (``REFRESH``). All of it is one
 transaction, alone with the account, in memory for one part of one export.
 """
@@ -16,8 +16,8 @@ import pyarrow as pa
 from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.loading import HEAD, ledger, lock_owner
-from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, merge_messages, stage, upsert
-from skype_assets.etl.database.refreshing import REFRESH, REJOIN_AFTER_CHANGES, touch
+from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, merge_messages, stage
+from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, REJOIN_AFTER_CHANGES, folded, touch
 from skype_assets.etl.database.registered import Registered, registered
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.superseding import OF_TAKEN
@@ -33,10 +33,6 @@ class Kept(Protocol):
     @property
     def checksums(self) -> Mapping[int, str]:
         """Of every part what the ledger has for it; part 0 is the head."""
-        ...
-
-    def media_files(self) -> pa.Table:
-        """The media files, which are in part 0."""
         ...
 
     def messages(self, part: int) -> pa.Table:
@@ -145,8 +141,7 @@ class _Unloading:
             restore_messages(self._session, self._kept[export_id], self._parts[export_id])
         if self._session.rows("SELECT EXISTS (SELECT FROM pg_temp.changed_media)")[0][0]:
             self._change_media(others, elsewhere)
-        self._execute(REJOIN_AFTER_CHANGES, self._owner_id)
-        for statement in REFRESH:
+        for statement in (REJOIN_AFTER_CHANGES, FLAG_DIFFERING, *REFRESH):
             self._execute(statement, self._owner_id)
         self._count_restored()
         self._forget()
@@ -195,16 +190,9 @@ class _Unloading:
         self._removed["conversations"], self._restored["conversations"] = restored + gone, restored
 
     def _change_media(self, others: list[str], elsewhere: list[str]) -> None:
-        """Media files as the others have them; attachments as they were exported: who finds no object says so."""
-        objects = f"SELECT FROM {SCHEMA}.media_files WHERE owner_id = $1"
-        removed = self._changed(f"DELETE FROM {SCHEMA}.media_files WHERE export_id = $1", self._export_id)
-        left = self._count(objects, self._owner_id)
-        for export_id in others:
-            if HEAD in self._parts[export_id]:
-                stage(self._session, "media_files", self._kept[export_id].media_files())
-                self._execute(upsert("media_files"))
-        self._removed["media_files"] = removed
-        self._restored["media_files"] = self._count(objects, self._owner_id) - left
+        """No media files of its own; attachments as they were exported: who finds no object says so."""
+        statement = f"DELETE FROM {SCHEMA}.media_files WHERE export_id = $1"
+        self._removed["media_files"] = self._changed(statement, self._export_id)
         for export_id in (*others, *elsewhere):
             for part in self._parts[export_id]:
                 if part != HEAD:
@@ -278,12 +266,14 @@ FROM {SCHEMA}.exports WHERE export_id = $1"""
 _CHANGED_MEDIA: Final = f"""
 INSERT INTO pg_temp.changed_media SELECT DISTINCT document_id FROM {SCHEMA}.media_files WHERE export_id = $1"""
 
+_HAS_CHANGED_MEDIA: Final = f"{folded('a.document_id')} IN (SELECT {folded('document_id')} FROM pg_temp.changed_media)"
+
 # Attachments find their objects in the archives of every account.
 _WITH_CHANGED_MEDIA: Final = f"""
 e.owner_id <> $1 AND e.export_id IN (
     SELECT m.export_id FROM {SCHEMA}.messages m JOIN {SCHEMA}.attachments a
       ON (a.owner_id, a.conversation_id, a.message_id) = (m.owner_id, m.conversation_id, m.message_id)
-    WHERE a.owner_id <> $1 AND a.document_id IN (SELECT document_id FROM pg_temp.changed_media))"""
+    WHERE a.owner_id <> $1 AND {_HAS_CHANGED_MEDIA})"""
 
 # Those of other exports may have left to what goes what they say.
 _SUPERSEDED: Final = f"""
@@ -306,4 +296,4 @@ FROM pg_temp.staging_attachments s, {SCHEMA}.messages m
 WHERE (a.owner_id, a.conversation_id, a.message_id, a.ordinal)
       = (s.owner_id, s.conversation_id, s.message_id, s.ordinal)
   AND (m.owner_id, m.conversation_id, m.message_id) = (a.owner_id, a.conversation_id, a.message_id)
-  AND m.export_id = $1 AND a.document_id IN (SELECT document_id FROM pg_temp.changed_media)"""
+  AND m.export_id = $1 AND {_HAS_CHANGED_MEDIA}"""

@@ -26,7 +26,8 @@ MAX_SIDE_FILE: Final = 1 << 20
 _document_id = re.compile(r"0-[a-z]{2,5}-d[0-9]{1,3}-[0-9a-f]{20,64}(?![0-9a-f])", re.IGNORECASE)
 _unfit = re.compile("[\0\ud800-\udfff]")
 _side_file = re.compile(r"[^.]+(\.[0-9]+)?\.json", re.IGNORECASE)
-_media_index = re.compile(r"[^.]+\.([0-9]{1,9})(\.|$)")
+_media_index = re.compile(r"[^.]+\.0*([0-9]+)(\.|$)")
+_GREATEST_INDEX: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +96,24 @@ def media_member(name: str, size: int, position: int) -> MediaMember | None:
     """What a member is, if it is media."""
     if not is_media(name):
         return None
-    base = _path(name).name
-    stem = base.split(".", 1)[0]
-    index = _media_index.match(base)
+    document_id, media_index = object_of(name)
     return MediaMember(
         name=name,
         size=size,
-        document_id=stem.lower() if _document_id.fullmatch(stem) else stem,
-        media_index=int(index[1]) if index else 1,
+        document_id=document_id,
+        media_index=media_index,
         is_side_file=is_side_file(name, size),
         position=position,
     )
+
+
+def object_of(name: str) -> tuple[str, int]:
+    """The id of the document that a media member is about, as it is spelled, and its index: 1 if it has none."""
+    base = _path(name).name
+    index = _media_index.match(base)
+    if index is None:
+        return base.split(".", 1)[0], 1
+    return base.split(".", 1)[0], _GREATEST_INDEX if len(index[1]) > 10 else min(int(index[1]), _GREATEST_INDEX)
 
 
 def is_side_file(name: str, size: int) -> bool:

@@ -49,7 +49,7 @@ _BELONGING: Final = {
     "rejects": f"{_OF_CHATS} AND {{is_whole}}",
     "given_names": f"t.export_id = ANY ({{exports}}) AND ({_OWNER}, t.user_id) IN "
     f"(SELECT owner_id, user_id FROM ({_PEOPLE}) AS people)",
-    "media_files": "(t.export_id, t.document_id, t.member) IN (SELECT a.media_export_id, a.document_id, a.media_member "
+    "media_files": "(t.export_id, t.member) IN (SELECT a.media_export_id, a.media_member "
     "FROM skype.attachments a JOIN chosen USING (owner_id, conversation_id, message_id))",
 }
 """Of tables that are not of messages: the rows that belong to what is selected."""

@@ -20,7 +20,8 @@ from skype_assets.etl.pages.environment import environment
 from skype_assets.etl.pages.words import REPORT
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
 from skype_assets.etl.reading.zones import utc
-from skype_assets.etl.schema.flags import COPIES_DIFFER, FLAGS
+from skype_assets.etl.schema.flags import ARCHIVES_DIFFER, COPIES_DIFFER, FLAGS
+from skype_assets.etl.tasks.media import Members, members_of
 from skype_assets.etl.tasks.outcomes import Findings
 from skype_assets.etl.version import PACKAGE, SCHEMA
 
@@ -59,8 +60,8 @@ WHERE m.export_id = ANY ({exports}) GROUP BY 1, 2 ORDER BY 2"""
 _DIFFERING: Final = f"""
 SELECT DISTINCT m.export_id, f.member, encode(f.sha256, 'hex')
 FROM skype.attachments a JOIN skype.messages m USING (owner_id, conversation_id, message_id) {{among}}
-JOIN skype.media_files f ON (f.export_id, f.document_id, f.member) = (a.media_export_id, a.document_id, a.media_member)
-WHERE m.export_id = ANY ({{exports}}) AND '{COPIES_DIFFER}' = ANY (f.flags) ORDER BY 2"""
+JOIN skype.media_files f ON (f.export_id, f.member) = (a.media_export_id, a.media_member)
+WHERE m.export_id = ANY ({{exports}}) AND f.flags && ARRAY['{COPIES_DIFFER}', '{ARCHIVES_DIFFER}'] ORDER BY 2"""
 
 _CHANGES: Final = """
 SELECT export_id, count(*), count(*) FILTER (WHERE edited_at IS NOT NULL AND edit_of IS NULL),
@@ -194,6 +195,7 @@ class _About:
                 "conversations": conversations if not self._is_part else None,
                 "by_conversation": self._by_conversation(found["owner_id"], found["task_id"]),
             },
+            "members": self._members(found["task_id"]),
             "rows_of_messages": rows,
             "rows_elsewhere": [
                 {"export_id": other, "task_id": task, "source_name": name, "messages": count}
@@ -208,6 +210,18 @@ class _About:
             ],
             **dict(zip(_CHANGED, [None] * len(_CHANGED) if is_elsewhere else figures, strict=True)),
         }
+
+    def _members(self, task_id: str) -> dict[str, Any] | None:
+        """The members of an export by kind; None of a part of it, or if the checkpoint is not at hand, or damaged."""
+        if self._is_part:
+            return None
+        try:
+            members = members_of(Directory(self._output_dir / task_id))
+        except (EtlError, OSError):  # `verify` says what is wrong with it
+            return None
+        if members is None:
+            return None
+        return {"seen": members.seen, "kinds": dict(members.kinds), "balances": members.balances}
 
     def _whole_conversations(self, owner_id: str) -> list[str] | None:
         """The conversations of an account all objects of which may be told of; None = all."""
@@ -236,6 +250,10 @@ class _About:
 
 def _flags(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [{"flag": flag, "messages": count, "meaning": FLAGS.get(flag, "")} for flag, count in rows]
+
+
+def _members_told(members: dict[str, Any]) -> str:
+    return str(Members(members["seen"], members["kinds"]))
 
 
 def _media(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
@@ -270,7 +288,11 @@ def _checks(findings: Findings) -> list[dict[str, Any]]:
 
 def page(document: dict[str, Any]) -> str:
     """The report as a page of its own, which needs nothing beside it."""
-    return environment(ZoneInfo("UTC")).get_template(PAGE).render(r=document, w=REPORT, listed=LISTED)
+    return (
+        environment(ZoneInfo("UTC"))
+        .get_template(PAGE)
+        .render(r=document, w=REPORT, listed=LISTED, members_told=_members_told)
+    )
 
 
 def lines(document: dict[str, Any]) -> Iterator[str]:
@@ -284,6 +306,9 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"  {loaded}, task {export['task_id']}"
         kept = f"{account['seen']:,} seen = {account['loaded']:,} loaded + {account['duplicate']:,} duplicate"
         yield f"  messages: {kept} + {account['rejected']:,} rejected" + ("" if account["balances"] else ": DIFFERS")
+        if export["members"] is not None:
+            members = export["members"]
+            yield f"  members: {_members_told(members)}" + ("" if members["balances"] else ": DIFFERS")
         for other in export["rows_elsewhere"]:
             where = f"export {other['export_id']}, task {other['task_id']}"
             yield f"  {other['messages']:,} of them have their rows in {where}: a better copy"

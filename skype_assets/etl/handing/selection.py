@@ -69,9 +69,9 @@ _FOUND: Final = """
 
 _MEDIA: Final = """
 SELECT coalesce(sum(size), 0)::bigint FROM (
-    SELECT DISTINCT a.document_id, a.media_member, f.size_bytes AS size
+    SELECT DISTINCT f.export_id, f.member, f.size_bytes AS size
     FROM skype.messages m JOIN skype.attachments a USING (owner_id, conversation_id, message_id)
-    JOIN skype.media_files f ON f.document_id = a.document_id AND f.member = a.media_member
+    JOIN skype.media_files f ON f.export_id = a.media_export_id AND f.member = a.media_member
     WHERE a.present AND {conditions}
 ) AS files"""
 

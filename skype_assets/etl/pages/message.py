@@ -103,7 +103,7 @@ class Renderer:
         of: the conversation.
         names: what people are called, by id.
         zone: of the times.
-        at_hand: the exports whose files can be read.
+        at_hand: the attachments whose bytes can be had.
         known: the quoted messages that there are, by conversation and id.
     """
 
@@ -112,7 +112,7 @@ class Renderer:
         of: Conversation,
         names: dict[str, str],
         zone: tzinfo,
-        at_hand: Container[str],
+        at_hand: Container[Attachment],
         known: Container[tuple[str, str]] = (),
     ) -> None:
         self._of, self._names, self._zone, self._at_hand, self._known = of, names, zone, at_hand, known
@@ -354,9 +354,8 @@ class Renderer:
         return Card(title, options=counted_options)
 
 
-def file(conversation_key: str, message_id: str, attachment: Attachment, at_hand: Container[str]) -> File:
-    """A file as it is shown in a message or a gallery; ``at_hand`` are the exports whose files can be read."""
-    is_at_hand = attachment.present and (attachment.media_export_id or "") in at_hand
+def file(conversation_key: str, message_id: str, attachment: Attachment, at_hand: Container[Attachment]) -> File:
+    """A file as it is shown in a message or a gallery; ``at_hand`` are those whose bytes can be had."""
     kind = WORDS.get(attachment.kind, word("attachment")) if attachment.kind in _LABELED else word("attachment")
     size, seconds = attachment.file_size, attachment.duration_seconds
     facts = [quantities.size(size)] if size is not None else []
@@ -367,7 +366,7 @@ def file(conversation_key: str, message_id: str, attachment: Attachment, at_hand
         label=kind,
         name=attachment.file_name,
         facts=" · ".join(facts),
-        address=f"/c/{conversation_key}/file/{at}/{attachment.ordinal}" if is_at_hand else None,
+        address=f"/c/{conversation_key}/file/{at}/{attachment.ordinal}" if attachment in at_hand else None,
         is_exported=attachment.present,
         shown_as=_PLAYED.get(attachment.kind, ""),
         width=attachment.width,

@@ -287,6 +287,7 @@ REPORT: Final[dict[str, str]] = {
     "selected_of": "Messages of the selection that are of this export: {count}.",
     "of_part": "What follows is of the selection alone. The report of the whole export is made where its checkpoints "
     "are: skype-assets report TASK.",
+    "members": "Members of the file: {told}.",
     "conversation": "Conversation",
     "seen": "Seen",
     "loaded": "Loaded",
@@ -315,8 +316,9 @@ REPORT: Final[dict[str, str]] = {
     "attachments": "Carried by messages",
     "in_export": "In the export",
     "missing": "Missing there",
-    "several_copies": "Of these files the export has several copies with different bytes. Messages show, and "
-    "hand-overs have, the largest, whose SHA-256 is here; skype-assets media extract TASK writes all of them.",
+    "several_copies": "Of these files the export, or it and others of the account, have several copies with different "
+    "bytes. Messages show, and hand-overs have, the largest, whose SHA-256 is here; skype-assets media extract TASK "
+    "writes all that an export has.",
     # How to check
     "digests": "Digests of the tables",
     "digests_are": "Rows, and SHA-256 over the SHA-256 of each row, of the whole database at that time. Loading the "

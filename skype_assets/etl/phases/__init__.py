@@ -32,7 +32,7 @@ class PhaseFacts:
 
 
 EXTRACT: Final = PhaseFacts("extract", "raw_export", "2", "bytes", after_parts=0.02, reads_export=True)
-TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "6", "messages", after_parts=0.15)
+TRANSFORM: Final = PhaseFacts("transform", "transformed_tables", "7", "messages", after_parts=0.15)
 LOAD: Final = PhaseFacts("load", "loaded_database", "4", "messages", after_parts=0.5)
 
 UNREADABLE: Final = "unreadable"

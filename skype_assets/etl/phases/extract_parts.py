@@ -27,7 +27,7 @@ class MembersPart:
         self._media = export.media
         self._kinds = export.kinds
         self._members = export.members
-        self._contents = {member.name: data for member, data in export.side_files()}
+        self._contents = dict(export.side_files())  # by member: an archive may have a name twice
         self._endpoints = [(member, export.read(member)) for member in export.endpoints]
         self._alone = None if export.messages else export.format
         self._files = files
@@ -43,8 +43,8 @@ class MembersPart:
                 "document_id": member.document_id,
                 "media_index": member.media_index,
                 "is_side_file": member.is_side_file,
-                "sha256": hashlib.sha256(contents[member.name]).digest() if member.name in contents else None,
-                "raw": contents.get(member.name),
+                "sha256": hashlib.sha256(contents[member]).digest() if member in contents else None,
+                "raw": contents.get(member),
             }
             for member in self._media
         ]

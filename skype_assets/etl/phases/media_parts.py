@@ -19,11 +19,12 @@ import pyarrow as pa
 from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
+from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.content.file_types import LOOKED_AT
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.archive import Export
-from skype_assets.etl.export.members import printable
+from skype_assets.etl.export.members import object_of, printable
 from skype_assets.etl.export.objects import Place, Places, blocks
 from skype_assets.etl.export.source import Digest, mark
 from skype_assets.etl.export.unpacking import readable
@@ -50,6 +51,20 @@ class Object(NamedTuple):
 def is_media_part(part: PartRecord) -> bool:
     """Whether a part of extract has objects and no messages."""
     return TABLE in part.files
+
+
+def media_of(raw: PhaseTables) -> pa.Table:
+    """The raw table ``media``, with ids and indexes as the names of its members say them.
+
+    Older extracts spelled ids in lower case, and took an index that they could not hold for the object's own.
+    """
+    media = raw["media"].to_table()
+    found = [object_of(name) for name in media["member"].to_pylist()]
+    for place, column in enumerate(("document_id", "media_index")):
+        field = media.schema.get_field_index(column)
+        values = pa.array([one[place] for one in found], media.schema.field(field).type)
+        media = media.set_column(field, media.schema.field(field), values)
+    return media
 
 
 def recorded(folder: Directory, part: PartRecord, columns: list[str]) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ from skype_assets.etl.content.times import iso_microseconds
 from skype_assets.etl.errors import NotConserved
 from skype_assets.etl.phases import TRANSFORM, UNREADABLE, PhaseFacts, given_names
 from skype_assets.etl.phases.extract import Extract
-from skype_assets.etl.phases.media_parts import is_media_part
+from skype_assets.etl.phases.media_parts import is_media_part, media_of
 from skype_assets.etl.phases.phase import PartFiles, Told, Work, cumulative, of_part, upstream
 from skype_assets.etl.phases.transform_parts import CONSERVATION, TRANSFORM_TABLES, MediaPart, MessagesPart
 from skype_assets.etl.process_wide import FEW_COLLECTIONS
@@ -107,7 +107,7 @@ class _OpenTransform:
         self._folder = folder
         self._header = raw["header"].to_table().to_pylist()[0]
         self._document = json_fields(self._header["raw"], ("userId", "exportDate"))
-        self._media = raw["media"].to_table()
+        self._media = media_of(raw)
         self._objects = raw["objects"].to_table()
         export_id = export_id_for(raw.state.inputs["source_sha256"])
         self._export = Export(

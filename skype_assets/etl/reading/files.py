@@ -12,23 +12,21 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import EtlError
 from skype_assets.etl.export.objects import Objects, is_readable
 from skype_assets.etl.reading.conversations import Conversation
+from skype_assets.etl.reading.messages import Attachment
 from skype_assets.etl.tasks import layout, manifest
 
 _OPEN_EXPORTS: Final = 8
 
+# An id finds its object also if case alone differs: then the member has the id.
 _OF_ATTACHMENT: Final = """
 SELECT a.file_name, a.media_member, f.size_bytes, a.media_sha256, e.task_id, e.source_name, e.source_size
 FROM skype.attachments a
 JOIN skype.exports e ON e.export_id = a.media_export_id
-JOIN skype.media_files f ON f.document_id = a.document_id AND f.member = a.media_member AND f.export_id = e.export_id
-WHERE a.owner_id = $1 AND a.conversation_id = $2 AND a.message_id = $3 AND a.ordinal = $4 AND a.present
-ORDER BY (f.owner_id = a.owner_id) DESC LIMIT 1"""
+JOIN skype.media_files f ON f.owner_id = e.owner_id AND f.export_id = e.export_id AND f.member = a.media_member
+  AND f.document_id IN (a.document_id, split_part(regexp_replace(a.media_member, '^.*/', ''), '.', 1))
+WHERE a.owner_id = $1 AND a.conversation_id = $2 AND a.message_id = $3 AND a.ordinal = $4 AND a.present LIMIT 1"""
 
-_EXPORTS: Final = """
-SELECT e.export_id, m.is_kept, e.task_id, e.source_name, e.source_size
-FROM skype.exports e LEFT JOIN (
-    SELECT export_id, bool_and(kept) AS is_kept FROM skype.media_files WHERE sha256 IS NOT NULL GROUP BY export_id
-) m USING (export_id)"""
+_EXPORTS: Final = "SELECT export_id, task_id, source_name, source_size FROM skype.exports"
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,28 @@ class File:
     name: str | None
     size: int
     content: BinaryIO
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """Which files can be had: those that are kept, whichever task does, and those of exports that lie where they lay.
+
+    Attributes:
+        store: where files are kept.
+        exports: ids of exports that can be read where they lie.
+    """
+
+    store: MediaStore
+    exports: frozenset[str]
+
+    def __contains__(self, attachment: Attachment) -> bool:
+        """Whether the bytes of an attachment are there; they are not read."""
+        if not attachment.present:
+            return False
+        sha256 = attachment.media_sha256
+        return attachment.media_export_id in self.exports or (
+            sha256 is not None and self.store.size(sha256) is not None
+        )
 
 
 class Files:
@@ -69,10 +89,11 @@ class Files:
             return None
         return File(name, size, content) if content is not None else None
 
-    def at_hand(self, session: Session) -> set[str]:
-        """Ids of the exports whose files are kept, or can be read where they lie."""
+    def at_hand(self, session: Session) -> AtHand:
+        """Which files can be had now."""
         exports = session.rows(_EXPORTS)
-        return {export_id for export_id, is_kept, *source in exports if is_kept or self._is_at_hand(*source)}
+        there = (export_id for export_id, *source in exports if self._is_at_hand(*source))
+        return AtHand(self._store, frozenset(there))
 
     def _kept(self, sha256: bytes, size: int) -> BinaryIO | None:
         """An object of the store, whose bytes were compared with their hash since they were last written."""

@@ -11,7 +11,7 @@ from skype_assets.etl.reading.messages import Attachment
 
 _FILES: Final = """
 SELECT a.owner_id, a.conversation_id, a.message_id, a.ordinal, a.document_id, a.kind, a.file_name, a.file_size,
-       a.mime_type, a.width, a.height, a.duration_seconds, a.present, a.media_export_id
+       a.mime_type, a.width, a.height, a.duration_seconds, a.present, a.media_export_id, a.media_sha256
 FROM skype.attachments a
 JOIN unnest($1::text[], $2::text[]) AS h(conversation_id, message_id) USING (conversation_id, message_id)
 WHERE a.owner_id = $3 ORDER BY a.ordinal"""

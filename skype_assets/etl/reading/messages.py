@@ -37,7 +37,7 @@ _SUPERSEDED: Final = by_key.statement(
 
 _CHILDREN: Final = {
     "attachments": "ordinal, document_id, kind, file_name, file_size, mime_type, width, height, duration_seconds, "
-    "present, media_export_id",
+    "present, media_export_id, media_sha256",
     "call_events": "event, duration_seconds",
     "call_participants": "user_id, display_name, duration_seconds",
     "reactions": "emotion, user_id",
@@ -79,6 +79,7 @@ class Attachment(NamedTuple):
     duration_seconds: float | None
     present: bool
     media_export_id: str | None
+    media_sha256: bytes | None
 
 
 class CallEvent(NamedTuple):

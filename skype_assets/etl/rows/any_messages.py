@@ -19,7 +19,6 @@ from skype_assets.etl.content.times import iso_instants, milliseconds, milliseco
 from skype_assets.etl.content.uri_object import attachments
 from skype_assets.etl.rows.arrays import array, each, table_from_columns, table_from_rows
 from skype_assets.etl.rows.decode import Decoded, Message, decode, json_text, lenient
-from skype_assets.etl.rows.media import NOTHING_STORED
 from skype_assets.etl.rows.message_tables import EDIT_MARKS, MESSAGE_TABLES, Export, MessageRows
 from skype_assets.etl.rows.proper_names import with_proper_names
 from skype_assets.etl.schema.flags import (
@@ -212,7 +211,7 @@ class _Rows:
         width: int | None, height: int | None, seconds: float | None, uri: str | None,
     ) -> tuple[Any, ...]:  # fmt: skip
         """An attachment with what the archive holds of it."""
-        stored = self._export.stored.get(document_id or "", NOTHING_STORED)
+        stored = self._export.stored.get(document_id or "")
         return (
             ordinal, document_id, kind, file_name or stored.file_name, size, stored.mime_type, width, height, seconds,
             uri, stored.member, stored.member is not None,

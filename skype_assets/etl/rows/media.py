@@ -10,6 +10,7 @@ from skype_assets.etl.content.bounds import LONGEST_NAME
 from skype_assets.etl.content.cleaning import clean
 from skype_assets.etl.content.file_types import contradicts, type_of
 from skype_assets.etl.content.names import bounded
+from skype_assets.etl.content.spelling import Spelled, folded
 from skype_assets.etl.rows.decode import json_value
 from skype_assets.etl.schema.flags import COPIES_DIFFER, TYPE_DIFFERS, UNREADABLE
 from skype_assets.etl.schema.tables import MEDIA_FILES
@@ -28,16 +29,20 @@ class StoredObject:
 
 NOTHING_STORED: Final = StoredObject(None, None, None)
 
-_OBJECT: Final = 1
-_PREVIEW: Final = 2
+OBJECT: Final = 1
+"""Index of the object itself."""
+
+PREVIEW: Final = 2
+"""Index of its preview. Whatever has another one is what it is."""
 
 
 def media_files(media: pa.Table, objects: pa.Table, owner_id: str, export_id: str) -> pa.Table:
     """Rows of ``media_files`` from the raw tables ``media`` and ``objects``, one per document id and index."""
-    side_files = _side_files(media)
+    found = _copies(media, objects)
+    side_files = Spelled(_side_files(media), {document_id for document_id, _ in found})
     rows = []
-    for (document_id, index), copies in sorted(_copies(media, objects).items()):
-        side, best = side_files.get(document_id, {}), copies[-1]
+    for (document_id, index), copies in sorted(found.items()):
+        side, best = side_files.get(document_id) or {}, copies[-1]
         mime_type, content_type = _mime_type(side, index), type_of(best.head or b"")
         flags = {
             TYPE_DIFFERS: contradicts(mime_type, content_type),
@@ -64,48 +69,74 @@ def media_files(media: pa.Table, objects: pa.Table, owner_id: str, export_id: st
     return pa.Table.from_pylist(rows, MEDIA_FILES.schema)
 
 
-def stored_objects(media: pa.Table, objects: pa.Table) -> Mapping[str, StoredObject]:
-    """What the archive holds, by document id. The object itself has index 1; of a preview alone, the smallest."""
-    side_files = _side_files(media)
-    found: dict[str, dict[int, _Copy]] = {}
+class Stored:
+    """What the archive holds: objects, and side files that describe them. Either is found by the id of a document.
+
+    Args:
+        objects: by id and index.
+        side_files: by id.
+    """
+
+    def __init__(
+        self, objects: Mapping[str, Mapping[int, "Copy"]], side_files: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self._objects = Spelled(objects)
+        self._side_files = Spelled(side_files, objects)
+        self._ids = objects.keys() | side_files.keys()
+
+    def get(self, document_id: str) -> StoredObject:
+        """What there is of a document. The object itself has index 1; if it is not there, the smallest index counts."""
+        meant = self._objects.meant(document_id) or document_id
+        return _stored(self._objects.get(meant) or {}, self._side_files.get(meant) or {})
+
+    def in_lower_case(self) -> Iterator[tuple[str, StoredObject]]:
+        """What ids in lower case mean, if they mean anything."""
+        found = ((id_, self.get(id_)) for id_ in sorted(set(map(folded, self._ids))))
+        return ((id_, one) for id_, one in found if one != NOTHING_STORED)
+
+
+NOTHING: Final = Stored({}, {})
+"""What an archive without media holds."""
+
+
+def stored_objects(media: pa.Table, objects: pa.Table) -> Stored:
+    """What the archive holds, from the raw tables ``media`` and ``objects``."""
+    found: dict[str, dict[int, Copy]] = {}
     for (document_id, index), copies in _copies(media, objects).items():
         found.setdefault(document_id, {})[index] = copies[-1]
-    return {
-        document_id: _stored(found.get(document_id, {}), side_files.get(document_id, {}))
-        for document_id in found.keys() | side_files.keys()
-    }
+    return Stored(found, _side_files(media))
 
 
-def _stored(by_index: Mapping[int, "_Copy"], side: Mapping[str, Any]) -> StoredObject:
-    first = by_index[min(by_index)] if by_index else None
-    preview = by_index.get(_PREVIEW)
+def _stored(by_index: Mapping[int, "Copy"], side: Mapping[str, Any]) -> StoredObject:
+    first = by_index[min(by_index, key=lambda index: (index != OBJECT, index))] if by_index else None
+    preview = by_index.get(PREVIEW)
     return StoredObject(
         member=first.member if first else None,
         file_name=_text(side.get("filename")),
-        mime_type=_mime_type(side, _OBJECT),
+        mime_type=_mime_type(side, OBJECT),
         sha256=first.sha256 if first else None,
         preview_sha256=preview.sha256 if preview else None,
     )
 
 
-class _Copy(NamedTuple):
+class Copy(NamedTuple):
     """A member that holds an object; the greatest of several is taken."""
 
     size: int
     member: str
-    sha256: bytes | None
-    offset: int | None
-    is_kept: bool
-    is_unreadable: bool
-    head: bytes | None
+    sha256: bytes | None = None
+    offset: int | None = None
+    is_kept: bool = False
+    is_unreadable: bool = False
+    head: bytes | None = None
 
 
-def _copies(media: pa.Table, objects: pa.Table) -> dict[tuple[str, int], list[_Copy]]:
+def _copies(media: pa.Table, objects: pa.Table) -> dict[tuple[str, int], list[Copy]]:
     """By document id and index the members that hold it, the one that is taken last.
 
     ``objects`` has what extract found of them, in their order; earlier versions found nothing.
     """
-    found: dict[tuple[str, int], list[_Copy]] = {}
+    found: dict[tuple[str, int], list[Copy]] = {}
     known = _rows(objects.select(["ordinal", "sha256", "offset", "kept", "problem", "head"]))
     object_ = next(known, None)
     for ordinal, row in enumerate(
@@ -116,11 +147,11 @@ def _copies(media: pa.Table, objects: pa.Table) -> dict[tuple[str, int], list[_C
         of_row = _UNKNOWN
         if object_ is not None and object_["ordinal"] == ordinal:
             of_row, object_ = object_, next(known, None)
-        copy = _Copy(
+        copy = Copy(
             row["size"], clean(row["member"])[0][:LONGEST_NAME], of_row["sha256"], of_row["offset"], of_row["kept"],
             of_row["problem"] is not None, of_row["head"],
         )  # fmt: skip
-        found.setdefault((bounded(row["document_id"]), row["media_index"] or _OBJECT), []).append(copy)
+        found.setdefault((bounded(row["document_id"]), row["media_index"]), []).append(copy)
     for copies in found.values():
         copies.sort(key=lambda copy: (copy.size, copy.member))
     return found

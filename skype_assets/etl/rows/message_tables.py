@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from skype_assets.etl.rows.arrays import table_from_rows
-from skype_assets.etl.rows.media import StoredObject
+from skype_assets.etl.rows.media import Stored
 from skype_assets.etl.schema.tables import TABLES
 
 EDIT_MARKS: Final = pa.schema(
@@ -36,19 +36,19 @@ _STORED: Final = pa.schema(
 
 @dataclass(frozen=True)
 class Export:
-    """What the rows of one export have in common. ``stored`` is what its archive holds, by document id."""
+    """What the rows of one export have in common. ``stored`` is what its archive holds."""
 
     export_id: str
     owner_id: str
     member: str
-    stored: Mapping[str, StoredObject]
+    stored: Stored
 
     @cached_property
     def stored_table(self) -> pa.Table:
-        """The same as columns."""
+        """What it holds for ids in lower case, as all are that compiled code reads."""
         rows = [
             (id_, one.member, one.file_name, one.mime_type, one.sha256, one.preview_sha256)
-            for id_, one in self.stored.items()
+            for id_, one in self.stored.in_lower_case()
         ]
         return table_from_rows(_STORED, rows)
 

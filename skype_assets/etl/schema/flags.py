@@ -52,11 +52,13 @@ FLAGS: Final[Mapping[str, str]] = {
 
 TYPE_DIFFERS: Final = "type_differs"
 COPIES_DIFFER: Final = "copies_differ"
+ARCHIVES_DIFFER: Final = "archives_differ"
 UNREADABLE: Final = "unreadable"
 
 MEDIA_FLAGS: Final[Mapping[str, str]] = {
     TYPE_DIFFERS: "the first bytes are of another type than the side file says",
     COPIES_DIFFER: "members of this id and index have different bytes: the largest is here, the bytes of all are kept",
+    ARCHIVES_DIFFER: "another archive of the account has other bytes under this id and index: each has a row",
     UNREADABLE: "the archive is damaged here, or compressed in a way that this program cannot read: there are no bytes",
 }
 """What each flag of ``media_files`` means."""

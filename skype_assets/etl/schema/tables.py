@@ -385,23 +385,35 @@ THREAD_EVENTS: Final = _of_message(
 
 MEDIA_FILES: Final = Table(
     "media_files",
-    ("owner_id", "document_id", "media_index"),
+    ("owner_id", "document_id", "media_index", "export_id"),
     (
         _OWNER,
-        Column("document_id", TEXT, "id of the stored object", "name before the first dot (1.3)"),
-        Column("media_index", INTEGER, "1 = the object, 2 = preview", "number in the name (1.3)"),
+        Column("document_id", TEXT, "id of the stored object, as it is spelled", "name before the first dot (1.3)"),
+        Column(
+            "media_index",
+            INTEGER,
+            "1 = the object, 2 = its preview, any other is what it is",
+            "number in the name (1.3)",
+        ),
         Column("member", TEXT, "member of the archive", required=True),
         Column("file_name", TEXT, "sender's file name", "side file: filename (1.4)"),
         Column("mime_type", TEXT, "media type", "side file: contents (1.4)"),
         Column("size_bytes", BIGINT, "bytes", "the archive", required=True),
-        Column("export_id", TEXT, "export whose archive it is", "see exports", required=True),
+        Column("export_id", TEXT, "export whose archive it is", "see exports"),
         Column("sha256", BYTES, "SHA-256 of its bytes; null if they could not be read", "the archive"),
         Column("source_offset", BIGINT, "first byte in the export, in a folder in the file; null if compressed"),
         Column("content_type", TEXT, "media type by the first bytes", "the object"),
         Column("flags", TEXTS, "what is odd about it, sorted", "docs/flags.md", required=True),
-        Column("kept", BOOLEAN, "its bytes are in the store of media", required=True, run=True),
+        Column(
+            "kept",
+            BOOLEAN,
+            "the task of the export keeps its bytes in the store of media; another with this `sha256` has the same",
+            required=True,
+            run=True,
+        ),
     ),
-    "Objects in the media/ folders of the loaded archives.",
+    "Objects in the media/ folders of the loaded archives: of each archive all that it has.",
+    parent="exports",
 )
 
 LOAD_PARTS: Final = Table(

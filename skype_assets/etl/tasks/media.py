@@ -4,12 +4,13 @@ Who refers to an object is nowhere counted: the raw checkpoints of the tasks say
 be referred to, so that nothing goes then.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from skype_assets.etl import interruption
+from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
@@ -22,6 +23,9 @@ from skype_assets.etl.tasks import layout
 COLUMNS: Final = ["ordinal", "member", "size", "sha256", "kept", "problem"]
 """Columns of the raw table ``objects`` that tell what is kept."""
 
+MEMBERS: Final = "members"
+"""The raw table that counts the members of an export by kind."""
+
 
 @dataclass(frozen=True)
 class KeptMedia:
@@ -31,8 +35,9 @@ class KeptMedia:
         objects: how many its export has, as far as they are recorded.
         bytes: of all of them.
         kept: how many are kept and there; ``kept_bytes`` their bytes.
-        not_kept: how many were not to be kept.
-        unreadable: how many the export itself does not give.
+        not_kept: how many the task does not keep.
+        elsewhere: how many of these are in the store all the same, as another task keeps the same bytes.
+        unreadable: members that the export itself does not give, each with why.
         missing: members that were kept and are not there.
         damaged: members that were kept and have another size, or other bytes, if the bytes were read.
     """
@@ -42,7 +47,8 @@ class KeptMedia:
     kept: int = 0
     kept_bytes: int = 0
     not_kept: int = 0
-    unreadable: int = 0
+    elsewhere: int = 0
+    unreadable: Sequence[str] = field(default_factory=tuple[str, ...])
     missing: Sequence[str] = field(default_factory=tuple[str, ...])
     damaged: Sequence[str] = field(default_factory=tuple[str, ...])
 
@@ -60,6 +66,37 @@ def objects(task: Directory) -> Iterator[dict[str, Any]]:
             yield from recorded(folder, part, COLUMNS)
 
 
+@dataclass(frozen=True)
+class Members:
+    """All members of an export: how many were seen, and how many are of each kind that there is."""
+
+    seen: int
+    kinds: Mapping[str, int]
+
+    @property
+    def balances(self) -> bool:
+        """Whether each that was seen is of one kind."""
+        return self.seen == sum(self.kinds.values())
+
+    def __str__(self) -> str:
+        return f"{self.seen:,} seen = {' + '.join(f'{count:,} {kind}' for kind, count in self.kinds.items())}"
+
+
+def members_of(task: Directory) -> Members | None:
+    """The members of a task's export, as they were counted; None if they were not, or by a release that did not.
+
+    Raises:
+        CheckpointError: state or part cannot be read.
+    """
+    folder = task.folder(EXTRACT.asset)
+    state = states.read(folder)
+    for part in state.parts if state is not None else ():
+        if MEMBERS in part.files:
+            rows = parts.read(folder.path, part.files[MEMBERS]).read(["kind", "members"], use_threads=False).to_pylist()
+            return Members(part.counts["members"], {row["kind"]: row["members"] for row in rows})
+    return None
+
+
 def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, is_whole: Callable[[bytes, int], bool]) -> KeptMedia:
     """Look after the objects of ``objects``.
 
@@ -68,7 +105,7 @@ def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, is_whole: Call
         store: where they are kept.
         is_whole: whether an object that is there is what it should be: ``store.is_whole`` reads it.
     """
-    found, missing, damaged = KeptMedia(), list[str](), list[str]()
+    found, missing, damaged, unreadable = KeptMedia(), list[str](), list[str](), list[str]()
     for row in rows:
         interruption.check()
         sha256, size, is_kept = row["sha256"], row["size"], False
@@ -78,16 +115,19 @@ def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, is_whole: Call
             damaged.append(row["member"])
         else:
             is_kept = row["kept"]
+        if row["problem"] is not None:
+            unreadable.append(f"{row['member']}: {row['problem']}")
+        is_left = not row["kept"] and row["problem"] is None
         found = replace(
             found,
             objects=found.objects + 1,
             bytes=found.bytes + size,
             kept=found.kept + is_kept,
             kept_bytes=found.kept_bytes + (size if is_kept else 0),
-            not_kept=found.not_kept + (not row["kept"] and row["problem"] is None),
-            unreadable=found.unreadable + (row["problem"] is not None),
+            not_kept=found.not_kept + is_left,
+            elsewhere=found.elsewhere + (is_left and store.has(sha256, size)),
         )
-    return replace(found, missing=missing, damaged=damaged)
+    return replace(found, missing=missing, damaged=damaged, unreadable=unreadable)
 
 
 def refuse_in_store(output_dir: Path) -> None:

@@ -11,7 +11,7 @@ import shutil
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -24,10 +24,13 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
 from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.content.names import bounded
+from skype_assets.etl.content.spelling import Spelled
 from skype_assets.etl.errors import CheckpointDamaged, NotEnoughSpace, UsageError
 from skype_assets.etl.phases.kinds import PHASE_CLASSES
-from skype_assets.etl.rows.media import stored_objects
+from skype_assets.etl.phases.media_parts import media_of
+from skype_assets.etl.rows.media import OBJECT, PREVIEW, stored_objects
 from skype_assets.etl.task import Task
+from skype_assets.etl.tasks.media import COLUMNS
 
 _BLOCK: Final = 1 << 20
 _LONGEST: Final = 200
@@ -40,20 +43,30 @@ RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: files and their bytes, those among them that were there; and members that could not be had."""
+    """What was written, and what was not.
+
+    Attributes:
+        files: how many were written, or were there; ``bytes`` are theirs.
+        were_there: how many of these were there.
+        not_kept: how many objects no task keeps.
+        unreadable: members that the export itself does not give.
+        lost: members that were kept and are missing in the store, or damaged.
+    """
 
     files: int
     bytes: int
     were_there: int
     not_kept: int
+    unreadable: list[str]
     lost: list[str]
 
 
 def write_files(task: Task, folder: Path) -> Written:
-    """Write the kept media of a task into a folder, the time of a file being that of its message.
+    """Write the media of a task into a folder, the time of a file being that of its message.
 
-    Interrupted, the same again goes on: a file that is there with the same bytes is left. Several that write into the
-    same folder wait for each other.
+    An object that the task does not keep is written as well if another task keeps the same bytes. Interrupted, the same
+    again goes on: a file that is there with the same bytes is left. Several that write into the same folder wait for
+    each other.
 
     Raises:
         UsageError: extract is not complete, or was made by a release that kept no media.
@@ -65,12 +78,15 @@ def write_files(task: Task, folder: Path) -> Written:
         raise UsageError(f"task {task.task_id}: extract is not complete; run it first")
     if raw["media"].num_rows and not raw["members"].num_rows:
         raise UsageError(f"task {task.task_id} was extracted by an older release: `media keep EXPORT` keeps its media")
-    rows = raw["objects"].to_table(["ordinal", "member", "size", "sha256", "kept"]).to_pylist()
-    kept = [row for row in rows if row["kept"]]
+    rows = raw["objects"].to_table(COLUMNS).to_pylist()
+    unreadable = [row["member"] for row in rows if row["problem"] is not None]
+    store = MediaStore(task.output_dir)
+    kept = [row for row in rows if row["kept"] or (row["problem"] is None and store.has(row["sha256"], row["size"]))]
     into = Directory(folder).make()
     _require_space(folder, sum(row["size"] for row in kept))
     with into.alone():
-        return _Writing(task, into, _Names(raw, _told(task))).write(kept, len(rows) - len(kept))
+        written = _Writing(store, into, _Names(raw, _told(task))).write(kept)
+    return replace(written, not_kept=len(rows) - len(kept) - len(unreadable), unreadable=unreadable)
 
 
 def _require_space(folder: Path, needed: int) -> None:
@@ -124,24 +140,25 @@ class _Names:
     """What the objects of a task are called, and when they were sent."""
 
     def __init__(self, raw: PhaseTables, told: Mapping[str, _Told]) -> None:
-        media = raw["media"].to_table()
+        media = media_of(raw)
         self._stored = stored_objects(media, raw["objects"].to_table())
         self._documents = media["document_id"].to_pylist()
         self._indexes = media["media_index"].to_pylist()
-        self._told = told
+        self._told = Spelled(told)
 
     def name(self, row: Mapping[str, Any]) -> str:
         """The name of an object, as a file name: its side file's, else its message's, else the archive's."""
         document_id = bounded(self._documents[row["ordinal"]])
         told = self._told.get(document_id)
         member = PurePosixPath(row["member"]).name
-        stored = self._stored[document_id].file_name if document_id in self._stored else None
-        given = stored or (told.name if told else None)
-        if (self._indexes[row["ordinal"]] or 1) == 1:
+        stored = self._stored.get(document_id)
+        given = (stored.file_name if stored else None) or (told.name if told else None)
+        index = self._indexes[row["ordinal"]]
+        if index == OBJECT:
             return file_name(given or member, member)
         stem = PurePosixPath(file_name(given, member)).stem if given else document_id
-        ending = PurePosixPath(member).suffix
-        return file_name(f"{stem} (preview){ending}", member)
+        what = "preview" if index == PREVIEW else f"object {index}"
+        return file_name(f"{stem} ({what}){PurePosixPath(member).suffix}", member)
 
     def sent_at(self, row: Mapping[str, Any]) -> datetime | None:
         """When the first message was sent that carries an object."""
@@ -150,13 +167,13 @@ class _Names:
 
 
 class _Writing:
-    def __init__(self, task: Task, into: Directory, names: _Names) -> None:
-        self._store = MediaStore(task.output_dir)
+    def __init__(self, store: MediaStore, into: Directory, names: _Names) -> None:
+        self._store = store
         self._into = into
         self._names = names
         self._taken: set[str] = set()
 
-    def write(self, kept: list[dict[str, Any]], not_kept: int) -> Written:
+    def write(self, kept: list[dict[str, Any]]) -> Written:
         there = {_folded(path.name) for path in self._into.path.iterdir()}
         was_killed = any(name.startswith(TEMPORARY) for name in there)
         files = size = were_there = 0
@@ -175,7 +192,7 @@ class _Writing:
             self._taken.add(_folded(name))
             self._set_time(name, row)
             files, size, were_there = files + 1, size + row["size"], were_there + is_there
-        return Written(files, size, were_there, not_kept, lost)
+        return Written(files, size, were_there, 0, [], lost)
 
     def _free(self, name: str, row: Mapping[str, Any], there: set[str]) -> tuple[str, bool]:
         """The first name that no other object has; whether the object lies there under it already."""

@@ -155,7 +155,7 @@ class _Proving:
     def _archives(self, exports: Sequence[Registered]) -> Found:
         _require_complete(exports)
         total = explained.compare_archives(self._session)
-        return compared(total) if not total.is_equal else Found(True, "every attachment names its object")
+        return compared(total) if not total.is_equal else Found(True, "attachments and flags are as archives say")
 
     def _belonging(self) -> Found:
         total = explained.compare_owners(self._session)

@@ -212,11 +212,11 @@ class _Verification:
                 count += batch.num_rows
         return f"{count:,} messages are, byte for byte, what is in the export"
 
-    def _media(self) -> str:
-        """What was kept of media is there, byte for byte."""
+    def _media(self) -> Found:
+        """What was kept of media is there, byte for byte, and every member was of some kind."""
         raw, store = self._complete("extract"), MediaStore(self._task.output_dir)
-        members = raw["members"].to_table(["kind", "members"]).to_pylist()
-        if not members:
+        members = media.members_of(self._task.folder)
+        if members is None:
             raise NotPossible("an older release has extracted it: media have no hashes. `media keep EXPORT` makes them")
         folder, columns = self._task.folder.folder(FOLDERS["extract"]).path, media.COLUMNS
         drawn = self._drawn(raw["objects"].files)
@@ -227,9 +227,15 @@ class _Verification:
                 f"{len(found.missing)} media objects are missing and {len(found.damaged)} damaged, the first "
                 f"{printable(lost[0])}; `media keep EXPORT` writes them again"
             )
-        told = " + ".join(f"{row['members']:,} {row['kind']}" for row in members)
-        seen = sum(row["members"] for row in members)
-        return f"{found.kept:,} of {found.objects:,} objects are kept and have their SHA-256; members {seen:,} = {told}"
+        if not members.balances:
+            raise VerificationFailed(f"members of the export: {members}, which is not the same")
+        said = f"{found.kept:,} of {found.objects:,} objects are kept and have their SHA-256; members: {members}"
+        if found.unreadable:
+            lost = (
+                f"{len(found.unreadable):,} could not be read in the export, the first {printable(found.unreadable[0])}"
+            )
+            return Found(None, f"{said}; {lost}")
+        return Found(True, said)
 
     def _counts(self) -> dict[str, int]:
         try:

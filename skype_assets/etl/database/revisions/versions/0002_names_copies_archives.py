@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE skype.participants ADD COLUMN name_source text")
     op.execute("ALTER TABLE skype.attachments ADD COLUMN media_export_id text")
     op.execute("ALTER TABLE skype.thread_events ADD COLUMN initiator_name text, ADD COLUMN target_name text")
-    op.execute("ALTER TABLE skype.media_files ADD COLUMN export_id text NOT NULL DEFAULT ''")
+    op.execute("ALTER TABLE skype.media_files ADD COLUMN export_id text COLLATE \"C\" NOT NULL DEFAULT ''")
     op.execute("ALTER TABLE skype.media_files ALTER COLUMN export_id DROP DEFAULT")
     op.execute("ALTER TABLE skype.attachments ADD COLUMN media_sha256 bytea, ADD COLUMN preview_sha256 bytea")
     op.execute(
@@ -134,4 +134,8 @@ FROM skype.conversations c JOIN skype.exports e USING (owner_id)"""
         """UPDATE skype.media_files m SET export_id = e.export_id
 FROM (SELECT owner_id, min(export_id COLLATE "C") AS export_id FROM skype.exports GROUP BY owner_id) e
 WHERE m.owner_id = e.owner_id"""
+    )
+    op.execute(
+        """ALTER TABLE skype.media_files DROP CONSTRAINT media_files_pkey,
+    ADD CONSTRAINT media_files_pkey PRIMARY KEY (owner_id, document_id, media_index, export_id)"""
     )
