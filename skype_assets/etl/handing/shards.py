@@ -4,12 +4,15 @@ A page that lies as a file may load scripts, but read no files. Each script call
 message, or a text that an edit replaced; the rows of a conversation follow each other in the order of time.
 """
 
+import math
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from skype_assets.etl.handing.output import Output
 from skype_assets.etl.pages import formats
@@ -32,6 +35,7 @@ _OF_KIND: Final = {
 """Bits of what files are, by the kind of an attachment."""
 
 _ROW_END, _FILE, _LINK = "\0", "\x01", "\x02"
+_NOBODY: Final = -1
 
 
 class Row(NamedTuple):
@@ -79,7 +83,8 @@ class Shards:
     count: int = 0
     texts: list[str] = field(default_factory=list[str])
     slugs: list[str] = field(default_factory=list[str])
-    numbers: list[int | None] = field(default_factory=list["int | None"])
+    numbers: list[int] = field(default_factory=list[int])
+    times: list[float] = field(default_factory=list[float])
     chats: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     senders: dict[str, int] = field(default_factory=dict[str, int])
     names: dict[str, int] = field(default_factory=dict[str, int])
@@ -95,17 +100,17 @@ class Shards:
         numbers = [
             chat,
             page,
-            self.senders.setdefault(row.sender, len(self.senders)) if row.sender else None,
+            self.senders.setdefault(row.sender, len(self.senders)) if row.sender else _NOBODY,
             self.names.setdefault(row.who, len(self.names)),
             self.kinds.setdefault(row.kind, len(self.kinds)),
             row.bits,
-            row.at,
-            row.offset,
+            row.offset or 0,
         ]
         for text in row.texts:
             self.texts.append(text)
             self.slugs.append(row.slug)
             self.numbers += numbers
+            self.times.append(math.nan if row.at is None else row.at)
         if len(self.texts) >= ROWS:
             self.flush()
 
@@ -113,10 +118,15 @@ class Shards:
         """Write what was collected, if anything was."""
         if not self.texts:
             return
-        data = {"texts": _ROW_END.join(self.texts), "slugs": " ".join(self.slugs), "numbers": self.numbers}
+        data = {
+            "texts": _ROW_END.join(self.texts),
+            "slugs": " ".join(self.slugs),
+            "numbers": b64encode(np.array(self.numbers, "<i4").tobytes()).decode(),
+            "times": b64encode(np.array(self.times, "<f8").tobytes()).decode(),
+        }
         self._write(f"{self.count:03}", b"skypeShard(%d, %b);\n" % (self.count, msgspec.json.encode(data)))
         self.count += 1
-        self.texts, self.slugs, self.numbers = [], [], []
+        self.texts, self.slugs, self.numbers, self.times = [], [], [], []
 
     def finish(self, people: dict[str, list[str]], texts: dict[str, str]) -> None:
         """Write the rest, and the script that says what there is.

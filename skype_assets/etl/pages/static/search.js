@@ -3,11 +3,11 @@
 "use strict";
 
 const MOST = 1000;
+const FEW = 20; // rows of a shard are few if there is not one of so many
 const HITS = 50;
 const UNDATED = -Number.MAX_VALUE;
-const FIELDS = 8;
-const [CHAT, PAGE, SENDER, NAME, KIND, BITS, TIME, OFFSET] = Array(FIELDS).keys();
-const OPTIONAL = [SENDER, TIME, OFFSET];
+const FIELDS = 7;
+const [CHAT, PAGE, SENDER, NAME, KIND, BITS, OFFSET] = Array(FIELDS).keys();
 const CLOCK = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
 
 const TITLE = document.title;
@@ -22,21 +22,29 @@ function skypeIndex(data) {
   for (let i = 0; i < data.shards; i += 1) load(String(i).padStart(3, "0"));
 }
 
+// Numbers are the bytes of an array, as base64: as a list that is read as JavaScript they took most of the time.
 function skypeShard(number, data) {
   const folded = fold(data.texts);
-  const starts = [0];
-  for (let at = folded.indexOf("\0"); at >= 0; at = folded.indexOf("\0", at + 1)) starts.push(at + 1);
   const slugs = data.slugs.split(" ");
-  const numbers = new Float64Array(data.numbers); // without a look at each: that took longer than all the rest
-  for (let row = 0; row < numbers.length; row += FIELDS) {
-    for (const field of OPTIONAL) if (data.numbers[row + field] === null) numbers[row + field] = NaN;
-  }
-  // Rows that are of the same message as the one before them.
-  const isSame = slugs.map(
-    (one, i) => i > 0 && one === slugs[i - 1] && numbers[i * FIELDS + CHAT] === numbers[(i - 1) * FIELDS + CHAT],
-  );
-  shards[number] = { folded, starts, texts: data.texts, slugs, numbers, isSame };
+  const starts = new Int32Array(slugs.length + 1);
+  for (let row = 1; row < slugs.length; row += 1) starts[row] = folded.indexOf("\0", starts[row - 1]) + 1;
+  starts[slugs.length] = folded.length + 1;
+  const numbers = new Int32Array(bytesOf(data.numbers));
+  const times = new Float64Array(bytesOf(data.times));
+  shards[number] = { folded, starts, texts: data.texts, slugs, numbers, times };
   if (shards.filter(Boolean).length === index.shards) begin();
+}
+
+function bytesOf(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
+  return bytes.buffer;
+}
+
+// Whether a row is of the same message as the one before it.
+function isSame({ slugs, numbers }, row) {
+  return row > 0 && slugs[row] === slugs[row - 1] && numbers[row * FIELDS + CHAT] === numbers[(row - 1) * FIELDS + CHAT];
 }
 
 function load(name) {
@@ -57,7 +65,7 @@ function say(name, values = {}) {
   return index.texts[name].replace(/\{(\w+)\}/g, (all, key) => values[key] ?? all);
 }
 
-// The query, as reading/query.py understands it; a test looks at a row of `n`, which begins at `row`.
+// The query, as reading/query.py understands it; a test looks at a row of a shard.
 
 class Problem extends Error {
   constructor(message, at) {
@@ -90,8 +98,9 @@ function parse(source) {
     if (!OPERATORS.includes(operator)) throw new Problem(say("unknown_operator", { operator: typed, known }), from);
     if (!value.trim()) throw new Problem(say("no_value", { operator }), from);
     const test = condition(operator, value, from);
-    query.tests.push(not ? (n, row) => !test(n, row) : test);
+    query.tests.push(not ? (shard, row) => !test(shard, row) : test);
   }
+  query.terms.sort((one, other) => one.not - other.not || other.text.length - one.text.length);
   return query;
 }
 
@@ -100,19 +109,19 @@ function condition(operator, value, at) {
   if (operator === "from") {
     const meant = new Set();
     index.senders.forEach(([id, names], i) => contains([id, ...names], value) && meant.add(i));
-    return (n, row) => meant.has(n[row + SENDER]);
+    return ({ numbers }, row) => meant.has(numbers[row * FIELDS + SENDER]);
   }
   if (operator === "in") {
     const meant = new Set();
     index.chats.forEach((chat, i) => contains([chat.title, chat.id], value) && meant.add(i));
-    return (n, row) => meant.has(n[row + CHAT]);
+    return ({ numbers }, row) => meant.has(numbers[row * FIELDS + CHAT]);
   }
   const asked = value.toLowerCase();
-  if (operator === "kind") return (n, row) => index.kinds[n[row + KIND]] === asked;
+  if (operator === "kind") return ({ numbers }, row) => index.kinds[numbers[row * FIELDS + KIND]] === asked;
   const known = index[operator];
   if (!known.includes(asked)) throw new Problem(say("knows_no", { operator, value, known: known.join(", ") }), at);
   const bit = 1 << [...index.has, ...index.is].indexOf(asked, operator === "is" ? index.has.length : 0);
-  return (n, row) => (n[row + BITS] & bit) !== 0;
+  return ({ numbers }, row) => (numbers[row * FIELDS + BITS] & bit) !== 0;
 }
 
 function contains(texts, value) {
@@ -124,11 +133,10 @@ function period(operator, value, at) {
   const [first, last] = value.includes("..") && operator === "date" ? value.split("..") : [value, value];
   const begin = first ? span(first, at)[0] : -Infinity;
   const end = last ? span(last, at)[1] : Infinity;
-  const day = (n, row) => n[row + TIME] + n[row + OFFSET] * 1000;
-  const isTimed = (n, row) => !Number.isNaN(n[row + TIME]);
-  if (operator === "before") return (n, row) => isTimed(n, row) && day(n, row) < begin;
-  if (operator === "after") return (n, row) => isTimed(n, row) && day(n, row) >= end;
-  return (n, row) => isTimed(n, row) && day(n, row) >= begin && day(n, row) < end;
+  const day = (shard, row) => shard.times[row] + shard.numbers[row * FIELDS + OFFSET] * 1000; // of what has no time, NaN
+  if (operator === "before") return (shard, row) => day(shard, row) < begin;
+  if (operator === "after") return (shard, row) => day(shard, row) >= end;
+  return (shard, row) => day(shard, row) >= begin && day(shard, row) < end;
 }
 
 function span(date, at) {
@@ -150,14 +158,15 @@ function utc(year, month, day) {
 // Finding
 
 function rowsWith(shard, term) {
-  const marked = new Uint8Array(shard.starts.length);
+  const { folded, starts } = shard;
+  const marked = new Uint8Array(shard.slugs.length);
   for (const form of forms(term)) {
     let row = 0;
-    for (let at = shard.folded.indexOf(form); at >= 0; ) {
-      while (row + 1 < shard.starts.length && shard.starts[row + 1] <= at) row += 1;
+    for (let at = folded.indexOf(form); at >= 0; at = folded.indexOf(form, starts[row])) {
+      while (starts[row + 1] <= at) row += 1;
       marked[row] = 1;
-      if (row + 1 === shard.starts.length) break;
-      at = shard.folded.indexOf(form, shard.starts[row + 1]);
+      row += 1;
+      if (row === marked.length) break;
     }
   }
   return marked;
@@ -167,20 +176,32 @@ function rowOf(shard, row) {
   return shard.numbers.subarray(row * FIELDS, (row + 1) * FIELDS);
 }
 
-// Which rows of a shard are asked for: one condition after the other, until there is none left.
-function alive(shard, query, isMeant) {
+// Which rows of a shard, not older than a time, are asked for: one condition after the other, until there is none left.
+// The longest term comes first, as it may be the rarest; where few rows are left, the rest is asked of these alone.
+function alive(shard, query, isMeant, oldest) {
   const rows = new Uint8Array(shard.slugs.length).fill(1);
-  for (const term of query.terms) {
-    const marked = rowsWith(shard, term.text);
-    const not = term.not ? 1 : 0;
-    for (let row = 0; row < rows.length; row += 1) rows[row] &= marked[row] ^ not;
-    if (!rows.includes(1)) return rows;
-  }
-  for (const test of isMeant ? [...query.tests, (n, at) => isMeant[n[at + CHAT]]] : query.tests) {
-    for (let row = 0; row < rows.length; row += 1) {
-      if (rows[row] && !test(shard.numbers, row * FIELDS)) rows[row] = 0;
+  let left = rows.length;
+  const each = (test) => {
+    for (let row = 0; row < rows.length && left; row += 1) {
+      if (rows[row] && !test(row)) {
+        rows[row] = 0;
+        left -= 1;
+      }
+    }
+  };
+  if (oldest > UNDATED) each((row) => shard.times[row] >= oldest);
+  for (const { text, not } of query.terms) {
+    if (left * FEW < rows.length) {
+      const wanted = forms(text);
+      const has = (said) => wanted.some((form) => said.includes(form));
+      each((row) => has(shard.folded.slice(shard.starts[row], shard.starts[row + 1] - 1)) !== not);
+    } else {
+      const marked = rowsWith(shard, text);
+      each((row) => (marked[row] === 1) !== not);
     }
   }
+  for (const test of query.tests) each((row) => test(shard, row));
+  if (isMeant) each((row) => isMeant[shard.numbers[row * FIELDS + CHAT]]);
   return rows;
 }
 
@@ -188,26 +209,25 @@ function newestFirst(one, other) {
   return other.at - one.at || (one.slug < other.slug ? 1 : -1);
 }
 
-// In everything, in a conversation, or in an account: their keys, as addresses have them. The newest are hits; the
-// others are counted.
+// In everything, in a conversation, or in an account: their keys, as addresses have them. The newest are hits; when there
+// are more than enough of them, what is older than all of these is not looked at any more, nor counted.
 function find(query, within = {}) {
   const isPart = within.c !== undefined || within.a !== undefined;
   const isIn = (chat) => (within.c ?? chat.key) === chat.key && (within.a ?? chat.account) === chat.account;
   const isMeant = isPart ? index.chats.map(isIn) : null;
   let hits = [];
   let total = 0;
-  let oldest = -Infinity;
+  let oldest = UNDATED;
   shards.forEach((shard, number) => {
-    const rows = alive(shard, query, isMeant);
+    const rows = alive(shard, query, isMeant, oldest);
     let counted = -1;
     for (let row = rows.indexOf(1); row >= 0; row = rows.indexOf(1, row + 1)) {
       let first = row;
-      while (shard.isSame[first]) first -= 1;
+      while (isSame(shard, first)) first -= 1;
       if (first === counted) continue;
       counted = first;
       total += 1;
-      const time = shard.numbers[row * FIELDS + TIME];
-      const at = Number.isNaN(time) ? UNDATED : time;
+      const at = Number.isNaN(shard.times[row]) ? UNDATED : shard.times[row];
       if (at < oldest) continue;
       hits.push({ number, row, at, slug: shard.slugs[row] });
       if (hits.length >= 2 * MOST) {
@@ -251,9 +271,16 @@ function excerpt(text, terms, length) {
   return `${begin ? "…" : ""}${text.slice(begin, begin + length)}${begin + length < text.length ? "…" : ""}`;
 }
 
+// What a row says, unfolded: it stands where its folded text does, unless folding has made a text longer.
+function original(shard, row) {
+  const { folded, starts, texts } = shard;
+  if (folded.length === texts.length) return texts.slice(starts[row], starts[row + 1] - 1);
+  shard.originals ??= texts.split("\0");
+  return shard.originals[row];
+}
+
 function textsOf(shard, row) {
-  shard.originals ??= shard.texts.split("\0");
-  const [said, ...beside] = shard.originals[row].split(/(?=[\x01\x02])/);
+  const [said, ...beside] = original(shard, row).split(/(?=[\x01\x02])/);
   const isBeside = (part) => part.startsWith("\x01") || part.startsWith("\x02");
   const all = isBeside(said) ? [said, ...beside] : beside;
   return {
@@ -263,9 +290,9 @@ function textsOf(shard, row) {
   };
 }
 
-function clock(values) {
-  if (Number.isNaN(values[TIME])) return index.texts.no_time;
-  return CLOCK.format(new Date(values[TIME] + values[OFFSET] * 1000));
+function clock(time, offset) {
+  if (Number.isNaN(time)) return index.texts.no_time;
+  return CLOCK.format(new Date(time + offset * 1000));
 }
 
 function line(shard, row, terms, length) {
@@ -297,7 +324,7 @@ function shownHit(hit, terms) {
     .filter((link) => missing.some((term) => fold(link).includes(fold(term))))
     .map((link) => element("p", "context", ...marked(excerpt(link, terms, 160), terms)));
   const last = chat.pages.at(-1);
-  const where = element("p", "where", linked(`c/${chat.key}/${last}`, isolated(chat.title)), " · ", linked(address, clock(values)));
+  const where = element("p", "where", linked(`c/${chat.key}/${last}`, isolated(chat.title)), " · ", linked(address, clock(shard.times[hit.row], values[OFFSET])));
   const around = [context(shard, hit.row - 1, values[CHAT], hit.slug), context(shard, hit.row + 1, values[CHAT], hit.slug)];
   return element("li", "", where, ...around[0], found, ...beside, ...around[1]);
 }
