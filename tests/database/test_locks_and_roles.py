@@ -14,7 +14,8 @@ from psycopg2.extensions import parse_dsn
 
 from skype_assets.etl.database import ddl, waiting
 from skype_assets.etl.database.loading import lock_owner
-from skype_assets.etl.database.refreshing import REJOIN, touch
+from skype_assets.etl.database.refreshing import touch
+from skype_assets.etl.database.rejoining import rejoin
 from skype_assets.etl.database.session import Rejected, Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres.url import from_config
@@ -23,6 +24,11 @@ from tests.database.small_loads import OWNER, query, register
 from tests.database.test_names_of_others import ask, everything
 from tests.database.test_settings import database_of, load
 from tests.engine.database_content import digests
+
+OBJECT = (
+    "INSERT INTO skype.media_files (owner_id, document_id, media_index, member, size_bytes, export_id, flags, kept) "
+    "VALUES ('{0}', 'photo', 1, 'media/photo.1.jpg', {1}, 'of {0}', '{{}}', false)"
+)
 
 
 @pytest.fixture
@@ -134,28 +140,24 @@ def test_loads_of_two_accounts_lock_the_attachments_of_both_in_the_order_of_thei
             "(owner_id, conversation_id, message_id, ordinal, document_id, kind, present) "
             f"VALUES ('{owner}', 'x', '1', 0, 'photo', 'image', false)",
         )
-    query(
-        postgres_url,
-        "INSERT INTO skype.media_files "
-        "(owner_id, document_id, media_index, member, size_bytes, export_id, flags, kept) "
-        "VALUES ('b', 'photo', 1, 'media/photo.1.jpg', 3, 'e', '{}', false)",
-    )
+    query(postgres_url, OBJECT.format("b", 3))
     free = "SELECT owner_id FROM skype.attachments ORDER BY 1 FOR UPDATE SKIP LOCKED"
 
-    def rejoin() -> None:
+    def rejoin_attachments() -> None:
         with Session(postgres_url) as session, session.transaction():
             touch(session, pa.table({"conversation_id": ["x"]}))
-            session.execute(REJOIN, "b")
+            rejoin(session, "b")
 
     with closing(psycopg2.connect(postgres_url)) as holder, holder.cursor() as cursor:
         cursor.execute("SELECT FROM skype.attachments WHERE owner_id = 'a' FOR UPDATE")
-        done = in_background(rejoin)
+        done = in_background(rejoin_attachments)
         until(lambda: query(postgres_url, "SELECT pid FROM pg_locks WHERE NOT granted"))
         assert query(postgres_url, free) == [("b",), ("c",)]
+        query(postgres_url, OBJECT.format("d", 4))
         holder.rollback()
         done.join(60)
-    rejoined = query(postgres_url, "SELECT owner_id, present FROM skype.attachments ORDER BY 1")
-    assert rejoined == [("a", True), ("b", True), ("c", True)]
+    rejoined = query(postgres_url, "SELECT owner_id, media_export_id FROM skype.attachments ORDER BY 1")
+    assert rejoined == [("a", "of d"), ("b", "of b"), ("c", "of d")]  # what came while it was waited for, too
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -317,7 +317,7 @@ def complete(session: Session, sessions: int = 1, completed: Callable[[str], Non
     if is_complete(session):
         return
     with session.transaction(), _by_their_owner():
-        session.execute("SELECT pg_advisory_xact_lock($1)", _COMPLETION_LOCK)
+        hold_off_loads(session)
         for statement in foreign_keys(_there(session)[0]):
             session.execute(statement)
     crash_points.reached("foreign keys added")
@@ -351,6 +351,14 @@ def hold_off_completion(session: Session) -> None:
     Without this the two would take locks on the tables in different orders, which can be a deadlock.
     """
     session.execute("SELECT pg_advisory_xact_lock_shared($1)", _COMPLETION_LOCK)
+
+
+def hold_off_loads(session: Session) -> None:
+    """Within a transaction that changes tables that exist, before its first lock: none of rows begins before its end.
+
+    Those under way are waited for.
+    """
+    session.execute("SELECT pg_advisory_xact_lock($1)", _COMPLETION_LOCK)
 
 
 def statements(there: Container[str] | None = None) -> Iterator[str]:

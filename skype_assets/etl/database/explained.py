@@ -14,7 +14,8 @@ from skype_assets.etl.database.comparison import found_rows
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import NAMED, Comparison, Expected
 from skype_assets.etl.database.merging import CHILDREN
-from skype_assets.etl.database.refreshing import APART, REFRESH, WRONGLY_FLAGGED, touch
+from skype_assets.etl.database.refreshing import REFRESH, WRONGLY_FLAGGED, touch
+from skype_assets.etl.database.rejoining import APART
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.schema.tables import TABLES
 

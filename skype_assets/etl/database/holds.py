@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from skype_assets.etl.database import held_rows
-from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.ddl import SCHEMA, hold_off_loads
 from skype_assets.etl.database.held_rows import ACTIVE
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.session import Session
@@ -148,6 +148,7 @@ def problems(session: Session) -> list[Difference]:
 
 
 def _alone(session: Session) -> None:
+    hold_off_loads(session)  # triggers are made, and removed, under locks on the tables
     session.execute(f"LOCK TABLE {SCHEMA}.holds IN EXCLUSIVE MODE")
 
 

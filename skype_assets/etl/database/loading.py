@@ -26,7 +26,8 @@ from skype_assets.etl.database.merging import (
     stage_messages,
     upsert,
 )
-from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, REJOIN, touch
+from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, touch
+from skype_assets.etl.database.rejoining import lock_of_account, rejoin
 from skype_assets.etl.database.replacing import Made, Replacement
 from skype_assets.etl.database.session import UNIQUE_VIOLATION, Rejected, Session
 from skype_assets.etl.errors import DatabaseError, Fenced
@@ -114,13 +115,18 @@ class Loader:
         return cls(session, Claim(export_id, owner_id, "", attempt, nonce))
 
     @contextmanager
-    def transaction(self, lock: str = "") -> Generator[None]:
-        """A fenced transaction: alone with the account, or with the lock ``_shared`` beside parts of other loads."""
+    def transaction(self, *, is_alone: bool = True) -> Generator[None]:
+        """A fenced transaction: alone with the account, or beside other parts of the export.
+
+        Parts of two exports of an account are never beside each other: they may have the same messages in other orders,
+        and each would wait for what the other has.
+        """
         with self.session.transaction():
             ddl.hold_off_completion(self.session)
             self.session.execute(f"SET LOCAL application_name = '{_session_name(self.claim.export_id)}'")
+            # Before the claim, as in ``register``: whoever has one of the two must not wait for the other.
+            lock_owner(self.session, self.claim.owner_id, "" if is_alone or self._has_company() else "_shared")
             self.check()
-            lock_owner(self.session, self.claim.owner_id, lock)
             yield
 
     def check(self) -> None:
@@ -150,21 +156,21 @@ class Loader:
         ``again`` if rows of it are gone: then also those are replaced that are there and are the same copy.
         """
         if self.claim.replaces:
-            with self._part(part, checksum, tables, lock="", again=again):
+            with self._part(part, checksum, tables, again=again):
                 self._replace_messages(tables)
                 crash_points.reached("part merged")
             return
         if superseding.are_there(self.session, self.claim.export_id, tables) or not self._copied(
             part, checksum, tables, again
         ):
-            with self._part(part, checksum, tables, lock="", again=again):
+            with self._part(part, checksum, tables, again=again):
                 merge_messages(self.session, "" if again else self.claim.code_version, tables)
                 crash_points.reached("part merged")
 
     def _copied(self, part: int, checksum: str, tables: Mapping[str, pa.Table], again: bool) -> bool:
         """Copy the tables of a part to where nothing is yet; False, and nothing is done, if something is."""
         try:
-            with self._part(part, checksum, tables, lock="_shared", again=again):
+            with self._part(part, checksum, tables, is_alone=False, again=again):
                 for name in TABLES:
                     if name in tables:
                         self.session.copy(name, tables[name], schema=SCHEMA)
@@ -177,7 +183,7 @@ class Loader:
 
     def commit_head(self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, again: bool = False) -> None:
         """Load conversations, participants and media, which the parts of messages refer to."""
-        with self._part(part, checksum, tables, lock="", again=again):
+        with self._part(part, checksum, tables, again=again):
             for name, rows in tables.items():
                 stage(self.session, name, rows)
             if self.claim.replaces:
@@ -203,10 +209,10 @@ class Loader:
 
     @contextmanager
     def _part(
-        self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, lock: str, again: bool
+        self, part: int, checksum: str, tables: Mapping[str, pa.Table], *, is_alone: bool = True, again: bool
     ) -> Generator[None]:
         """The transaction of a part, with its ledger row."""
-        with self.transaction(lock):
+        with self.transaction(is_alone=is_alone):
             yield
             self._enter(part, checksum, tables)
             if again:
@@ -242,6 +248,7 @@ class Loader:
         """
         if self.claim.replaces:
             with self.transaction():
+                lock_of_account(self.session, self.claim.owner_id)
                 touch(self.session, conversations)
                 self._replacement.remove_left_over(made)
                 self._refresh()
@@ -284,7 +291,7 @@ class Loader:
 
     def _refresh(self) -> None:
         """Within a transaction: bring up to date what depends on several exports, of the conversations touched."""
-        self.session.execute(REJOIN, self.claim.owner_id)
+        rejoin(self.session, self.claim.owner_id)
         if self._has_company():  # with the name that the export's row has for the owner
             for statement in (FLAG_DIFFERING, *REFRESH):
                 self.session.execute(statement, self.claim.owner_id)

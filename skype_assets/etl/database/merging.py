@@ -12,6 +12,7 @@ from typing import Final
 import pyarrow as pa
 
 from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.rejoining import lock_of_messages
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.superseding import FORGET_REWORDED, displace, same_message, set_aside
 from skype_assets.etl.schema.tables import TABLES
@@ -64,6 +65,7 @@ def forget_changed(session: Session) -> None:
 
 def merge_staged(session: Session) -> None:
     """Let the staged messages take the place of what is there under their keys, with all that hangs on them."""
+    lock_of_messages(session, "pg_temp.staging_messages")
     for name in reversed(CHILDREN):
         session.execute(
             f"DELETE FROM {SCHEMA}.{name} c USING pg_temp.staging_messages s WHERE {same_message('c', 's')}"

@@ -1,4 +1,4 @@
-"""What depends on several exports of an account: the objects of attachments, conversations, people, counts, titles.
+"""What depends on several exports of an account: conversations, people, counts, titles, flags of objects.
 
 It is computed from the rows that are there, not added up, so that the order in which they came does not matter.
 """
@@ -24,86 +24,6 @@ def touch(session: Session, conversation_ids: pa.Table) -> None:
 def folded(column: str) -> str:
     """SQL: the id of a document without the case of its letters, which are of ASCII."""
     return f'lower({column} COLLATE "C")'
-
-
-_BEST: Final = (
-    'owner_id, document_id, is_foreign, {}size_bytes DESC, sha256 IS NULL, member COLLATE "C" DESC, export_id DESC'
-)
-
-# An id finds the objects that are spelled alike, wherever they are; only where there are none, those that differ from
-# it in case alone, of archives in which only one does: of several archives the least id, so that the order is of no
-# account, and no archive takes an object away.
-_JOINED: Final = f"""
-WITH concerned AS ({{concerned}}), wanted AS (
-    SELECT DISTINCT owner_id, document_id FROM {SCHEMA}.attachments
-    WHERE {folded("document_id")} IN (SELECT {folded("document_id")} FROM concerned)
-), alike AS (
-    SELECT w.owner_id, w.document_id, m.member, m.export_id, m.media_index, m.mime_type, m.size_bytes, m.sha256,
-           m.owner_id <> w.owner_id AS is_foreign, m.document_id AS found_id,
-           min(m.document_id) OVER archive = max(m.document_id) OVER archive AS is_only
-    FROM wanted w JOIN {SCHEMA}.media_files m ON {folded("m.document_id")} = {folded("w.document_id")}
-    WINDOW archive AS (PARTITION BY w.owner_id, w.document_id, m.export_id)
-), meant AS (
-    SELECT *, bool_or(found_id = document_id) OVER every AS is_spelled,
-           min(found_id) FILTER (WHERE is_only) OVER every AS least_id
-    FROM alike WINDOW every AS (PARTITION BY owner_id, document_id)
-), stored AS (
-    SELECT * FROM meant
-    WHERE CASE WHEN is_spelled THEN found_id = document_id ELSE is_only AND found_id = least_id END
-), objects AS (
-    SELECT DISTINCT ON (owner_id, document_id) * FROM stored
-    ORDER BY {_BEST.format("media_index <> 1, media_index, ")}
-), types AS (
-    SELECT DISTINCT ON (owner_id, document_id) * FROM stored WHERE media_index = 1 AND mime_type IS NOT NULL
-    ORDER BY {_BEST.format("")}
-), previews AS (
-    SELECT DISTINCT ON (owner_id, document_id) * FROM stored WHERE media_index = 2
-    ORDER BY {_BEST.format("")}
-), found AS (
-    SELECT o.owner_id, o.document_id, o.member, o.export_id, o.sha256, t.mime_type, p.sha256 AS preview_sha256
-    FROM objects o LEFT JOIN types t USING (owner_id, document_id) LEFT JOIN previews p USING (owner_id, document_id)
-)"""
-
-_CONCERNED: Final = f"""
-    SELECT document_id FROM {SCHEMA}.media_files WHERE owner_id = $1
-    UNION SELECT document_id FROM {SCHEMA}.attachments
-          WHERE owner_id = $1 AND conversation_id IN (SELECT conversation_id FROM pg_temp.touched)"""
-
-_ATTACHMENT: Final = "a.owner_id, a.conversation_id, a.message_id, a.ordinal"
-
-_HAS_OTHER_OBJECT: Final = """
-(a.owner_id, a.document_id) = (o.owner_id, o.document_id)
-AND (a.media_member, a.present, a.media_export_id, a.media_sha256, a.preview_sha256, a.mime_type)
-    IS DISTINCT FROM (o.member, true, o.export_id, o.sha256, o.preview_sha256, coalesce(o.mime_type, a.mime_type))"""
-
-# Loads of two accounts may rejoin attachments of each other. Both lock them in the order of their keys: else each could
-# wait for what the other has.
-_REJOIN: Final = f"""{_JOINED}, locked AS MATERIALIZED (
-    SELECT {_ATTACHMENT} FROM {SCHEMA}.attachments a, found o WHERE {_HAS_OTHER_OBJECT}
-    ORDER BY {_ATTACHMENT} FOR NO KEY UPDATE OF a
-)
-UPDATE {SCHEMA}.attachments a
-SET media_member = o.member, present = true, media_export_id = o.export_id,
-    media_sha256 = o.sha256, preview_sha256 = o.preview_sha256, mime_type = coalesce(o.mime_type, a.mime_type)
-FROM found o, locked l
-WHERE ({_ATTACHMENT}) = (l.owner_id, l.conversation_id, l.message_id, l.ordinal) AND {_HAS_OTHER_OBJECT}"""
-
-REJOIN: Final = _REJOIN.format(concerned=_CONCERNED)
-"""Attachments find their objects in every loaded archive: a messages archive and a files archive make one.
-
-An account's own archives come first; another account's serve where these lack the object.
-"""
-
-REJOIN_AFTER_CHANGES: Final = _REJOIN.format(
-    concerned=f"{_CONCERNED} UNION SELECT document_id FROM pg_temp.changed_media"
-)
-"""The same, and for the documents in ``changed_media``."""
-
-APART: Final = f"""{_JOINED.format(concerned=f"SELECT document_id FROM {SCHEMA}.media_files")}
-SELECT {_ATTACHMENT}
-FROM {SCHEMA}.attachments a, found o
-WHERE {_HAS_OTHER_OBJECT}"""
-"""Attachments that would find another object than they have; none once all loads have ended."""
 
 
 def own_flags(row: str) -> str:

@@ -18,7 +18,8 @@ from skype_assets.etl.database.explained import OF_ARCHIVES
 from skype_assets.etl.database.loading import LOADED
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, stage, upsert
-from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, REJOIN, touch
+from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, touch
+from skype_assets.etl.database.rejoining import lock_of_account, rejoin
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.superseding import OF_TAKEN
 from skype_assets.etl.database.unloading import Kept, restore_messages, without_copies
@@ -47,6 +48,7 @@ class Account:
         self._session = session
         self._owner_id = owner_id
         self._unknown = sorted(unknown)
+        lock_of_account(session, owner_id)
         touch(session, pa.table({"conversation_id": pa.array([], pa.string())}))
         for name in MADE:
             self._execute(
@@ -155,7 +157,9 @@ class Account:
         if is_whole:
             for name in reversed(MADE):
                 self._execute(f"{without_copies(name)} AND NOT EXISTS ({_HAS_MESSAGES})", self._owner_id)
-        for statement in (_IS_OWNER, REJOIN, FLAG_DIFFERING, *REFRESH):
+        self._execute(_IS_OWNER, self._owner_id)
+        rejoin(self._session, self._owner_id)
+        for statement in (FLAG_DIFFERING, *REFRESH):
             self._execute(statement, self._owner_id)
 
     def made_differences(self) -> list[Difference]:

@@ -17,8 +17,9 @@ from skype_assets.etl.database import ddl
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.loading import HEAD, ledger, lock_owner
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, merge_messages, stage
-from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, REJOIN_AFTER_CHANGES, folded, touch
+from skype_assets.etl.database.refreshing import FLAG_DIFFERING, REFRESH, folded, touch
 from skype_assets.etl.database.registered import Registered, registered
+from skype_assets.etl.database.rejoining import lock_of_account, rejoin
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.database.superseding import OF_TAKEN
 from skype_assets.etl.rows.duplicates import KEY, only
@@ -133,6 +134,7 @@ class _Unloading:
 
     def run(self) -> Changes:
         others, elsewhere = self.prepare()
+        lock_of_account(self._session, self._owner_id)
         self._find_messages()
         self._removed.update(delete_messages(self._session, self._owner_id))
         self._delete_head()
@@ -141,7 +143,8 @@ class _Unloading:
             restore_messages(self._session, self._kept[export_id], self._parts[export_id])
         if self._session.rows("SELECT EXISTS (SELECT FROM pg_temp.changed_media)")[0][0]:
             self._change_media(others, elsewhere)
-        for statement in (REJOIN_AFTER_CHANGES, FLAG_DIFFERING, *REFRESH):
+        rejoin(self._session, self._owner_id, after_changes=True)
+        for statement in (FLAG_DIFFERING, *REFRESH):
             self._execute(statement, self._owner_id)
         self._count_restored()
         self._forget()
