@@ -128,7 +128,8 @@ def of_loaded_database(task: Task, tables: PhaseTables) -> Iterator[dg.AssetChec
             yield _required(tables, REFERENCES, False, {"export_in_the_database": status})
             yield _required(tables, DATABASE, False, {"export_in_the_database": status})
             return
-        yield _of_finding(tables, REFERENCES, findings.references(session, export))
+        defers_keys = task.settings.defer_constraints
+        yield _of_finding(tables, REFERENCES, findings.references(session, export, defers_keys=defers_keys))
         yield _of_finding(tables, DATABASE, findings.rows_in_database(session, transformed))
 
 

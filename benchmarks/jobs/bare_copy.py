@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from skype_assets.etl import engine
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import completion, ddl
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.duplicates import without
 from skype_assets.etl.rows.message_tables import MESSAGE_TABLES
@@ -40,7 +40,7 @@ def prepare(output: str, database: str, with_constraints: bool) -> Callable[[], 
             if with_constraints:
                 for table in TABLES.values():
                     session.execute(f"ALTER TABLE {ddl.SCHEMA}.{table.name} ADD PRIMARY KEY ({', '.join(table.key)})")
-                for statement in ddl.completion():
+                for statement in completion.completion():
                     session.execute(statement)
 
     return copy

@@ -40,6 +40,7 @@ class Settings:
         media_only: whether an export is welcome that holds no message; else it is refused.
         keep_media: whether the bytes of media are kept in the output folder.
         salvage: whether a damaged export is read as far as it is whole; else it is refused.
+        defer_constraints: whether foreign keys that the database lacks are left to ``db complete``, after many loads.
     """
 
     chunk_size: int = 100_000
@@ -51,6 +52,7 @@ class Settings:
     media_only: bool = False
     keep_media: bool = True
     salvage: bool = False
+    defer_constraints: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("chunk_size", 1), ("batch_size", 1), ("memory_limit_mb", _LEAST_MB), ("max_workers", 1)):
@@ -117,6 +119,7 @@ def with_environment(settings: Settings) -> Settings:
         media_only=settings.media_only or media_only_by_environment(),
         keep_media=settings.keep_media and keep_media_by_environment(),
         salvage=settings.salvage or salvage_by_environment(),
+        defer_constraints=settings.defer_constraints or _switch("SKYPE_DEFER_CONSTRAINTS", "off"),
     )
 
 

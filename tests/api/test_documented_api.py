@@ -87,8 +87,16 @@ def test_the_constructors_take_what_is_documented() -> None:
         "task_id",
     ]  # fmt: skip
     context, pipeline = (inspect.signature(kind).parameters for kind in (ETLContext, ETLPipeline))
-    assert list(context) == [*documented, "media_only", "keep_media", "salvage"]
-    assert list(pipeline) == [*documented, "context", "observer", "media_only", "keep_media", "salvage"]
+    assert list(context) == [*documented, "media_only", "keep_media", "salvage", "defer_constraints"]
+    assert list(pipeline) == [
+        *documented,
+        "context",
+        "observer",
+        "media_only",
+        "keep_media",
+        "salvage",
+        "defer_constraints",
+    ]
     for parameters in (context, pipeline):
         assert parameters["output_dir"].default is parameters["max_workers"].default is None
         assert parameters["memory_limit_mb"].default == 1024

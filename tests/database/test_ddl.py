@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import completion, ddl
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.schema.tables import TABLES
@@ -20,7 +20,7 @@ _REJECT = "VALUES ('e', 1, 'messages.json', 0, 1, '19:c', 'not an object')"
 def _create(url: str) -> None:
     with Session(url) as session:
         ddl.create(session)
-        ddl.complete(session)
+        completion.complete(session)
 
 
 def _query(url: str, statement: str) -> list[tuple[Any, ...]]:
@@ -89,15 +89,15 @@ def test_a_completion_that_is_cut_short_is_not_taken_for_one_and_is_done_again(
         ddl.create(session)
         _query(postgres_url, f"INSERT INTO skype.rejects {_REJECT}")
         with pytest.raises(DatabaseError, match="rejects_export_id_fkey"):
-            ddl.complete(session, sessions)
+            completion.complete(session, sessions)
     with Session(postgres_url) as session:
-        assert not ddl.is_complete(session)
+        assert not completion.is_complete(session)
         assert ("rejects_export_id_fkey",) in _query(postgres_url, unchecked)
         with pytest.raises(psycopg2.IntegrityError, match="rejects_export_id_fkey"):
             _query(postgres_url, f"INSERT INTO skype.rejects {_REJECT.replace('1', '2')}")
         _query(postgres_url, "DELETE FROM skype.rejects")
-        ddl.complete(session, sessions)
-        assert ddl.is_complete(session)
+        completion.complete(session, sessions)
+        assert completion.is_complete(session)
     assert _query(postgres_url, unchecked) == []
 
 
@@ -106,10 +106,10 @@ def test_what_a_killed_completion_is_still_at_is_waited_for(postgres_url: str) -
     with Session(postgres_url) as session:
         ddl.create(session)
         with session.transaction():
-            for statement in ddl.foreign_keys():
+            for statement in completion.foreign_keys():
                 session.execute(statement)
     with ThreadPoolExecutor(1) as threads, psycopg2.connect(postgres_url) as at_work, at_work.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ddl.TABLE_LOCKS["messages"]])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [completion.TABLE_LOCKS["messages"]])
         cursor.execute("CREATE INDEX messages_by_time ON skype.messages (conversation_id, sent_at)")
         completed = threads.submit(_create, postgres_url)
         give_up = time.monotonic() + 30
@@ -120,7 +120,7 @@ def test_what_a_killed_completion_is_still_at_is_waited_for(postgres_url: str) -
         completed.result(timeout=30)
     at_work.close()
     with Session(postgres_url) as session:
-        assert ddl.is_complete(session)
+        assert completion.is_complete(session)
 
 
 def test_several_loads_may_complete_the_schema_while_others_commit_rows(postgres_url: str) -> None:
@@ -130,7 +130,7 @@ def test_several_loads_may_complete_the_schema_while_others_commit_rows(postgres
 
     def commit(tables: tuple[str, ...]) -> None:
         with Session(postgres_url) as session, session.transaction():
-            ddl.hold_off_completion(session)
+            completion.hold_off_completion(session)
             for table in tables:
                 session.execute(f"LOCK TABLE skype.{table} IN ROW EXCLUSIVE MODE")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import completion, ddl
 from skype_assets.etl.database.loading import Loader, ledger
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError, Fenced
@@ -38,7 +38,7 @@ def test_a_part_comes_with_its_ledger_row(session: Session, postgres_url: str) -
 
 def test_a_part_that_fails_in_its_last_table_leaves_nothing(session: Session, postgres_url: str) -> None:
     loader = register(session)
-    ddl.complete(session)
+    completion.complete(session)
     loader.commit_head(0, "h", head())
     orphans = messages("1", "2") | {"reactions": messages("1", "3")["reactions"]}
     with pytest.raises(DatabaseError, match="violates foreign key"):

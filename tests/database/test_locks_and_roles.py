@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from skype_assets.etl.database import ddl, waiting
+from skype_assets.etl.database import completion, ddl, waiting
 from skype_assets.etl.database.loading import lock_owner
 from skype_assets.etl.database.refreshing import touch
 from skype_assets.etl.database.rejoining import rejoin
@@ -70,7 +70,7 @@ def test_what_only_the_owner_may_do_is_said_so(postgres_url: str, loader_url: st
         ddl.create(session)
     query(postgres_url, "ALTER TABLE skype.rejects DROP CONSTRAINT rejects_export_id_fkey")
     with Session(loader_url) as session, pytest.raises(DatabaseError, match=r"must be owner .* their owner"):
-        ddl.complete(session)
+        completion.complete(session)
 
 
 @pytest.mark.parametrize("read", [*ddl.VIEWS_DDL, "messages"])

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pytest
 
-from skype_assets.etl.database import ddl, holds
+from skype_assets.etl.database import completion, ddl, holds
 from skype_assets.etl.database.explained import compare_archives
 from skype_assets.etl.database.loading import Claim, Loader, lock_owner
 from skype_assets.etl.database.session import Database, Session
@@ -100,7 +100,7 @@ def test_many_loads_at_once_do_not_deadlock_and_make_the_rows_of_one_after_the_o
     for url in (one_by_one, postgres_url):
         with Database(url) as database:
             database.repeatedly(ddl.create)
-            database.repeatedly(ddl.complete)
+            database.repeatedly(completion.complete)
     all_loads = list(loads(seed))
     for load in all_loads:
         load(one_by_one)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from skype_assets.etl import engine
-from skype_assets.etl.database import ddl, planner, search_index
+from skype_assets.etl.database import completion, ddl, planner, search_index
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.reading.find import find
@@ -40,7 +40,7 @@ def test_later_loads_and_unloads_keep_it_and_it_finds_what_they_brought(
     engine.run(task)
     with Session(postgres_url) as session:
         assert search_index.is_built(session)
-        assert ddl.is_complete(session)
+        assert completion.is_complete(session)
         with session.transaction():
             ddl.compare(session)
         assert totals(session) == without_index(session, monkeypatch) != one

@@ -6,7 +6,7 @@ from datetime import datetime
 import psycopg2
 from psycopg2.extras import execute_values
 
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import completion, ddl
 from skype_assets.etl.database.session import Session
 
 OWNER, CHAT, THEO = "8:live:mara.ostrow", "8:tbrannock", "8:tbrannock"
@@ -29,7 +29,7 @@ def prepare(url: str) -> None:
     """Make the tables, one conversation, its two people."""
     with Session(url) as session:
         ddl.create(session)
-        ddl.complete(session)
+        completion.complete(session)
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO skype.exports (export_id, task_id, owner_id, source_name, source_size, source_sha256, "

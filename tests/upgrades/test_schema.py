@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from skype_assets.etl.database import ddl, upgrading
+from skype_assets.etl.database import completion, ddl, upgrading
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.postgres.url import from_config
@@ -47,7 +47,7 @@ def made(url: str) -> str:
     with Session(url) as session:
         upgrading.bring_up_to_date(session)
         ddl.create(session)
-        ddl.complete(session)
+        completion.complete(session)
     return url
 
 

@@ -31,6 +31,7 @@ class ETLContext(TaskRecord):
         media_only: whether an export is welcome that holds no message; else it is refused.
         keep_media: whether the bytes of media are kept, in ``media/`` of ``output_dir``.
         salvage: whether a damaged export is read as far as it is whole; else it is refused.
+        defer_constraints: whether foreign keys that the database lacks are left to ``skype-assets db complete``.
 
     Attributes:
         task_id: see above; None until the export is known.

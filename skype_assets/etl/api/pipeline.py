@@ -51,6 +51,7 @@ class ETLPipeline:
         media_only: whether an export is welcome that holds no message; else it is refused.
         keep_media: whether the bytes of media are kept, in ``media/`` of ``output_dir``.
         salvage: whether a damaged export is read as far as it is whole; else it is refused.
+        defer_constraints: whether foreign keys that the database lacks are left to ``skype-assets db complete``.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class ETLPipeline:
         media_only: bool = Settings.media_only,
         keep_media: bool = Settings.keep_media,
         salvage: bool = Settings.salvage,
+        defer_constraints: bool = Settings.defer_constraints,
     ) -> None:
         self._make_context: Callable[[], ETLContext] = lambda: ETLContext(
             db_config,
@@ -81,6 +83,7 @@ class ETLPipeline:
             media_only,
             keep_media,
             salvage,
+            defer_constraints,
         )
         self._context = context if context is not None else self._make_context()
         if context is not None:

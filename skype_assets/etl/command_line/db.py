@@ -66,6 +66,34 @@ def index(is_removed: bool) -> None:
         print(f"the search index is there: {quantities.size(search_index.size(session))}")
 
 
+@db.command()
+@click.option("--max-workers", type=int, help="Tables that are worked on at the same time.  [default: one per core]")
+@debug
+@options.placed
+def complete(max_workers: int | None) -> None:
+    """Add the foreign keys that loads with --defer-constraints left out, and check every row against them.
+
+    Loads that begin meanwhile go on with the keys. Interrupted, the same command goes on: tables that are done are not
+    checked again. Where nothing is missing it changes nothing.
+    """
+    from skype_assets.etl.command_line.running import open_database
+    from skype_assets.etl.database import completion, upgrading
+    from skype_assets.etl.database.loading import require_loaded
+    from skype_assets.etl.database.session import Session
+    from skype_assets.etl.task import Settings
+
+    with Session(open_database(create=False)) as session:
+        upgrading.require_newest(session)
+        require_loaded(session)
+        if completion.is_complete(session):
+            print("nothing to do: the tables have all foreign keys and indexes")
+            return
+        terminal.say("adding and checking foreign keys ...")
+        workers = Settings(max_workers=max_workers).workers
+        completion.complete(session, workers, lambda name: terminal.say(f"{name}: done"))
+    print("complete: every row refers to rows that are there, and is kept from being otherwise")
+
+
 @db.command(context_settings={"ignore_unknown_options": True})
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @options.placed
@@ -155,10 +183,15 @@ def stop() -> None:
 @debug
 @options.placed
 def status() -> None:
-    """Show which database it is, and whether the embedded server runs. Starts nothing."""
+    """Show which database it is, whether the embedded server runs, and whether its tables are complete.
+
+    Starts nothing; a server that does not run is not asked.
+    """
+    from skype_assets.etl.database import completion
+    from skype_assets.etl.database.session import Session
     from skype_assets.etl.postgres import DATABASE_VARIABLES
     from skype_assets.etl.postgres.embedded import EmbeddedServer
-    from skype_assets.etl.postgres.url import without_password
+    from skype_assets.etl.postgres.url import reachable_url, without_password
 
     given = [name for name in DATABASE_VARIABLES if os.environ.get(name)]
     if given:
@@ -171,6 +204,14 @@ def status() -> None:
     print(f"embedded server: {state}, in {terminal.printable(server.directory)}{' (not used)' if given else ''}")
     if running and not given:
         print(f"database: {terminal.printable(server.url())}")
+    if running or given:
+        try:
+            with Session(reachable_url(create=False), read_only=True) as session:
+                is_due = completion.is_due(session)
+        except DatabaseError as refused:
+            print(f"tables: cannot be asked: {terminal.printable(str(refused))}")
+        else:
+            print(f"tables: {completion.INCOMPLETE if is_due else 'nothing is to be done for them'}")
 
 
 def _psql() -> str:

@@ -27,7 +27,7 @@ def read(port: int, no_open: bool, owner: str | None, time_zone: str | None, out
 
     from skype_assets.etl import places
     from skype_assets.etl.command_line.running import open_database
-    from skype_assets.etl.database import planner, search_index
+    from skype_assets.etl.database import completion, planner, search_index
     from skype_assets.etl.database.session import Session
     from skype_assets.etl.pages import access, serve
     from skype_assets.etl.pages.site import INDEX_WORTHWHILE, Site
@@ -44,6 +44,8 @@ def read(port: int, no_open: bool, owner: str | None, time_zone: str | None, out
         is_indexed = search_index.is_built(session)
     with Session(open_database(create=False)) as session:
         planner.inform(session)
+        if completion.is_due(session):
+            terminal.say(f"note: {completion.INCOMPLETE}")
     if total > INDEX_WORTHWHILE and not is_indexed:
         terminal.say(f"a search in {total:,} messages is faster with an index: {terminal.command('db', 'index')}")
     with serve.listening(port) as listener:

@@ -22,6 +22,12 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 )
 @options.salvage
 @click.option(
+    "--defer-constraints",
+    is_flag=True,
+    help="Leave foreign keys to `db complete`, after many loads into a new database; so does "
+    "SKYPE_DEFER_CONSTRAINTS=on.",
+)
+@click.option(
     "--no-media", is_flag=True, help="Do not keep the bytes of media, only their hashes; so does SKYPE_KEEP_MEDIA=off."
 )
 @click.option(
@@ -45,6 +51,7 @@ def run(
     chunk_size: int | None,
     user_display_name: str | None,
     media_only: bool,
+    defer_constraints: bool,
     no_media: bool,
     salvage: bool,
     names_file: Path | None,
@@ -84,6 +91,7 @@ def run(
             media_only=media_only,
             keep_media=not no_media,
             salvage=salvage,
+            defer_constraints=defer_constraints,
         )
     )
     if chunk_size is not None:

@@ -10,7 +10,7 @@ from skype_assets.etl import compiled, quantities
 from skype_assets.etl.command_line import options, terminal
 from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import CheckpointError, InvalidExport, UsageError
-from skype_assets.etl.phases import EXTRACT, FACTS, FOLDERS, UNREADABLE
+from skype_assets.etl.phases import EXTRACT, FACTS, FOLDERS, KEYS_DEFERRED, UNREADABLE
 from skype_assets.etl.tasks.pace import percent, work
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ def status(task: str | None, output_dir: Path, as_json: bool) -> None:
     for name, phases in found.items():
         if not as_json:
             _show(name, output_dir, phases, in_detail=task is not None)
+    if deferred := sum(_is_deferred(phases) for phases in found.values()):
+        terminal.say(
+            f"note: {deferred:,} of these left foreign keys to {terminal.command('db', 'complete')}; whether that is "
+            f"still to be done: {terminal.command('db', 'status')}"
+        )
     if compiled.reader is None:
         terminal.say(f"note: {compiled.ABSENCE}")
 
@@ -92,6 +97,11 @@ def phases_of(folder: Path) -> dict[str, PhaseStatus]:
         phases[name] = _phase(name, task.folder(asset), before, is_running=is_running)
         before = phases[name].state
     return {name: _with_failure(folder, name, phase) for name, phase in phases.items()}
+
+
+def _is_deferred(phases: dict[str, PhaseStatus]) -> bool:
+    load = phases["load"].state
+    return load is not None and KEYS_DEFERRED in load.counts()
 
 
 def _with_failure(folder: Path, name: str, phase: PhaseStatus) -> PhaseStatus:

@@ -1,24 +1,19 @@
 """Schema ``skype`` in PostgreSQL, made from the table list: types, keys, foreign keys, indexes, views.
 
 Primary keys are there from the beginning: they decide what is a conflict. Foreign keys and the other indexes come when
-the first load has its rows in (``complete``): checking and sorting once is a fraction of doing so for every row. From
-then on they stay, and later loads meet them.
+rows are in (``completion``).
 """
 
 import logging
-from collections.abc import Callable, Container, Generator, Iterator, Mapping
-from concurrent.futures import as_completed
+from collections.abc import Container, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Final
 
 import pyarrow as pa
 
-from skype_assets.etl import crash_points
 from skype_assets.etl.database.calls import CALLS_QUERY
 from skype_assets.etl.database.message_history import MESSAGE_HISTORY_QUERY
 from skype_assets.etl.database.session import NO_PRIVILEGE, Rejected, Session
-from skype_assets.etl.database.side_by_side import SideBySide
 from skype_assets.etl.errors import DatabaseError
 from skype_assets.etl.schema.tables import TABLES, Table
 from skype_assets.etl.schema.views import VIEWS
@@ -170,11 +165,8 @@ WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT t.tgisinternal AND t.tgenabled 
 TRIGGER_FUNCTIONS: Final = ("keep_held_row", "keep_held_copy", "keep_held_table", "keep_hold_history")
 """Those of our own triggers (``holds``)."""
 
-# Any numbers: they only have to be the same in every process.
+# Any number: it only has to be the same in every process.
 CREATION_LOCK: Final = 7_359_274_101
-_COMPLETION_LOCK: Final = 7_359_274_102
-TABLE_LOCKS: Final = {name: number for number, name in enumerate(TABLES, start=7_359_274_201)}
-"""Held by whoever completes a table."""
 
 
 def create(session: Session) -> None:
@@ -188,10 +180,10 @@ def create(session: Session) -> None:
         DatabaseError: a table was changed by somebody else, or the role may not create what is missing; the message
             names it.
     """
-    with session.transaction(), _by_their_owner():
+    with session.transaction(), by_their_owner():
         is_all_there = _is_all_there(session)
     if not is_all_there:  # in another transaction: one that has looked is in the way of whoever changes what it saw
-        with session.transaction(), _by_their_owner():
+        with session.transaction(), by_their_owner():
             session.execute("SELECT pg_advisory_xact_lock($1)", CREATION_LOCK)
             _create_missing(session)
     for table, name in session.rows(_TRIGGERS, SCHEMA, list(TRIGGER_FUNCTIONS)):
@@ -200,7 +192,7 @@ def create(session: Session) -> None:
 
 def _is_all_there(session: Session) -> bool:
     """Whether nothing is to be created. No, too, if what is there is wrong, or was while somebody else created it."""
-    if not _schema_is_there(session) or next(statements(_there(session)[0]), None) is not None:
+    if not _schema_is_there(session) or next(statements(present(session)[0]), None) is not None:
         return False
     try:
         compare(session)
@@ -211,7 +203,7 @@ def _is_all_there(session: Session) -> bool:
 
 def _create_missing(session: Session) -> None:
     """With the lock of creation: whoever had it has created what was missing."""
-    for statement in statements(_there(session)[0] if _schema_is_there(session) else None):
+    for statement in statements(present(session)[0] if _schema_is_there(session) else None):
         session.execute(statement)
     compare(session)
     for name in _wrong_views(session):  # at the end, as they may have to be waited for
@@ -228,7 +220,7 @@ def _has_version(session: Session) -> bool:
 
 def _wrong_views(session: Session) -> list[str]:
     """Within a transaction: the views that are missing, or not what they should be."""
-    there = _there(session)[0]
+    there = present(session)[0]
     return [name for name in VIEWS_DDL if name not in there or not is_view_as_it_should_be(session, name)]
 
 
@@ -241,7 +233,7 @@ def is_view_as_it_should_be(session: Session, name: str) -> bool:
 
 
 @contextmanager
-def _by_their_owner() -> Generator[None]:
+def by_their_owner() -> Generator[None]:
     """What is done here, only the owner of the tables may do, or who may create them."""
     try:
         yield
@@ -299,68 +291,6 @@ def columns(session: Session) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def complete(session: Session, sessions: int = 1, completed: Callable[[str], None] = lambda table: None) -> None:
-    """Add the foreign keys and indexes that are missing; called when the rows of a load are in.
-
-    First all foreign keys are there for what comes; then each table, in a transaction of its own, gets its indexes, and
-    its foreign keys are checked against the rows that were there before. A load that was interrupted before or within
-    this does the rest when it is resumed, or the next load does.
-
-    Args:
-        session: with the database.
-        sessions: how many take tables side by side.
-        completed: called with the name of each table when that is done.
-
-    Raises:
-        DatabaseError: rows refer to what is not there; they were not loaded by this program.
-    """
-    if is_complete(session):
-        return
-    with session.transaction(), _by_their_owner():
-        hold_off_loads(session)
-        for statement in foreign_keys(_there(session)[0]):
-            session.execute(statement)
-    crash_points.reached("foreign keys added")
-    # The largest first, so that the sessions end at about the same time.
-    names = sorted(TABLES, key=lambda name: name != "messages")
-    with SideBySide.opened(session, sessions) as beside:
-        under_way = {beside.submit(partial(_complete_table, name=name)): name for name in names}
-        for done in as_completed(under_way):
-            done.result()
-            completed(under_way[done])
-
-
-def _complete_table(session: Session, name: str) -> None:
-    with session.transaction(), _by_their_owner():
-        # An attempt that was killed within this has sessions that are still at work.
-        session.execute("SELECT pg_advisory_xact_lock($1)", TABLE_LOCKS[name])
-        for statement in _completion_of(name, *_there(session)):
-            session.execute(statement)
-    crash_points.reached("table completed")
-
-
-def is_complete(session: Session) -> bool:
-    """Whether all indexes and foreign keys are there, and each of these was checked against all rows."""
-    with session.transaction():
-        return not list(completion(*_there(session)))
-
-
-def hold_off_completion(session: Session) -> None:
-    """Within a transaction that changes rows, before its first lock: ``complete`` adds no foreign keys before its end.
-
-    Without this the two would take locks on the tables in different orders, which can be a deadlock.
-    """
-    session.execute("SELECT pg_advisory_xact_lock_shared($1)", _COMPLETION_LOCK)
-
-
-def hold_off_loads(session: Session) -> None:
-    """Within a transaction that changes tables that exist, before its first lock: none of rows begins before its end.
-
-    Those under way are waited for.
-    """
-    session.execute("SELECT pg_advisory_xact_lock($1)", _COMPLETION_LOCK)
-
-
 def statements(there: Container[str] | None = None) -> Iterator[str]:
     """The DDL of the tables that are not there, in an order in which it runs; without the schema, of that as well."""
     if there is None:
@@ -402,35 +332,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def foreign_keys(there: Container[str] = ()) -> Iterator[str]:
-    """The DDL of the foreign keys that are not there: from then on they are enforced, older rows are not checked."""
-    for table in TABLES.values():
-        for name, columns, parent in _references(table):
-            if name not in there:
-                key = ", ".join(columns)
-                yield (
-                    f"ALTER TABLE {SCHEMA}.{table.name} ADD CONSTRAINT {name} "
-                    f"FOREIGN KEY ({key}) REFERENCES {SCHEMA}.{parent} ({key}) NOT VALID"
-                )
-
-
-def completion(there: Container[str] = (), checked: Container[str] = ()) -> Iterator[str]:
-    """The DDL of the rest, for a schema that has some relations and foreign keys, some of these checked, already."""
-    yield from foreign_keys(there)
-    for name in TABLES:
-        yield from _completion_of(name, there, checked)
-
-
-def _completion_of(table: str, there: Container[str], checked: Container[str]) -> Iterator[str]:
-    """The DDL of what a table lacks: indexes, and that its foreign keys are checked against older rows."""
-    for name, definition in _INDEXES.get(table, {}).items():
-        if name not in there:  # IF NOT EXISTS would wait for every load under way
-            yield f"CREATE INDEX {name} ON {SCHEMA}.{table} {definition}"
-    for name, _, _ in _references(TABLES[table]):
-        if name not in checked:
-            yield f"ALTER TABLE {SCHEMA}.{table} VALIDATE CONSTRAINT {name}"
-
-
 def indexes() -> Iterator[tuple[str, str, str]]:
     """Table, name and definition of the indexes that belong to no constraint."""
     for table, named in _INDEXES.items():
@@ -444,7 +345,7 @@ def layout() -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
         columns = {field.name: _column(table, field) for field in table.schema}
         keys = {
             name: f"FOREIGN KEY ({', '.join(key)}) REFERENCES {SCHEMA}.{parent}({', '.join(key)})"
-            for name, key, parent in _references(table)
+            for name, key, parent in references(table)
         }
         yield table.name, columns, {f"{table.name}_pkey": f"PRIMARY KEY ({', '.join(table.key)})", **keys}
     for name, (columns, key) in _OWN_TABLES.items():
@@ -455,7 +356,7 @@ def _schema_is_there(session: Session) -> bool:
     return session.rows(_SCHEMA_IS_THERE, SCHEMA)[0][0]
 
 
-def _there(session: Session) -> tuple[set[str], set[str]]:
+def present(session: Session) -> tuple[set[str], set[str]]:
     """Names of the relations and foreign keys in the schema, and of the foreign keys that hold for all rows."""
     relations, keys = (session.rows(query, SCHEMA) for query in (_RELATIONS, _FOREIGN_KEYS))
     return {name for name, *_ in (*relations, *keys)}, {name for name, is_checked in keys if is_checked}
@@ -468,7 +369,7 @@ def _column(table: Table, field: pa.Field) -> str:
     return f"{POSTGRES_TYPES[field.type]}{collation}{'' if field.nullable else ' NOT NULL'}"
 
 
-def _references(table: Table) -> Iterator[tuple[str, tuple[str, ...], str]]:
+def references(table: Table) -> Iterator[tuple[str, tuple[str, ...], str]]:
     """The foreign keys of a table: name, columns, which are those of the other table's key, and that table."""
     parents = [(TABLES[table.parent].key, table.parent)] if table.parent else []
     if "export_id" in table.schema.names and "export_id" not in table.key:

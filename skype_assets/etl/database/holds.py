@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from skype_assets.etl.database import held_rows
-from skype_assets.etl.database.ddl import SCHEMA, hold_off_loads
+from skype_assets.etl.database.completion import hold_off_loads
+from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.held_rows import ACTIVE
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.session import Session

@@ -14,7 +14,7 @@ from typing import Final
 import pyarrow as pa
 
 from skype_assets.etl import crash_points
-from skype_assets.etl.database import ddl, superseding
+from skype_assets.etl.database import completion, superseding
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.merging import (
     FORGET_NAMES,
@@ -122,7 +122,7 @@ class Loader:
         and each would wait for what the other has.
         """
         with self.session.transaction():
-            ddl.hold_off_completion(self.session)
+            completion.hold_off_completion(self.session)
             self.session.execute(f"SET LOCAL application_name = '{_session_name(self.claim.export_id)}'")
             # Before the claim, as in ``register``: whoever has one of the two must not wait for the other.
             lock_owner(self.session, self.claim.owner_id, "" if is_alone or self._has_company() else "_shared")
@@ -261,6 +261,8 @@ class Loader:
         sessions: int = 1,
         completed: Callable[[str], None] = lambda table: None,
         last_part: int | None = None,
+        *,
+        defers_keys: bool = False,
     ) -> None:
         """After the last part: complete the schema, bring figures over several exports up to date, say it is loaded.
 
@@ -270,8 +272,9 @@ class Loader:
             sessions: how many complete the schema side by side.
             completed: called with the name of each table that has just got its indexes and foreign keys.
             last_part: its number; what the ledger has after it is of an earlier load, in smaller parts.
+            defers_keys: whether foreign keys are left to whoever completes the schema after the last of many loads.
         """
-        ddl.complete(self.session, sessions, completed)
+        completion.complete(self.session, sessions, completed, defers_keys=defers_keys)
         with self.transaction():
             touch(self.session, conversations)
             stage(self.session, "exports", exports)
@@ -319,8 +322,10 @@ def ledger(session: Session, export_id: str) -> dict[int, str]:
     return dict(session.rows(f"SELECT part, checksum FROM {SCHEMA}.load_parts WHERE export_id = $1", export_id))
 
 
-def is_complete(session: Session, export: pa.Table) -> bool:
+def is_complete(session: Session, export: pa.Table, *, defers_keys: bool = False) -> bool:
     """Whether an export, the row that it must have in ``exports``, is complete there, in a schema that is.
+
+    The schema may lack foreign keys, if it ``defers_keys``.
 
     All is asked: a database that was restored may be one of before the last transactions of the load.
     """
@@ -329,7 +334,9 @@ def is_complete(session: Session, export: pa.Table) -> bool:
     export_id = export["export_id"][0].as_py()
     status = session.rows(f"SELECT status FROM {SCHEMA}.exports WHERE export_id = $1", export_id)
     said = LOADED[export["unreadable_bytes"][0].is_valid]
-    return status == [(said,)] and counts_as(session, export) and ddl.is_complete(session)
+    if status != [(said,)] or not counts_as(session, export):
+        return False
+    return completion.is_complete(session, defers_keys=defers_keys)
 
 
 def counts_as(session: Session, export: pa.Table) -> bool:

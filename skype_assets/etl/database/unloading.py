@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
-from skype_assets.etl.database import ddl
+from skype_assets.etl.database import completion, ddl
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.loading import HEAD, ledger, lock_owner
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, merge_messages, stage
@@ -74,7 +74,7 @@ def rehearsal(session: Session, owner_id: str) -> Generator[None]:
     """A transaction that is alone with the account, like that of a ``Loader``, and is rolled back at its end."""
     try:
         with session.transaction():
-            ddl.hold_off_completion(session)
+            completion.hold_off_completion(session)
             lock_owner(session, owner_id)
             yield
             raise _TakenBack

@@ -38,6 +38,9 @@ LOAD: Final = PhaseFacts("load", "loaded_database", "4", "messages", after_parts
 UNREADABLE: Final = "unreadable"
 """The count of places in a damaged export at which something could not be read; only of such a one it is counted."""
 
+KEYS_DEFERRED: Final = "keys_deferred"
+"""Counted of a load after which the tables lacked foreign keys, as it was asked to leave them to a later one."""
+
 FACTS: Final[Mapping[str, PhaseFacts]] = {facts.name: facts for facts in (EXTRACT, TRANSFORM, LOAD)}
 """The phases by name, in their order."""
 

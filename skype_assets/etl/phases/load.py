@@ -21,7 +21,7 @@ from skype_assets.etl.checkpoints.hold import mark
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.spilled import Memory
 from skype_assets.etl.checkpoints.state import PartRecord
-from skype_assets.etl.database import ddl, holds, upgrading
+from skype_assets.etl.database import completion, ddl, holds, upgrading
 from skype_assets.etl.database.comparison import Ours, compare_rejects
 from skype_assets.etl.database.counting import rows_of_load
 from skype_assets.etl.database.loading import HEAD, Claim, Loader, is_complete, ledger
@@ -30,7 +30,7 @@ from skype_assets.etl.database.refused import committed
 from skype_assets.etl.database.replacing import Made, changes, recalled
 from skype_assets.etl.database.session import Database, Session
 from skype_assets.etl.errors import DatabaseDiffers
-from skype_assets.etl.phases import LOAD, UNREADABLE, PhaseFacts
+from skype_assets.etl.phases import KEYS_DEFERRED, LOAD, UNREADABLE, PhaseFacts
 from skype_assets.etl.phases.part_tables import (
     OfOtherParts,
     all_loaded_keys,
@@ -158,7 +158,8 @@ class _OpenLoad:
         """
         with self._database.session() as session:
             self._mark_if_held(session)
-            is_said = is_complete(session, self._exports)
+            self._say_if_due(session)
+            is_said = is_complete(session, self._exports, defers_keys=self._settings.defer_constraints)
             return is_said and prove(session, self._tables, self._workers).total.is_equal
 
     def claim(self, tenure: Tenure | None) -> None:
@@ -204,11 +205,16 @@ class _OpenLoad:
         """All rows compared with the tables, and the figures over all exports of the account brought up to date."""
         rows = self._database.repeatedly(partial(self._finish, tell))
         replaced = self._database.repeatedly(self._replaced)
-        unreadable = self._tables.state.counts().get(UNREADABLE, 0)
+        counts = {
+            UNREADABLE: self._tables.state.counts().get(UNREADABLE, 0),
+            KEYS_DEFERRED: int(
+                self._settings.defer_constraints and not self._database.repeatedly(completion.is_complete)
+            ),
+        }
         return {
             "database_state": table_from_rows(DATABASE_STATE, list(rows.items())),
             "replaced": table_from_rows(REPLACED, replaced),
-        }, {UNREADABLE: unreadable} if unreadable else {}
+        }, {name: count for name, count in counts.items() if count}
 
     def _replaced(self, session: Session) -> list[tuple[str, int, int, int]]:
         for task_id in recalled(session, self._owner_id):
@@ -247,15 +253,22 @@ class _OpenLoad:
             raise _differs(self._export_id, self._task_id, proof.total)
         counted.half()
         counted.doing("indexes and foreign keys")
+        self._say_if_due(session)
         loader.finish(
             self._exports,
             conversations,
             self._workers,
             completed=lambda table: counted.more(rows.get(table, 0)),
             last_part=max(part.number for part in self._tables.state.parts),
+            defers_keys=self._settings.defer_constraints,
         )
         self._mark_if_held(session)
         return rows_of_load(session, self._owner_id, self._export_id, conversations["conversation_id"].to_pylist())
+
+    def _say_if_due(self, session: Session) -> None:
+        """A load that defers nothing completes what others have left: this takes as long as theirs were large."""
+        if not self._settings.defer_constraints and completion.is_due(session):
+            logger.warning("%s, or this load, now", completion.INCOMPLETE)
 
     def _mark_if_held(self, session: Session) -> None:
         """A hold that was there before the task keeps its checkpoints as well, as it keeps the rows."""

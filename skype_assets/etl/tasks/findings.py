@@ -16,7 +16,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import is_damaged
 from skype_assets.etl.checkpoints.state import FileRecord
-from skype_assets.etl.database import holds
+from skype_assets.etl.database import completion, holds
 from skype_assets.etl.database.integrity import dangling
 from skype_assets.etl.database.loading import counts_as
 from skype_assets.etl.database.matching import Comparison, Difference
@@ -116,11 +116,16 @@ def loaded_rows(load: PhaseTables, table: str) -> int:
     return sum(row["rows"] for row in load["loaded_parts"].to_table().to_pylist() if row["table"] == table)
 
 
-def references(session: Session, export: Registered) -> Found:
-    """Whether what rows of an export refer to is in the database."""
+def references(session: Session, export: Registered, *, defers_keys: bool = False) -> Found:
+    """Whether what rows of an export refer to is in the database.
+
+    The database may lack foreign keys, if a campaign that is under way ``defers_keys``.
+    """
     missing = dangling(session, export.owner_id, export.export_id)
-    said = "; ".join(f"{count} {what}" for what, count in missing.items())
-    return Found(not missing, said or "everything that rows refer to is there", {"dangling": said})
+    lacking = [] if completion.is_complete(session) else [completion.INCOMPLETE]
+    said = "; ".join([*(f"{count} {what}" for what, count in missing.items()), *lacking])
+    is_right = not missing and (defers_keys or not lacking)
+    return Found(is_right, said or "everything that rows refer to is there", {"dangling": said})
 
 
 def holds_on(session: Session) -> str:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
-from skype_assets.etl.database import catalogue, comparison, explained, upgrading
+from skype_assets.etl.database import catalogue, comparison, completion, explained, upgrading
 from skype_assets.etl.database.counting import COUNTED, count_rows
 from skype_assets.etl.database.loading import ledger
 from skype_assets.etl.database.matching import Comparison, Difference
@@ -102,6 +102,7 @@ class _Proving:
         if differences and all(map(catalogue.is_made_last, differences)):
             # The first load of a database makes them when its rows are in.
             _require_complete(all_registered(self._session))
+            raise VerificationFailed(f"{completion.INCOMPLETE}; lacking: {', '.join(map(str, differences))}")
         for difference in differences:
             total.note(difference)
         return compared(total) if not total.is_equal else Found(True, "it is what this program makes")

@@ -66,6 +66,7 @@ class TaskRecord(History):
         media_only: bool = Settings.media_only,
         keep_media: bool = Settings.keep_media,
         salvage: bool = Settings.salvage,
+        defer_constraints: bool = Settings.defer_constraints,
     ) -> None:
         super().__init__(
             Settings(
@@ -77,6 +78,7 @@ class TaskRecord(History):
                 media_only=media_only,
                 keep_media=keep_media,
                 salvage=salvage,
+                defer_constraints=defer_constraints,
             )
         )
         self.db_config = db_config
