@@ -67,6 +67,29 @@ def index(is_removed: bool) -> None:
 
 
 @db.command()
+@click.option(
+    "--partitions",
+    type=click.IntRange(2, 64),  # statements lock each that they cannot rule out, and the server counts locks
+    help="Divide the tables by account into so many partitions; takes PostgreSQL 18.",
+)
+@debug
+@options.placed
+def create(partitions: int | None) -> None:
+    """Create the tables before anything is loaded: in partitions, or by a role that owns them.
+
+    The first load does so as well, without partitions. Tables that are there stay as they are.
+    """
+    from skype_assets.etl.command_line.running import open_database
+    from skype_assets.etl.database import ddl, upgrading
+    from skype_assets.etl.database.session import Session
+
+    with Session(open_database()) as session:
+        upgrading.require_newest(session)
+        ddl.create(session, partitions or 0)
+    print("the tables are there" + (f", in {partitions} partitions" if partitions else ""))
+
+
+@db.command()
 @click.option("--max-workers", type=int, help="Tables that are worked on at the same time.  [default: one per core]")
 @debug
 @options.placed

@@ -8,7 +8,7 @@ database. Questions only, nothing is written.
 from collections.abc import Set
 from typing import Final
 
-from skype_assets.etl.database import ddl, holds, search_index
+from skype_assets.etl.database import ddl, holds, partitions, search_index
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.session import Session
@@ -18,7 +18,7 @@ from skype_assets.etl.schema.views import VIEWS
 def differences(session: Session) -> list[Difference]:
     """What of the schema is otherwise than it is made. One transaction, with a temporary view that it drops."""
     with session.transaction(snapshot=True, temporary=True):
-        expected, found = _expected(), _found(session)
+        expected, found = _expected(partitions.count(session, SCHEMA)), _found(session)
         for thing in _SEARCH_INDEX - expected.keys():  # there or not, it tells nothing and changes nothing
             found.pop(thing, None)
         changed = [name for name in expected.keys() & found.keys() if found[name] != expected[name]]
@@ -61,10 +61,16 @@ _SEARCH_INDEX: Final[Set[Thing]] = {
 }
 
 
-def _expected() -> dict[Thing, str]:
+def _expected(count: int) -> dict[Thing, str]:
+    """What there should be, with tables in so many partitions; 0 = none."""
     things: dict[Thing, str] = {(name, ()): "v" for name in VIEWS}
     for name, columns, constraints in ddl.layout():
-        things[name, ()] = "r"
+        is_divided = count > 0 and name in partitions.PARTITIONED
+        things[name, ()] = "p HASH (owner_id)" if is_divided else "r"
+        for number in range(count if is_divided else 0):
+            things[f"{name}_{number}", ()] = (
+                f"r of {SCHEMA}.{name} FOR VALUES WITH (modulus {count}, remainder {number})"
+            )
         things |= {(name, (f"column {column}",)): definition for column, definition in columns.items()}
         things |= {(name, (f"constraint {constraint}",)): what for constraint, what in constraints.items()}
     for table, index, definition in ddl.indexes():
@@ -84,10 +90,14 @@ _OUR_FUNCTIONS: Final = (search_index.FUNCTION, *ddl.TRIGGER_FUNCTIONS)
 
 _IN_SCHEMA: Final = "JOIN pg_class c ON c.oid = {} JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1"
 
-# Indexes and the like go with their tables. A table that is not logged is emptied by a crash.
+# Indexes and the like go with their tables, and what partitions have from their tables with these. A table that is not
+# logged is emptied by a crash.
 _RELATIONS: Final = """
 SELECT c.relname::text, ''::text, c.relkind::text || CASE c.relpersistence WHEN 'p' THEN '' ELSE ' not logged' END
+       || coalesce(' ' || pg_get_partkeydef(c.oid), '')
+       || coalesce(' of ' || i.inhparent::regclass || ' ' || pg_get_expr(c.relpartbound, c.oid), '')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
 WHERE n.nspname = $1 AND c.relkind NOT IN ('i', 'I', 't', 'c')"""
 
 _COLUMNS: Final = f"""
@@ -98,18 +108,22 @@ SELECT c.relname::text, a.attname::text,
        || CASE WHEN a.attidentity <> '' THEN ' IDENTITY' ELSE '' END
 FROM pg_attribute a LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
 LEFT JOIN pg_collation l ON l.oid = a.attcollation
-{_IN_SCHEMA.format("a.attrelid")} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped"""
+{_IN_SCHEMA.format("a.attrelid")}
+AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped"""
 
 # That a column is not null is a constraint as well, from PostgreSQL 18 on. Constraint triggers hang on tables (below).
 _CONSTRAINTS: Final = f"""
 SELECT c.relname::text, k.conname::text, pg_get_constraintdef(k.oid)
-FROM pg_constraint k {_IN_SCHEMA.format("k.conrelid")} AND k.contype NOT IN ('n', 't')"""
+FROM pg_constraint k {_IN_SCHEMA.format("k.conrelid")} AND k.contype NOT IN ('n', 't')
+AND k.conparentid = 0"""
 
 _INDEXES: Final = f"""
 SELECT c.relname::text, i.relname::text,
-       pg_get_indexdef(x.indexrelid) || CASE WHEN x.indisvalid AND x.indisready THEN '' ELSE ' not valid' END
+       replace(pg_get_indexdef(x.indexrelid), ' ON ONLY ', ' ON ')
+       || CASE WHEN x.indisvalid AND x.indisready THEN '' ELSE ' not valid' END
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid {_IN_SCHEMA.format("x.indrelid")}
-AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))"""
+AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
+AND NOT i.relispartition"""
 
 # Of the whole database, in no schema: what it does, it may do to our tables when they are made or changed. Those of
 # extensions are the server's: many managed ones have them, and only a superuser installs an extension.

@@ -11,6 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from skype_assets.etl.database import partitions as divided
 from skype_assets.etl.database.calls import CALLS_QUERY
 from skype_assets.etl.database.message_history import MESSAGE_HISTORY_QUERY
 from skype_assets.etl.database.session import NO_PRIVILEGE, Rejected, Session
@@ -119,7 +120,8 @@ _DESCRIBED_BESIDE: Final = {
 _COLUMNS: Final = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum"""
+WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum"""
 
 _SCHEMA_IS_THERE: Final = "SELECT to_regnamespace($1) IS NOT NULL"
 
@@ -127,7 +129,8 @@ _RELATIONS: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1"""
 
 _FOREIGN_KEYS: Final = """
-SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = to_regnamespace($1)"""
+SELECT conname, convalidated FROM pg_constraint 
+WHERE contype = 'f' AND conparentid = 0 AND connamespace = to_regnamespace($1)"""
 
 _QUERIES: Final = {"calls": CALLS_QUERY, "message_history": MESSAGE_HISTORY_QUERY}
 VIEWS_DDL: Final = {name: f"CREATE OR REPLACE VIEW {SCHEMA}.{name} AS {query}" for name, query in _QUERIES.items()}
@@ -143,7 +146,7 @@ SELECT pg_get_viewdef('{SCHEMA}.{{}}'::regclass) IS DISTINCT FROM
 
 _HIDING: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relkind = 'r' AND row_security_active(c.oid) ORDER BY 1"""
+WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND row_security_active(c.oid) ORDER BY 1"""
 
 _INHERITING: Final = """
 SELECT c.relname, h.inhrelid::regclass::text FROM pg_inherits h
@@ -153,13 +156,13 @@ WHERE n.nspname = $1 AND c.relkind = 'r' ORDER BY 1, 2"""
 _RULES: Final = """
 SELECT c.relname, r.rulename FROM pg_rewrite r
 JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relkind = 'r' AND r.ev_enabled <> 'D' ORDER BY 1, 2"""
+WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND r.ev_enabled <> 'D' ORDER BY 1, 2"""
 
 _TRIGGERS: Final = """
 SELECT c.relname, t.tgname FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_proc f ON f.oid = t.tgfoid
-WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT t.tgisinternal AND t.tgenabled <> 'D'
   AND (f.pronamespace <> n.oid OR f.proname <> ALL ($2)) ORDER BY 1, 2"""
 
 TRIGGER_FUNCTIONS: Final = ("keep_held_row", "keep_held_copy", "keep_held_table", "keep_hold_history")
@@ -169,23 +172,31 @@ TRIGGER_FUNCTIONS: Final = ("keep_held_row", "keep_held_copy", "keep_held_table"
 CREATION_LOCK: Final = 7_359_274_101
 
 
-def create(session: Session) -> None:
+def create(session: Session, partitions: int = 0) -> None:
     """Create what is missing of the schema, and compare what is there with the table list.
 
     Where everything is there, it needs no right to create anything, and no lock: neither one that a reader could be in
     the way of, nor that of creation, at which loads of different accounts would meet. A schema of an earlier version is
     not for this: ``upgrading.bring_up_to_date`` comes before it.
 
+    Args:
+        session: with the database.
+        partitions: into how many partitions tables are divided that are created now; 0 = as those that are there.
+
     Raises:
         DatabaseError: a table was changed by somebody else, or the role may not create what is missing; the message
-            names it.
+            names it. Or partitions are asked for, and there are tables, or the server cannot have them.
     """
+    if partitions:
+        divided.check(session, partitions)
     with session.transaction(), by_their_owner():
         is_all_there = _is_all_there(session)
     if not is_all_there:  # in another transaction: one that has looked is in the way of whoever changes what it saw
         with session.transaction(), by_their_owner():
             session.execute("SELECT pg_advisory_xact_lock($1)", CREATION_LOCK)
-            _create_missing(session)
+            _create_missing(session, partitions)
+    elif partitions:
+        raise _are_there()
     for table, name in session.rows(_TRIGGERS, SCHEMA, list(TRIGGER_FUNCTIONS)):
         logger.warning("table %s.%s has a trigger of somebody else's: %s", SCHEMA, table, name)
 
@@ -201,9 +212,12 @@ def _is_all_there(session: Session) -> bool:
     return _has_version(session) and not _wrong_views(session)
 
 
-def _create_missing(session: Session) -> None:
+def _create_missing(session: Session, partitions: int) -> None:
     """With the lock of creation: whoever had it has created what was missing."""
-    for statement in statements(present(session)[0] if _schema_is_there(session) else None):
+    there = present(session)[0] if _schema_is_there(session) else None
+    if partitions and not TABLES.keys().isdisjoint(there or ()):
+        raise _are_there()
+    for statement in statements(there, partitions or divided.count(session, SCHEMA)):
         session.execute(statement)
     compare(session)
     for name in _wrong_views(session):  # at the end, as they may have to be waited for
@@ -212,6 +226,13 @@ def _create_missing(session: Session) -> None:
     if not _has_version(session):
         for statement in (_COLUMNS_OF_ATTEMPTS, *version_table(VERSION), *comments()):
             session.execute(statement)
+
+
+def _are_there() -> DatabaseError:
+    return DatabaseError(
+        "the tables are there already; into partitions they are divided when they are created, or not at all. "
+        "Nothing was changed: name another database, or load into this one as it is"
+    )
 
 
 def _has_version(session: Session) -> bool:
@@ -291,14 +312,17 @@ def columns(session: Session) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def statements(there: Container[str] | None = None) -> Iterator[str]:
-    """The DDL of the tables that are not there, in an order in which it runs; without the schema, of that as well."""
+def statements(there: Container[str] | None = None, partitions: int = 0) -> Iterator[str]:
+    """The DDL of the tables that are not there, in an order in which it runs; without the schema, of that as well.
+
+    Tables that may have partitions get so many; 0 = none.
+    """
     if there is None:
         yield f"CREATE SCHEMA {SCHEMA}"
     for name, columns, constraints in layout():
         if name not in (there or ()):
             definitions = (*(" ".join(column) for column in columns.items()), constraints[f"{name}_pkey"])
-            yield f"CREATE TABLE {SCHEMA}.{name} ({', '.join(definitions)})"
+            yield from divided.statements(SCHEMA, name, definitions, partitions)
 
 
 def version_table(version: str) -> Iterator[str]:

@@ -38,7 +38,7 @@ SELECT format(
      WHERE i.indrelid = c.oid AND i.indisprimary),
     c.relname, c.relname)
 FROM pg_class c
-WHERE c.relnamespace = 'skype'::regnamespace AND c.relkind = 'r'
+WHERE c.relnamespace = 'skype'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND c.relname NOT IN ('load_parts', 'attempts', 'unloads', 'replacements', 'holds', 'schema_version')
 ORDER BY c.relname
 \gexec

@@ -7,6 +7,7 @@ they cost nothing.
 
 from typing import Final
 
+from skype_assets.etl.database import partitions
 from skype_assets.etl.database.ddl import SCHEMA, TRIGGER_FUNCTIONS
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.merging import CHILDREN, rank
@@ -42,18 +43,24 @@ def _wording(row: str) -> str:
     return ", ".join(f"{row}.{name}" for name in WORDING)
 
 
+# Of a table in partitions, that of the table.
+_TABLE_NAME: Final = """coalesce((
+        SELECT p.relname FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent WHERE i.inhrelid = TG_RELID
+        AND p.relkind = 'p'), TG_TABLE_NAME)"""
+
 _REFUSE: Final = f"""RAISE EXCEPTION USING ERRCODE = '{HELD}', MESSAGE = format(
         'a row of {SCHEMA}.%s is held (hold %s) and must stay as it is; nothing was changed. Whoever may release it: '
-        'skype-assets hold release %s', TG_TABLE_NAME, hold.hold_id, hold.hold_id);"""
+        'skype-assets hold release %s', table_name, hold.hold_id, hold.hold_id);"""
 
 _BODY: Final = f"""
 DECLARE
+    table_name text := {_TABLE_NAME};
     was jsonb := to_jsonb(OLD);
     became jsonb := CASE WHEN TG_OP = 'UPDATE' THEN to_jsonb(NEW) END;
     export text := was ->> 'export_id';
     hold record;
 BEGIN
-    IF TG_TABLE_NAME NOT IN ('messages', 'exports', 'conversations') THEN
+    IF table_name NOT IN ('messages', 'exports', 'conversations') THEN
         -- What hangs on a message goes with it: of one that is gone, or was replaced in this transaction, it decides.
         SELECT m.export_id INTO export FROM {SCHEMA}.messages m
         WHERE (m.owner_id, m.conversation_id, m.message_id)
@@ -71,7 +78,7 @@ BEGIN
     SELECT a.* INTO hold FROM ({ACTIVE}) AS a
     WHERE {_COVERS.format(export="export", owner="was ->> 'owner_id'", conversation="was ->> 'conversation_id'")}
     ORDER BY a.hold_id LIMIT 1;
-    IF NOT FOUND AND TG_TABLE_NAME = 'messages' THEN
+    IF NOT FOUND AND table_name = 'messages' THEN
         SELECT a.* INTO hold FROM ({ACTIVE}) AS a JOIN {SCHEMA}.superseded_copies c ON c.export_id = a.export_id
         WHERE {same_message("c", "OLD")} AND c.raw_sha256 = OLD.raw_sha256 AND c.text IS NULL
           AND (was <> became OR became IS NULL AND NOT EXISTS (
@@ -85,7 +92,7 @@ BEGIN
     IF NOT FOUND OR was = became THEN
         RETURN NULL;
     END IF;
-    IF TG_TABLE_NAME = 'messages' AND TG_OP = 'DELETE' THEN
+    IF table_name = 'messages' AND TG_OP = 'DELETE' THEN
         IF EXISTS (
             SELECT FROM {SCHEMA}.messages m JOIN {SCHEMA}.exports theirs ON theirs.export_id = m.export_id
             LEFT JOIN {SCHEMA}.exports ours ON ours.export_id = OLD.export_id
@@ -124,6 +131,7 @@ _IS_MADE_UP: Final = f"""became IS NOT NULL AND OLD.text IS NULL AND EXISTS (
 # Of a row's hold it is enough to know one. Rejects name no account, objects no conversation.
 _COPY_BODY: Final = f"""
 DECLARE
+    table_name text := {_TABLE_NAME};
     was jsonb := to_jsonb(OLD);
     became jsonb := CASE WHEN TG_OP = 'UPDATE' THEN to_jsonb(NEW) END;
     owner text := coalesce(was ->> 'owner_id', (
@@ -136,11 +144,11 @@ BEGIN
     IF NOT FOUND OR was = became THEN
         RETURN NULL;
     END IF;
-    IF TG_TABLE_NAME = 'superseded_copies' THEN
+    IF table_name = 'superseded_copies' THEN
         IF {_IS_A_COPY_STILL} AND NOT ({_IS_ANOTHER}) AND NOT ({_LACKS_WORDING}) AND NOT ({_IS_MADE_UP}) THEN
             RETURN NULL;
         END IF;
-    ELSIF TG_TABLE_NAME = 'media_files' THEN
+    ELSIF table_name = 'media_files' THEN
         IF EXISTS (
             SELECT FROM {SCHEMA}.media_files f WHERE (f.owner_id, f.document_id, f.media_index)
             = (OLD.owner_id, OLD.document_id, OLD.media_index) AND (
@@ -222,14 +230,14 @@ def keep(session: Session) -> None:
             f"SET search_path = pg_catalog, pg_temp AS $hold${body}$hold$"
         )
     there = _there(session)
-    for trigger, statement in {**_ALWAYS, **_WHILE_HELD}.items():
+    for trigger, statement in {**_ALWAYS, **_WHILE_HELD, **_of_partitions(session)}.items():
         if trigger not in there:
             session.execute(statement)
 
 
 def keep_no_more(session: Session) -> None:
     """Within a transaction: nothing is held any more; what was held and released stays known."""
-    for table, name in _WHILE_HELD:
+    for table, name in {**_WHILE_HELD, **_of_partitions(session)}:
         session.execute(f"DROP TRIGGER IF EXISTS {name} ON {SCHEMA}.{table}")
 
 
@@ -240,7 +248,10 @@ def problems(session: Session, *, is_held: bool) -> list[Difference]:
         session: with a database in which something is held, or was.
         is_held: whether anything is.
     """
-    wanted = {**_ALWAYS, **(_WHILE_HELD if is_held else {})}
+    wanted = [*_ALWAYS]
+    if is_held:
+        copied = [(name, function) for table, function in _TABLES.items() for name in _partitions(session, table)]
+        wanted += [*_WHILE_HELD, *_of_partitions(session), *copied]
     on = _there(session)
     off = [trigger for trigger in wanted if on.get(trigger) not in ("O", "A")]
     sources = dict(session.rows(_SOURCES, SCHEMA, list(TRIGGER_FUNCTIONS)))
@@ -252,6 +263,19 @@ def problems(session: Session, *, is_held: bool) -> list[Difference]:
         ),
         *(Difference("holds", (), f"has another function {name} than what keeps what is held") for name in changed),
     ]
+
+
+def _partitions(session: Session, table: str) -> list[str]:
+    return partitions.of(session, f"{SCHEMA}.{table}")
+
+
+def _of_partitions(session: Session) -> dict[tuple[str, str], str]:
+    """What partitions need besides: triggers of rows they have from their tables, but each can be emptied by itself."""
+    return {
+        (name, _HELD_TABLE): _statement_trigger(name, _HELD_TABLE, "TRUNCATE")
+        for table in _TABLES
+        for name in _partitions(session, table)
+    }
 
 
 def _there(session: Session) -> dict[tuple[str, str], str]:

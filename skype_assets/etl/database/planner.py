@@ -11,9 +11,11 @@ from skype_assets.etl.database.session import Session
 
 _UNKNOWN: Final = """
 SELECT c.relname FROM pg_class c
-WHERE c.relnamespace = to_regnamespace($1) AND c.relkind = 'r'
+WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND NOT EXISTS (SELECT FROM pg_statistic s WHERE s.starelid = c.oid)
-  AND pg_relation_size(c.oid) > 0 AND has_table_privilege(c.oid, 'UPDATE')
+  AND (pg_relation_size(c.oid) > 0 OR EXISTS (
+      SELECT FROM pg_inherits i WHERE i.inhparent = c.oid AND pg_relation_size(i.inhrelid) > 0))
+  AND has_table_privilege(c.oid, 'UPDATE')
 ORDER BY c.relname"""
 
 

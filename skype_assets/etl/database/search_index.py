@@ -9,9 +9,10 @@ It is no part of what a load completes, whose time it would double: ``build`` ma
 loads keep it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from skype_assets.etl.database import partitions
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.loading import require_loaded
 from skype_assets.etl.database.session import Session
@@ -78,7 +79,9 @@ WHERE collname = ANY ($1) AND collnamespace = 'pg_catalog'::regnamespace
 _OF_FUNCTION: Final = "SELECT obj_description(to_regprocedure($1), 'pg_proc')"
 
 _THERE: Final = """
-SELECT c.relname, i.indisvalid, pg_relation_size(c.oid)
+SELECT c.relname, i.indisvalid,
+       (pg_relation_size(c.oid) + coalesce((
+           SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree(c.oid) p WHERE p.relid <> c.oid), 0))::bigint
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE c.relnamespace = to_regnamespace($1) AND c.relname = ANY ($2)"""
 
@@ -141,6 +144,10 @@ def build(session: Session) -> Iterator[str]:
             if there.get(name):
                 continue
             yield name
+            table = definition.partition(" ")[0]
+            if divided := partitions.of(session, table):
+                _build_of_partitions(session, name, definition.removeprefix(table), table, divided)
+                continue
             if name in there:
                 session.alone(f"DROP INDEX CONCURRENTLY {SCHEMA}.{name}")
             session.alone(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
@@ -151,11 +158,26 @@ def build(session: Session) -> Iterator[str]:
         session.rows("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
+def _build_of_partitions(session: Session, name: str, what: str, table: str, divided: Sequence[str]) -> None:
+    """The index of a table in partitions, which are indexed one after the other: it counts when all are."""
+    session.alone(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table}{what}")
+    of_partitions = {partition: f"{partition}_{name}" for partition in divided}
+    there = {of: is_valid for of, is_valid, _ in session.rows(_THERE, SCHEMA, list(of_partitions.values()))}
+    for partition, of in of_partitions.items():
+        if there.get(of) is False:
+            session.alone(f"DROP INDEX CONCURRENTLY {SCHEMA}.{of}")
+        if not there.get(of):
+            session.alone(f"CREATE INDEX CONCURRENTLY {of} ON {SCHEMA}.{partition}{what}")
+        session.alone(f"ALTER INDEX {SCHEMA}.{name} ATTACH PARTITION {SCHEMA}.{of}")
+
+
 def remove(session: Session) -> bool:
     """Remove the index; whether there was one."""
     there = [name for name, *_ in session.rows(_THERE, SCHEMA, list(INDEXES))]
     for name in there:
-        session.alone(f"DROP INDEX CONCURRENTLY {SCHEMA}.{name}")
+        table = INDEXES[name].partition(" ")[0]
+        how = "" if partitions.of(session, table) else " CONCURRENTLY"  # of partitions, the server has it at once only
+        session.alone(f"DROP INDEX{how} {SCHEMA}.{name}")
     with session.transaction():
         session.execute(f"DROP FUNCTION IF EXISTS {SCHEMA}.grams")
     return bool(there)

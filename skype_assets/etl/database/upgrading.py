@@ -194,7 +194,9 @@ def run(session: Session, upgrade: Upgrade) -> bool:
 def estimate(session: Session, upgrade: Upgrade) -> float:
     """About how many seconds an upgrade takes, by the sizes of the tables that it reads or writes."""
     sizes = session.rows(
-        "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name)))::bigint, 0) FROM unnest($1) AS t (name)",
+        "SELECT coalesce(sum(coalesce((SELECT sum(pg_total_relation_size(p.relid)) "
+        "FROM pg_partition_tree(to_regclass(name)) p), pg_total_relation_size(to_regclass(name))))::bigint, 0) "
+        "FROM unnest($1) AS t (name)",
         [f"{SCHEMA}.{table}" for table in upgrade.rewrites],
     )
     return sizes[0][0] / _BYTES_A_SECOND
