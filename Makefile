@@ -12,6 +12,7 @@
 # make test-newest         run the tests with the newest versions of everything that pyproject.toml allows, in .venv-newest
 # make bench               set up, then measure what things cost beside what they must cost; some minutes
 # make bench-reader        set up, then measure pages and search of the reader and hand-overs at 1,000,000 messages; some minutes
+# make bench-distributed   set up, then measure what many loaders cost each other; some minutes
 # make bench-large         the same for growth: 1 and 6 million messages, and 10 GB; an hour, and 100 GB of disk
 #
 # Only CPython 3.11 or newer is needed. The set-up downloads packages once, into .venv; after that nothing does.
@@ -40,7 +41,7 @@ USABLE := 'import platform, sys; name = platform.python_implementation(); \
 	[ "$$("$(PYTHON)" -c 'import ensurepip, venv; print("usable")' 2>/dev/null)" = usable ]
 REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
-.PHONY: run read test test-browser test-stores test-frames test-salvage test-newest faults fuzz dev lint bench bench-reader bench-large
+.PHONY: run read test test-browser test-stores test-frames test-salvage test-newest faults fuzz dev lint bench bench-reader bench-distributed bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -85,6 +86,9 @@ bench: $(VENV)/.installed-bench
 
 bench-reader: $(VENV)/.installed-bench
 	$(VENV)/bin/python -m benchmarks.reader
+
+bench-distributed: $(VENV)/.installed-bench
+	$(VENV)/bin/python -m benchmarks.distributed
 
 bench-large: $(VENV)/.installed-bench
 	$(VENV)/bin/python -m benchmarks.large

@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from benchmarks.children import Usage
+from benchmarks.distributed import Bench, loaders
 from benchmarks.large import more_than_aimed_at, too_much
 from benchmarks.lines import LINES, Result, as_json, as_table, results
 from benchmarks.rounds import Round, commands, one_round, phases, prepare
@@ -44,6 +46,15 @@ def test_all_figures_of_all_rounds_are_in_the_json(measured: Round) -> None:
     assert written["messages"] == 9
     assert [len(line["values"]) for line in written["lines"]] == [2] * len(written["lines"])
     assert written["rounds"][1]["extract"]["wall"] == measured["extract"].wall
+
+
+def test_loads_at_once_are_measured_beside_loads_without_locks(tmp_path: Path) -> None:
+    with server(tmp_path, fsync="off") as used:
+        found = list(loaders(Bench(tmp_path, used, rounds=2, messages=40, loaders=2)))
+    by_lock = {result.measure: result for result in found}
+    assert by_lock["2 loaders of different accounts: samples of waits for a lock, advisory"].values == [0, 0]
+    assert by_lock["2 loaders of different accounts ÷ without our locks, wall"].value > 0
+    assert len(as_table(found).splitlines()) == len(found) + 2
 
 
 @pytest.mark.parametrize(
