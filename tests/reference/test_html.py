@@ -7,6 +7,7 @@ from skype_assets.etl.content.emoticons import EMOJI
 from skype_assets.etl.content.rich_text import rich_text
 from skype_assets.etl.content.uri_object import attachments
 from tests.reference.addressed import links, mentions
+from tests.reference.attachments import SideFiles
 from tests.reference.attachments import attachments as reference_attachments
 from tests.reference.markup import COMMENT
 from tests.reference.quotes import quotes
@@ -81,5 +82,5 @@ def test_pictures_of_html_are_the_same(content: str) -> None:
     columns = ("kind", "document_id", "width", "height", "uri")
     row = {"content": content, "message_type": "RichText/Html", "kind": "text"}
     assert [tuple(getattr(one, name) for name in columns) for one in attachments(content, "RichText/Html", None)] == [
-        tuple(one[name] for name in columns) for one in reference_attachments(row, None, None, {})
+        tuple(one[name] for name in columns) for one in reference_attachments(row, None, None, SideFiles())
     ]

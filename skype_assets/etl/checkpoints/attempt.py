@@ -43,6 +43,8 @@ ATTEMPT_FILE: Final = "attempt.json"
 """Names the attempt that owns a task."""
 
 _LOOK_SECONDS: Final = 0.2
+_READS: Final = 5
+_READ_AGAIN_SECONDS: Final = 0.02
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -335,16 +337,20 @@ def _stuck(task: Directory) -> str:
 
 def read_owner(task: Directory) -> Owner | None:
     """The attempt that owns a task or owned it last; None if there was none."""
-    try:
-        data = task.get(ATTEMPT_FILE)
-    except FileNotFoundError:
-        return None
-    try:
-        owner = msgspec.json.decode(data, type=Owner)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CheckpointDamaged(
-            f"{task.file(ATTEMPT_FILE)} is damaged ({error}); remove it if nothing works on the task"
-        ) from None
+    owner = None
+    for left in reversed(range(_READS)):
+        try:
+            owner = msgspec.json.decode(task.get(ATTEMPT_FILE), type=Owner)
+            break
+        except FileNotFoundError:
+            return None
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            if not left:
+                raise CheckpointDamaged(
+                    f"{task.file(ATTEMPT_FILE)} is damaged ({error}); remove it if nothing works on the task"
+                ) from None
+            time.sleep(_READ_AGAIN_SECONDS)  # a beat that is being written may be seen in part
+    assert owner is not None
     return msgspec.structs.replace(owner, seen=task.file(ATTEMPT_FILE).stat().st_mtime)
 
 

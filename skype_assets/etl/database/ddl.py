@@ -49,7 +49,9 @@ _INDEXES: Final = {
     },
     "superseded_copies": {"superseded_copies_by_message": "(conversation_id, message_id)"},
     "participants": {"participants_by_user": "(user_id)"},
-    "attachments": {"attachments_by_document": "(document_id)"},
+    # Attachments and objects find each other by ids without their case (``refreshing.folded``).
+    "attachments": {"attachments_by_document": '(lower((document_id COLLATE "C")))'},
+    "media_files": {"media_files_by_document": '(lower((document_id COLLATE "C")))'},
 }
 
 VERSION_TABLE: Final = "schema_version"

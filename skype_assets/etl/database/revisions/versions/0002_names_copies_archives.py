@@ -139,3 +139,5 @@ WHERE m.owner_id = e.owner_id"""
         """ALTER TABLE skype.media_files DROP CONSTRAINT media_files_pkey,
     ADD CONSTRAINT media_files_pkey PRIMARY KEY (owner_id, document_id, media_index, export_id)"""
     )
+    # It is on ids without their case now, as ``ddl`` has it.
+    op.execute("DROP INDEX IF EXISTS skype.attachments_by_document")
