@@ -5,9 +5,11 @@ from typing import Any
 
 import psycopg2
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skype_assets.etl import compiled
 from skype_assets.etl.database.jsonb import normal_text, normal_texts
 
 _characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
@@ -43,7 +45,12 @@ _values = st.recursive(
 )
 
 
-def test_the_normal_text_is_that_of_postgresql(postgres_url: str) -> None:
+@pytest.mark.parametrize("by_compiled", [True, False])
+def test_the_normal_text_is_that_of_postgresql(
+    by_compiled: bool, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not by_compiled:
+        monkeypatch.setattr(compiled, "reader", None)
     connection = psycopg2.connect(postgres_url)
     with connection, connection.cursor() as cursor:
 
@@ -55,10 +62,21 @@ def test_the_normal_text_is_that_of_postgresql(postgres_url: str) -> None:
             assert [(normal_text(text),)] == cursor.fetchall()
 
         is_equal()
-        for text in ('{"b": 1, "a": 2, "b": 3, "aa": 4}', "-0", "-0.00", "0e5", "1E-3", '"\\/\\u007f\\u001f"'):
+        numbers = ("-0", "-0.00", "0e5", "1E-3", "-0.50")
+        for text in (*numbers, '{"b": 1, "a": 2, "b": 3, "aa": 4}', '{"\\u0061": 1}', '"\\/\\u007f\\u001f"'):
             cursor.execute("SELECT %s::jsonb::text", [text])
             assert cursor.fetchall() == [(normal_text(text),)]
     connection.close()
+
+
+def assert_normal_as_written(text: str) -> None:
+    """What compiled code makes of a text is what is made without it, unless it is left."""
+    assert compiled.reader is not None
+    normal = compiled.reader.normal_json(text)
+    if normal is not None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compiled, "reader", None)
+            assert normal_text(text) == normal
 
 
 def test_as_deep_as_the_tables_have_it() -> None:

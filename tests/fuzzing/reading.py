@@ -101,11 +101,17 @@ class Reading:
         from tests.compiled.test_same_elements import assert_found_as_scanned
         from tests.compiled.test_same_raw_columns import assert_kept_as_read
         from tests.compiled.test_same_rows import assert_same, batch_of
+        from tests.compiled.test_sought_records import assert_found_where_equal
+        from tests.database.test_jsonb import assert_normal_as_written
 
         assert compiled.reader is sys.modules[MODULE], "else another one would be fuzzed"
         self._reader, self._readers, self._emoji = compiled.reader, _READERS, emoji
         self._assert_same, self._batch_of = assert_same, batch_of
         self._assert_found_as_scanned, self._assert_kept_as_read = assert_found_as_scanned, assert_kept_as_read
+        self._assert_found_where_equal, self._assert_normal_as_written = (
+            assert_found_where_equal,
+            assert_normal_as_written,
+        )
         self._current, self._blocks_reached = current, blocks_reached
         self.blocks = self.taken = 0
 
@@ -135,6 +141,8 @@ class Reading:
         found = self._assert_found_as_scanned(twice, self._elements)
         if found.offsets:
             self._assert_kept_as_read(_exact(twice[: found.end]), 0, found)
+        self._assert_normal_as_written(raw.decode(errors="replace"))
+        self._assert_found_where_equal(raw)
         borders, exact = array("q", [0, len(raw)]), _exact(raw)
         tables = self._reader.read(borders, exact, b"\0", self._readers, self._emoji, 40)
         return tables["messages"]["row"][1][1] > 0

@@ -5,6 +5,9 @@ reference). Must not: anything that is rare, broken or hostile. Whatever is not 
 the general reader (``rows.any_messages``), which also says what the right result is: tests compare the two. The same
 code finds the elements of ``messages.json``, or leaves them to the exact scanner (``export.json_syntax``).
 
+Further: rows found among the records that PostgreSQL sends (``records``), and JSON as it spells it. What is not found,
+or not plain, is left to ``database.comparison`` and ``database.jsonb``.
+
 The compiled module is optional: without a C++ compiler at installation every message is left. Nothing heavy is imported
 here, so that commands can say so at once; ``columns`` is where messages are read.
 """

@@ -40,6 +40,35 @@ def raw_columns(
         RuntimeError: a place is not in its message.
     """
 
+def normal_json(text: str) -> str | None:
+    """The text that PostgreSQL gives for a JSON text as ``jsonb``; None if it is not plain."""
+
+def sought(columns: tuple[tuple[object, ...], ...], rows: int, key: int) -> object:
+    """Rows that ``find`` finds; their memory is held as long as this is.
+
+    Args:
+        columns: of each the number of its type in PostgreSQL's catalogue, the place of its first row and the number of
+            rows, three buffers in Arrow's layout (validity, ends, values) or None for one that it has not, and of a
+            list the same of its elements, else None.
+        rows: how many there are.
+        key: how many of the columns are the key, the first ones.
+
+    Raises:
+        ValueError: a column has not so many rows, or its type is none of those that tables have.
+    """
+
+def find(sought: object, borders: Buffer, data: Buffer) -> int:
+    """How many records are, byte by byte, one of the rows each, which was not found before.
+
+    Args:
+        sought: the rows.
+        borders: 32-bit integers: where each record begins, and where the last one ends.
+        data: the records, as ``record_send`` makes them.
+
+    Raises:
+        ValueError: a record is beyond the data.
+    """
+
 def read(
     offsets: Buffer,
     data: Buffer,

@@ -1,5 +1,6 @@
-// Python's door to the short ways: `elements(data, begin, end)`, `raw_columns(data, first, offsets, lengths, places)`
-// and `read(offsets, data, excluded, readers, emoji, key_length)`, see `compiled/__init__.py`.
+// Python's door to the short ways: `elements(data, begin, end)`, `raw_columns(data, first, offsets, lengths, places)`,
+// `read(offsets, data, excluded, readers, emoji, key_length)`, `normal_json(text)`, `sought(columns, rows, key)` and
+// `find(sought, borders, data)`, see `_compiled.pyi`.
 
 #include <Python.h>
 
@@ -11,9 +12,12 @@
 
 #include "json.hpp"
 #include "markup.hpp"
+#include "normal.hpp"
 #include "previews.hpp"
+#include "python.hpp"
 #include "raw_columns.hpp"
 #include "sha256.hpp"
+#include "sought_of.hpp"
 #include "tables.hpp"
 
 namespace compiled {
@@ -28,9 +32,6 @@ constexpr size_t LARGEST_OBJECT = size_t{1} << 16;
 
 // As in `content/bounds.py`.
 constexpr size_t FREE_ROWS = 4096, ROWS_PER_BYTE = 8;
-
-// What Python raised meanwhile.
-struct PythonError {};
 
 enum class Reader { literal, rich_text, media, card, call, sms, thread_activity };
 
@@ -206,22 +207,6 @@ void Batch::say(Message& message) {
     }
 }
 
-// A buffer of Python's, held while the batch is read.
-class Held {
-  public:
-    explicit Held(PyObject* object) {
-        if (PyObject_GetBuffer(object, &view_, PyBUF_SIMPLE) < 0) throw PythonError{};
-    }
-    ~Held() { PyBuffer_Release(&view_); }
-    Held(const Held&) = delete;
-    Held& operator=(const Held&) = delete;
-    const char* data() const { return static_cast<const char*>(view_.buf); }
-    size_t size() const { return static_cast<size_t>(view_.len); }
-
-  private:
-    Py_buffer view_;
-};
-
 PyObject* read_all(PyObject* offsets, PyObject* data, PyObject* excluded, PyObject* readers, PyObject* emoji,
                    Py_ssize_t key_length) {
     Held borders(offsets), bytes(data), left(excluded);
@@ -287,18 +272,6 @@ PyObject* elements_between(PyObject* data, Py_ssize_t begin, Py_ssize_t end) {
     return made;
 }
 
-// While there is one, other threads may have Python.
-class Unlocked {
-  public:
-    Unlocked() : state_(PyEval_SaveThread()) {}
-    ~Unlocked() { PyEval_RestoreThread(state_); }
-    Unlocked(const Unlocked&) = delete;
-    Unlocked& operator=(const Unlocked&) = delete;
-
-  private:
-    PyThreadState* state_;
-};
-
 // A buffer of 64-bit integers.
 class HeldNumbers {
   public:
@@ -341,21 +314,6 @@ PyObject* raw_columns_of(PyObject* data, Py_ssize_t first, PyObject* offsets, Py
     return Py_BuildValue("(NNNNN)", raw, sha256, id, messagetype, handed_over(std::move(columns.left)));
 }
 
-// What `made` makes, or Python's error for what it throws.
-template <typename Made>
-PyObject* guarded(Made made) {
-    try {
-        return made();
-    } catch (const PythonError&) {
-        return nullptr;
-    } catch (const std::bad_alloc&) {
-        return PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-        return nullptr;
-    }
-}
-
 PyObject* elements(PyObject*, PyObject* arguments) {
     PyObject* data;
     Py_ssize_t begin, end;
@@ -378,10 +336,23 @@ PyObject* read(PyObject*, PyObject* arguments) {
     return guarded([&] { return read_all(offsets, data, excluded, readers, emoji, key_length); });
 }
 
+PyObject* normal_json_of(PyObject*, PyObject* text) {
+    return guarded([&]() -> PyObject* {
+        try {
+            return text_of(normal_json(slice_of(text)));
+        } catch (const Unusual&) {
+            Py_RETURN_NONE;
+        }
+    });
+}
+
 PyMethodDef METHODS[] = {
     {"elements", elements, METH_VARARGS, "Where the elements of an array begin, and their lengths."},
     {"raw_columns", raw_columns, METH_VARARGS, "What extract keeps of messages."},
     {"read", read, METH_VARARGS, "Columns of the tables that usual messages become."},
+    {"normal_json", normal_json_of, METH_O, "The text that the server gives for JSON."},
+    {"sought", sought, METH_VARARGS, "Rows that are sought among records."},
+    {"find", find, METH_VARARGS, "How many records are such rows."},
     {nullptr, nullptr, 0, nullptr},
 };
 

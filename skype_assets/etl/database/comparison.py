@@ -10,27 +10,38 @@ one is compared.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skype_assets.etl.database import instants
+from skype_assets.etl.database import as_sent, instants
+from skype_assets.etl.database.comparing_objects import (
+    OBJECT,
+    OF_ARCHIVES,
+    compare_media_files,
+    compare_objects,
+    has_company,
+)
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.matching import NAMED, NOT_EXPORTED, Comparison, Expected, Mask, joined, where
+from skype_assets.etl.database.matching import (
+    NAMED,
+    NOT_EXPORTED,
+    Comparison,
+    Expected,
+    Mask,
+    found_rows,
+    joined,
+    where,
+)
 from skype_assets.etl.database.merging import CHILDREN
-from skype_assets.etl.database.refreshing import folded
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.rows.superseded import say_the_same, superseded, without_wording
-from skype_assets.etl.schema.flags import ARCHIVES_DIFFER
 from skype_assets.etl.schema.tables import TABLES
 
 _MESSAGE: Final = TABLES["messages"].key[1:]
-_OF_ARCHIVES: Final = (
-    "media_member", "present", "media_export_id", "mime_type", "media_sha256", "preview_sha256"
-)  # fmt: skip
-_OBJECT: Final = [*TABLES["attachments"].key, "document_id", *_OF_ARCHIVES]
 _OF_ALL_EXPORTS: Final = [name for name in TABLES["conversations"].schema.names if name != "kind"]
 _BEFORE_ALL: Final = -(2**62)
 NOT_SUPERSEDED: Final = "is no superseded copy of the export"
@@ -75,12 +86,8 @@ def compare_head(session: Session, ours: Ours, tables: Callable[[str], pa.Table]
             found = found_rows(session, name, "WHERE t.export_id = $1", ours.export_id)
             Expected(name, tables(name)).compare(found, comparison)
         _find_rejects(session, ours, tables("rejects"), comparison)
-        has_company = session.rows(_HAS_COMPANY, ours.owner_id, ours.export_id)[0][0]
-        objects = found_rows(session, "media_files", _OBJECTS_OF, ours.owner_id, ours.export_id)
-        if has_company:
-            objects = map(_with_own_flags, objects)
-        Expected("media_files", tables("media_files")).compare(objects, comparison)
-        if has_company:
+        compare_media_files(session, (ours.owner_id, ours.export_id), tables("media_files"), comparison)
+        if has_company(session, ours.owner_id, ours.export_id):
             conversations = Expected("conversations", tables("conversations"))
             for found in found_rows(session, "conversations", "WHERE t.owner_id = $1", ours.owner_id):
                 places = conversations.places(found)
@@ -108,28 +115,51 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
     aside = [part("superseded_copies")]
     with session.transaction(snapshot=True):
         _find_rejects(session, ours, part("rejects"), comparison)
-        exported_at = dict(session.rows(_EXPORTED_AT, ours.owner_id))
-        is_ours: Mask = np.zeros(messages.rows.num_rows, np.bool_)
-        for found in found_rows(session, "messages", _IN_RANGES, ours.owner_id, *ranges):
-            places = messages.places(found)
-            of_us = pc.equal(found["export_id"], ours.export_id).to_numpy() & (places >= 0)
-            of_others = ~of_us & (places >= 0)
-            is_ours[places[of_us]] = True
-            messages.meet(where(found, of_us), places[of_us], comparison)
-            messages.note_seen(places[of_others])
-            copies = messages.rows.take(pa.array(places[of_others]))
-            aside += _compare_copies(ours, where(found, of_others), copies, exported_at, comparison)
+        is_alone = not has_company(
+            session, ours.owner_id, ours.export_id
+        )  # else it is known that others' rows are found as well
+        if is_alone and as_sent.are_there(session, "messages", messages.rows, _IN_RANGES, ours.owner_id, *ranges):
+            is_ours = messages.note_equal(comparison)
+        else:
+            is_ours = _compare_found(session, ours, messages, ranges, aside, comparison)
         comparison.messages = int(np.count_nonzero(is_ours))
         messages.note_missing(comparison)
         _compare_superseded(session, ours, messages.rows, is_ours, pa.concat_tables(aside), comparison)
-        keys = joined(where(messages.rows, is_ours), _MESSAGE)
+        keys = cache(lambda: joined(where(messages.rows, is_ours), _MESSAGE))
         for name in CHILDREN:
             children = part(name)
             if not is_ours.all():
-                children = where(children, _is_among(children, keys))
-            found = found_rows(session, name, _IN_RANGES, ours.owner_id, *ranges)
-            _compare_children(session, Expected(name, children), found, keys, comparison)
+                children = where(children, _is_among(children, keys()))
+            expected = Expected(name, children)
+            if is_alone and as_sent.are_there(session, name, children, _IN_RANGES, ours.owner_id, *ranges):
+                expected.note_equal(comparison)
+            else:
+                found = found_rows(session, name, _IN_RANGES, ours.owner_id, *ranges)
+                _compare_children(session, expected, found, keys(), comparison)
     return comparison
+
+
+def _compare_found(
+    session: Session,
+    ours: Ours,
+    messages: Expected,
+    ranges: tuple[list[str], list[str], list[str]],
+    aside: list[pa.Table],
+    comparison: Comparison,
+) -> Mask:
+    """Which messages of a part are there as ours; ``aside`` gets the copies that better ones of others have won."""
+    exported_at = dict(session.rows(_EXPORTED_AT, ours.owner_id))
+    is_ours: Mask = np.zeros(messages.rows.num_rows, np.bool_)
+    for found in found_rows(session, "messages", _IN_RANGES, ours.owner_id, *ranges):
+        places = messages.places(found)
+        of_us = pc.equal(found["export_id"], ours.export_id).to_numpy() & (places >= 0)
+        of_others = ~of_us & (places >= 0)
+        is_ours[places[of_us]] = True
+        messages.meet(where(found, of_us), places[of_us], comparison)
+        messages.note_seen(places[of_others])
+        copies = messages.rows.take(pa.array(places[of_others]))
+        aside += _compare_copies(ours, where(found, of_others), copies, exported_at, comparison)
+    return is_ours
 
 
 def compare_rejects(session: Session, ours: Ours, rejects: pa.Table, most: int = NAMED) -> Comparison:
@@ -226,13 +256,6 @@ def compare_offsets(session: Session, ours: Ours, parts: Iterable[pa.Table], mos
     return comparison
 
 
-def found_rows(session: Session, table: str, condition: str, *parameters: str | list[str]) -> Iterator[pa.Table]:
-    """Within a transaction: the rows of a table, which is ``t`` in the condition."""
-    columns = ", ".join(f"t.{name}" for name in TABLES[table].schema.names)
-    for batch in session.batches(f"SELECT {columns} FROM {SCHEMA}.{table} t {condition}", *parameters):
-        yield pa.Table.from_batches([batch])
-
-
 def _find_rejects(session: Session, ours: Ours, rejects: pa.Table, comparison: Comparison) -> None:
     """Which rejects of a part are missing."""
     if rejects.num_rows:
@@ -317,55 +340,15 @@ def _compare_children(
         known = places >= 0
         there, others, places = where(some, known), where(some, ~known), places[known]
         if expected.table == "attachments":
-            expected.meet(there, places, comparison, apart=_OF_ARCHIVES)
-            objects.append((there.select(_OBJECT), expected.rows.take(pa.array(places)).select(_OBJECT)))
+            expected.meet(there, places, comparison, apart=OF_ARCHIVES)
+            objects.append((there.select(OBJECT), expected.rows.take(pa.array(places)).select(OBJECT)))
         else:
             expected.meet(there, places, comparison)
         if others.num_rows:
             comparison.note_wrong(expected.table, where(others, _is_among(others, keys)), NOT_EXPORTED)
     expected.note_missing(comparison)
-    _compare_objects(session, [pair for pair in objects if not _are_equal(*pair)], comparison)
+    compare_objects(session, objects, comparison)
 
-
-def _compare_objects(session: Session, pairs: Sequence[tuple[pa.Table, pa.Table]], comparison: Comparison) -> None:
-    """What attachments say of their objects: what was exported, or an object of that id in any loaded archive.
-
-    Which of several it is, and whether all have found theirs, depends on what else is being loaded; so does whether
-    they have its hash, which an archive that an earlier release loaded gets later.
-    """
-    both = [zip(found.to_pylist(), exported.to_pylist(), strict=True) for found, exported in pairs]
-    others = [(one, other) for pair in both for one, other in pair if one != other]
-    ids = sorted({one["document_id"].lower() for one, _ in others if one["document_id"] is not None})
-    objects, types, hashes = set[tuple[Any, ...]](), set[tuple[str, str]](), set[tuple[str, bytes | None]]()
-    for document_id, member, export_id, mime_type, sha256 in session.rows(_OBJECTS, ids) if ids else ():
-        objects.update((document_id, member, export_id, known) for known in (sha256, None))
-        types.add((document_id, mime_type))
-        hashes.add((document_id, sha256))
-    for one, other in others:
-        document_id = (one["document_id"] or "").lower()
-        named = (document_id, one["media_member"], one["media_export_id"], one["media_sha256"])
-        has_object = one["present"] and named in objects
-        has_type = one["mime_type"] == other["mime_type"] or (document_id, one["mime_type"]) in types
-        has_preview = one["preview_sha256"] is None or (document_id, one["preview_sha256"]) in hashes
-        if not (has_object and has_type and has_preview):
-            row = pa.Table.from_pylist([one], pairs[0][0].schema)
-            comparison.note_wrong("attachments", row, "names an object that is in no loaded archive")
-
-
-def _are_equal(found: pa.Table, exported: pa.Table) -> bool:
-    return all(found[name].equals(exported[name]) for name in _OF_ARCHIVES)
-
-
-def _with_own_flags(objects: pa.Table) -> pa.Table:
-    """Objects without the flag that several archives make: whether it is right, ``explained`` asks."""
-    own = [[flag for flag in flags if flag != ARCHIVES_DIFFER] for flags in objects["flags"].to_pylist()]
-    place = objects.schema.get_field_index("flags")
-    return objects.set_column(place, objects.schema.field(place), pa.array(own, objects.schema.field(place).type))
-
-
-_OBJECTS_OF: Final = "WHERE t.owner_id = $1 AND t.export_id = $2"
-
-_HAS_COMPANY: Final = f"SELECT EXISTS (SELECT FROM {SCHEMA}.exports WHERE owner_id = $1 AND export_id <> $2)"
 
 _EXPORTED_AT: Final = f"""
 SELECT export_id,
@@ -386,7 +369,3 @@ _IS_POSSIBLE_PART: Final = f"""
 _IN_RANGES: Final = """
 JOIN unnest($2, $3, $4) AS r (conversation_id, first, last)
   ON t.conversation_id = r.conversation_id AND t.message_id BETWEEN r.first AND r.last WHERE t.owner_id = $1"""
-
-_OBJECTS: Final = f"""
-SELECT {folded("document_id")}, member, export_id, mime_type, sha256 FROM {SCHEMA}.media_files
-WHERE {folded("document_id")} = ANY($1)"""

@@ -10,9 +10,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from skype_assets.etl.database.comparison import found_rows
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.matching import NAMED, Comparison, Expected
+from skype_assets.etl.database.matching import NAMED, Comparison, Expected, found_rows
 from skype_assets.etl.database.merging import CHILDREN
 from skype_assets.etl.database.refreshing import REFRESH, WRONGLY_FLAGGED, touch
 from skype_assets.etl.database.rejoining import APART

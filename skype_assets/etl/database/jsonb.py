@@ -14,6 +14,8 @@ from typing import Any, Final, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skype_assets.etl import compiled
+
 _string: Final[Callable[[str], str]] = json.JSONEncoder(ensure_ascii=False).encode
 _decoder: Final = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
 
@@ -29,6 +31,8 @@ def normal_texts(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def normal_text(text: str) -> str:
     """The normal text of a JSON text."""
+    if compiled.reader is not None and (normal := compiled.reader.normal_json(text)) is not None:
+        return normal
     return _written(_decoder.decode(text))
 
 

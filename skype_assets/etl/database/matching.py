@@ -9,8 +9,9 @@ Only where columns differ is a row looked at by itself.
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 from skype_assets.etl.database import instants
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.jsonb import normal_texts
+from skype_assets.etl.database.session import Session
 from skype_assets.etl.schema.tables import JSON, TABLES
 
 NAMED: Final = 20
@@ -132,7 +134,10 @@ class Expected:
         self.rows = rows
         self.is_seen: Mask = np.zeros(rows.num_rows, np.bool_)
         self._key = TABLES[table].key[1:] or TABLES[table].key  # the first is the same in all rows
-        self._keys = joined(rows, self._key)
+
+    @cached_property
+    def _keys(self) -> pa.Array:
+        return joined(self.rows, self._key)
 
     def places(self, found: pa.Table) -> Places:
         """Where the row of each found one is, by their keys; -1 if it is nowhere."""
@@ -166,6 +171,12 @@ class Expected:
         self.meet(where(found, known), places[known], comparison)
         comparison.note_wrong(self.table, where(found, ~known), NOT_EXPORTED)
 
+    def note_equal(self, comparison: Comparison) -> Mask:
+        """Say that all were seen, and are as they must be; a mask of all."""
+        self.is_seen[:] = True
+        comparison.rows += self.rows.num_rows
+        return self.is_seen
+
     def note_seen(self, places: Places) -> None:
         """Say that rows were seen, whatever they say; -1 is none."""
         self.is_seen[places[places >= 0]] = True
@@ -173,6 +184,13 @@ class Expected:
     def note_missing(self, comparison: Comparison) -> None:
         """Say which rows were not seen."""
         comparison.note_missing(self.table, where(self.rows, ~self.is_seen))
+
+
+def found_rows(session: Session, table: str, condition: str, *parameters: str | list[str]) -> Iterator[pa.Table]:
+    """Within a transaction: the rows of a table, which is ``t`` in the condition."""
+    columns = ", ".join(f"t.{name}" for name in TABLES[table].schema.names)
+    for batch in session.batches(f"SELECT {columns} FROM {SCHEMA}.{table} t {condition}", *parameters):
+        yield pa.Table.from_batches([batch])
 
 
 def joined(rows: pa.Table, columns: Sequence[str]) -> pa.Array:
