@@ -115,9 +115,8 @@ def compare_messages(session: Session, ours: Ours, part: Callable[[str], pa.Tabl
     aside = [part("superseded_copies")]
     with session.transaction(snapshot=True):
         _find_rejects(session, ours, part("rejects"), comparison)
-        is_alone = not has_company(
-            session, ours.owner_id, ours.export_id
-        )  # else it is known that others' rows are found as well
+        # Of an account with other exports, their rows are found as well.
+        is_alone = not has_company(session, ours.owner_id, ours.export_id)
         if is_alone and as_sent.are_there(session, "messages", messages.rows, _IN_RANGES, ours.owner_id, *ranges):
             is_ours = messages.note_equal(comparison)
         else:

@@ -11,10 +11,10 @@ from typing import Final
 
 import pyarrow as pa
 
-from skype_assets.etl.database.ddl import SCHEMA
+from skype_assets.etl.database.ddl import SCHEMA, TRIGGER_FUNCTIONS
 from skype_assets.etl.database.rejoining import lock_of_messages
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.database.superseding import FORGET_REWORDED, displace, same_message, set_aside
+from skype_assets.etl.database.superseding import FORGET_REWORDED, keep_displaced, same_message, set_aside
 from skype_assets.etl.schema.tables import TABLES
 
 CHILDREN: Final = tuple(t.name for t in TABLES.values() if t.parent == "messages")
@@ -70,8 +70,14 @@ def merge_staged(session: Session) -> None:
         session.execute(
             f"DELETE FROM {SCHEMA}.{name} c USING pg_temp.staging_messages s WHERE {same_message('c', 's')}"
         )
-    displace(session)
-    session.execute(f"INSERT INTO {SCHEMA}.messages SELECT * FROM pg_temp.staging_messages")
+    keep_displaced(session)
+    session.execute(f"LOCK TABLE {SCHEMA}.messages IN ROW EXCLUSIVE MODE")  # from now on nobody makes triggers
+    if session.rows(_KEEPS_HELD)[0][0]:  # a held message lets another take its place, and never becomes it
+        session.execute(
+            f"DELETE FROM {SCHEMA}.messages m USING pg_temp.staging_messages s WHERE {same_message('m', 's')}"
+        )
+    # Of one that is deleted, every foreign key that leads to messages would be asked whether it still has rows.
+    session.execute(upsert("messages"))
     for name in CHILDREN:
         session.execute(
             f"INSERT INTO {SCHEMA}.{name} "
@@ -144,10 +150,16 @@ _SET_LESSER_ASIDE: Final = set_aside(
 )
 
 
+_KEEPS_HELD: Final = f"""
+SELECT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = '{SCHEMA}.messages'::regclass
+               AND t.tgname = '{TRIGGER_FUNCTIONS[0]}')"""
+"""Whether triggers keep messages that are held."""
+
+
 def upsert(table: str, into: str | None = None) -> str:
     """INSERT from staging into a table, or ``into`` another of its shape; a row that is there is kept if it is better.
 
-    Only for tables that have no children of their own part.
+    What hangs on a row is for the caller.
     """
     key = TABLES[table].key
     values = [c.name for c in TABLES[table].columns if c.name not in key]
@@ -168,6 +180,7 @@ _NEW_IS_BETTER: Final[Mapping[str, str]] = {
         "AND t.* IS DISTINCT FROM excluded.*"
     ),
     "conversation_copies": "t.* IS DISTINCT FROM excluded.*",
+    "messages": "t.* IS DISTINCT FROM excluded.*",
     "participants": "t.* IS DISTINCT FROM excluded.*",
     "given_names": "t.* IS DISTINCT FROM excluded.*",
     "media_files": "t.* IS DISTINCT FROM excluded.*",

@@ -63,7 +63,8 @@ _CONCERNED_AFTER_CHANGES: Final = f"{_CONCERNED} UNION SELECT document_id FROM p
 # Of the owner it is no condition for an index: without statistics, the planner would read an account's whole primary
 # key for every object. The index knows ids without their case.
 _HAS_OTHER_OBJECT: Final = f"""
-{folded("a.document_id")} = {folded("o.document_id")} AND a.document_id = o.document_id AND a.owner_id || '' = o.owner_id
+{folded("a.document_id")} = {folded("o.document_id")} AND a.document_id = o.document_id
+AND a.owner_id || '' = o.owner_id
 AND (a.media_member, a.present, a.media_export_id, a.media_sha256, a.preview_sha256, a.mime_type)
     IS DISTINCT FROM (o.member, true, o.export_id, o.sha256, o.preview_sha256, coalesce(o.mime_type, a.mime_type))"""
 

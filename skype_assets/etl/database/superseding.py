@@ -50,8 +50,8 @@ WITH lesser AS (
 {_KEEP.format("lesser")}"""
 
 
-def displace(session: Session) -> None:
-    """Take the messages out that staged ones are about to take the place of; those of other exports are kept.
+def keep_displaced(session: Session) -> None:
+    """Keep what is lost of the messages that staged ones are about to take the place of: copies of other exports.
 
     What they alone said is handed on to the copies that said the same.
     """
@@ -116,8 +116,8 @@ WHERE (t.export_id, t.source_offset) = (s.export_id, s.source_offset) AND {same_
 
 _DISPLACE: Final = f"""
 WITH gone AS (
-    DELETE FROM {SCHEMA}.messages m USING pg_temp.staging_messages s WHERE {same_message("m", "s")}
-    RETURNING m.*, m.export_id <> s.export_id AS is_superseded, {say_the_same("m", "s")} AS is_same
+    SELECT m.*, m.export_id <> s.export_id AS is_superseded, {say_the_same("m", "s")} AS is_same
+    FROM {SCHEMA}.messages m JOIN pg_temp.staging_messages s ON {same_message("m", "s")}
 ), kept AS (
     {_KEEP.format("gone")}
 )
