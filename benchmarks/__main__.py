@@ -21,13 +21,15 @@ def main() -> int:
         _say(f"writing an export of {options.messages:,} messages")
         bench = prepare(Path(folder), used, options.messages)
         about = _about(bench, options.messages)
+        began = os.getloadavg()
         for number in range(1, options.rounds + 1):
             rounds.append(one_round(bench, LINES, lambda job, number=number: _say(f"round {number}: {job}")))
             # After every round: what has been measured is there, also if somebody does not wait for the rest.
-            figures = as_json(results(rounds), rounds, **about)
+            figures = as_json(results(rounds), rounds, **about, load_at_start=began, load_at_end=os.getloadavg())
             options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     found = results(rounds)
     print(as_table(found))
+    print(f"\nload of the machine: {began[0]:.1f} at the start, {os.getloadavg()[0]:.1f} at the end, with its own")
     _say(f"all figures: {options.json}")
     return int(any(result.verdict == "MISSED" for result in found))
 
@@ -49,7 +51,6 @@ def _about(bench: Bench, messages: int) -> dict[str, object]:
         "messages": messages,
         "messages_json_bytes": bench.messages_json.stat().st_size,
         "cores": len(os.sched_getaffinity(0)),
-        "load_average": os.getloadavg(),
     }
 
 

@@ -52,15 +52,15 @@ TWO_WORKERS: Final = ", 2 workers"
 
 LINES: Final[Mapping[Jobs, Sequence[Line]]] = {
     phases: (
-        Line("extract ÷ decoding to msgspec.Raw, CPU", "×", lambda r: r["extract"].cpu / r["raw decode"].cpu, 18, 10),
-        Line("transform ÷ extract, CPU", "×", lambda r: r["transform"].cpu / r["extract"].cpu, 1.2, 0.9),
-        Line("load ÷ bare binary COPY, CPU", "×", lambda r: r["load"].cpu / r["copy"].cpu, 6, 4),
+        Line("extract ÷ decoding to msgspec.Raw, CPU", "×", lambda r: r["extract"].cpu / r["raw decode"].cpu, 10, 6),
+        Line("transform ÷ decoding, CPU", "×", lambda r: r["transform"].cpu / r["raw decode"].cpu, 14, 10),
+        Line("load ÷ bare binary COPY, CPU", "×", lambda r: r["load"].cpu / r["copy"].cpu, 3.4, 3),
         Line(
             "end to end, 1 process ÷ COPY with the same constraints, CPU",
             "×",
             lambda r: end_to_end(r).cpu / r["copy and constraints"].cpu,
-            2.8,
-            2.2,
+            2.3,
+            2.0,
         ),
         Line("full-text search index ÷ bare binary COPY, CPU", "×", lambda r: r["text search"].cpu / r["copy"].cpu, 8),
         Line("end to end, 1 process, CPU", "s", lambda r: end_to_end(r).cpu),
@@ -72,7 +72,7 @@ LINES: Final[Mapping[Jobs, Sequence[Line]]] = {
             "×",
             lambda r: end_to_end(r, TWO_WORKERS).wall / end_to_end(r).wall,
         ),
-        Line("anonymous memory of one process, the most", "MB", _memory, 400, 300),
+        Line("anonymous memory of one process, the most", "MB", _memory, 300, 250),
     ),
     finished_work: (
         Line("second run of finished work − hashing, wall", "s", lambda r: r["second run"].wall - r["hashing"].wall, 3),
