@@ -80,6 +80,9 @@ REPLACED: Final = pa.schema(
 
 _RECORD_BYTES: Final = 16_000_000
 
+_ROWS_OF_A_SESSION: Final = 20_000
+"""As many have to be compared for a further session to be worth its opening."""
+
 
 class Load:
     """The third phase: tables → database."""
@@ -131,7 +134,8 @@ class _OpenLoad:
         self._tables = tables
         self._database = database
         self._settings = task.settings
-        self._workers = task.settings.workers
+        self._rows = {name: count for name, count in tables.rows().items() if name in TABLES}
+        self._sessions = min(task.settings.workers, 1 + sum(self._rows.values()) // _ROWS_OF_A_SESSION)
         self._exports = tables.summary("exports")
         self._export_id: str = self._exports["export_id"][0].as_py()
         self._owner_id: str = self._exports["owner_id"][0].as_py()
@@ -160,7 +164,7 @@ class _OpenLoad:
             self._mark_if_held(session)
             self._say_if_due(session)
             is_said = is_complete(session, self._exports, defers_keys=self._settings.defer_constraints)
-            return is_said and prove(session, self._tables, self._workers).total.is_equal
+            return is_said and prove(session, self._tables, self._sessions).total.is_equal
 
     def claim(self, tenure: Tenure | None) -> None:
         """Register as the attempt that loads the export: from now on no earlier one commits."""
@@ -239,16 +243,15 @@ class _OpenLoad:
         Raises:
             DatabaseDiffers: a row is not what was sent, and loading it again would not change that.
         """
-        rows = {name: count for name, count in self._tables.rows().items() if name in TABLES}
-        counted = _Counted(2 * sum(rows.values()), tell)
+        counted = _Counted(2 * sum(self._rows.values()), tell)
         loader = Loader(session, self._claimed()[0])
         conversations = self._tables.summary("conversations").select(["conversation_id"])
         loader.remove_left_over(conversations, self._made())
         counted.doing("comparing all rows")
-        proof = prove(session, self._tables, self._workers, counted.more)
+        proof = prove(session, self._tables, self._sessions, counted.more)
         if _is_only_lacking(proof.total):
             self._load_again(loader, proof.lacking, proof.total)
-            proof = prove(session, self._tables, self._workers)
+            proof = prove(session, self._tables, self._sessions)
         if not proof.total.is_equal:
             raise _differs(self._export_id, self._task_id, proof.total)
         counted.half()
@@ -257,8 +260,8 @@ class _OpenLoad:
         loader.finish(
             self._exports,
             conversations,
-            self._workers,
-            completed=lambda table: counted.more(rows.get(table, 0)),
+            self._sessions,
+            completed=lambda table: counted.more(self._rows.get(table, 0)),
             last_part=max(part.number for part in self._tables.state.parts),
             defers_keys=self._settings.defer_constraints,
         )
