@@ -3,6 +3,7 @@
 # make test                set up, then run the tests
 # make test-browser        set up, then test reader and web UI in Chromium and Firefox, which must be installed
 # make test-stores         set up, then test checkpoints on object storage, with a server of S3 on this machine
+# make test-distributed    set up, then test parts on several machines, with a server of S3 on this one
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make test-salvage        set up, then read damaged exports: each container cut at 200 places, and with 500 bytes changed
 # make faults              set up, then run the whole campaign of faults: some three hours (docs/reliability.md)
@@ -41,7 +42,7 @@ USABLE := 'import platform, sys; name = platform.python_implementation(); \
 	[ "$$("$(PYTHON)" -c 'import ensurepip, venv; print("usable")' 2>/dev/null)" = usable ]
 REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
-.PHONY: run read test test-browser test-stores test-frames test-salvage test-newest faults fuzz dev lint bench bench-reader bench-distributed bench-large
+.PHONY: run read test test-browser test-stores test-distributed test-frames test-salvage test-newest faults fuzz dev lint bench bench-reader bench-distributed bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -59,6 +60,9 @@ test-browser: $(VENV)/.installed-browser
 
 test-stores: $(VENV)/.installed-stores
 	$(VENV)/bin/python -m pytest tests/stores
+
+test-distributed: $(VENV)/.installed-distributed
+	$(VENV)/bin/python -m pytest tests/distributed
 
 test-frames: $(VENV)/.installed-frames
 	$(VENV)/bin/python -m pytest tests/frames
@@ -95,7 +99,7 @@ bench-large: $(VENV)/.installed-bench
 
 # The stamp says which extra of pyproject.toml is installed. `run` and `test` share one, so that after either of them
 # the other needs no network; `lint` needs a larger one, which brings Node.js for pyright, and `bench`, `test-browser`,
-# `test-stores` and `test-frames` have ones of their own.
+# `test-stores`, `test-distributed` and `test-frames` have ones of their own.
 $(VENV)/.installed-%: pyproject.toml setup.py constraints.txt $(wildcard skype_assets/etl/compiled/*.?pp)
 	@"$(PYTHON)" -c $(USABLE) || { echo '$(PYTHON): cannot be used. $(REMEDY)' >&2; exit 1; }
 	@echo "Installing skype-assets[$*] and what it needs into $(VENV) (once; a minute or two):"

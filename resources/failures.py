@@ -10,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from skype_assets.etl.errors import DatabaseDiffers, DatabaseError, EtlError, StoreUnavailable
+from skype_assets.etl.errors import DatabaseDiffers, DatabaseError, EtlError, ExecutorUnavailable, StoreUnavailable
 
 MAX_RETRIES: Final = 3
 """How often a step is tried again, after 2, 4 and 8 seconds: enough for a database that restarts."""
@@ -44,6 +44,8 @@ def _remedy(error: DatabaseError | OSError) -> str:
         what = "the database"
     elif isinstance(error, StoreUnavailable):
         what = "the store of the checkpoints"
+    elif isinstance(error, ExecutorUnavailable):
+        what = "the workers of SKYPE_EXECUTOR"
     return (
         f"Tried {MAX_RETRIES + 1} times. See to {what}, then re-execute the run from failure: "
         "what is finished is kept, and it goes on behind the last finished part."

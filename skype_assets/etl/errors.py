@@ -22,6 +22,7 @@
     ├── Ambiguous                16   several messages may be meant: which, to choose from
     ├── StoreUnavailable         17   the store of the checkpoints cannot be reached; resume
     ├── StoreRefused             18   the store refuses, or cannot be trusted: which, and why
+    ├── ExecutorUnavailable      19   no scheduler, or no worker of it, that is to do the parts; resume
     ├── PhaseFailed               *   a phase of ``run_pipeline`` failed; the code is that of its cause
     └── UsageError                2   a parameter is wrong or missing
 
@@ -166,6 +167,12 @@ class StoreRefused(EtlError):
     """The store refuses - credentials, a bucket that is not there -, or cannot be trusted. Trying again is no use."""
 
     exit_code = 18
+
+
+class ExecutorUnavailable(EtlError, OSError):
+    """What is to do the parts cannot be reached, or has no workers. What is recorded is kept; resume when it has."""
+
+    exit_code = 19
 
 
 class PhaseFailed(EtlError):

@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -52,6 +53,7 @@ class ETLPipeline:
         keep_media: whether the bytes of media are kept, in ``media/`` of ``output_dir``.
         salvage: whether a damaged export is read as far as it is whole; else it is refused.
         defer_constraints: whether foreign keys that the database lacks are left to ``skype-assets db complete``.
+        executor: what does the parts; as of ``run_phase``.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class ETLPipeline:
         keep_media: bool = Settings.keep_media,
         salvage: bool = Settings.salvage,
         defer_constraints: bool = Settings.defer_constraints,
+        executor: Executor | str | None = None,
     ) -> None:
         self._make_context: Callable[[], ETLContext] = lambda: ETLContext(
             db_config,
@@ -94,6 +97,7 @@ class ETLPipeline:
         # A context that came from outside, and a task id that was given, stay; else every run makes its own.
         self._is_fixed = context is not None or task_id is not None
         self._observer = observer
+        self._executor = executor
         self._names: Mapping[str, str] | None = None
 
     @classmethod
@@ -222,7 +226,7 @@ class ETLPipeline:
 
         for phase in PHASES:
             try:
-                finished.append(engine.run_phase(context.task, phase, self._observer, context))
+                finished.append(engine.run_phase(context.task, phase, self._observer, context, self._executor))
             except (UsageError, TaskBusy, CheckpointMismatch, NotEnoughSpace):
                 raise
             except Exception as error:

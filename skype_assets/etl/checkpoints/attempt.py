@@ -27,6 +27,7 @@ import msgspec
 
 from skype_assets.etl import crash_points, interruption
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory, Lock
+from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.checkpoints.store_attempt import StoreAttempt
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import CheckpointDamaged, Fenced, TaskBusy
@@ -192,6 +193,11 @@ class Attempt:
             if keep is not None:
                 folder.keep(name, keep)
             folder.put(name, data)
+
+    def know_done_elsewhere(self, folder: Directory, part: PartRecord) -> None:
+        """Know of a part whose files are not in the folder that whoever did it has put them into the store."""
+        if self._in_store is not None:
+            self._in_store.know(folder, (file for file in part.files.values() if not folder.file(file.name).exists()))
 
     def forget(self) -> bool:
         """Let the task begin anew in its store; False, and nothing is done, if its folder is no working copy."""

@@ -4,7 +4,6 @@ What ``attempt`` does with a lock and a number among the processes that share a 
 (``task_log``): to take, to commit and to end is to create the next entry.
 """
 
-import hashlib
 import logging
 import secrets
 import socket
@@ -24,7 +23,7 @@ from skype_assets.etl.checkpoints.state import FileRecord
 from skype_assets.etl.checkpoints.store import Conflict
 from skype_assets.etl.checkpoints.task_log import Entry, TaskLog
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy, object_name, side_by_side
-from skype_assets.etl.errors import CheckpointDamaged, CheckpointError, Fenced
+from skype_assets.etl.errors import CheckpointError, Fenced
 from skype_assets.etl.processes import Process, Tenure
 
 logger = logging.getLogger(__name__)
@@ -117,15 +116,13 @@ class StoreAttempt:
             return
         records = [file for record in states.decode(data, name).records for file in record.files.values()]
         new = [record for record in records if object_name(folder.path.name, record) not in self._there]
-        side_by_side(partial(self._publish, folder, record) for record in new)
-        self._there |= {object_name(folder.path.name, record) for record in new}
+        self._copy.put(folder.path, new)
+        self.know(folder, new)
         crash_points.reached("files in store")
 
-    def _publish(self, folder: Directory, record: FileRecord) -> None:
-        data = folder.get(record.name)
-        if hashlib.sha256(data).hexdigest() != record.sha256:
-            raise CheckpointDamaged(f"{folder.file(record.name)} is damaged; resume makes the part again")
-        self._copy.store.put(f"{self._log.task_id}/{object_name(folder.path.name, record)}", data)
+    def know(self, folder: Directory, records: Iterable[FileRecord]) -> None:
+        """Know that files of a phase are in the store."""
+        self._there |= {object_name(folder.path.name, record) for record in records}
 
     def commit(self, folder: Directory, name: str, data: bytes) -> None:
         """Commit a file to the log.

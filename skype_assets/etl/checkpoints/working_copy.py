@@ -131,6 +131,20 @@ class WorkingCopy:
         with suppress(FileNotFoundError):
             Directory(folder).make().put(record.name, self.store.get(name))
 
+    def put(self, folder: Path, records: Iterable[FileRecord]) -> None:
+        """Put recorded files of a phase into the store.
+
+        Raises:
+            CheckpointDamaged: one is not what was written.
+        """
+        side_by_side(partial(self._put, folder, record) for record in records)
+
+    def _put(self, folder: Path, record: FileRecord) -> None:
+        data = Directory(folder).get(record.name)
+        if hashlib.sha256(data).hexdigest() != record.sha256:
+            raise CheckpointDamaged(f"{folder / record.name} is damaged; resume makes the part again")
+        self.store.put(f"{folder.parent.name}/{object_name(folder.name, record)}", data)
+
     def put_beside(self, task: Directory, name: str) -> None:
         """Let a file of a task, which belongs to no attempt, be in the store as it is in the folder, or not there."""
         try:

@@ -81,6 +81,13 @@ salvage = click.option(
     help="Read a damaged export as far as it is whole; the result is partial. SKYPE_SALVAGE=on does so as well.",
 )
 
+executor = click.option(
+    "--executor",
+    metavar="ADDRESS",
+    help="Scheduler of Dask (tcp://host:port), whose workers do the parts of transform and load; so does "
+    "SKYPE_EXECUTOR. Checkpoints must be in a store.",
+)
+
 no_report = click.option("--no-report", is_flag=True, help="Do not tell Dagster what was done.")
 
 

@@ -14,6 +14,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 @click.option("-f", "--file", type=options.Named("export"), help="The export.  [default: where it was]")
 @click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: the task's setting]")
 @options.salvage
+@options.executor
 @options.as_json
 @options.no_report
 @debug
@@ -25,6 +26,7 @@ def resume(
     file: Path | None,
     max_workers: int | None,
     salvage: bool,
+    executor: str | None,
     as_json: bool,
     no_report: bool,
 ) -> None:
@@ -60,5 +62,5 @@ def resume(
         task = replace(state.task, source=source, database=resuming.database(state))
         check_database(task.database)
         resumable_from(context, path)
-        phases = run_phases(task, shown, state)
+        phases = run_phases(task, shown, state, executor=executor)
     conclude(task, phases, as_json=as_json, no_report=no_report)

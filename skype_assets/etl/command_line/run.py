@@ -36,6 +36,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
     type=options.Named(),
     help="CSV of ids and names, such as Skype's contacts, for people whom the export does not name.",
 )
+@options.executor
 @options.as_json
 @options.no_report
 @debug
@@ -55,6 +56,7 @@ def run(
     no_media: bool,
     salvage: bool,
     names_file: Path | None,
+    executor: str | None,
     as_json: bool,
     no_report: bool,
 ) -> None:
@@ -119,5 +121,5 @@ def run(
         if names is not None:
             given_names.keep(task.folder, names)
         resumable_from(context, output_dir / manifest_name(name))
-        phases = run_phases(task, shown)
+        phases = run_phases(task, shown, executor=executor)
     conclude(task, phases, as_json=as_json, no_report=no_report)

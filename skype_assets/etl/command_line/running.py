@@ -57,9 +57,21 @@ def check_database(explicit: str | None = None) -> None:
 
 
 def run_phases(
-    task: "Task", shown: "Display", state: "TaskRecord | None" = None, phases: Sequence[str] = PHASES
+    task: "Task",
+    shown: "Display",
+    state: "TaskRecord | None" = None,
+    phases: Sequence[str] = PHASES,
+    executor: str | None = None,
 ) -> "list[PhaseRun]":
-    """Run what is not done of a task; ``state`` is what its manifest tells, if that was read already."""
+    """Run what is not done of a task.
+
+    Args:
+        task: the task.
+        shown: the display.
+        state: what its manifest tells, if that was read already.
+        phases: of these, what is not done.
+        executor: the address of a scheduler whose workers do the parts.
+    """
     from skype_assets.etl import engine
     from skype_assets.etl.command_line.summary import PhaseRun
 
@@ -74,7 +86,7 @@ def run_phases(
     runs: list[PhaseRun] = []
     for phase in phases:
         shown.begin(phase)
-        result = engine.run_phase(task, phase, observe, state)
+        result = engine.run_phase(task, phase, observe, state, executor)
         shown.end(phase, "from checkpoint" if result.from_checkpoint else terminal.duration(result.seconds))
         runs.append(PhaseRun(result, before.get(phase, 1.0)))
     return runs

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,8 @@ from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint, damaged_file, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy, refresh
-from skype_assets.etl.engine import space
+from skype_assets.etl.engine import elsewhere, space
+from skype_assets.etl.engine.elsewhere import UNDER_WAY, Elsewhere
 from skype_assets.etl.engine.journal import Journal, Observer, PhaseResult
 from skype_assets.etl.engine.workers import SYSTEM_MEMORY, in_order
 from skype_assets.etl.errors import (
@@ -60,7 +61,7 @@ _BETWEEN_WORDS: Final = 1.0
 _IDENTITY = ("task_id", "source_sha256", "source_size", "user_display_name")
 
 
-def run(task: Task, observer: Observer | None = None, executor: Executor | None = None) -> list[PhaseResult]:
+def run(task: Task, observer: Observer | None = None, executor: Executor | str | None = None) -> list[PhaseResult]:
     """Run all phases of a task; those that are complete are not done again."""
     return [run_phase(task, phase, observer, executor=executor) for phase in PHASES]
 
@@ -73,7 +74,7 @@ def run_phase(
     name: str,
     observer: Observer | None = None,
     record: TaskRecord | None = None,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
 ) -> PhaseResult:
     """Run one phase of a task from where it stopped; the phases before it must be complete.
 
@@ -82,9 +83,12 @@ def run_phase(
         name: the phase.
         observer: told of the progress.
         record: what is told of the task, if the caller keeps it; the manifest is written from it either way.
-        executor: what does the parts, ``task.settings.workers`` of them at a time; None = processes of this machine,
-            started for the phase. Its processes must reach the output folder, and under the same path the export, whose
-            media they copy; whoever gives one ends it.
+        executor: what does the parts. The address of a Dask scheduler, ``tcp://host:port``: its workers do those of
+            transform and load; they share the store, of which the output folder must be a working copy, and the
+            database with this process, and nothing else. Or an executor, which gets ``task.settings.workers`` of them
+            at a time: its processes must reach the output folder, and under the same path the export, whose media they
+            copy; whoever gives one ends it. None = what SKYPE_EXECUTOR names, else processes of this machine, started
+            for the phase.
 
     Raises:
         TaskBusy: another process is at the task, and lives.
@@ -94,10 +98,14 @@ def run_phase(
             parts are made again.
         NotEnoughSpace: the phase needs more than is free where the task's folder is; nothing was begun.
         WorkerLost, PoisonPart: a worker process died; how often, decides what the next attempt does.
+        ExecutorUnavailable: for a minute there was no scheduler, or no worker of it.
         InvalidExport: the export cannot be read, or not as one. If none of its messages was read, no task stays behind.
         DatabaseError: the database cannot be reached, or refuses.
         NotConserved: a conversation's messages are not all accounted for.
     """
+    executor = executor or os.environ.get(elsewhere.ADDRESS) or None
+    if isinstance(executor, str):
+        elsewhere.check(executor, task.output_dir)
     refresh(task.output_dir, task.task_id)
     _refuse_newer(task)
     _refuse_media(task, name)
@@ -149,7 +157,13 @@ class _Run:
     attempt: Attempt
     record: TaskRecord
     observer: Observer | None
-    executor: Executor | None
+    executor: Executor | str | None
+
+    def lent(self, phase: Phase, folder: Directory) -> AbstractContextManager[Executor | None]:
+        """What does a phase's parts, if not processes of this machine. Other machines do not have the export."""
+        if isinstance(self.executor, str):
+            return nullcontext() if phase.facts.reads_export else Elsewhere(self.executor, folder)
+        return nullcontext(self.executor)
 
 
 def _run_phase(run: _Run, name: str, *, is_damaged: bool = False) -> PhaseResult:
@@ -307,29 +321,36 @@ def _complete(run: _Run, phase: Phase, opened: OpenPhase, journal: Journal) -> N
     with attempt.held():
         opened.claim(attempt.tenure)
     crash_points.reached("phase claimed")
-    work = opened.work(checkpoint.state.parts, PartFiles(folder, attempt.epoch))
-    workers = task.settings.workers
-    alone_for = 0.0 if task.settings.max_workers or run.executor else _ALONE
-    # Which of the parts under way was to blame is not known when a process has died: all of them are suspects.
-    suspects = workers if checkpoint.state.deaths >= DEADLY else 0
-    unsuspicious = len(checkpoint.state.parts) + suspects
-    try:
-        for part in in_order(work, workers, suspects, run.executor, alone_for=alone_for):
-            crash_points.reached("part done")
-            checkpoint.record(part)
-            journal.progress(checkpoint.state)
-            interruption.check()
-    except WorkerLost as lost:
-        checkpoint.count_death()
-        if len(checkpoint.state.parts) < unsuspicious:
-            raise _poison(phase, checkpoint.state) from lost
-        raise
+    _do_parts(run, phase, opened, checkpoint, journal)
     files, began = PartFiles(folder, attempt.epoch), time.monotonic()
     tables, counts = opened.summary(checkpoint.state.parts, _AfterParts(checkpoint, journal))
     crash_points.reached("phase summarised")
     done = checkpoint.state
     checkpoint.complete(files.write(len(done.parts), tables, began=began, progress=done.progress, counts=counts))
     journal.progress(checkpoint.state)
+
+
+def _do_parts(run: _Run, phase: Phase, opened: OpenPhase, checkpoint: PhaseCheckpoint, journal: Journal) -> None:
+    settings, done = run.task.settings, checkpoint.state
+    work = opened.work(done.parts, PartFiles(checkpoint.folder, checkpoint.epoch))
+    # Which of the parts under way was to blame is not known when a process has died: all of them are suspects.
+    suspects = settings.workers if done.deaths >= DEADLY else 0
+    with run.lent(phase, checkpoint.folder) as lent:
+        workers = UNDER_WAY if isinstance(lent, Elsewhere) else settings.workers
+        alone_for = 0.0 if settings.max_workers or lent else _ALONE
+        try:
+            for part in in_order(work, workers, suspects, lent, alone_for=alone_for):
+                crash_points.reached("part done")
+                if lent is not None:
+                    run.attempt.know_done_elsewhere(checkpoint.folder, part)
+                checkpoint.record(part)
+                journal.progress(checkpoint.state)
+                interruption.check()
+        except WorkerLost as lost:
+            checkpoint.count_death()
+            if len(checkpoint.state.parts) < len(done.parts) + suspects:
+                raise _poison(phase, checkpoint.state) from lost
+            raise
 
 
 class _AfterParts:
