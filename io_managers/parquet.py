@@ -8,6 +8,8 @@ compared with their checksums when somebody reads them.
 import dagster as dg
 
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.store import is_url
+from skype_assets.etl.checkpoints.working_copy import named
 from skype_assets.etl.errors import CheckpointMismatch
 from skype_assets.etl.task import check_task_id
 from skype_assets.resources.checkpoints import Checkpoints
@@ -76,7 +78,10 @@ class ParquetCheckpointIOManager(dg.ConfigurableIOManager):
 
 
 def location(tables: PhaseTables) -> dict[str, dg.MetadataValue]:
-    """Metadata that says where a checkpoint is."""
+    """Metadata that says where a checkpoint is: if it is in a store, where it is there."""
+    task = tables.folder.parent
+    if is_url(where := named(task.parent)):
+        return {"checkpoint": dg.MetadataValue.url(f"{where}/{task.name}/{tables.folder.name}")}
     return {"checkpoint": dg.MetadataValue.path(tables.folder)}
 
 

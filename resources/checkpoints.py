@@ -9,6 +9,7 @@ import dagster as dg
 from skype_assets.etl import engine, places
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.parts import PhaseTables
+from skype_assets.etl.checkpoints.working_copy import refresh
 from skype_assets.etl.errors import UsageError
 from skype_assets.etl.phases import EXTRACT, FOLDERS, TRANSFORM
 from skype_assets.etl.phases.extract import SALVAGE
@@ -21,6 +22,8 @@ PHASE_OF_ASSET: Final = {asset: name for name, asset in FOLDERS.items()}
 class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
     """The folder of all checkpoints, by the rule of ``skype_assets.etl.places`` for the process that runs the step.
 
+    With ``SKYPE_OUTPUT_URL`` it is that machine's working copy of a store, which every machine of the instance has.
+
     ``SKYPE_MAX_WORKERS`` limits the processes of one step where several runs share a machine; else it is one per core.
     ``SKYPE_MEDIA_ONLY=on`` lets exports in that hold no message, ``SKYPE_SALVAGE=on`` those that are damaged, as far as
     they are whole; both are refused else. With ``SKYPE_KEEP_MEDIA=off`` the bytes of media are not kept.
@@ -32,14 +35,8 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
     """
 
     def folder(self) -> Path:
-        """The folder, absolute; it need not exist.
-
-        Raises:
-            UsageError: checkpoints are to be in a store, of which Dagster's runs know nothing.
-        """
-        place = places.find()
-        place.refuse_store()
-        return place.output_dir
+        """The folder, absolute; it need not exist."""
+        return places.find().output_dir
 
     def task(self, task_id: str, source: Path | None = None, database: str | None = None) -> Task:
         """A task with its checkpoints here.
@@ -48,6 +45,7 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
         task was begun elsewhere (``skype-assets run``) holds, and the checkpoint fits. So does ``--salvage``.
         """
         task = Task(task_id, self.folder(), source, database)
+        refresh(task.output_dir, task_id)
         extracted = states.read(task.folder.folder(EXTRACT.asset))
         is_salvaged = extracted is not None and SALVAGE in extracted.inputs
         recorded = states.read(task.folder.folder(TRANSFORM.asset))
@@ -57,7 +55,9 @@ class Checkpoints(dg.ConfigurableResource["Checkpoints"]):
 
     def open(self, task_id: str, asset: str) -> PhaseTables | None:
         """The tables of an asset of a task, read-only; None unless they are complete."""
-        return engine.open_phase(Task(task_id, self.folder()), PHASE_OF_ASSET[asset])
+        folder = self.folder()
+        refresh(folder, task_id)  # the phase may have been done on another machine
+        return engine.open_phase(Task(task_id, folder), PHASE_OF_ASSET[asset])
 
 
 def _max_workers() -> int | None:

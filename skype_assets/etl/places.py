@@ -69,18 +69,6 @@ class Places:
         """The address of the store that checkpoints are kept in; None if they are in a folder."""
         return os.environ.get("SKYPE_OUTPUT_URL") or None
 
-    def refuse_store(self) -> None:
-        """Refuse what works with checkpoints in a folder alone.
-
-        Raises:
-            UsageError: the environment says that they are in a store.
-        """
-        if self.output_url is not None:
-            raise UsageError(
-                "SKYPE_OUTPUT_URL is set, and Dagster's runs work with checkpoints in a folder alone; unset it for the "
-                "web UI, or load with skype-assets run"
-            )
-
     def working_copy(self, url: str) -> Path:
         """The folder in which checkpoints are worked on that are kept in a store."""
         if url == self.output_url and (named := self._named("SKYPE_OUTPUT_DIR")):

@@ -12,8 +12,6 @@ import pytest
 from skype_assets.etl.api.pipeline import ETLPipeline
 from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.errors import UsageError
-from skype_assets.resources.checkpoints import Checkpoints
 from tests.command_line.conftest import MESSAGES, Invoke, Start
 from tests.command_line.test_resume_command import messages_in
 
@@ -161,19 +159,6 @@ def test_what_a_store_cannot_do_yet_is_refused_at_the_door(
     assert "store" in refused.stderr
     assert "Traceback" not in refused.output
     assert not list(home.rglob("*.parquet"))
-
-
-def test_the_web_ui_is_not_started_over_a_store(
-    store_url: str, on: Machine, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = on("first")
-    monkeypatch.setenv("SKYPE_OUTPUT_URL", store_url)
-    refused = invoke("dev")
-    assert refused.exit_code == 2
-    assert "SKYPE_OUTPUT_URL" in refused.stderr
-    assert not home.exists()
-    with pytest.raises(UsageError, match="SKYPE_OUTPUT_URL"):
-        Checkpoints().folder()
 
 
 def _store(url: str) -> stores.Store:

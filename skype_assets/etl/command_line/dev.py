@@ -48,7 +48,6 @@ def dev(port: int, origins: tuple[str, ...]) -> None:
     from skype_assets.etl.project import WORKSPACE_YAML
 
     place = places.find()
-    place.refuse_store()
     lay_out_here()
     workspace = place.home / WORKSPACE_YAML
     target = ["--workspace", str(workspace)] if workspace.is_file() else ["--module", "skype_assets.definitions"]
