@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -29,6 +29,7 @@ class Cluster:
     folder: Path
     storage: Storage
     database: str
+    settings: Mapping[str, str]
     _scheduler: subprocess.Popen[bytes]
     _stack: ExitStack
     _workers: list[Machine] = field(default_factory=list[Machine])
@@ -36,18 +37,18 @@ class Cluster:
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"{'tls' if self.settings else 'tcp'}://127.0.0.1:{self.port}"
 
-    def worker(self, *, threads: int = 1, **environment: str) -> Machine:
+    def worker(self, **environment: str) -> Machine:
         """A machine that has become a worker."""
         made = self._stack.enter_context(machine(f"worker-{next(self._names)}", self.folder))
         reached = self.storage.environment["AWS_ENDPOINT_URL"]
-        options = ("--no-nanny", "--no-dashboard", "--nthreads", threads, "--memory-limit", 0)
+        options = ("--no-nanny", "--no-dashboard", "--nthreads", 1, "--memory-limit", 0)
         made.start(
             "distributed.cli.dask_worker",
             *(made.reach(self.address), "--host", made.address, "--name", made.name, *options),
             **{**self.storage.environment, "AWS_ENDPOINT_URL": made.reach(reached)},
-            **{"SKYPE_DATABASE_URL": made.reach(self.database), **environment},
+            **{"SKYPE_DATABASE_URL": made.reach(self.database), **self.settings, **environment},
         )
         wait_until(lambda: _SAYS_WORKERS in made.log, lambda: made.log)
         self._workers.append(made)
@@ -65,22 +66,36 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, storage: Storage, database: str) -> Generator[Cluster]:
-    """A scheduler for the block, without workers at first."""
+def cluster(
+    folder: Path, storage: Storage, database: str, settings: Mapping[str, str] | None = None
+) -> Generator[Cluster]:
+    """A scheduler for the block, without workers at first; ``settings`` are those by which it speaks TLS alone."""
     port = free_port()
     options = ("--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")
+    options += ("--protocol", "tls") if settings else ()
     with Path(f"{folder}.scheduler.log").open("wb") as log:
         scheduler = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_scheduler", *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "15s"},
+            env={**os.environ, **(settings or {}), "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "15s"},
         )
     try:
         wait_until(lambda: listens(port), lambda: Path(log.name).read_text())
         with ExitStack() as stack:
-            yield Cluster(port, folder, storage, database, scheduler, stack)
+            yield Cluster(port, folder, storage, database, settings or {}, scheduler, stack)
     finally:
         scheduler.kill()
         scheduler.wait()
+
+
+def certified(folder: Path) -> dict[str, str]:
+    """Settings of Dask by which nobody gets in without a certificate, as ``deploy/environment`` names them."""
+    folder.mkdir()
+    files = {"KEY": folder / "machine.key", "CERT": folder / "machine.pem"}
+    made = ("-keyout", files["KEY"], "-out", files["CERT"], "-subj", "/CN=tests", "-days", "2")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *made], check=True, capture_output=True)
+    roles = {f"{role}__{kind}": str(file) for role in ("CLIENT", "SCHEDULER", "WORKER") for kind, file in files.items()}
+    named = {f"TLS__{name}": file for name, file in {**roles, "CA_FILE": str(files["CERT"])}.items()}
+    return {f"DASK_DISTRIBUTED__COMM__{name}": value for name, value in {**named, "REQUIRE_ENCRYPTION": "true"}.items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from dask import config
 from distributed import Client
 
 from skype_assets import ETLPipeline
@@ -24,7 +25,7 @@ from skype_assets.etl.errors import ExecutorUnavailable, PhaseFailed, UsageError
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
 from tests.conftest import PASSWORD, NewDatabase
-from tests.distributed.dask_cluster import Cluster, cluster
+from tests.distributed.dask_cluster import Cluster, certified, cluster
 from tests.distributed.machines import free_port, wait_until
 from tests.engine.database_content import digests, query
 from tests.stores.object_storage import Storage
@@ -62,7 +63,7 @@ def dask(task: Task, object_storage: Storage, tmp_path: Path) -> Iterator[Cluste
 def _done(dask: Cluster) -> list[int]:
     """How many parts each worker has done."""
     with Client(dask.address, set_as_default=False) as client:
-        done: dict[str, int] = client.run(lambda dask_worker: dask_worker.state.executed_count)
+        done: Any = client.run(lambda dask_worker: dask_worker.state.executed_count)
     return list(done.values())
 
 
@@ -137,8 +138,8 @@ def test_a_scheduler_that_is_lost_ends_the_run(dask: Cluster, task: Task) -> Non
 
 
 def _has_begun(executor: Elsewhere) -> bool:
-    assert executor._client is not None
-    return any(executor._client.processing().values())
+    client: Any = executor._client
+    return any(client.processing().values())
 
 
 def test_a_worker_of_another_version_or_without_a_database_is_refused_by_name(dask: Cluster, task: Task) -> None:
@@ -151,6 +152,22 @@ def test_a_worker_of_another_version_or_without_a_database_is_refused_by_name(da
     dask.worker(SKYPE_DATABASE_URL="")
     with pytest.raises(UsageError, match="has no database: set SKYPE_DATABASE_URL"):
         engine.run_phase(task, "transform", executor=dask.address)
+
+
+def test_over_tls_nobody_gets_parts_done_without_a_certificate(
+    task: Task, object_storage: Storage, tmp_path: Path
+) -> None:
+    (tmp_path / "machines").mkdir()
+    settings = certified(tmp_path / "certificates")
+    engine.run_phase(task, "extract")
+    with cluster(tmp_path / "machines", object_storage, str(task.database), settings) as dask:
+        dask.worker()
+        with pytest.raises(UsageError, match="asks for a certificate"):
+            engine.run_phase(task, "transform", executor=dask.address)
+        named = {name.removeprefix("DASK_").lower().replace("__", "."): value for name, value in settings.items()}
+        with config.set(named):
+            engine.run_phase(task, "transform", executor=dask.address)
+            assert _done(dask)[0] > 2
 
 
 @pytest.mark.parametrize("address", ["localhost:8786", "http://host:1", "tcp://host", "tcp://user:secret@host:1"])

@@ -120,6 +120,11 @@ class Elsewhere(Executor):
                 raise ExecutorUnavailable(
                     f"no scheduler of Dask answers at {self._address} ({type(error).__name__}); start it, and resume"
                 ) from None
+            except TypeError:
+                raise UsageError(
+                    f"{self._address} asks for a certificate, and none is named: set "
+                    "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, and CLIENT__CERT and CLIENT__KEY beside it"
+                ) from None
             threading.Thread(target=self._watch, name="dask-workers", daemon=True).start()
         return self._client
 
