@@ -15,13 +15,14 @@ from distributed import Client
 
 from skype_assets import ETLPipeline
 from skype_assets.etl import engine
+from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.command_line import skype_assets
 from skype_assets.etl.crash_points import VARIABLE
 from skype_assets.etl.database.session import Database
 from skype_assets.etl.engine import elsewhere
 from skype_assets.etl.engine.elsewhere import ADDRESS, Elsewhere
-from skype_assets.etl.errors import ExecutorUnavailable, PhaseFailed, UsageError
+from skype_assets.etl.errors import ExecutorUnavailable, PhaseFailed, UsageError, WorkerLost
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
 from tests.conftest import PASSWORD, NewDatabase
@@ -123,6 +124,21 @@ def test_where_all_workers_are_gone_it_is_said_in_time_and_what_they_did_is_kept
         engine.run_phase(task, "load", executor=dask.address)
     engine.run_phase(task, "load")
     assert digests(task.database) == digests(here.database)
+
+
+def test_a_part_that_ends_its_workers_is_a_death_as_on_one_machine(
+    task: Task, object_storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "machines").mkdir()
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    engine.run_phase(task, "extract")
+    with cluster(tmp_path / "machines", object_storage, str(task.database)) as dask:
+        dask.worker(**{VARIABLE: "file synced:kill:2"})
+        with pytest.raises(WorkerLost, match=f"ended every worker of {dask.address} that was at it, 1 so far"):
+            engine.run_phase(task, "transform", executor=dask.address)
+    recorded = states.read(task.folder.folder("transformed_tables"))
+    assert recorded is not None
+    assert recorded.deaths == 1
 
 
 def test_a_scheduler_that_is_lost_ends_the_run(dask: Cluster, task: Task) -> None:

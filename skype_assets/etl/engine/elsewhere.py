@@ -139,8 +139,8 @@ class Elsewhere(Executor):
         except KilledWorker as error:
             ours.set_exception(
                 WorkerLost(
-                    f"{error.allowed_failures + 1} workers of {self._address} ended while they worked on one part, the "
-                    f"last of them {error.last_worker.address}; its log may say why. Resume, perhaps with more memory"
+                    f"a part has ended every worker of {self._address} that was at it, {error.allowed_failures + 1} so "
+                    f"far, the last {error.last_worker.address}: its log may say why. Resume, with more memory there"
                 )
             )
         except BaseException as error:  # noqa: BLE001 - whatever it is: somebody waits
