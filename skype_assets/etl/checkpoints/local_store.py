@@ -1,14 +1,19 @@
 """A folder as a store: local, or mounted on several machines. What is written is durable as any checkpoint file is."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from skype_assets.etl.checkpoints import store
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.store import AlreadyThere, Stored
+
+_BLOCK: Final = 1 << 20
 
 
 class LocalStore:
@@ -30,9 +35,20 @@ class LocalStore:
         """See ``Store``."""
         return self._folder(name).get(Path(name).name)
 
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """See ``Store``."""
+        with (self._path / name).open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                yield block
+
     def put(self, name: str, data: bytes) -> None:
         """See ``Store``."""
         self._folder(name).make().put(Path(name).name, data)
+
+    def put_file(self, name: str, path: Path) -> None:
+        """See ``Store``."""
+        with path.open("rb") as source, self._folder(name).make().create(Path(name).name) as stream:
+            shutil.copyfileobj(source, stream, _BLOCK)
 
     def put_new(self, name: str, data: bytes) -> None:
         """See ``Store``."""

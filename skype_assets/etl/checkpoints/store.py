@@ -9,7 +9,8 @@ the same faults meet both.
 import functools
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -19,6 +20,7 @@ from skype_assets.etl.errors import StoreRefused, StoreUnavailable, UsageError
 
 _TRIES: Final = 5
 """How often an object is created before its store counts as unavailable. ``put`` is repeated by the store itself."""
+_SIDE_BY_SIDE: Final = 8
 _LOCAL: Final = "file"
 _OBJECTS: Final = ("s3", "gs", "az")
 
@@ -55,8 +57,16 @@ class Store(Protocol):
         """The bytes of an object; ``FileNotFoundError`` if there is none."""
         ...
 
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """The same in pieces, for what may be larger than memory; errors come with any of them."""
+        ...
+
     def put(self, name: str, data: bytes) -> None:
         """Write an object, whole or not at all, durably; one that is there is replaced."""
+        ...
+
+    def put_file(self, name: str, path: Path) -> None:
+        """The same of a file's bytes, which need not fit into memory."""
         ...
 
     def put_new(self, name: str, data: bytes) -> None:
@@ -152,6 +162,18 @@ def prove(store: Store) -> None:
             f"{store.url} creates an object that is there already (it ignores If-None-Match: *): two machines could "
             "own one task. Use a store that honours it, as S3, Azure, Google and Ceph do"
         )
+
+
+def side_by_side(work: Iterable[Callable[[], None]]) -> None:
+    """Do several things that wait for a store; the first error ends it."""
+    waiting = list(work)
+    if len(waiting) < 2:
+        for do in waiting:
+            do()
+        return
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
+        for _ in threads.map(lambda do: do(), waiting):
+            pass
 
 
 def create(name: str, data: bytes, attempt: Callable[[], None], get: Callable[[str], bytes]) -> None:

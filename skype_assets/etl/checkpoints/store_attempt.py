@@ -21,9 +21,9 @@ from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.checkpoints import task_log
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
 from skype_assets.etl.checkpoints.state import FileRecord
-from skype_assets.etl.checkpoints.store import Conflict
+from skype_assets.etl.checkpoints.store import Conflict, side_by_side
 from skype_assets.etl.checkpoints.task_log import Entry, TaskLog
-from skype_assets.etl.checkpoints.working_copy import WorkingCopy, object_name, side_by_side
+from skype_assets.etl.checkpoints.working_copy import WorkingCopy, object_name
 from skype_assets.etl.errors import CheckpointDamaged, CheckpointError, Fenced
 from skype_assets.etl.processes import Process, Tenure
 

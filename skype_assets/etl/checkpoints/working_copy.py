@@ -14,8 +14,6 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +27,7 @@ from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.checkpoints import task_log
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
 from skype_assets.etl.checkpoints.state import FileRecord
-from skype_assets.etl.checkpoints.store import Store
+from skype_assets.etl.checkpoints.store import Store, side_by_side
 from skype_assets.etl.checkpoints.task_log import Entry, TaskLog
 from skype_assets.etl.errors import CheckpointDamaged, UsageError
 from skype_assets.etl.processes import Process
@@ -44,7 +42,6 @@ MANIFEST: Final = "etl_checkpoint_{}.json"
 BESIDE: Final = ("hold",)
 """Files of a task that belong to no attempt."""
 
-_SIDE_BY_SIDE: Final = 8
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -273,15 +270,3 @@ def _known(task: Directory) -> _Known | None:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def side_by_side(work: Iterable[Callable[[], None]]) -> None:
-    """Do several things that wait for the store; the first error ends it."""
-    waiting = list(work)
-    if len(waiting) < 2:
-        for do in waiting:
-            do()
-        return
-    with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
-        for _ in threads.map(lambda do: do(), waiting):
-            pass

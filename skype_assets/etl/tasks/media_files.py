@@ -178,9 +178,10 @@ class _Writing:
         was_killed = any(name.startswith(TEMPORARY) for name in there)
         files = size = were_there = 0
         lost: list[str] = []
+        sizes = self._store.sizes(row["sha256"] for row in kept)
         for row in kept:
             interruption.check()
-            if not self._store.has(row["sha256"], row["size"]):
+            if sizes.get(row["sha256"]) != row["size"]:
                 lost.append(row["member"])
                 continue
             name, is_there = self._free(self._names.name(row), row, there)
@@ -219,7 +220,8 @@ class _Writing:
         digest = hashlib.sha256()
         with suppress(_DamagedError), self._into.create(name) as stream:
             content = self._store.open(row["sha256"], row["size"])
-            assert content is not None, "it was just there"
+            if content is None:  # it has gone, or the store has other bytes
+                raise _DamagedError
             with content:
                 while block := content.read(_BLOCK):
                     digest.update(block)
