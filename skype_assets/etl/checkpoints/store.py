@@ -20,6 +20,8 @@ from skype_assets.etl.errors import StoreRefused, StoreUnavailable, UsageError
 
 _TRIES: Final = 5
 """How often an object is created before its store counts as unavailable. ``put`` is repeated by the store itself."""
+PROBES: Final = ".probes"
+"""Folder of a store in which it proves itself; no task is called so."""
 _SIDE_BY_SIDE: Final = 8
 _LOCAL: Final = "file"
 _OBJECTS: Final = ("s3", "gs", "az")
@@ -147,7 +149,7 @@ def prove(store: Store) -> None:
     Raises:
         StoreRefused: it lets one object be created twice, so that two machines could own a task.
     """
-    name = f"probe-{secrets.token_hex(16)}"
+    name = f"{PROBES}/{secrets.token_hex(16)}"
     first, second = (secrets.token_bytes(16) for _ in range(2))
     store.put_new(name, first)
     try:
@@ -162,6 +164,17 @@ def prove(store: Store) -> None:
             f"{store.url} creates an object that is there already (it ignores If-None-Match: *): two machines could "
             "own one task. Use a store that honours it, as S3, Azure, Google and Ceph do"
         )
+
+
+def now(store: Store) -> datetime:
+    """The time by the clock of a store, which is the one that ``Stored.modified`` is of."""
+    name = f"{PROBES}/{secrets.token_hex(16)}"
+    store.put(name, b"")
+    found = [entry.modified for entry in store.entries(PROBES) if entry.name == name]
+    store.remove(name)
+    if not found:
+        raise StoreUnavailable(f"{store.url} does not list what was just written")
+    return found[0]
 
 
 def side_by_side(work: Iterable[Callable[[], None]]) -> None:

@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from skype_assets.etl.checkpoints import left_over, store_attempt
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints import store_attempt
 from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, Owner, Watch, is_worked_on, seems_alive
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
 from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
+from skype_assets.etl.checkpoints.left_over import LeftOver
 from skype_assets.etl.checkpoints.state import PhaseState
 from skype_assets.etl.checkpoints.working_copy import LOG_FILE, WorkingCopy
 from skype_assets.etl.errors import CheckpointError, TaskBusy
@@ -137,6 +138,21 @@ def remove(output_dir: Path, entry: Entry) -> None:
     else:
         _put_away(output_dir / entry.name)
     _empty(output_dir / f"{REMOVING}{entry.name}")
+
+
+def remove_left_over(output_dir: Path, task_id: str | None = None, *, is_rehearsal: bool = False) -> LeftOver:
+    """Remove what a task, or all, have left over in the store whose working copy a folder is; nothing if it is none.
+
+    Args:
+        output_dir: the folder.
+        task_id: the task; None = all, and those that were removed.
+        is_rehearsal: only count.
+    """
+    if (copy := WorkingCopy.of(output_dir)) is None:
+        return LeftOver()
+    if not is_rehearsal:
+        left_over.remove_probes(copy.store)
+    return left_over.remove(copy.store, [task_id] if task_id else copy.store.folders(), is_rehearsal=is_rehearsal)
 
 
 def withdraw(output_dir: Path, task_id: str) -> None:
