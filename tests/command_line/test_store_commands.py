@@ -12,7 +12,7 @@ import pytest
 from skype_assets.etl.api.pipeline import ETLPipeline
 from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.database.session import Session
-from skype_assets.etl.errors import UsageError
+from skype_assets.etl.errors import CheckpointMismatch, UsageError
 from skype_assets.resources.checkpoints import Checkpoints
 from tests.command_line.conftest import MESSAGES, Invoke, Start
 from tests.command_line.test_resume_command import messages_in
@@ -177,10 +177,32 @@ def test_a_hold_is_kept_by_all_machines_and_released_for_all(
     assert removed.exit_code == 0, removed.output
 
 
+def test_an_export_in_a_bucket_is_got_for_as_long_as_a_command_works_on_it(
+    store_url: str, on: Machine, database: str, invoke: Invoke, sample_tar: Path
+) -> None:
+    home = on("first")
+    url = f"{store_url}/exports/sample.tar"
+    _store(store_url).put_file("exports/sample.tar", sample_tar)
+    loaded = invoke("run", url, "--task-id", "t", "--json")
+    assert loaded.exit_code == 0, loaded.output
+    assert messages_in(database) == json.loads(loaded.stdout)["rows"]["messages"]
+    assert invoke("verify", "t", "--source", url).exit_code == 0
+    assert not list((home / "spool").rglob("*"))
+    again = json.loads(invoke("run", url, "--task-id", "t", "--json").stdout)
+    assert all(phase["from_checkpoint"] for phase in again["phases"].values())
+    _store(store_url).put("exports/sample.tar", sample_tar.read_bytes() + bytes(512))
+    changed = invoke("run", url, "--task-id", "t")
+    assert changed.exit_code == CheckpointMismatch.exit_code, changed.output
+    _store(store_url).remove("exports/sample.tar")
+    gone = invoke("run", url, "--task-id", "t")
+    assert gone.exit_code == 0, gone.output
+    assert ETLPipeline(database, home / "output", task_id="t").run_pipeline(url)["success"]
+    assert not list((home / "spool").rglob("*"))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("run", "s3://bucket/export.tar"),
         ("run", "EXPORT", "--names", "s3://bucket/names.csv"),
         ("show", "1", "--checkpoints", "URL"),
     ],

@@ -35,6 +35,10 @@ class LocalStore:
         """See ``Store``."""
         return self._folder(name).get(Path(name).name)
 
+    def look(self, name: str) -> Stored:
+        """See ``Store``."""
+        return self._stored(self._path / name)
+
     def blocks(self, name: str) -> Iterator[bytes]:
         """See ``Store``."""
         with (self._path / name).open("rb") as stream:
@@ -72,9 +76,7 @@ class LocalStore:
         for root, _, names in os.walk(self._path / folder):
             for path in (Path(root, name) for name in names if not name.startswith(".")):
                 with suppress(FileNotFoundError):  # removed meanwhile
-                    status = path.stat()
-                    modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                    found.append(Stored(path.relative_to(self._path).as_posix(), status.st_size, modified))
+                    found.append(self._stored(path))
         return sorted(entry for entry in found if entry.name > after)
 
     def folders(self) -> list[str]:
@@ -87,6 +89,12 @@ class LocalStore:
         """See ``Store``."""
         with suppress(FileNotFoundError, NotADirectoryError):
             self._folder(name).remove(Path(name).name)
+
+    def _stored(self, path: Path) -> Stored:
+        status = path.stat()
+        modified = datetime.fromtimestamp(status.st_mtime, UTC)
+        version = f"{status.st_ino}-{status.st_mtime_ns}"
+        return Stored(path.relative_to(self._path).as_posix(), status.st_size, modified, version)
 
     def _folder(self, name: str) -> Directory:
         return Directory((self._path / name).parent)

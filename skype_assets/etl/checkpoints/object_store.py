@@ -61,6 +61,10 @@ class ObjectStore:
         """See ``Store``."""
         return self._asked(lambda: bytes(self._obstore.get(self._store, name).bytes()))
 
+    def look(self, name: str) -> Stored:
+        """See ``Store``."""
+        return self._asked(lambda: _stored(self._obstore.head(self._store, name)))
+
     def blocks(self, name: str) -> "Iterator[bytes]":
         """See ``Store``."""
         answer = self._asked(lambda: self._obstore.get(self._store, name).stream(min_chunk_size=_BLOCK))
@@ -96,7 +100,7 @@ class ObjectStore:
         def listed() -> list[Stored]:
             pages = self._obstore.list(self._store, folder, offset=after or None)
             found = (entry for page in pages for entry in page)
-            return sorted(Stored(entry["path"], entry["size"], entry["last_modified"]) for entry in found)
+            return sorted(_stored(entry) for entry in found)
 
         return self._asked(listed)
 
@@ -137,9 +141,14 @@ class ObjectStore:
         return StoreRefused(f"{self._url}: there is no such bucket; it has to be made first")
 
 
+def _stored(told: Any) -> Stored:
+    return Stored(told["path"], told["size"], told["last_modified"], told["e_tag"] or "")
+
+
 def _allows_http() -> bool:
-    """Whether a store may be reached without encryption, as on the machine itself; the AWS variable says so."""
-    return os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true", "yes", "on")
+    """Whether a store may be reached without encryption, as on the machine itself; the cloud's own variable says so."""
+    said = (os.environ.get(name, "") for name in ("AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP"))
+    return any(text.lower() in ("1", "true", "yes", "on") for text in said)
 
 
 def _first_line(error: Exception) -> str:

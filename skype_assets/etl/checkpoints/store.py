@@ -28,11 +28,15 @@ _OBJECTS: Final = ("s3", "gs", "az")
 
 
 class Stored(NamedTuple):
-    """An object of a store: its name, its bytes, and when it was written by the clock of the store."""
+    """An object of a store: its name, its bytes, and when it was written by the clock of the store.
+
+    ``version`` differs once the object has other bytes; it is the ETag, where there are such.
+    """
 
     name: str
     size: int
     modified: datetime
+    version: str = ""
 
 
 class Conflict(Exception):
@@ -57,6 +61,10 @@ class Store(Protocol):
 
     def get(self, name: str) -> bytes:
         """The bytes of an object; ``FileNotFoundError`` if there is none."""
+        ...
+
+    def look(self, name: str) -> Stored:
+        """What is told of an object; ``FileNotFoundError`` if there is none."""
         ...
 
     def blocks(self, name: str) -> Iterator[bytes]:

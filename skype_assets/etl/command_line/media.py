@@ -64,7 +64,7 @@ def status(task_id: str | None, output_dir: Path, quick: bool, as_json: bool) ->
 
 
 @media.command()
-@click.argument("file", type=options.Named("export", exists=True))
+@click.argument("file", type=options.Export(exists=True))
 @click.option("--task-id", help="Which task, if several are about this export.")
 @options.output_dir
 @options.no_report
