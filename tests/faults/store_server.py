@@ -1,9 +1,11 @@
 """``python -m tests.faults.store_server PORT``: moto's S3 server, which does to requests what networks and machines do.
 
 Whoever wants faults says which to ``/-/arm``, with the process that they are about; ``/-/told`` says what has happened.
-One request at a time: with threads, moto looks whether an object is there and writes it later, and two succeed.
+One request is done at a time: else moto looks whether an object is there and writes it later, and two succeed. But none
+is waited for: a process that was stopped may have opened a connection, and said nothing.
 """
 
+import io
 import json
 import os
 import random
@@ -34,6 +36,7 @@ class Faults:
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self._application = application
+        self._lock = threading.Lock()
         self._armed: dict[str, Any] = {}
         self._drawn = random.Random()
         self._calls: list[str] = []
@@ -41,6 +44,12 @@ class Faults:
 
     def __call__(self, environment: Environment, answer: Answer) -> Iterable[bytes]:
         """Answer a request."""
+        body = environment["wsgi.input"].read(int(environment.get("CONTENT_LENGTH") or 0))
+        environment["wsgi.input"] = io.BytesIO(body)
+        with self._lock:
+            return self._answered(environment, answer)
+
+    def _answered(self, environment: Environment, answer: Answer) -> Iterable[bytes]:
         path = environment["PATH_INFO"]
         if path.startswith("/-/"):
             return self._control(path, environment, answer)
@@ -139,7 +148,7 @@ def _serve(port: int) -> None:
     from werkzeug.serving import run_simple
 
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    run_simple("127.0.0.1", port, Faults(DomainDispatcherApplication(create_backend_app)), threaded=False)
+    run_simple("127.0.0.1", port, Faults(DomainDispatcherApplication(create_backend_app)), threaded=True)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,10 @@ class MediaStore:
         found = ((sha256, self.size_here(sha256)) for sha256 in wanted)
         return {sha256: size for sha256, size in found if size is not None}
 
+    def __contains__(self, sha256: bytes) -> bool:
+        """Whether an object is there; its bytes are not read."""
+        return self.size_here(sha256) is not None or (self.in_store is not None and bool(self.in_store.look([sha256])))
+
     def is_whole(self, sha256: bytes, size: int) -> bool:
         """Whether an object is there, with that size and its bytes, which are read."""
         if self.in_store is not None:

@@ -56,9 +56,7 @@ class AtHand:
         if not attachment.present:
             return False
         sha256 = attachment.media_sha256
-        return attachment.media_export_id in self.exports or (
-            sha256 is not None and self.store.size(sha256) is not None
-        )
+        return attachment.media_export_id in self.exports or (sha256 is not None and sha256 in self.store)
 
 
 class Files:

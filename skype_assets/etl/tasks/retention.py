@@ -22,9 +22,11 @@ from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
 from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
 from skype_assets.etl.checkpoints.left_over import LeftOver
 from skype_assets.etl.checkpoints.state import PhaseState
+from skype_assets.etl.checkpoints.store_media import FOLDER as MEDIA
 from skype_assets.etl.checkpoints.working_copy import LOG_FILE, WorkingCopy
 from skype_assets.etl.errors import CheckpointError, TaskBusy
 from skype_assets.etl.phases import EXTRACT, FOLDERS, given_names
+from skype_assets.etl.task import TASK_ID
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.layout import REMOVING, FolderKind
@@ -152,7 +154,10 @@ def remove_left_over(output_dir: Path, task_id: str | None = None, *, is_rehears
         return LeftOver()
     if not is_rehearsal:
         left_over.remove_probes(copy.store)
-    return left_over.remove(copy.store, [task_id] if task_id else copy.store.folders(), is_rehearsal=is_rehearsal)
+    names = (
+        [task_id] if task_id else [name for name in copy.store.folders() if TASK_ID.fullmatch(name) and name != MEDIA]
+    )
+    return left_over.remove(copy.store, names, is_rehearsal=is_rehearsal)
 
 
 def withdraw(output_dir: Path, task_id: str) -> None:
