@@ -4,9 +4,11 @@
 # make test-browser        set up, then test reader and web UI in Chromium and Firefox, which must be installed
 # make test-stores         set up, then test checkpoints on object storage, with a server of S3 on this machine
 # make test-distributed    set up, then test runs and parts on several machines, with servers of S3 and, if it is there, Redis
+# make test-azure          set up, then the same with Azure's, by azurite, which npm installs (so it must be there)
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make test-salvage        set up, then read damaged exports: each container cut at 200 places, and with 500 bytes changed
 # make faults              set up, then run the whole campaign of faults: some three hours (docs/reliability.md)
+# make faults-distributed  set up, then run the campaign of faults over a store that machines share: hours
 # make fuzz                set up, then fuzz the compiled reader under sanitizers for FUZZ_MINUTES (10); needs g++
 # make dev                 set up, then serve the web UI
 # make lint                set up, then check style, formatting, types and the order of imports
@@ -42,7 +44,8 @@ USABLE := 'import platform, sys; name = platform.python_implementation(); \
 	[ "$$("$(PYTHON)" -c 'import ensurepip, venv; print("usable")' 2>/dev/null)" = usable ]
 REMEDY := Name one with: make PYTHON=/path/to/python3.11 (with its module ensurepip: on Debian, python3.11-venv)
 
-.PHONY: run read test test-browser test-stores test-distributed test-frames test-salvage test-newest faults fuzz dev lint bench bench-reader bench-distributed bench-large
+.PHONY: run read test test-browser test-stores test-azure test-distributed test-frames test-salvage test-newest
+.PHONY: faults faults-distributed fuzz dev lint bench bench-reader bench-distributed bench-large
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 
@@ -64,6 +67,10 @@ test-stores: $(VENV)/.installed-stores
 test-distributed: $(VENV)/.installed-distributed
 	$(VENV)/bin/python -m pytest tests/distributed
 
+test-azure: $(VENV)/.installed-stores
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/azurite azurite@3.35.0
+	AZURITE=$(VENV)/azurite/node_modules/.bin/azurite-blob $(VENV)/bin/python -m pytest tests/azure
+
 test-frames: $(VENV)/.installed-frames
 	$(VENV)/bin/python -m pytest tests/frames
 
@@ -72,6 +79,9 @@ test-salvage: $(VENV)/.installed-test
 
 faults: $(VENV)/.installed-test
 	$(VENV)/bin/python -m tests.faults --long
+
+faults-distributed: $(VENV)/.installed-stores
+	$(VENV)/bin/python -m tests.faults.distributed --long
 
 fuzz: $(VENV)/.installed-test
 	$(VENV)/bin/python -m tests.fuzzing --minutes $(FUZZ_MINUTES)

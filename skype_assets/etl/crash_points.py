@@ -52,6 +52,10 @@ POINTS: Final = (
     "task taken in store",
     "files in store",
     "entry in log",
+    "object in store",
+    "sweep said",
+    "sweep decided",
+    "sweep done",
 )
 """All points: of a run in its order, of what takes it out, puts it right, upgrades older tables, and hands over."""
 

@@ -5,13 +5,14 @@ The *place* is a folder that holds everything of one collection of exports::
     output/         checkpoints                             SKYPE_OUTPUT_DIR
     working/        working copies of stores                SKYPE_OUTPUT_DIR, with SKYPE_OUTPUT_URL
     exports/        exports for the web UI                  SKYPE_EXPORTS_DIR
+    spool/          exports of buckets, while needed        SKYPE_SPOOL_DIR
     handed/         what the web UI hands over              SKYPE_HANDOVER_DIR
     .postgres/      the embedded server                     SKYPE_POSTGRES_DIR
     dagster.yaml    Dagster's instance, with its .dagster/  DAGSTER_HOME
 
 It is ``SKYPE_HOME``; else the project that the current directory is in: the nearest folder, upwards, with a
 ``dagster.yaml`` that names this package or with an embedded server; else the data folder that the platform has for its
-user's programs. Each of the five is elsewhere if its own variable says so. Finding them creates nothing.
+user's programs. Each of the six is elsewhere if its own variable says so. Finding them creates nothing.
 """
 
 import contextlib
@@ -35,11 +36,12 @@ OURS: Final = "skype_assets"
 VARIABLES: Final = (
     "SKYPE_OUTPUT_DIR",
     "SKYPE_EXPORTS_DIR",
+    "SKYPE_SPOOL_DIR",
     "SKYPE_HANDOVER_DIR",
     "SKYPE_POSTGRES_DIR",
     "DAGSTER_HOME",
 )
-"""Each says of one of the five that it is elsewhere."""
+"""Each says of one of the six that it is elsewhere."""
 
 _SERVER: Final = ".postgres"
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -76,6 +78,11 @@ class Places:
         plain = url.rstrip("/")
         words = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[-60:]
         return self.home / "working" / f"{words}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
+
+    @property
+    def spool_dir(self) -> Path:
+        """The folder of exports that lie in a bucket, while they are worked on."""
+        return self._named("SKYPE_SPOOL_DIR") or self.home / "spool"
 
     @property
     def exports_dir(self) -> Path:
@@ -134,7 +141,7 @@ def named_path(text: str | os.PathLike[str], what: str) -> Path:
         scheme = str(text).partition(":")[0]
         raise UsageError(
             f"{what} is given as an address ({scheme}://...); here only a path on this machine is known. "
-            "Checkpoints alone may be in a store"
+            "Checkpoints and exports alone may be in a store"
         )
     return Path(text)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.checkpoints.media_store import FOLDER as MEDIA_FOLDER
+from skype_assets.etl.checkpoints.store_media import FOLDER as MEDIA_FOLDER
 from skype_assets.etl.errors import UsageError
 
 if TYPE_CHECKING:  # `skype-assets status` knows tasks, and must not wait for what reads exports

@@ -12,8 +12,10 @@ import pytest
 from skype_assets.etl.api.pipeline import ETLPipeline
 from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.database.session import Session
+from skype_assets.etl.errors import CheckpointMismatch
 from tests.command_line.conftest import MESSAGES, Invoke, Start
 from tests.command_line.test_resume_command import messages_in
+from tests.media.exports import many, write
 
 Machine = Callable[[str], Path]
 
@@ -69,19 +71,56 @@ def test_what_a_machine_began_that_is_gone_another_ends_and_a_third_verifies_and
     assert all(phase["from_checkpoint"] for phase in json.loads(again.stdout)["phases"].values())
 
 
-def test_the_address_may_be_in_the_environment_and_media_are_not_promised_to_it(
+def test_the_address_may_be_in_the_environment(
     store_url: str, on: Machine, database: str, invoke: Invoke, sample_tar: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on("first")
     monkeypatch.setenv("SKYPE_OUTPUT_URL", store_url)
-    monkeypatch.setenv("SKYPE_KEEP_MEDIA", "on")
-    refused = invoke("run", sample_tar, "--task-id", "t")
-    assert refused.exit_code == 2
-    assert "--no-media" in refused.stderr
-    assert invoke("run", sample_tar, "--task-id", "t", "--no-media").exit_code == 0
+    assert invoke("run", sample_tar, "--task-id", "t").exit_code == 0
     assert _store(store_url).entries("t/log")
     on("second")
     assert "complete" in invoke("status", "t").stdout
+
+
+def test_media_that_one_machine_has_kept_others_verify_show_write_out_mend_and_remove(
+    store_url: str, on: Machine, database: str, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKYPE_KEEP_MEDIA", "on")
+    there = ("--output-dir", store_url)
+    on("first")
+    export = write(tmp_path / "away" / "export.tar", many(6))
+    bodies = {data for name, data in many(6).items() if name.startswith("media/") and not name.endswith(".json")}
+    assert invoke("run", export, "--task-id", "t", "--max-workers", 1, *there).exit_code == 0
+
+    second = on("second")
+    status = json.loads(invoke("media", "status", "t", *there, "--json").stdout)
+    assert (status["tasks"]["t"]["kept"], status["store"]["objects"]) == (7, len(bodies))
+    verified = invoke("verify", "t", *there, "--source", export)
+    assert verified.exit_code == 0, verified.output
+    extracted = invoke("media", "extract", "t", tmp_path / "files", *there)
+    assert extracted.exit_code == 0, extracted.output
+    assert {path.read_bytes() for path in (tmp_path / "files").iterdir()} == bodies
+
+    on("third")
+    export.rename(export.with_name("moved.tar"))
+    assert invoke("export", "html", tmp_path / "handed", *there).exit_code == 0
+    photos = {data for name, data in many(6).items() if name.endswith(".1.jpeg") and data}
+    assert photos <= {path.read_bytes() for path in (tmp_path / "handed").rglob("*") if path.is_file()}
+
+    store = _store(store_url)
+    damaged, *_ = (entry for entry in store.entries("media") if entry.size)
+    store.put(damaged.name, bytes(damaged.size))
+    assert invoke("media", "status", *there).exit_code == 11
+    kept = invoke("media", "keep", export.with_name("moved.tar"), *there)
+    assert kept.exit_code == 0, kept.output
+    on("fourth")
+    assert invoke("media", "status", *there).exit_code == 0
+    monkeypatch.setenv("SKYPE_HOME", str(second))
+    assert invoke("run", export.with_name("moved.tar"), "--task-id", "again", *there).exit_code == 0
+    cleaned = json.loads(invoke("clean", "--older-than", 0, *there, "--json").stdout)
+    assert [entry["name"] for entry in cleaned["removed"]] == ["t"]
+    assert cleaned["media"]["objects"] == 0
+    assert invoke("media", "status", *there).exit_code == 0
 
 
 def test_the_pipeline_takes_an_address_and_what_was_removed_is_gone_for_all(
@@ -137,13 +176,32 @@ def test_a_hold_is_kept_by_all_machines_and_released_for_all(
     assert removed.exit_code == 0, removed.output
 
 
+def test_an_export_in_a_bucket_is_got_for_as_long_as_a_command_works_on_it(
+    store_url: str, on: Machine, database: str, invoke: Invoke, sample_tar: Path
+) -> None:
+    home = on("first")
+    url = f"{store_url}/exports/sample.tar"
+    _store(store_url).put_file("exports/sample.tar", sample_tar)
+    loaded = invoke("run", url, "--task-id", "t", "--json")
+    assert loaded.exit_code == 0, loaded.output
+    assert messages_in(database) == json.loads(loaded.stdout)["rows"]["messages"]
+    assert invoke("verify", "t", "--source", url).exit_code == 0
+    assert not list((home / "spool").rglob("*"))
+    again = json.loads(invoke("run", url, "--task-id", "t", "--json").stdout)
+    assert all(phase["from_checkpoint"] for phase in again["phases"].values())
+    _store(store_url).put("exports/sample.tar", sample_tar.read_bytes() + bytes(512))
+    changed = invoke("run", url, "--task-id", "t")
+    assert changed.exit_code == CheckpointMismatch.exit_code, changed.output
+    _store(store_url).remove("exports/sample.tar")
+    gone = invoke("run", url, "--task-id", "t")
+    assert gone.exit_code == 0, gone.output
+    assert ETLPipeline(database, home / "output", task_id="t").run_pipeline(url)["success"]
+    assert not list((home / "spool").rglob("*"))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("media", "status", "--output-dir", "URL"),
-        ("media", "keep", "EXPORT", "--output-dir", "URL"),
-        ("media", "extract", "t", "files", "--output-dir", "URL"),
-        ("run", "s3://bucket/export.tar"),
         ("run", "EXPORT", "--names", "s3://bucket/names.csv"),
         ("show", "1", "--checkpoints", "URL"),
     ],

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.faults.cases import piece
 from tests.faults.world import build_shim, built
 
 _FOLDER = "SKYPE_FAULTS_FOLDER"
@@ -51,14 +52,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
     parser.add_argument("--only", type=lambda text: text.split(","), help="names of tests, with commas")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="cases side by side")
-    parser.add_argument("--piece", type=_piece, default=(1, 1), metavar="I/N", help="only the I-th of N pieces")
+    parser.add_argument("--piece", type=piece, default=(1, 1), metavar="I/N", help="only the I-th of N pieces")
     parser.add_argument("--json", type=Path, help="write the result to this file, too")
     return parser.parse_args()
-
-
-def _piece(text: str) -> tuple[int, int]:
-    index, _, of = text.partition("/")
-    return int(index), int(of)
 
 
 def _again_with_the_shim() -> int:

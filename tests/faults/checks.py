@@ -175,7 +175,7 @@ def _lost_objects(place: Place) -> list[str]:
         recorded = list(objects(place.task().folder))
     except CheckpointError:  # reported by _unreadable
         return wrong
-    lost = [row["member"] for row in recorded if row["kept"] and not store.has(row["sha256"], row["size"])]
+    lost = [row["member"] for row in recorded if row["kept"] and not store.is_here(row["sha256"], row["size"])]
     return wrong + [f"{member} is recorded as kept, and is not there" for member in lost]
 
 

@@ -9,14 +9,14 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from skype_assets.etl import crash_points, engine
-from skype_assets.etl.checkpoints import attempt
+from skype_assets.etl.checkpoints import attempt, store_attempt, task_log
 from skype_assets.etl.errors import EtlError
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Task
@@ -65,6 +65,16 @@ class SystemFault:
 
 
 @dataclass(frozen=True)
+class StoreFault:
+    """A fault of the calls to a store (``store_server``): of the one with number ``at``, or of a drawn share of all."""
+
+    fault: str = ""
+    at: int | None = None
+    share: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Armed:
     """What waits for a child.
 
@@ -73,12 +83,14 @@ class Armed:
         system: a fault of the system.
         bugs: names of planted bugs.
         lease: seconds after which a silent attempt may be taken over.
+        store: a fault of the calls to a store; None = there is none, or it is armed already.
     """
 
     point: tuple[str, str, int] | None = None
     system: SystemFault | None = None
     bugs: Sequence[str] = ()
     lease: float | None = None
+    store: StoreFault | None = None
 
 
 @dataclass(frozen=True)
@@ -193,11 +205,18 @@ def _prepare(armed: Armed) -> None:
     if armed.lease is not None:
         setattr(attempt, "LEASE_SECONDS", armed.lease)  # noqa: B010 - a constant, but not for the tests
         setattr(attempt, "BEAT_SECONDS", armed.lease / 10)  # noqa: B010
+        setattr(task_log, "LEASE_SECONDS", armed.lease)  # noqa: B010
+        setattr(store_attempt, "BEAT_SECONDS", armed.lease / 10)  # noqa: B010
     if armed.bugs:
         from tests.faults.planted_bugs import BUGS
+        from tests.faults.store_bugs import STORE_BUGS
 
         for name in armed.bugs:
-            BUGS[name].plant()
+            (BUGS | STORE_BUGS)[name].plant()
+    if armed.store is not None:
+        from tests.faults.machines import ask
+
+        ask("arm", {**asdict(armed.store), "pid": os.getpid()})
 
 
 def _listener(

@@ -429,14 +429,14 @@ def test_objects_are_found_by_hash_and_size_alone(tmp_path: Path) -> None:
     store = MediaStore(tmp_path)
     sha256 = store.put(iter([b"one ", b"object"]))
     assert sha256 == hashlib.sha256(b"one object").digest()
-    assert store.has(sha256, 10)
-    assert not store.has(sha256, 11)
+    assert store.is_here(sha256, 10)
+    assert not store.is_here(sha256, 11)
     store.path(sha256).write_bytes(b"another...")
-    assert store.has(sha256, 10)
+    assert store.is_here(sha256, 10)
     assert not store.is_whole(sha256, 10)
     store.remove(sha256)
     store.path(sha256).symlink_to(tmp_path / "elsewhere")
-    assert not store.has(sha256, 10)
+    assert not store.is_here(sha256, 10)
     assert store.open(sha256, 10) is None
 
 

@@ -94,7 +94,7 @@ def test_clearing_away_beside_an_extract_takes_nothing_from_it(tmp_path: Path) -
         while not working.has_ended():
             remove_unreferenced(task.output_dir)
     engine.run_phase(task, "extract")
-    found = kept_media(objects(task.folder), MediaStore(task.output_dir), MediaStore(task.output_dir).is_whole)
+    found = kept_media(objects(task.folder), MediaStore(task.output_dir))
     assert found.kept == found.objects == 165
 
 
@@ -104,7 +104,7 @@ def test_what_is_damaged_is_found_and_written_again(output: Path, tmp_path: Path
     path = output / "media" / name
     path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     task = Task("third", output, tmp_path / "third" / "export.tar", settings=Settings(max_workers=1))
-    found = kept_media(objects(task.folder), store, store.is_whole)
+    found = kept_media(objects(task.folder), store)
     assert found.damaged
     assert not found.missing
     assert engine.run_phase(task, "extract").from_checkpoint  # whoever runs it does not read them all
@@ -112,11 +112,11 @@ def test_what_is_damaged_is_found_and_written_again(output: Path, tmp_path: Path
     engine.run_phase(task, "extract")
     assert stored(output)[name] == data
     path.write_bytes(data + b"x")
-    for is_whole in (store.is_whole, store.has):  # the second is what `media status --quick` asks
-        longer = kept_media(objects(task.folder), store, is_whole)
+    for quick in (False, True):  # the second is what `media status --quick` asks
+        longer = kept_media(objects(task.folder), store, quick=quick)
         assert (longer.damaged, longer.missing) == (found.damaged, [])
     assert remove_damaged(task.folder, store) == 1
-    assert kept_media(objects(task.folder), store, store.is_whole).missing == found.damaged
+    assert kept_media(objects(task.folder), store).missing == found.damaged
 
 
 def test_a_copy_of_a_checkpoint_has_its_objects(output: Path, tmp_path: Path) -> None:
@@ -128,4 +128,4 @@ def test_a_copy_of_a_checkpoint_has_its_objects(output: Path, tmp_path: Path) ->
     shutil.rmtree(output)
     copy = Task("third", tmp_path / "backup")
     store = MediaStore(copy.output_dir)
-    assert kept_media(objects(copy.folder), store, store.is_whole).kept == len(expected)
+    assert kept_media(objects(copy.folder), store).kept == len(expected)

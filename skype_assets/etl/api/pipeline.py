@@ -13,6 +13,7 @@ from skype_assets.etl import engine
 from skype_assets.etl.api.context import ETLContext
 from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.checkpoints.directory import Directory
+from skype_assets.etl.checkpoints.store import is_url
 from skype_assets.etl.checkpoints.working_copy import output_folder
 from skype_assets.etl.database import upgrading
 from skype_assets.etl.database.session import Session
@@ -27,6 +28,7 @@ from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks.beginning import check_beginning
 from skype_assets.etl.tasks.doubts import doubts
 from skype_assets.etl.tasks.record import DbConfig, warn_of_lost_server
+from skype_assets.etl.tasks.spooling import spooled
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +147,8 @@ class ETLPipeline:
         """Run what is not done yet, phase by phase and part by part.
 
         Args:
-            file_path: the export; it need not be at hand to resume once extract is complete.
+            file_path: the export, or its address in a bucket (``s3://bucket/export.tar``), from where it is got for
+                as long as the run takes; it need not be at hand to resume once extract is complete.
             file_obj: the export as a binary stream, instead of its path; copied into ``output_dir`` for as long
                 as the task runs. Without ``keep_media`` keep the export: the bytes of its media are nowhere else.
             user_display_name: the owner's name, where the export does not tell.
@@ -168,6 +171,9 @@ class ETLPipeline:
         """
         if file_path is not None and file_obj is not None:
             raise UsageError("file_path and file_obj are both given; give the export once")
+        if file_path is not None and is_url(file_path):
+            with spooled(str(file_path)) as got:
+                return self.run_pipeline(got, None, user_display_name, resume_from_checkpoint)
         given = named_path(file_path, "export") if file_path is not None else None
         context = self._prepared(user_display_name)
         is_first = file_obj is None and creates_server(context.database)

@@ -1,14 +1,19 @@
 """A folder as a store: local, or mounted on several machines. What is written is durable as any checkpoint file is."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from skype_assets.etl.checkpoints import store
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.store import AlreadyThere, Stored
+
+_BLOCK: Final = 1 << 20
 
 
 class LocalStore:
@@ -30,9 +35,24 @@ class LocalStore:
         """See ``Store``."""
         return self._folder(name).get(Path(name).name)
 
+    def look(self, name: str) -> Stored:
+        """See ``Store``."""
+        return self._stored(self._path / name)
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """See ``Store``."""
+        with (self._path / name).open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                yield block
+
     def put(self, name: str, data: bytes) -> None:
         """See ``Store``."""
         self._folder(name).make().put(Path(name).name, data)
+
+    def put_file(self, name: str, path: Path) -> None:
+        """See ``Store``."""
+        with path.open("rb") as source, self._folder(name).make().create(Path(name).name) as stream:
+            shutil.copyfileobj(source, stream, _BLOCK)
 
     def put_new(self, name: str, data: bytes) -> None:
         """See ``Store``."""
@@ -56,9 +76,7 @@ class LocalStore:
         for root, _, names in os.walk(self._path / folder):
             for path in (Path(root, name) for name in names if not name.startswith(".")):
                 with suppress(FileNotFoundError):  # removed meanwhile
-                    status = path.stat()
-                    modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                    found.append(Stored(path.relative_to(self._path).as_posix(), status.st_size, modified))
+                    found.append(self._stored(path))
         return sorted(entry for entry in found if entry.name > after)
 
     def folders(self) -> list[str]:
@@ -71,6 +89,12 @@ class LocalStore:
         """See ``Store``."""
         with suppress(FileNotFoundError, NotADirectoryError):
             self._folder(name).remove(Path(name).name)
+
+    def _stored(self, path: Path) -> Stored:
+        status = path.stat()
+        modified = datetime.fromtimestamp(status.st_mtime, UTC)
+        version = f"{status.st_ino}-{status.st_mtime_ns}"
+        return Stored(path.relative_to(self._path).as_posix(), status.st_size, modified, version)
 
     def _folder(self, name: str) -> Directory:
         return Directory((self._path / name).parent)

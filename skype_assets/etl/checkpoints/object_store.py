@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from skype_assets.etl.checkpoints import store
@@ -11,12 +12,15 @@ from skype_assets.etl.checkpoints.store import AlreadyThere, Stored
 from skype_assets.etl.errors import StoreRefused, StoreUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
 _CLIENT: Final = {"timeout": "300s", "connect_timeout": "10s"}
 """Of a request: a part's file has at most some 64 MB, and a slow line takes its time."""
+_BLOCK: Final = 1 << 20
+_PIECE: Final = 16 << 20
+"""Bytes of a piece of a long object: S3 takes 10,000 of them."""
 _RETRIES: Final[Any] = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
 _ENDED_CREDENTIALS: Final = ("ExpiredToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 _NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound", "404 Not Found")
@@ -57,9 +61,25 @@ class ObjectStore:
         """See ``Store``."""
         return self._asked(lambda: bytes(self._obstore.get(self._store, name).bytes()))
 
+    def look(self, name: str) -> Stored:
+        """See ``Store``."""
+        return self._asked(lambda: _stored(self._obstore.head(self._store, name)))
+
+    def blocks(self, name: str) -> "Iterator[bytes]":
+        """See ``Store``."""
+        answer = self._asked(lambda: self._obstore.get(self._store, name).stream(min_chunk_size=_BLOCK))
+        while block := self._asked(lambda: next(answer, None)):
+            yield bytes(block)
+
     def put(self, name: str, data: bytes) -> None:
         """See ``Store``."""
         self._asked(lambda: self._obstore.put(self._store, name, data, use_multipart=False), is_write=True)
+
+    def put_file(self, name: str, path: Path) -> None:
+        """See ``Store``. What is long goes in pieces, and is there when the last one has arrived."""
+        self._asked(
+            lambda: self._obstore.put(self._store, name, path, chunk_size=_PIECE, max_concurrency=2), is_write=True
+        )
 
     def put_new(self, name: str, data: bytes) -> None:
         """See ``Store``."""
@@ -80,7 +100,7 @@ class ObjectStore:
         def listed() -> list[Stored]:
             pages = self._obstore.list(self._store, folder, offset=after or None)
             found = (entry for page in pages for entry in page)
-            return sorted(Stored(entry["path"], entry["size"], entry["last_modified"]) for entry in found)
+            return sorted(_stored(entry) for entry in found)
 
         return self._asked(listed)
 
@@ -121,9 +141,14 @@ class ObjectStore:
         return StoreRefused(f"{self._url}: there is no such bucket; it has to be made first")
 
 
+def _stored(told: Any) -> Stored:
+    return Stored(told["path"], told["size"], told["last_modified"], told["e_tag"] or "")
+
+
 def _allows_http() -> bool:
-    """Whether a store may be reached without encryption, as on the machine itself; the AWS variable says so."""
-    return os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true", "yes", "on")
+    """Whether a store may be reached without encryption, as on the machine itself; the cloud's own variable says so."""
+    said = (os.environ.get(name, "") for name in ("AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP"))
+    return any(text.lower() in ("1", "true", "yes", "on") for text in said)
 
 
 def _first_line(error: Exception) -> str:

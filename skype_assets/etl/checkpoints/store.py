@@ -9,7 +9,8 @@ the same faults meet both.
 import functools
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -19,16 +20,23 @@ from skype_assets.etl.errors import StoreRefused, StoreUnavailable, UsageError
 
 _TRIES: Final = 5
 """How often an object is created before its store counts as unavailable. ``put`` is repeated by the store itself."""
+PROBES: Final = ".probes"
+"""Folder of a store in which it proves itself; no task is called so."""
+_SIDE_BY_SIDE: Final = 8
 _LOCAL: Final = "file"
 _OBJECTS: Final = ("s3", "gs", "az")
 
 
 class Stored(NamedTuple):
-    """An object of a store: its name, its bytes, and when it was written by the clock of the store."""
+    """An object of a store: its name, its bytes, and when it was written by the clock of the store.
+
+    ``version`` differs once the object has other bytes; it is the ETag, where there are such.
+    """
 
     name: str
     size: int
     modified: datetime
+    version: str = ""
 
 
 class Conflict(Exception):
@@ -55,8 +63,20 @@ class Store(Protocol):
         """The bytes of an object; ``FileNotFoundError`` if there is none."""
         ...
 
+    def look(self, name: str) -> Stored:
+        """What is told of an object; ``FileNotFoundError`` if there is none."""
+        ...
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """The same in pieces, for what may be larger than memory; errors come with any of them."""
+        ...
+
     def put(self, name: str, data: bytes) -> None:
         """Write an object, whole or not at all, durably; one that is there is replaced."""
+        ...
+
+    def put_file(self, name: str, path: Path) -> None:
+        """The same of a file's bytes, which need not fit into memory."""
         ...
 
     def put_new(self, name: str, data: bytes) -> None:
@@ -137,7 +157,7 @@ def prove(store: Store) -> None:
     Raises:
         StoreRefused: it lets one object be created twice, so that two machines could own a task.
     """
-    name = f"probe-{secrets.token_hex(16)}"
+    name = f"{PROBES}/{secrets.token_hex(16)}"
     first, second = (secrets.token_bytes(16) for _ in range(2))
     store.put_new(name, first)
     try:
@@ -152,6 +172,29 @@ def prove(store: Store) -> None:
             f"{store.url} creates an object that is there already (it ignores If-None-Match: *): two machines could "
             "own one task. Use a store that honours it, as S3, Azure, Google and Ceph do"
         )
+
+
+def now(store: Store) -> datetime:
+    """The time by the clock of a store, which is the one that ``Stored.modified`` is of."""
+    name = f"{PROBES}/{secrets.token_hex(16)}"
+    store.put(name, b"")
+    found = [entry.modified for entry in store.entries(PROBES) if entry.name == name]
+    store.remove(name)
+    if not found:
+        raise StoreUnavailable(f"{store.url} does not list what was just written")
+    return found[0]
+
+
+def side_by_side(work: Iterable[Callable[[], None]]) -> None:
+    """Do several things that wait for a store; the first error ends it."""
+    waiting = list(work)
+    if len(waiting) < 2:
+        for do in waiting:
+            do()
+        return
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
+        for _ in threads.map(lambda do: do(), waiting):
+            pass
 
 
 def create(name: str, data: bytes, attempt: Callable[[], None], get: Callable[[str], bytes]) -> None:

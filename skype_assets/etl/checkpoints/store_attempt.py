@@ -20,9 +20,9 @@ from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.checkpoints import task_log
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
 from skype_assets.etl.checkpoints.state import FileRecord
-from skype_assets.etl.checkpoints.store import Conflict
-from skype_assets.etl.checkpoints.task_log import Entry, TaskLog
-from skype_assets.etl.checkpoints.working_copy import WorkingCopy, object_name, side_by_side
+from skype_assets.etl.checkpoints.store import Conflict, side_by_side
+from skype_assets.etl.checkpoints.task_log import Entry, Replaced, TaskLog
+from skype_assets.etl.checkpoints.working_copy import WorkingCopy, object_name
 from skype_assets.etl.errors import CheckpointError, Fenced
 from skype_assets.etl.processes import Process, Tenure
 
@@ -48,6 +48,8 @@ class StoreAttempt:
         self._number = number
         self._entry = entry
         self._unsettled: Entry | None = None
+        self._large: dict[str, int] = {}
+        self._replaced: list[int] = []
         self._there = {
             object_name(path.parent.name, record)
             for path in (copy.folder / name for name in entry.where)
@@ -91,7 +93,10 @@ class StoreAttempt:
                 continue
             died = entry.epoch if entry is not None and not entry.is_free else None
             with task.lock(LOCK_FILE, task_log.LEASE_SECONDS):
-                copy.become(log, number, mine)
+                try:
+                    copy.become(log, number, mine)
+                except Replaced:
+                    raise _fenced(copy, log, mine.epoch) from None
                 copy.get_beside(task)
             crash_points.reached("task taken in store")
             return cls(copy, log, number, mine, died)
@@ -133,8 +138,12 @@ class StoreAttempt:
         if name not in _LOCAL_ONLY:
             self._settle()
             path = (folder.path / name).relative_to(self._copy.folder).as_posix()
+            if (replaced := self._large.pop(path, None)) is not None:
+                self._replaced.append(replaced)
             where = self._entry.where | {path: self._number + 1}
             self._append(self._entry.follow("commit", files={path: data.decode()}, where=where))
+            if len(data) > task_log.WORTH_EMPTYING:
+                self._large[path] = self._number
 
     def reset(self) -> None:
         """Let the task begin anew; what its phases have stays in the store, in the entries and files from before."""
@@ -148,7 +157,7 @@ class StoreAttempt:
         """Raise ``Fenced`` if another attempt has taken over."""
         self._settle()
         if self._log.newest_number() != self._number:
-            raise self._fenced()
+            raise _fenced(self._copy, self._log, self.epoch)
 
     def release(self) -> None:
         """End the attempt. One that was taken over has nothing to release."""
@@ -159,6 +168,7 @@ class StoreAttempt:
             self._append(self._entry.follow("release"))
             self._log.fall_silent(self.epoch)
             self._copy.note(self._log, self._number, self._entry)
+            side_by_side(partial(self._log.empty, number) for number in self._replaced)
         except Fenced:
             pass
         except OSError as error:
@@ -176,14 +186,8 @@ class StoreAttempt:
         try:
             self._log.append(self._number + 1, self._unsettled.encoded())
         except Conflict:
-            raise self._fenced() from None
+            raise _fenced(self._copy, self._log, self.epoch) from None
         self._number, self._entry, self._unsettled = self._number + 1, self._unsettled, None
-
-    def _fenced(self) -> Fenced:
-        return Fenced(
-            f"task {self._log.task_id}: attempt {self.epoch} was taken over by another in {self._copy.store.url}; "
-            "it stops here and has changed nothing since"
-        )
 
     def _go_on_beating(self) -> None:
         is_well = True
@@ -195,6 +199,13 @@ class StoreAttempt:
                 if is_well:
                     logger.warning("task %s cannot say in its store that it lives: %s", self._log.task_id, error)
                 is_well = False
+
+
+def _fenced(copy: WorkingCopy, log: TaskLog, epoch: int) -> Fenced:
+    return Fenced(
+        f"task {log.task_id}: attempt {epoch} was taken over by another in {copy.store.url}; "
+        "it stops here and has changed nothing since"
+    )
 
 
 def remove(copy: WorkingCopy, task_id: str) -> None:

@@ -10,6 +10,8 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -27,10 +29,13 @@ FORMAT: Final = 1
 LEASE_SECONDS: Final = 60.0
 """How long an attempt that says nothing counts as alive."""
 
+WORTH_EMPTYING: Final = 4096
+"""Bytes of an entry above which it is emptied once it was replaced."""
+
 _LOOK_SECONDS: Final = 1.0
 _LOG: Final = "log"
 _BEAT: Final = "beat"
-_NUMBERED: Final = re.compile(r".+/([0-9]{8,})\.json")
+_NUMBERED: Final = re.compile(r"[^/]+/log/([0-9]{8,})\.json")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +84,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self)
 
 
+class Replaced(Exception):
+    """An entry was emptied because later ones say what it said: the newest one is not the newest any more."""
+
+
 class TaskLog:
     """The log of one task.
 
@@ -102,7 +111,7 @@ class TaskLog:
         """The number of the newest entry; None if the task is not there."""
         # What is known to be there need not be listed again. Entries go only when a task is removed, which leaves one.
         found = self._store.entries(f"{self.task_id}/{_LOG}", self.name(self._known - 1) if self._known else "")
-        entries = {int(match[1]): entry for entry in found if (match := _NUMBERED.fullmatch(entry.name))}
+        entries = self.numbered(found)
         if not entries:
             return None
         self._known = max(entries)
@@ -158,6 +167,34 @@ class TaskLog:
                 "use the program that wrote it"
             )
         return entry
+
+    def content(self, number: int, name: str, newest: int) -> str:
+        """What an entry says that a file holds, according to the newest one.
+
+        Raises:
+            Replaced: that one is not the newest any more, and the entry was emptied.
+            CheckpointDamaged: the entry does not say it.
+        """
+        files = self.entry(number).files
+        if name not in files:
+            if (self.newest_number() or 0) > newest:
+                raise Replaced(name)
+            raise CheckpointDamaged(f"{self._store.url}/{self.name(number)} does not have {name}, which it should")
+        return files[name]
+
+    def numbered(self, stored: Iterable[Stored]) -> dict[int, Stored]:
+        """The entries among objects, by number."""
+        return {int(match[1]): one for one in stored if (match := _NUMBERED.fullmatch(one.name))}
+
+    def is_replaced(self, number: int, stored: Stored, newest: int, entry: Entry) -> bool:
+        """Whether an entry holds what a later one replaced, and so much that it is worth emptying."""
+        return number < newest and number not in entry.where.values() and stored.size > WORTH_EMPTYING
+
+    def empty(self, number: int) -> None:
+        """Let an entry that was replaced hold no files any more; it stays, so that nobody creates its number again."""
+        with suppress(CheckpointDamaged):  # the task was removed meanwhile
+            emptied = msgspec.structs.replace(self.entry(number), files={}, where={})
+            self._store.put(self.name(number), emptied.encoded())
 
     def append(self, number: int, data: bytes) -> None:
         """Create the entry of a number; done again with the same bytes it is one entry.

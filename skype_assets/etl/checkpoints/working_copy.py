@@ -14,8 +14,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,8 +28,8 @@ from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.checkpoints import task_log
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
 from skype_assets.etl.checkpoints.state import FileRecord
-from skype_assets.etl.checkpoints.store import Store
-from skype_assets.etl.checkpoints.task_log import Entry, TaskLog
+from skype_assets.etl.checkpoints.store import Store, side_by_side
+from skype_assets.etl.checkpoints.task_log import Entry, Replaced, TaskLog
 from skype_assets.etl.errors import CheckpointDamaged, UsageError
 from skype_assets.etl.processes import Process
 
@@ -44,7 +43,6 @@ MANIFEST: Final = "etl_checkpoint_{}.json"
 BESIDE: Final = ("hold",)
 """Files of a task that belong to no attempt."""
 
-_SIDE_BY_SIDE: Final = 8
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -118,10 +116,12 @@ class WorkingCopy:
         try:
             with task.lock(LOCK_FILE, task_log.LEASE_SECONDS):
                 # Asked again: whoever works on it here commits to the store and to the folder under this lock.
-                if (found := log.newest()) is not None:
-                    self.become(log, *found)
-                    if found[1].kind != "removed":
-                        self.get_beside(task)
+                while (found := log.newest()) is not None:
+                    with suppress(Replaced):
+                        self.become(log, *found)
+                        break
+                if found is not None and found[1].kind != "removed":
+                    self.get_beside(task)
         except FileNotFoundError:  # removed meanwhile
             return
 
@@ -192,7 +192,11 @@ class WorkingCopy:
         return abs(time.time() - known.seen) < task_log.LEASE_SECONDS
 
     def become(self, log: TaskLog, number: int, entry: Entry) -> None:
-        """Make a task's folder what an entry says; to be called with the task's lock."""
+        """Make a task's folder what an entry says; to be called with the task's lock.
+
+        Raises:
+            Replaced: it is not the newest any more, and what it says has gone.
+        """
         known = _known(self._task(log))
         if known is None or (known.life, known.begun) != (entry.life, entry.begun):
             self._empty(log)
@@ -200,14 +204,12 @@ class WorkingCopy:
         if entry.kind == "removed":
             shutil.rmtree(self._task(log).path)
             return
-        contents = {number: entry.files}
         for name, at in entry.where.items():
             path = self._path(log, name)
             if known is not None and known.where.get(name) == at and path.exists():
                 continue
-            if at not in contents:
-                contents[at] = log.entry(at).files
-            Directory(path.parent).make().put(path.name, contents[at][name].encode())
+            content = entry.files[name] if at == number else log.content(at, name, newest=number)
+            Directory(path.parent).make().put(path.name, content.encode())
         self.note(log, number, entry)
 
     def note(self, log: TaskLog, number: int, entry: Entry) -> None:
@@ -287,15 +289,3 @@ def _known(task: Directory) -> _Known | None:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def side_by_side(work: Iterable[Callable[[], None]]) -> None:
-    """Do several things that wait for the store; the first error ends it."""
-    waiting = list(work)
-    if len(waiting) < 2:
-        for do in waiting:
-            do()
-        return
-    with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
-        for _ in threads.map(lambda do: do(), waiting):
-            pass

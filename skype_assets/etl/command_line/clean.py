@@ -12,6 +12,7 @@ from skype_assets.etl.command_line.group import debug
 from skype_assets.etl.errors import OnHold, TaskBusy, UsageError
 
 if TYPE_CHECKING:
+    from skype_assets.etl.checkpoints.left_over import LeftOver
     from skype_assets.etl.tasks.media import Unreferenced
     from skype_assets.etl.tasks.retention import Entry
 
@@ -38,7 +39,8 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
     The newest complete task stays in any case, and so does the newest complete one of each export, what is in use, and
     what is on hold (has a file `hold` in its folder).
     What --reset moved aside and left-over copies of streams go when they are a day old. Media objects go when no task
-    refers to them any more, set aside or not.
+    refers to them any more, set aside or not. In a store, what attempts have left that were ended goes when it is a day
+    old, and what old entries of logs hold.
 
     A task that was removed can be run again from its export; that changes nothing in the database. What it loaded is
     taken out of the database by `unload`, before or after.
@@ -61,23 +63,31 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
     removed = [entry for entry in chosen if entry.name not in busy]
     is_done = is_told and not dry_run
     media = remove_unreferenced(output_dir, {entry.name for entry in removed}, is_rehearsal=not is_done)
+    left = retention.remove_left_over(output_dir, is_rehearsal=not is_done)
     if as_json:
-        terminal.write_json(_as_json(found, removed, busy, media, is_done=is_done))
+        terminal.write_json(_as_json(found, removed, busy, media, left, is_done=is_done))
     else:
-        _show(found, removed, busy, media, is_done=is_done)
+        _show(found, removed, busy, media, left, is_done=is_done)
         _show_rows_left(output_dir, found, removed)
     if not is_told:
         raise UsageError("nothing was removed: say what may go, with --keep N or --older-than DAYS")
 
 
 def _as_json(
-    found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], media: "Unreferenced", *, is_done: bool
+    found: "list[Entry]",
+    removed: "list[Entry]",
+    busy: dict[str, str],
+    media: "Unreferenced",
+    left: "LeftOver",
+    *,
+    is_done: bool,
 ) -> dict[str, Any]:
     gone = {entry.name for entry in removed}
     return {
         "removed" if is_done else "would_remove": [_details(entry) for entry in removed],
         "media": {"objects": media.objects, "bytes": media.bytes, "kept_because": media.reason or None},
-        "freed_bytes": sum(entry.bytes for entry in removed) + media.bytes if is_done else 0,
+        "left_over": {"objects": left.objects, "bytes": left.bytes},
+        "freed_bytes": sum(entry.bytes for entry in removed) + media.bytes + left.bytes if is_done else 0,
         "kept": [
             {**_details(entry), "reason": busy.get(entry.name) or entry.kept or None}
             for entry in found
@@ -97,7 +107,13 @@ def _details(entry: "Entry") -> dict[str, Any]:
 
 
 def _show(
-    found: "list[Entry]", removed: "list[Entry]", busy: dict[str, str], media: "Unreferenced", *, is_done: bool
+    found: "list[Entry]",
+    removed: "list[Entry]",
+    busy: dict[str, str],
+    media: "Unreferenced",
+    left: "LeftOver",
+    *,
+    is_done: bool,
 ) -> None:
     for entry in removed:
         print(f"{'removed' if is_done else 'would remove'}: {_line(entry)}")
@@ -108,10 +124,13 @@ def _show(
     if media.objects:
         told = f"{media.objects:,} media objects that no task refers to, {quantities.size(media.bytes)}"
         print(f"{'removed' if is_done else 'would remove'}: {told}")
+    if left.objects:
+        told = f"{left.objects:,} files that nobody recorded or needs any more, {quantities.size(left.bytes)}"
+        print(f"{'removed' if is_done else 'would remove'}: {told}")
     if media.reason:
         print(f"kept: all media objects, {terminal.printable(media.reason)}")
-    total = quantities.size(sum(entry.bytes for entry in removed) + media.bytes)
-    if not removed and not media.objects:
+    total = quantities.size(sum(entry.bytes for entry in removed) + media.bytes + left.bytes)
+    if not removed and not media.objects and not left.objects:
         print("nothing to remove")
     else:
         print(f"freed: {total}" if is_done else f"would free: {total}")

@@ -45,17 +45,13 @@ def status(task_id: str | None, output_dir: Path, quick: bool, as_json: bool) ->
     from skype_assets.etl.checkpoints.directory import Directory
     from skype_assets.etl.checkpoints.media_store import MediaStore
     from skype_assets.etl.tasks.layout import tasks
-    from skype_assets.etl.tasks.media import kept_media, objects, refuse_in_store
+    from skype_assets.etl.tasks.media import kept_media, objects
 
-    refuse_in_store(output_dir)
     store = MediaStore(output_dir)
     folders = [output_dir / task_id] if task_id else list(tasks(output_dir))
     if task_id and not folders[0].is_dir():
         raise UsageError(f"there is no task {task_id} in {output_dir}; see {terminal.command('status')}")
-    found = {
-        folder.name: kept_media(objects(Directory(folder)), store, store.has if quick else store.is_whole)
-        for folder in folders
-    }
+    found = {folder.name: kept_media(objects(Directory(folder)), store, quick=quick) for folder in folders}
     if as_json:
         terminal.write_json({"tasks": {name: _as_json(one) for name, one in found.items()}, "store": _store(store)})
     else:
@@ -68,7 +64,7 @@ def status(task_id: str | None, output_dir: Path, quick: bool, as_json: bool) ->
 
 
 @media.command()
-@click.argument("file", type=options.Named("export", exists=True))
+@click.argument("file", type=options.Export(exists=True))
 @click.option("--task-id", help="Which task, if several are about this export.")
 @options.output_dir
 @options.no_report
@@ -86,9 +82,8 @@ def keep(context: click.Context, file: Path, task_id: str | None, output_dir: Pa
     from skype_assets.etl.checkpoints.media_store import MediaStore
     from skype_assets.etl.command_line.display import display
     from skype_assets.etl.command_line.running import check_database, fingerprint_shown, report, run_phases
-    from skype_assets.etl.tasks.media import refuse_in_store, remove_damaged
+    from skype_assets.etl.tasks.media import remove_damaged
 
-    refuse_in_store(output_dir)
     with display(terminal.err()) as shown:
         source = fingerprint_shown(file, shown, salvage=True)  # it may be that of a task that read a damaged one
         task, phases = _task_about(file, source, task_id, output_dir)
@@ -120,10 +115,8 @@ def extract(context: click.Context, task_id: str, folder: Path, output_dir: Path
     resumable(context)
 
     from skype_assets.etl.command_line.verify import saved
-    from skype_assets.etl.tasks.media import refuse_in_store
     from skype_assets.etl.tasks.media_files import write_files
 
-    refuse_in_store(output_dir)
     task = saved(task_id, output_dir)
     if not task.folder.path.is_dir():
         raise UsageError(f"there is no task {task_id} in {output_dir}; see {terminal.command('status')}")

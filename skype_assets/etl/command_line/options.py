@@ -39,6 +39,26 @@ class Named(click.Path):
         return super().convert(places.named_path(value, named), param, ctx)
 
 
+class Export(Named):
+    """An export on this machine, or the address of one in a bucket: that is got, and goes when the command ends."""
+
+    def __init__(self, **checks: bool) -> None:
+        super().__init__("export", **checks)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Get it, if it is not here."""
+        from skype_assets.etl.checkpoints.store import is_url
+
+        if not is_url(value) or os.path.lexists(value):
+            return super().convert(value, param, ctx)
+        from skype_assets.etl.tasks.spooling import spooled
+
+        assert ctx is not None, "it belongs to a command"
+        return super().convert(ctx.with_resource(spooled(str(value))), param, ctx)
+
+
 class OutputFolder(Named):
     """The folder of all checkpoints, or the address of a store: then the working copy of it, up to date."""
 

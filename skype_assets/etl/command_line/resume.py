@@ -11,7 +11,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 @click.command()
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
-@click.option("-f", "--file", type=options.Named("export"), help="The export.  [default: where it was]")
+@click.option("-f", "--file", type=options.Export(), help="The export.  [default: where it was]")
 @click.option("--max-workers", type=int, help="Processes that work at the same time.  [default: the task's setting]")
 @options.salvage
 @options.executor

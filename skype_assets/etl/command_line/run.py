@@ -10,7 +10,7 @@ from skype_assets.etl.command_line.group import debug, resumable, resumable_from
 
 
 @click.command()
-@click.argument("file", type=options.Named("export"))
+@click.argument("file", type=options.Export())
 @click.option("--task-id", help="Name of the task.  [default: made from the export's name and content]")
 @options.output_dir
 @click.option("--reset", "is_reset", is_flag=True, help="Start again; what is there is moved aside, not removed.")
@@ -62,7 +62,8 @@ def run(
 ) -> None:
     """Load an export into the database.
 
-    FILE is what Skype delivered: a .tar, or what became of it (.tar.gz, .zip, messages.json, an unpacked folder).
+    FILE is what Skype delivered: a .tar, or what became of it (.tar.gz, .zip, messages.json, an unpacked folder). Of
+    one in a bucket, give the address (s3://bucket/export.tar): it is got for as long as the command runs.
 
     Interrupted at any point, by anything, the same command goes on where it stopped. Doing what is done already
     changes nothing. The database is SKYPE_DATABASE_URL, else that of libpq's variables, else the embedded server.

@@ -124,7 +124,7 @@ def report(command: str, task: "Task", done: str) -> None:
     if not places.find().has_dagster:
         return
     named = {"--task-id": task.task_id, "--output-dir": str(task.output_dir.absolute())}
-    if task.source is not None:
+    if task.source is not None and not task.source.is_relative_to(places.find().spool_dir):
         named["--source"] = str(task.source.absolute())
     arguments = [command, *(text for pair in named.items() for text in pair)]
     with terminal.err().status("checking what was done, and reporting to Dagster"):

@@ -214,6 +214,8 @@ def _details(phase: PhaseStatus) -> dict[str, Any]:
 
 
 def _show(task: str, output_dir: Path, phases: dict[str, PhaseStatus], *, in_detail: bool) -> None:
+    from skype_assets.etl.tasks.retention import remove_left_over
+
     details = {name: _details(phase) for name, phase in phases.items()}
     source = next((d for d in details.values() if "source_name" in d), None)
     print(task + (f"  ({terminal.printable(source['source_name'])})" if source else ""))
@@ -229,6 +231,8 @@ def _show(task: str, output_dir: Path, phases: dict[str, PhaseStatus], *, in_det
             print(f"{_INDENT}media: {details[name]['media_objects']:,} objects, {details[name]['media_kept']:,} kept")
         if phase.status == "failed" and phase.problem:
             print(f"{_INDENT}{terminal.printable(phase.problem)}")
+    if in_detail and (left := remove_left_over(output_dir, task, is_rehearsal=True)).objects:
+        print(f"{_INDENT}left over in the store: {left.objects:,} objects, {quantities.size(left.bytes)}")
     if to_do := _to_do(output_dir / task, phases):
         print(f"{_INDENT}{to_do}")
 

@@ -40,7 +40,7 @@ def _percent(_context: click.Context, _parameter: click.Parameter, value: str | 
 @options.checkpoints
 @click.option("--repair", is_flag=True, help="First put right what somebody has altered in the database.")
 @click.option("--allow-missing", is_flag=True, help="Accept that something cannot be checked (exit code 0, not 14).")
-@click.option("--source", type=options.Named("export", exists=True), help="The export.  [default: where it was]")
+@click.option("--source", type=options.Export(exists=True), help="The export.  [default: where it was]")
 @click.option("--sample", "percent", callback=_percent, metavar="N%", help="Read N percent of the files, not all.")
 @click.option("--seed", type=int, help="Draw the same sample again.  [default: another one every time]")
 @options.as_json

@@ -20,7 +20,7 @@ from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint, damaged_file, open_complete, recover
 from skype_assets.etl.checkpoints.state import PhaseState
-from skype_assets.etl.checkpoints.working_copy import WorkingCopy, refresh
+from skype_assets.etl.checkpoints.working_copy import refresh
 from skype_assets.etl.engine import elsewhere, space
 from skype_assets.etl.engine.elsewhere import UNDER_WAY, Elsewhere
 from skype_assets.etl.engine.journal import Journal, Observer, PhaseResult
@@ -32,7 +32,6 @@ from skype_assets.etl.errors import (
     DatabaseError,
     InvalidExport,
     PoisonPart,
-    UsageError,
     WorkerLost,
 )
 from skype_assets.etl.export.source import Source
@@ -108,7 +107,6 @@ def run_phase(
         elsewhere.check(executor, task.output_dir)
     refresh(task.output_dir, task.task_id)
     _refuse_newer(task)
-    _refuse_media(task, name)
     attempt = Attempt.take(task.folder)
     is_refused, is_begun = False, True
     try:
@@ -230,15 +228,6 @@ def _refuse_newer(task: Task) -> None:
                     f"task {task.task_id}: its {name} checkpoint is of code version {made_by}, newer than version "
                     f"{kind.version} of this program, skype-assets {PACKAGE}; use the newer one. Nothing was changed"
                 )
-
-
-def _refuse_media(task: Task, name: str) -> None:
-    """Refuse to keep media where other machines would not find them: a store has no media yet."""
-    if FACTS[name].reads_export and task.settings.keep_media and WorkingCopy.of(task.output_dir) is not None:
-        raise UsageError(
-            f"task {task.task_id}: the bytes of media cannot be kept in a store; say that they are not to be "
-            "(--no-media, or SKYPE_KEEP_MEDIA=off), and keep the export: they are nowhere else"
-        )
 
 
 def _refuse_another(run: _Run, phase: Phase, state: PhaseState | None) -> None:

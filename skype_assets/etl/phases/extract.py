@@ -9,7 +9,7 @@ from a row back to the bytes, and the later phases do without the export. Then c
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import msgspec
 import pyarrow as pa
@@ -120,7 +120,7 @@ class Extract:
         return max(0, size.messages // 2 - done) + size.unpacked + kept
 
     def _kept_bytes(self) -> int:
-        """Bytes of the export's media that are in the store already, as far as their hashes are known."""
+        """Bytes of the export's media that are here already, as far as their hashes are known."""
         folder = self._task.folder.folder(self.facts.asset)
         known = {digest.sha256 for digest in self.source.digests.values()}
         state = read(folder)
@@ -128,7 +128,7 @@ class Extract:
             if is_media_part(part) and damaged_file(folder, part) is None:
                 known |= {row["sha256"] for row in recorded(folder, part, ["sha256"])} - {None}
         store = MediaStore(self._task.output_dir)
-        return sum(store.size(sha256) or 0 for sha256 in known)
+        return sum(store.size_here(sha256) or 0 for sha256 in known)
 
     @contextmanager
     def open(self, task_folder: Directory) -> "Generator[_OpenExtract | _Extracted]":
@@ -214,22 +214,26 @@ class _OpenExtract:
             return done
         try:
             for index, part in enumerate(done):
-                if is_media_part(part) and not all(
-                    self._is_kept(row, store) for row in recorded(folder, part, ["ordinal", "sha256", "size", "kept"])
-                ):
+                if is_media_part(part) and not self._are_kept(folder, part, store):
                     return done[:index]
         finally:
             store.sync()
         return done
 
-    def _is_kept(self, row: Mapping[str, Any], store: MediaStore) -> bool:
-        interruption.check()
-        if row["sha256"] is None or (row["kept"] and store.has(row["sha256"], row["size"])):
-            return True
-        if not row["kept"]:
+    def _are_kept(self, folder: Directory, part: PartRecord, store: MediaStore) -> bool:
+        rows = [
+            row for row in recorded(folder, part, ["ordinal", "sha256", "size", "kept"]) if row["sha256"] is not None
+        ]
+        if not all(row["kept"] for row in rows):
             return False
-        self._share(store)
-        return put_back(self._export, row["ordinal"], store) == row["sha256"]
+        there = store.sizes(row["sha256"] for row in rows)
+        for row in rows:
+            interruption.check()
+            if there.get(row["sha256"]) != row["size"]:
+                self._share(store)
+                if put_back(self._export, row["ordinal"], store) != row["sha256"]:
+                    return False
+        return True
 
     def _share(self, store: MediaStore) -> None:
         """Let nobody remove objects until the export is closed."""
@@ -285,9 +289,19 @@ class _OpenExtract:
         """What could not be read of the archive. An export without a message is refused, unless it is welcome."""
         if not _have_message(done):
             self._refuse_without_message("no message")
+        self._hold(done)
         if self._damage is None or not self._damage.unreadable:
             return {}, {}
         return {UNREADABLE: unreadable_rows(self._damage.unreadable)}, {UNREADABLE: len(self._damage.unreadable)}
+
+    def _hold(self, done: Sequence[PartRecord]) -> None:
+        """Look, now that all parts are recorded, whether their objects are in the store (``store_media`` says why).
+
+        Raises:
+            InvalidExport: one has gone, and the export does not give it any more.
+        """
+        if self._store is not None and self._store.in_store is not None and len(self.confirmed(done)) < len(done):
+            raise InvalidExport("was changed while it was read", member=self._name, remedy="Run it again")
 
     def _refuse_without_message(self, held: str) -> None:
         if not self._settings.media_only:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from skype_assets.etl.checkpoints.directory import sha256_of
 from skype_assets.etl.checkpoints.media_store import MediaStore
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.errors import EtlError
@@ -55,9 +56,7 @@ class AtHand:
         if not attachment.present:
             return False
         sha256 = attachment.media_sha256
-        return attachment.media_export_id in self.exports or (
-            sha256 is not None and self.store.size(sha256) is not None
-        )
+        return attachment.media_export_id in self.exports or (sha256 is not None and sha256 in self.store)
 
 
 class Files:
@@ -102,12 +101,14 @@ class Files:
             return None
         status = os.fstat(content.fileno())
         seen = (sha256, status.st_ino, status.st_mtime_ns)
-        if seen not in self._whole:
-            if not self._store.is_whole(sha256, size):
-                content.close()
-                return None
+        if seen in self._whole:
+            return content
+        if sha256_of(self._store.path(sha256)) == sha256.hex():
             self._whole.add(seen)
-        return content
+            return content
+        content.close()
+        # What is damaged here may be whole in the store: that was compared as it came.
+        return self._store.open(sha256, size) if self._store.fetch(sha256) else None
 
     def _is_at_hand(self, task_id: str, source_name: str, size: int) -> bool:
         try:

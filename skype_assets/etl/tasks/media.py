@@ -4,8 +4,9 @@ Who refers to an object is nowhere counted: the raw checkpoints of the tasks say
 be referred to, so that nothing goes then.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +15,9 @@ from skype_assets.etl.checkpoints import parts
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.media_store import MediaStore
-from skype_assets.etl.checkpoints.working_copy import WorkingCopy, named
-from skype_assets.etl.errors import CheckpointError, UsageError
+from skype_assets.etl.checkpoints.store_media import StoreMedia
+from skype_assets.etl.checkpoints.working_copy import refresh
+from skype_assets.etl.errors import CheckpointError
 from skype_assets.etl.phases import EXTRACT
 from skype_assets.etl.phases.media_parts import is_media_part, recorded
 from skype_assets.etl.tasks import layout
@@ -25,6 +27,8 @@ COLUMNS: Final = ["ordinal", "member", "size", "sha256", "kept", "problem"]
 
 MEMBERS: Final = "members"
 """The raw table that counts the members of an export by kind."""
+
+_AT_A_TIME: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -97,21 +101,21 @@ def members_of(task: Directory) -> Members | None:
     return None
 
 
-def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, is_whole: Callable[[bytes, int], bool]) -> KeptMedia:
+def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, *, quick: bool = False) -> KeptMedia:
     """Look after the objects of ``objects``.
 
     Args:
         rows: the objects.
         store: where they are kept.
-        is_whole: whether an object that is there is what it should be: ``store.is_whole`` reads it.
+        quick: only look whether they are there; else they are read.
     """
     found, missing, damaged, unreadable = KeptMedia(), list[str](), list[str](), list[str]()
-    for row in rows:
+    for row, size_there in _looked_for(rows, store):
         interruption.check()
         sha256, size, is_kept = row["sha256"], row["size"], False
-        if row["kept"] and store.size(sha256) is None:
+        if row["kept"] and size_there is None:
             missing.append(row["member"])
-        elif row["kept"] and not is_whole(sha256, size):
+        elif row["kept"] and (size_there != size or not (quick or store.is_whole(sha256, size))):
             damaged.append(row["member"])
         else:
             is_kept = row["kept"]
@@ -125,22 +129,18 @@ def kept_media(rows: Iterable[dict[str, Any]], store: MediaStore, is_whole: Call
             kept=found.kept + is_kept,
             kept_bytes=found.kept_bytes + (size if is_kept else 0),
             not_kept=found.not_kept + is_left,
-            elsewhere=found.elsewhere + (is_left and store.has(sha256, size)),
+            elsewhere=found.elsewhere + (is_left and size_there == size),
         )
     return replace(found, missing=missing, damaged=damaged, unreadable=unreadable)
 
 
-def refuse_in_store(output_dir: Path) -> None:
-    """Refuse what is about media where checkpoints are in a store, which has none.
-
-    Raises:
-        UsageError: the folder is the working copy of a store.
-    """
-    if WorkingCopy.of(output_dir) is not None:
-        raise UsageError(
-            f"{named(output_dir)}: a store has no bytes of media; they are in the exports. To keep them, load the "
-            "export with its checkpoints in a folder"
-        )
+def _looked_for(rows: Iterable[dict[str, Any]], store: MediaStore) -> Iterator[tuple[dict[str, Any], int | None]]:
+    """Rows, each with the bytes that are there of its object; some at a time, as a store is slow to say of each."""
+    left = iter(rows)
+    while some := list(islice(left, _AT_A_TIME)):
+        sizes = store.sizes(row["sha256"] for row in some if row["sha256"] is not None)
+        for row in some:
+            yield row, sizes.get(row["sha256"])
 
 
 @dataclass(frozen=True)
@@ -164,9 +164,11 @@ def remove_unreferenced(output_dir: Path, gone: Collection[str] = (), *, is_rehe
     with store.alone() as is_alone:
         if not is_alone:
             return Unreferenced(reason="an export is being extracted")
-        if next(store.objects(), None) is None:
-            return Unreferenced()
         try:
+            if store.in_store is not None:
+                return _remove_from_store(store, store.in_store, output_dir, gone, is_rehearsal=is_rehearsal)
+            if next(store.objects(), None) is None:
+                return Unreferenced()
             referred = _referred(output_dir, gone)
         except CheckpointError as error:
             return Unreferenced(reason=f"who needs them cannot be told: {error}")
@@ -177,6 +179,25 @@ def remove_unreferenced(output_dir: Path, gone: Collection[str] = (), *, is_rehe
                 if not is_rehearsal:
                     store.remove(sha256)
         return found
+
+
+def _remove_from_store(
+    store: MediaStore, in_store: StoreMedia, output_dir: Path, gone: Collection[str], *, is_rehearsal: bool
+) -> Unreferenced:
+    """Remove them from the store of a working copy, and from the copy what it has of them."""
+
+    def referred() -> set[bytes]:
+        refresh(output_dir)
+        return _referred(output_dir, gone)
+
+    swept = in_store.sweep(referred, is_rehearsal=is_rehearsal)
+    if not is_rehearsal:
+        here = list(store.objects_here())
+        there = store.sizes(sha256 for sha256, _ in here)
+        for sha256, _ in here:
+            if sha256 not in there:
+                store.remove_here(sha256)
+    return Unreferenced(swept.objects, swept.bytes)
 
 
 def copy_kept(task: Directory, store: MediaStore, to: MediaStore) -> None:
@@ -197,7 +218,7 @@ def remove_damaged(task: Directory, store: MediaStore) -> int:
     removed = 0
     with store.alone() as is_alone:
         for row in objects(task) if is_alone else ():
-            if row["kept"] and store.size(row["sha256"]) is not None:
+            if row["kept"] and store.sizes([row["sha256"]]):
                 interruption.check()
                 if not store.is_whole(row["sha256"], row["size"]):
                     store.remove(row["sha256"])

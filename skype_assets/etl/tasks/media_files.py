@@ -81,11 +81,12 @@ def write_files(task: Task, folder: Path) -> Written:
     rows = raw["objects"].to_table(COLUMNS).to_pylist()
     unreadable = [row["member"] for row in rows if row["problem"] is not None]
     store = MediaStore(task.output_dir)
-    kept = [row for row in rows if row["kept"] or (row["problem"] is None and store.has(row["sha256"], row["size"]))]
+    sizes = store.sizes(row["sha256"] for row in rows if row["problem"] is None)
+    kept = [row for row in rows if row["kept"] or (row["problem"] is None and sizes.get(row["sha256"]) == row["size"])]
     into = Directory(folder).make()
     _require_space(folder, sum(row["size"] for row in kept))
     with into.alone():
-        written = _Writing(store, into, _Names(raw, _told(task))).write(kept)
+        written = _Writing(store, into, _Names(raw, _told(task))).write(kept, sizes)
     return replace(written, not_kept=len(rows) - len(kept) - len(unreadable), unreadable=unreadable)
 
 
@@ -173,14 +174,14 @@ class _Writing:
         self._names = names
         self._taken: set[str] = set()
 
-    def write(self, kept: list[dict[str, Any]]) -> Written:
+    def write(self, kept: list[dict[str, Any]], sizes: Mapping[bytes, int]) -> Written:
         there = {_folded(path.name) for path in self._into.path.iterdir()}
         was_killed = any(name.startswith(TEMPORARY) for name in there)
         files = size = were_there = 0
         lost: list[str] = []
         for row in kept:
             interruption.check()
-            if not self._store.has(row["sha256"], row["size"]):
+            if sizes.get(row["sha256"]) != row["size"]:
                 lost.append(row["member"])
                 continue
             name, is_there = self._free(self._names.name(row), row, there)
@@ -219,7 +220,8 @@ class _Writing:
         digest = hashlib.sha256()
         with suppress(_DamagedError), self._into.create(name) as stream:
             content = self._store.open(row["sha256"], row["size"])
-            assert content is not None, "it was just there"
+            if content is None:  # it has gone, or the store has other bytes
+                raise _DamagedError
             with content:
                 while block := content.read(_BLOCK):
                     digest.update(block)

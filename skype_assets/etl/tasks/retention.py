@@ -15,15 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from skype_assets.etl.checkpoints import left_over, store_attempt
 from skype_assets.etl.checkpoints import state as states
-from skype_assets.etl.checkpoints import store_attempt
 from skype_assets.etl.checkpoints.attempt import ATTEMPT_FILE, Owner, Watch, is_worked_on, seems_alive
 from skype_assets.etl.checkpoints.directory import LOCK_FILE, Directory
 from skype_assets.etl.checkpoints.hold import hold_on, refuse_if_held
+from skype_assets.etl.checkpoints.left_over import LeftOver
 from skype_assets.etl.checkpoints.state import PhaseState
+from skype_assets.etl.checkpoints.store_media import FOLDER as MEDIA
 from skype_assets.etl.checkpoints.working_copy import LOG_FILE, WorkingCopy
 from skype_assets.etl.errors import CheckpointError, TaskBusy
 from skype_assets.etl.phases import EXTRACT, FOLDERS, given_names
+from skype_assets.etl.task import TASK_ID
 from skype_assets.etl.tasks import layout
 from skype_assets.etl.tasks import manifest as manifests
 from skype_assets.etl.tasks.layout import REMOVING, FolderKind
@@ -137,6 +140,24 @@ def remove(output_dir: Path, entry: Entry) -> None:
     else:
         _put_away(output_dir / entry.name)
     _empty(output_dir / f"{REMOVING}{entry.name}")
+
+
+def remove_left_over(output_dir: Path, task_id: str | None = None, *, is_rehearsal: bool = False) -> LeftOver:
+    """Remove what a task, or all, have left over in the store whose working copy a folder is; nothing if it is none.
+
+    Args:
+        output_dir: the folder.
+        task_id: the task; None = all, and those that were removed.
+        is_rehearsal: only count.
+    """
+    if (copy := WorkingCopy.of(output_dir)) is None:
+        return LeftOver()
+    if not is_rehearsal:
+        left_over.remove_probes(copy.store)
+    names = (
+        [task_id] if task_id else [name for name in copy.store.folders() if TASK_ID.fullmatch(name) and name != MEDIA]
+    )
+    return left_over.remove(copy.store, names, is_rehearsal=is_rehearsal)
 
 
 def withdraw(output_dir: Path, task_id: str) -> None:

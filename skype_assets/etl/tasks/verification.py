@@ -221,7 +221,7 @@ class _Verification:
         folder, columns = self._task.folder.folder(FOLDERS["extract"]).path, media.COLUMNS
         drawn = self._drawn(raw["objects"].files)
         rows = (row for file in drawn for row in parts.read(folder, file).read(columns, use_threads=False).to_pylist())
-        found = media.kept_media(rows, store, store.is_whole)
+        found = media.kept_media(rows, store)
         if lost := [*found.missing, *found.damaged]:
             raise VerificationFailed(
                 f"{len(found.missing)} media objects are missing and {len(found.damaged)} damaged, the first "
