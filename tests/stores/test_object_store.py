@@ -34,6 +34,16 @@ def test_a_creation_that_gets_no_answer_is_done_again_and_is_its_own(
     assert behind.get("t/log/0.json") == b"mine"
 
 
+@pytest.mark.parametrize("fault", ["answer lost", "500", "503"])
+def test_a_removal_that_gets_no_answer_is_done_again(fault: Fault, behind: ObjectStore, proxy: Proxy) -> None:
+    behind.put("t/a.json", b"1")
+    left: list[Fault] = [fault]
+    proxy.plan = lambda method, path: left.pop() if method in ("POST", "DELETE") and left else None
+    behind.remove("t/a.json")
+    assert not left
+    assert behind.entries("t") == []
+
+
 def test_a_conflict_where_nothing_is_means_try_again(behind: ObjectStore, proxy: Proxy) -> None:
     proxy.plan = once("409", "PUT", "/0.json")
     behind.put_new("t/log/0.json", b"mine")
