@@ -121,12 +121,12 @@ def test_memory_that_is_not_there_is_not_read(
 ) -> None:
     assert compiled.reader is not None
     with pytest.raises(ValueError, match="rows"):
-        compiled.reader.sought(((type_, offset, rows, *buffers, None),), rows, 1)
+        compiled.reader.sought(((((type_, offset, rows, *buffers, None),), rows),), 1)
 
 
 def test_records_are_within_their_data() -> None:
     assert compiled.reader is not None
-    sought = compiled.reader.sought((), 0, 0)
+    sought = compiled.reader.sought((), 0)
     for borders in ((0, 5), (3, 2), (-1, 1)):
         ends = b"".join(border.to_bytes(4, "little", signed=True) for border in borders)
         with pytest.raises(ValueError, match="beyond"):

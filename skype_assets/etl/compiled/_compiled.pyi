@@ -43,14 +43,13 @@ def raw_columns(
 def normal_json(text: str) -> str | None:
     """The text that PostgreSQL gives for a JSON text as ``jsonb``; None if it is not plain."""
 
-def sought(columns: tuple[tuple[object, ...], ...], rows: int, key: int) -> object:
+def sought(batches: tuple[tuple[tuple[tuple[object, ...], ...], int], ...], key: int) -> object:
     """Rows that ``find`` finds; their memory is held as long as this is.
 
     Args:
-        columns: of each the number of its type in PostgreSQL's catalogue, the place of its first row and the number of
-            rows, three buffers in Arrow's layout (validity, ends, values) or None for one that it has not, and of a
-            list the same of its elements, else None.
-        rows: how many there are.
+        batches: of each its columns and the number of its rows; of a column the number of its type in PostgreSQL's
+            catalogue, the place of its first row, the number of rows, three buffers in Arrow's layout (validity, ends,
+            values) or None for one that it has not, and of a list the same of its elements, else None.
         key: how many of the columns are the key, the first ones.
 
     Raises:

@@ -1,5 +1,5 @@
 // Python's door to the short ways: `elements(data, begin, end)`, `raw_columns(data, first, offsets, lengths, places)`,
-// `read(offsets, data, excluded, readers, emoji, key_length)`, `normal_json(text)`, `sought(columns, rows, key)` and
+// `read(offsets, data, excluded, readers, emoji, key_length)`, `normal_json(text)`, `sought(batches, key)` and
 // `find(sought, borders, data)`, see `_compiled.pyi`.
 
 #include <Python.h>

@@ -36,8 +36,8 @@ class Sought:
         assert compiled.reader is not None, "whoever calls this has looked"
         self._reader = compiled.reader
         self.left = rows.num_rows
-        columns = tuple(_described(_whole(column)) for column in rows.columns)
-        self._rows = self._reader.sought(columns, rows.num_rows, key)
+        batches = tuple((tuple(map(_described, batch.columns)), batch.num_rows) for batch in rows.to_batches())
+        self._rows = self._reader.sought(batches, key)
 
     def find(self, records: pa.BinaryArray) -> bool:
         """Whether these records are rows that were not found before."""
@@ -49,12 +49,6 @@ class Sought:
         found = self._reader.find(self._rows, ends, data or b"")
         self.left -= found
         return found == len(records)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def _described(column: pa.Array) -> tuple[Any, ...]:

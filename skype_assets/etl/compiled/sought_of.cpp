@@ -47,16 +47,31 @@ ArrowColumn column_of(PyObject* described, std::deque<Held>& held) {
     return column;
 }
 
-PyObject* sought_of(PyObject* described, Py_ssize_t rows, Py_ssize_t key) {
-    auto made = std::make_unique<HeldRows>();
-    std::vector<ArrowColumn> columns;
-    for (Py_ssize_t place = 0; place < PyTuple_GET_SIZE(described); place++) {
-        columns.push_back(column_of(PyTuple_GET_ITEM(described, place), made->buffers));
-        if (columns.back().rows != static_cast<size_t>(rows) || !columns.back().is_whole())
+Batch batch_of(PyObject* described, std::deque<Held>& held) {
+    PyObject* columns;
+    Py_ssize_t rows;
+    if (!PyArg_ParseTuple(described, "O!n", &PyTuple_Type, &columns, &rows)) throw PythonError{};
+    if (rows < 0 || rows > INT32_MAX) refuse("no batch has so many rows");
+    Batch batch{{}, static_cast<size_t>(rows)};
+    for (Py_ssize_t place = 0; place < PyTuple_GET_SIZE(columns); place++) {
+        batch.columns.push_back(column_of(PyTuple_GET_ITEM(columns, place), held));
+        if (batch.columns.back().rows != batch.rows || !batch.columns.back().is_whole())
             refuse("a column has not as many rows as is said");
     }
-    if (rows < 0 || rows > INT32_MAX || key < 0 || static_cast<size_t>(key) > columns.size()) refuse("no such key");
-    made->rows = std::make_unique<Sought>(std::move(columns), static_cast<size_t>(rows), static_cast<size_t>(key));
+    return batch;
+}
+
+PyObject* sought_of(PyObject* described, Py_ssize_t key) {
+    auto made = std::make_unique<HeldRows>();
+    std::vector<Batch> batches;
+    size_t rows = 0;
+    for (Py_ssize_t place = 0; place < PyTuple_GET_SIZE(described); place++) {
+        batches.push_back(batch_of(PyTuple_GET_ITEM(described, place), made->buffers));
+        rows += batches.back().rows;
+        if (key < 0 || static_cast<size_t>(key) > batches.back().columns.size()) refuse("no such key");
+    }
+    if (rows > INT32_MAX) refuse("too many rows");
+    made->rows = std::make_unique<Sought>(std::move(batches), static_cast<size_t>(key));
     PyObject* capsule = PyCapsule_New(made.get(), NAME, [](PyObject* self) {
         delete static_cast<HeldRows*>(PyCapsule_GetPointer(self, NAME));
     });
@@ -86,10 +101,10 @@ PyObject* find_in(PyObject* capsule, PyObject* borders, PyObject* data) {
 }  // namespace
 
 PyObject* sought(PyObject*, PyObject* arguments) {
-    PyObject* columns;
-    Py_ssize_t rows, key;
-    if (!PyArg_ParseTuple(arguments, "O!nn", &PyTuple_Type, &columns, &rows, &key)) return nullptr;
-    return guarded([&] { return sought_of(columns, rows, key); });
+    PyObject* batches;
+    Py_ssize_t key;
+    if (!PyArg_ParseTuple(arguments, "O!n", &PyTuple_Type, &batches, &key)) return nullptr;
+    return guarded([&] { return sought_of(batches, key); });
 }
 
 PyObject* find(PyObject*, PyObject* arguments) {
