@@ -96,6 +96,7 @@ def test_the_constructors_take_what_is_documented() -> None:
         "keep_media",
         "salvage",
         "defer_constraints",
+        "executor",
     ]
     for parameters in (context, pipeline):
         assert parameters["output_dir"].default is parameters["max_workers"].default is None
