@@ -182,7 +182,7 @@ def test_the_letter_case_of_names_does_not_matter(kind: str, change: Callable[[s
         laid_out(files, tmp_path / "x")
         with open_export(tmp_path / "x", tmp_path) as export:
             assert export.messages is not None
-            assert {member.document_id for member in export.media} == {OBJECT.removeprefix("media/")}
+            assert {member.document_id for member in export.media} == {change(OBJECT).rpartition("/")[2]}
         return
     packed = zipped(files) if kind == "zip" else tar(files)
     _, messages, media, sides = opened(tmp_path / "x", packed)

@@ -30,6 +30,8 @@ OTHERS: Final = ("tests", "benchmarks", "examples")
 FUNCTIONS: Final = frozenset(
     ["compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer", "template"]
 )
+OF_AN_EXTRA: Final = "skype_assets.instance.celery_"
+"""Modules that need an extra, and to be imported a configured instance, too; they have no patterns."""
 ONE_CHARACTER: Final = frozenset([op.LITERAL, op.NOT_LITERAL, op.IN, op.ANY])
 
 
@@ -38,7 +40,7 @@ def product_modules() -> Iterator[ModuleType]:
         package = importlib.import_module(name)
         yield package
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
-            if not module.name.endswith("__main__"):
+            if not module.name.endswith("__main__") and not module.name.startswith(OF_AN_EXTRA):
                 yield importlib.import_module(module.name)
 
 

@@ -3,7 +3,7 @@
 "use strict";
 
 const MOST = 1000;
-const FEW = 20; // rows of a shard are few if there is not one of so many
+const FEW = 2; // rows of a shard are few if there is not one of so many
 const HITS = 50;
 const UNDATED = -Number.MAX_VALUE;
 const FIELDS = 7;
@@ -177,7 +177,7 @@ function rowOf(shard, row) {
 }
 
 // Which rows of a shard, not older than a time, are asked for: one condition after the other, until there is none left.
-// The longest term comes first, as it may be the rarest; where few rows are left, the rest is asked of these alone.
+// Terms come last, the longest first, as it may be the rarest; where few rows are left, they are sought in these alone.
 function alive(shard, query, isMeant, oldest) {
   const rows = new Uint8Array(shard.slugs.length).fill(1);
   let left = rows.length;
@@ -190,6 +190,8 @@ function alive(shard, query, isMeant, oldest) {
     }
   };
   if (oldest > UNDATED) each((row) => shard.times[row] >= oldest);
+  for (const test of query.tests) each((row) => test(shard, row));
+  if (isMeant) each((row) => isMeant[shard.numbers[row * FIELDS + CHAT]]);
   for (const { text, not } of query.terms) {
     if (left * FEW < rows.length) {
       const wanted = forms(text);
@@ -200,8 +202,6 @@ function alive(shard, query, isMeant, oldest) {
       each((row) => (marked[row] === 1) !== not);
     }
   }
-  for (const test of query.tests) each((row) => test(shard, row));
-  if (isMeant) each((row) => isMeant[shard.numbers[row * FIELDS + CHAT]]);
   return rows;
 }
 
