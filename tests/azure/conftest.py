@@ -5,9 +5,6 @@ import hashlib
 import hmac
 import os
 import shutil
-import socket
-import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -16,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkpoints.machines import machine
 from tests.checkpoints.test_store import store
+from tests.stores.object_storage import listening
 
-__all__ = ["store"]
+__all__ = ["machine", "store"]
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -33,22 +32,10 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A server; its port. Which program it is, ``AZURITE`` says, or the path."""
     program = os.environ.get("AZURITE") or shutil.which("azurite-blob")
     assert program is not None, "azurite is not there: make test-azure installs it, and says where"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("azurite")
     options = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
-    command = [program, *options, "--blobPort", str(port), "--location", folder]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 120
-            while socket.socket().connect_ex(("127.0.0.1", port)):
-                assert process.poll() is None, "the server has ended"
-                assert time.monotonic() < deadline, "the server does not answer"
-                time.sleep(0.1)
-            yield port
-        finally:
-            process.kill()
+    with listening(lambda port: [program, *options, "--blobPort", str(port), "--location", folder]) as port:
+        yield port
 
 
 @pytest.fixture

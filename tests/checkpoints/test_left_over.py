@@ -1,7 +1,6 @@
 """What is left over in a store goes; what somebody may still record, or need, does not; logs do not grow for ever."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,7 +13,7 @@ from skype_assets.etl.checkpoints.left_over import LeftOver
 from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import Fenced
-from tests.checkpoints.test_working_copy import Machine, _begun, _entries, _ids, _part, _silence
+from tests.checkpoints.machines import Machine, begun, ids_of, log_of, made_part, silence
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +21,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(left_over, "AFTER", timedelta())
     monkeypatch.setattr(task_log, "LEASE_SECONDS", 0.5)
     monkeypatch.setattr(task_log, "_LOOK_SECONDS", 0.05)
-
-
-@pytest.fixture
-def machine(tmp_path: Path, store_url: str) -> Machine:
-    return lambda name: Directory(WorkingCopy.made(tmp_path / name, store_url).folder / "task")
 
 
 def _copy(task: Directory) -> WorkingCopy:
@@ -46,7 +40,9 @@ def _clear(task: Directory, *, is_rehearsal: bool = False) -> LeftOver:
 
 def _put(attempt: Attempt, checkpoint: PhaseCheckpoint, number: int, ids: list[int]) -> None:
     """A part that comes as far as the store, and is not recorded: as if its process had ended then."""
-    state = msgspec.structs.replace(checkpoint.state, parts=(*checkpoint.state.parts, _part(checkpoint, number, ids)))
+    state = msgspec.structs.replace(
+        checkpoint.state, parts=(*checkpoint.state.parts, made_part(checkpoint, number, ids))
+    )
     assert attempt._in_store is not None
     attempt._in_store.publish(checkpoint.folder, states.STATE_FILE, states.encode(state))
 
@@ -56,14 +52,14 @@ def test_what_an_attempt_did_not_come_to_record_stays_while_it_may_and_goes_when
 ) -> None:
     first, second = machine("first"), machine("second")
     frozen = Attempt.take(first)
-    stale = _begun(frozen, first)
-    stale.record(_part(stale, 0, [1]))
+    stale = begun(frozen, first)
+    stale.record(made_part(stale, 0, [1]))
     _put(frozen, stale, 1, [2])
     assert _clear(second) == LeftOver()
-    _silence(frozen)
+    silence(frozen)
 
     attempt = Attempt.take(second)
-    checkpoint = _begun(attempt, second)
+    checkpoint = begun(attempt, second)
     _put(attempt, checkpoint, 1, [3])
     before = _files(second)
     told = _clear(second, is_rehearsal=True)
@@ -71,15 +67,15 @@ def test_what_an_attempt_did_not_come_to_record_stays_while_it_may_and_goes_when
     assert _clear(second) == told
     assert told.bytes > 0
     assert [name for name in before if name not in _files(second)] == [name for name in before if "00001-e1" in name]
-    checkpoint.record(_part(checkpoint, 1, [3]))
-    checkpoint.complete(_part(checkpoint, 2, [4]))
+    checkpoint.record(made_part(checkpoint, 1, [3]))
+    checkpoint.complete(made_part(checkpoint, 2, [4]))
     attempt.release()
     with pytest.raises(Fenced):
-        stale.record(_part(stale, 1, [99]))
+        stale.record(made_part(stale, 1, [99]))
     frozen.release()
     _clear(second)
     working_copy.refresh(machine("third").path.parent)
-    assert _ids(machine("third")) == [1, 3, 4]
+    assert ids_of(machine("third")) == [1, 3, 4]
     assert len(_files(second)) == 3
     assert not _copy(second).store.entries("task/beat")
 
@@ -89,8 +85,8 @@ def test_what_was_there_before_a_task_began_anew_goes_a_day_later(
 ) -> None:
     task = machine("first")
     attempt = Attempt.take(task)
-    checkpoint = _begun(attempt, task)
-    checkpoint.complete(_part(checkpoint, 0, [1]))
+    checkpoint = begun(attempt, task)
+    checkpoint.complete(made_part(checkpoint, 0, [1]))
     attempt.forget()
     attempt.release()
     with monkeypatch.context() as later:
@@ -105,11 +101,11 @@ def test_a_log_takes_as_much_room_as_what_it_says_last_and_stays_as_long_as_it_w
     first, second = machine("first"), machine("second")
     for task, numbers in ((first, range(30)), (second, range(30, 60))):
         attempt = Attempt.take(task)
-        checkpoint = _begun(attempt, task)
+        checkpoint = begun(attempt, task)
         for number in numbers:
-            checkpoint.record(_part(checkpoint, number, [number]))
+            checkpoint.record(made_part(checkpoint, number, [number]))
         if task is first:
-            _silence(attempt)  # it empties nothing
+            silence(attempt)  # it empties nothing
         else:
             attempt.release()
     entries = _copy(second).store.entries("task/log")
@@ -118,7 +114,7 @@ def test_a_log_takes_as_much_room_as_what_it_says_last_and_stays_as_long_as_it_w
     assert [one.name for one in emptied] == [one.name for one in entries]
     assert sum(one.size > task_log.WORTH_EMPTYING for one in entries) > 10
     assert sum(one.size > task_log.WORTH_EMPTYING for one in emptied) == 1
-    assert [entry.kind for entry in _entries(second)].count("commit") == 62
+    assert [entry.kind for entry in log_of(second)].count("commit") == 62
     third = machine("third")
     working_copy.refresh(third.path.parent)
     state = states.read(third.folder("phase"))
@@ -131,14 +127,14 @@ def test_whoever_reads_while_entries_are_emptied_reads_the_newest(
 ) -> None:
     first, second = machine("first"), machine("second")
     attempt = Attempt.take(first)
-    checkpoint = _begun(attempt, first)
+    checkpoint = begun(attempt, first)
     for number in range(30):
-        checkpoint.record(_part(checkpoint, number, [number]))
+        checkpoint.record(made_part(checkpoint, number, [number]))
     content = task_log.TaskLog.content
 
     def late(log: task_log.TaskLog, number: int, name: str, newest: int) -> str:
         monkeypatch.setattr(task_log.TaskLog, "content", content)
-        checkpoint.record(_part(checkpoint, 30, [30]))
+        checkpoint.record(made_part(checkpoint, 30, [30]))
         attempt.commit(first, "a.json", b"{}")
         _clear(first)
         return content(log, number, name, newest)
@@ -157,8 +153,8 @@ def test_what_is_left_of_a_removal_that_was_interrupted_goes_but_not_what_says_t
 ) -> None:
     task = machine("first")
     attempt = Attempt.take(task)
-    checkpoint = _begun(attempt, task)
-    checkpoint.complete(_part(checkpoint, 0, [1]))
+    checkpoint = begun(attempt, task)
+    checkpoint.complete(made_part(checkpoint, 0, [1]))
     attempt.release()
     copy = _copy(task)
     with monkeypatch.context() as ended:

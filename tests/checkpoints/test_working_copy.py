@@ -1,7 +1,4 @@
-"""Two machines and a store: what one commits the other has, and of two that want a task one gets it.
-
-A machine is here an output folder of its own: no process can say of the other folder's attempt more than the store.
-"""
+"""Two machines and a store: what one commits the other has, and of two that want a task one gets it."""
 
 import threading
 from collections.abc import Callable
@@ -9,21 +6,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
 import pytest
 
-from skype_assets.etl.checkpoints import hold, parts, phase_checkpoint, store_attempt, task_log, working_copy
+from skype_assets.etl.checkpoints import hold, phase_checkpoint, store_attempt, task_log, working_copy
 from skype_assets.etl.checkpoints import state as states
 from skype_assets.etl.checkpoints.attempt import Attempt, is_worked_on
 from skype_assets.etl.checkpoints.directory import Directory
-from skype_assets.etl.checkpoints.phase_checkpoint import PhaseCheckpoint
-from skype_assets.etl.checkpoints.state import PartRecord
 from skype_assets.etl.checkpoints.task_log import TaskLog
 from skype_assets.etl.checkpoints.working_copy import WorkingCopy
 from skype_assets.etl.errors import CheckpointDamaged, Fenced, OnHold, StoreUnavailable, TaskBusy, UsageError
+from tests.checkpoints.machines import Machine, begun, ids_of, log_of, made_part, silence
 
-TABLES = {"messages": pa.schema([("id", pa.int64())])}
-Machine = Callable[[str], Directory]
 Put = Callable[[TaskLog, int, bytes], None]
 
 
@@ -34,69 +27,30 @@ def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_log, "_LOOK_SECONDS", 0.05)
 
 
-@pytest.fixture
-def machine(tmp_path: Path, store_url: str) -> Machine:
-    return lambda name: Directory(WorkingCopy.made(tmp_path / name, store_url).folder / "task")
-
-
-def _silence(attempt: Attempt) -> None:
-    """As if its process were frozen, or its machine gone."""
-    in_store = attempt._in_store
-    assert in_store is not None
-    in_store._ended.set()
-    in_store._heart.join()
-
-
-def _begun(attempt: Attempt, task: Directory) -> PhaseCheckpoint:
-    return PhaseCheckpoint.begin(
-        attempt, task.folder("phase"), task_id="task", phase="phase", inputs={"of": "x"}, source_name="x.tar", total=10
-    )
-
-
-def _part(checkpoint: PhaseCheckpoint, number: int, ids: list[int]) -> PartRecord:
-    tables = {"messages": pa.table({"id": ids}, TABLES["messages"])}
-    files = parts.write(checkpoint.folder, number, checkpoint.epoch, tables)
-    return PartRecord(number=number, epoch=checkpoint.epoch, files=files, progress=number + 1, counts={}, seconds=0.0)
-
-
-def _ids(task: Directory) -> list[int]:
-    tables = phase_checkpoint.open_complete(task.folder("phase"), TABLES)
-    assert tables is not None
-    return tables["messages"].to_table()["id"].to_pylist()
-
-
-def _entries(task: Directory) -> list[task_log.Entry]:
-    copy = WorkingCopy.of(task.path.parent)
-    assert copy is not None
-    log = TaskLog(copy.store, "task")
-    newest = log.newest_number()
-    return [log.entry(number) for number in range(newest + 1)] if newest is not None else []
-
-
 def test_what_one_machine_has_recorded_another_goes_on_with(machine: Machine) -> None:
     first, second = machine("first"), machine("second")
     attempt = Attempt.take(first)
-    checkpoint = _begun(attempt, first)
-    checkpoint.record(_part(checkpoint, 0, [1, 2]))
+    checkpoint = begun(attempt, first)
+    checkpoint.record(made_part(checkpoint, 0, [1, 2]))
     attempt.release()
 
     attempt = Attempt.take(second)
     assert (attempt.epoch, attempt.died) == (2, None)
-    checkpoint = _begun(attempt, second)
+    checkpoint = begun(attempt, second)
     assert [part.number for part in checkpoint.state.parts] == [0]
-    checkpoint.record(_part(checkpoint, 1, [3]))
-    checkpoint.complete(_part(checkpoint, 2, [4]))
+    checkpoint.record(made_part(checkpoint, 1, [3]))
+    checkpoint.complete(made_part(checkpoint, 2, [4]))
     attempt.release()
 
     working_copy.refresh(first.path.parent)
-    assert _ids(first) == _ids(second) == [1, 2, 3, 4]
+    assert ids_of(first) == ids_of(second) == [1, 2, 3, 4]
 
 
 def test_a_part_that_is_damaged_here_is_got_from_the_store(machine: Machine) -> None:
     task = machine("first")
     attempt = Attempt.take(task)
-    checkpoint = _begun(attempt, task)
-    checkpoint.complete(_part(checkpoint, 0, [1]))
+    checkpoint = begun(attempt, task)
+    checkpoint.complete(made_part(checkpoint, 0, [1]))
     attempt.release()
     file = next(iter(checkpoint.state.records)).files["messages"]
     for data in (b"", None):
@@ -104,7 +58,7 @@ def test_a_part_that_is_damaged_here_is_got_from_the_store(machine: Machine) -> 
         path.unlink() if data is None else path.write_bytes(data)
         assert not phase_checkpoint.is_damaged(task.folder("phase"), file)
         path.unlink()
-        assert _ids(task) == [1]
+        assert ids_of(task) == [1]
 
 
 def test_an_attempt_that_lives_elsewhere_is_not_disturbed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,34 +78,34 @@ def test_an_attempt_that_lives_elsewhere_is_not_disturbed(machine: Machine, monk
 def test_an_attempt_that_was_taken_over_commits_nothing_and_disturbs_nobody(machine: Machine) -> None:
     first, second = machine("first"), machine("second")
     frozen = Attempt.take(first)
-    stale = _begun(frozen, first)
-    stale.record(_part(stale, 0, [1]))
-    _silence(frozen)
+    stale = begun(frozen, first)
+    stale.record(made_part(stale, 0, [1]))
+    silence(frozen)
 
     attempt = Attempt.take(second)
     assert (attempt.epoch, attempt.died) == (2, 1)
-    checkpoint = _begun(attempt, second)
+    checkpoint = begun(attempt, second)
     assert checkpoint.state.deaths == 1
-    checkpoint.record(_part(checkpoint, 1, [2]))
-    before = _entries(second)
+    checkpoint.record(made_part(checkpoint, 1, [2]))
+    before = log_of(second)
 
     with pytest.raises(Fenced):
-        stale.record(_part(stale, 1, [99]))
+        stale.record(made_part(stale, 1, [99]))
     with pytest.raises(Fenced):
         frozen.check()
     frozen.release()
-    assert _entries(second) == before
-    checkpoint.complete(_part(checkpoint, 2, [3]))
+    assert log_of(second) == before
+    checkpoint.complete(made_part(checkpoint, 2, [3]))
     attempt.release()
     working_copy.refresh(first.path.parent)
-    assert _ids(first) == _ids(second) == [1, 2, 3]
+    assert ids_of(first) == ids_of(second) == [1, 2, 3]
 
 
 def test_whoever_is_taken_over_between_look_and_write_finds_his_number_taken(machine: Machine) -> None:
     first, second = machine("first"), machine("second")
     frozen = Attempt.take(first)
     frozen.check()
-    _silence(frozen)
+    silence(frozen)
     attempt = Attempt.take(second)
     with pytest.raises(Fenced):
         frozen.commit(first, "a.json", b"{}")
@@ -179,7 +133,7 @@ def test_in_a_crowd_every_attempt_has_an_epoch_of_its_own_and_no_commit_is_lost(
         thread.start()
     for thread in threads:
         thread.join()
-    entries = _entries(tasks[0])
+    entries = log_of(tasks[0])
     epochs = [entry.epoch for entry in entries]
     assert epochs == sorted(epochs)
     takes = [entry.epoch for entry in entries if entry.kind == "take"]
@@ -222,24 +176,24 @@ def test_a_commit_that_no_answer_came_to_is_settled_before_the_next(
 def test_a_task_that_was_removed_is_gone_everywhere_and_nobody_who_was_frozen_revives_it(machine: Machine) -> None:
     first, second, third = machine("first"), machine("second"), machine("third")
     frozen = Attempt.take(first)
-    stale = _begun(frozen, first)
-    stale.record(_part(stale, 0, [1]))
-    _silence(frozen)
+    stale = begun(frozen, first)
+    stale.record(made_part(stale, 0, [1]))
+    silence(frozen)
     working_copy.refresh(third.path.parent)
     copy = WorkingCopy.of(second.path.parent)
     assert copy is not None
     store_attempt.remove(copy, "task")
     assert [entry.name for entry in copy.store.entries("task")] == [TaskLog(copy.store, "task").name(3)]
     with pytest.raises(Fenced):
-        stale.record(_part(stale, 1, [2]))
+        stale.record(made_part(stale, 1, [2]))
     working_copy.refresh(third.path.parent)
     assert not third.path.exists()
 
     attempt = Attempt.take(second)
     assert attempt.epoch == 3
-    assert _begun(attempt, second).state.parts == ()
+    assert begun(attempt, second).state.parts == ()
     with pytest.raises(Fenced):
-        stale.record(_part(stale, 1, [3]))
+        stale.record(made_part(stale, 1, [3]))
     attempt.release()
     frozen.release()
 
@@ -247,11 +201,11 @@ def test_a_task_that_was_removed_is_gone_everywhere_and_nobody_who_was_frozen_re
 def test_a_task_that_begins_anew_has_nothing_of_before_on_any_machine(machine: Machine) -> None:
     first, second = machine("first"), machine("second")
     attempt = Attempt.take(first)
-    checkpoint = _begun(attempt, first)
-    checkpoint.complete(_part(checkpoint, 0, [1]))
+    checkpoint = begun(attempt, first)
+    checkpoint.complete(made_part(checkpoint, 0, [1]))
     attempt.release()
     working_copy.refresh(second.path.parent)
-    assert _ids(second) == [1]
+    assert ids_of(second) == [1]
     attempt = Attempt.take(first)
     attempt.forget()
     attempt.release()
@@ -263,10 +217,10 @@ def test_a_task_that_begins_anew_has_nothing_of_before_on_any_machine(machine: M
 def test_a_machine_that_was_killed_at_work_forgets_what_began_anew_meanwhile(machine: Machine) -> None:
     first, second = machine("first"), machine("second")
     killed = Attempt.take(first)
-    checkpoint = _begun(killed, first)
-    checkpoint.record(_part(checkpoint, 0, [1]))
+    checkpoint = begun(killed, first)
+    checkpoint.record(made_part(checkpoint, 0, [1]))
     killed.commit(Directory(first.path.parent), "etl_checkpoint_task.json", b"{}")
-    _silence(killed)
+    silence(killed)
     attempt = Attempt.take(second)
     attempt.forget()
     attempt.release()
@@ -300,7 +254,7 @@ def test_a_hold_that_somebody_put_here_by_hand_stays_whatever_the_store_has(mach
 def test_a_log_that_names_a_file_elsewhere_is_refused(machine: Machine) -> None:
     task = machine("first")
     Attempt.take(task).release()
-    entry = _entries(task)[-1]
+    entry = log_of(task)[-1]
     copy = WorkingCopy.of(task.path.parent)
     assert copy is not None
     for name in ("../escaped", "task/../../escaped", "/escaped", "store.json", "other/state.json", "task/.x"):

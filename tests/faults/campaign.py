@@ -1,12 +1,14 @@
 """The campaign: its tests, run side by side in several processes, and the table at the end."""
 
+import argparse
 import gc
+import json
 import os
 import pickle
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -83,6 +85,29 @@ class Result:
             self.test.name, self.test.title, str(self.report.faults), str(points), str(wrong), str(self.seed),
             f"{self.seconds:.0f} s",
         )  # fmt: skip
+
+
+def run_all(world: World, tests: Mapping[str, Test], size: Size, arguments: argparse.Namespace) -> int:
+    """Run what the ``options`` ask for, and print the table; the exit code."""
+    results: list[Result] = []
+    for name in arguments.only or tests:
+        result = run(world, tests[name], size, arguments.seed, arguments.processes, arguments.piece)
+        results.append(result)
+        print(table([result]).splitlines()[-1], flush=True)
+        for wrong in result.report.wrong[:20]:
+            print(f"  wrong: {wrong}", flush=True)
+    print(table(results))
+    if arguments.json:
+        found = {
+            one.test.name: {
+                "faults": one.report.faults,
+                "points": sorted(one.report.points),
+                "wrong": one.report.wrong,
+            }
+            for one in results
+        }
+        arguments.json.write_text(json.dumps(found))
+    return int(any(result.report.wrong for result in results))
 
 
 def run(world: World, test: Test, size: Size, seed: int, processes: int, piece: tuple[int, int] = (1, 1)) -> Result:

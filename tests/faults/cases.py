@@ -74,12 +74,6 @@ LONG = Size(
 )
 
 
-def piece(text: str) -> tuple[int, int]:
-    """Which of how many pieces of all cases are to be run: I/N."""
-    index, _, of = text.partition("/")
-    return int(index), int(of)
-
-
 @dataclass(frozen=True)
 class Test:
     """A test of the campaign.

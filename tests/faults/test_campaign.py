@@ -1,20 +1,16 @@
 """The quick campaign: a sample of every test, each in a process of its own; ``make faults`` does the rest."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from skype_assets.etl.crash_points import OF_RUNS
+from tests.faults.sampled import Results, sampled
 
 MOST_SECONDS = 400
 PLANTED = 12
 
-Results = dict[str, Any]
 Campaign = Callable[[str], Results]
 
 
@@ -23,20 +19,7 @@ def campaign(tmp_path: Path) -> Campaign:
     """Runs one test of the quick campaign."""
 
     def run(test: str) -> Results:
-        found = tmp_path / "results.json"
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.faults", "--quick", "--only", test, "--json", found],
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            timeout=MOST_SECONDS,
-            check=False,
-        )
-        assert found.exists(), done.stdout + done.stderr
-        results: Results = json.loads(found.read_text())[test]
-        assert results["wrong"] == []
-        assert results["faults"] > 0
-        return results
+        return sampled("tests.faults", test, tmp_path, MOST_SECONDS)
 
     return run
 

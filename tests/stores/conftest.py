@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkpoints.machines import machine
 from tests.checkpoints.test_store import store
-from tests.checkpoints.test_working_copy import machine
 from tests.command_line.conftest import database, invoke, sample_tar, start, workplace
 from tests.command_line.test_several_machines import begin
 from tests.command_line.test_store_commands import on

@@ -11,11 +11,12 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 from typing import Literal
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key-of-tests", "AWS_SECRET_ACCESS_KEY": "secret-of-tests"}
@@ -58,18 +59,24 @@ class Storage:
 @contextmanager
 def served() -> Generator[Storage]:
     """A server that runs for the block."""
+    with listening(lambda port: [sys.executable, "-c", _SERVER, str(port)]) as port:
+        yield Storage(port)
+
+
+@contextmanager
+def listening(command: Callable[[int], Sequence[str | Path]]) -> Generator[int]:
+    """A program that serves, on a port that is free, for the block; the port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", _SERVER, str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 120
             while socket.socket().connect_ex(("127.0.0.1", port)):
                 assert process.poll() is None, "the server has ended"
                 assert time.monotonic() < deadline, "the server does not answer"
                 time.sleep(0.1)
-            yield Storage(port)
+            yield port
         finally:
             process.kill()
 

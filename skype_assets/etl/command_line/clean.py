@@ -1,5 +1,6 @@
 """``skype-assets clean``: remove checkpoints that nobody needs any more."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,35 +65,51 @@ def clean(output_dir: Path, keep: int | None, older_than: float | None, dry_run:
     is_done = is_told and not dry_run
     media = remove_unreferenced(output_dir, {entry.name for entry in removed}, is_rehearsal=not is_done)
     left = retention.remove_left_over(output_dir, is_rehearsal=not is_done)
+    cleaned = _Cleaned(found, removed, busy, media, left, is_done)
     if as_json:
-        terminal.write_json(_as_json(found, removed, busy, media, left, is_done=is_done))
+        terminal.write_json(_as_json(cleaned))
     else:
-        _show(found, removed, busy, media, left, is_done=is_done)
-        _show_rows_left(output_dir, found, removed)
+        _show(cleaned)
+        _show_rows_left(output_dir, cleaned)
     if not is_told:
         raise UsageError("nothing was removed: say what may go, with --keep N or --older-than DAYS")
 
 
-def _as_json(
-    found: "list[Entry]",
-    removed: "list[Entry]",
-    busy: dict[str, str],
-    media: "Unreferenced",
-    left: "LeftOver",
-    *,
-    is_done: bool,
-) -> dict[str, Any]:
-    gone = {entry.name for entry in removed}
+@dataclass(frozen=True)
+class _Cleaned:
+    """What went of what was found, or would go unless it ``is_done``; ``busy`` says why some did not that were to."""
+
+    found: "list[Entry]"
+    removed: "list[Entry]"
+    busy: dict[str, str]
+    media: "Unreferenced"
+    left: "LeftOver"
+    is_done: bool
+
+    @property
+    def stays(self) -> "list[Entry]":
+        """What does not go."""
+        gone = {entry.name for entry in self.removed}
+        return [entry for entry in self.found if entry.name not in gone]
+
+    @property
+    def bytes(self) -> int:
+        """How much room it makes."""
+        return sum(entry.bytes for entry in self.removed) + self.media.bytes + self.left.bytes
+
+    def reason(self, entry: "Entry") -> str | None:
+        """Why something stays that might have gone."""
+        return self.busy.get(entry.name) or entry.kept or None
+
+
+def _as_json(cleaned: _Cleaned) -> dict[str, Any]:
+    media, left = cleaned.media, cleaned.left
     return {
-        "removed" if is_done else "would_remove": [_details(entry) for entry in removed],
+        "removed" if cleaned.is_done else "would_remove": [_details(entry) for entry in cleaned.removed],
         "media": {"objects": media.objects, "bytes": media.bytes, "kept_because": media.reason or None},
         "left_over": {"objects": left.objects, "bytes": left.bytes},
-        "freed_bytes": sum(entry.bytes for entry in removed) + media.bytes + left.bytes if is_done else 0,
-        "kept": [
-            {**_details(entry), "reason": busy.get(entry.name) or entry.kept or None}
-            for entry in found
-            if entry.name not in gone
-        ],
+        "freed_bytes": cleaned.bytes if cleaned.is_done else 0,
+        "kept": [{**_details(entry), "reason": cleaned.reason(entry)} for entry in cleaned.stays],
     }
 
 
@@ -106,44 +123,32 @@ def _details(entry: "Entry") -> dict[str, Any]:
     }
 
 
-def _show(
-    found: "list[Entry]",
-    removed: "list[Entry]",
-    busy: dict[str, str],
-    media: "Unreferenced",
-    left: "LeftOver",
-    *,
-    is_done: bool,
-) -> None:
-    for entry in removed:
-        print(f"{'removed' if is_done else 'would remove'}: {_line(entry)}")
-    gone = {entry.name for entry in removed}
-    for entry in found:
-        if entry.name not in gone and (reason := busy.get(entry.name) or entry.kept):
+def _show(cleaned: _Cleaned) -> None:
+    media, left, did = cleaned.media, cleaned.left, "removed" if cleaned.is_done else "would remove"
+    for entry in cleaned.removed:
+        print(f"{did}: {_line(entry)}")
+    for entry in cleaned.stays:
+        if reason := cleaned.reason(entry):
             print(f"kept: {_line(entry)}, {terminal.printable(reason)}")
     if media.objects:
-        told = f"{media.objects:,} media objects that no task refers to, {quantities.size(media.bytes)}"
-        print(f"{'removed' if is_done else 'would remove'}: {told}")
+        print(f"{did}: {media.objects:,} media objects that no task refers to, {quantities.size(media.bytes)}")
     if left.objects:
-        told = f"{left.objects:,} files that nobody recorded or needs any more, {quantities.size(left.bytes)}"
-        print(f"{'removed' if is_done else 'would remove'}: {told}")
+        print(f"{did}: {left.objects:,} files that nobody recorded or needs any more, {quantities.size(left.bytes)}")
     if media.reason:
         print(f"kept: all media objects, {terminal.printable(media.reason)}")
-    total = quantities.size(sum(entry.bytes for entry in removed) + media.bytes + left.bytes)
-    if not removed and not media.objects and not left.objects:
+    if not cleaned.removed and not media.objects and not left.objects:
         print("nothing to remove")
     else:
-        print(f"freed: {total}" if is_done else f"would free: {total}")
+        print(f"{'freed' if cleaned.is_done else 'would free'}: {quantities.size(cleaned.bytes)}")
 
 
-def _show_rows_left(output_dir: Path, found: "list[Entry]", removed: "list[Entry]") -> None:
+def _show_rows_left(output_dir: Path, cleaned: _Cleaned) -> None:
     """How the rows are taken out that no task which stays is about, one export each."""
     from skype_assets.etl.task import export_id_for
 
-    gone = {entry.name for entry in removed}
-    stays = {entry.source_sha256 for entry in found if entry.name not in gone and entry.kind == "task"}
+    stays = {entry.source_sha256 for entry in cleaned.stays if entry.kind == "task"}
     left: dict[str, str] = {}
-    for entry in removed:
+    for entry in cleaned.removed:
         if entry.has_rows and entry.source_sha256 is not None and entry.source_sha256 not in stays:
             # By its id: the database may know the export by another task that has loaded it as well.
             export = ("--export", export_id_for(entry.source_sha256), *options.elsewhere(output_dir))
