@@ -3,7 +3,7 @@
 # make test                set up, then run the tests
 # make test-browser        set up, then test reader and web UI in Chromium and Firefox, which must be installed
 # make test-stores         set up, then test checkpoints on object storage, with a server of S3 on this machine
-# make test-distributed    set up, then test runs and parts on several machines, with servers of S3 and, if it is there, Redis
+# make test-distributed    set up, then test runs and parts on several machines, with S3 and Redis (redis-server must be there)
 # make test-azure          set up, then the same with Azure's, by azurite, which npm installs (so it must be there)
 # make test-frames         set up, then test that Polars and DuckDB read the tables as docs/code-location.md says
 # make test-salvage        set up, then read damaged exports: each container cut at 200 places, and with 500 bytes changed

@@ -182,6 +182,16 @@ def _within_seconds(seconds: float, holds: Callable[[], bool]) -> bool:
     return True
 
 
+def test_a_beat_that_is_seen_while_it_is_written_is_read_again(
+    task: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Attempt.take(task).release()
+    whole = task.get(FILE)
+    task.put(FILE, whole[:-10] + b"," * 10)
+    monkeypatch.setattr(time, "sleep", lambda seconds: task.put(FILE, whole))
+    assert _owner(task).released
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"epoch": 1}', b"\xff"])
 def test_a_damaged_record_of_the_owner_is_named(data: bytes, task: Directory) -> None:
     task.make().put(FILE, data)

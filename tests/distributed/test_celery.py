@@ -36,7 +36,7 @@ MINUTES = 10 + EXPORTS
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     port = free_port()
-    assert shutil.which("redis-server"), "install redis-server, as .ci/run does"
+    assert shutil.which("redis-server"), "redis-server is not there: install it (Debian: apt install redis-server)"
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd="/") as server:
         wait_until(lambda: listens(port), lambda: "redis-server does not answer")

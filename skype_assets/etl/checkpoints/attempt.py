@@ -343,21 +343,20 @@ def _stuck(task: Directory) -> str:
 
 def read_owner(task: Directory) -> Owner | None:
     """The attempt that owns a task or owned it last; None if there was none."""
-    owner = None
-    for left in reversed(range(_READS)):
+    problem: Exception | None = None
+    for _ in range(_READS):
         try:
             owner = msgspec.json.decode(task.get(ATTEMPT_FILE), type=Owner)
-            break
         except FileNotFoundError:
             return None
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            if not left:
-                raise CheckpointDamaged(
-                    f"{task.file(ATTEMPT_FILE)} is damaged ({error}); remove it if nothing works on the task"
-                ) from None
-            time.sleep(_READ_AGAIN_SECONDS)  # a beat that is being written may be seen in part
-    assert owner is not None
-    return msgspec.structs.replace(owner, seen=task.file(ATTEMPT_FILE).stat().st_mtime)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:  # a beat that is being written is seen in part
+            problem = error
+            time.sleep(_READ_AGAIN_SECONDS)
+        else:
+            return msgspec.structs.replace(owner, seen=task.file(ATTEMPT_FILE).stat().st_mtime)
+    raise CheckpointDamaged(
+        f"{task.file(ATTEMPT_FILE)} is damaged ({problem}); remove it if nothing works on the task"
+    ) from None
 
 
 def is_alive(owner: Owner) -> bool | None:

@@ -289,12 +289,12 @@ class _OpenExtract:
         """What could not be read of the archive. An export without a message is refused, unless it is welcome."""
         if not _have_message(done):
             self._refuse_without_message("no message")
-        self._hold(done)
+        self._look_again(done)
         if self._damage is None or not self._damage.unreadable:
             return {}, {}
         return {UNREADABLE: unreadable_rows(self._damage.unreadable)}, {UNREADABLE: len(self._damage.unreadable)}
 
-    def _hold(self, done: Sequence[PartRecord]) -> None:
+    def _look_again(self, done: Sequence[PartRecord]) -> None:
         """Look, now that all parts are recorded, whether their objects are in the store (``store_media`` says why).
 
         Raises:

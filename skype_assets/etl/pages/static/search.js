@@ -3,7 +3,7 @@
 "use strict";
 
 const MOST = 1000;
-const FEW = 2; // rows of a shard are few if there is not one of so many
+const FEW = 2; // rows of a shard are few if they are less than one in so many
 const HITS = 50;
 const UNDATED = -Number.MAX_VALUE;
 const FIELDS = 7;
