@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from skype_assets.etl.content import spelling
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.database.matching import Comparison, Expected, found_rows
 from skype_assets.etl.database.refreshing import folded
@@ -35,14 +36,14 @@ def compare_objects(session: Session, pairs: Sequence[tuple[pa.Table, pa.Table]]
     unequal = [pair for pair in pairs if not _are_equal(*pair)]
     both = [zip(found.to_pylist(), exported.to_pylist(), strict=True) for found, exported in unequal]
     others = [(one, other) for pair in both for one, other in pair if one != other]
-    ids = sorted({one["document_id"].lower() for one, _ in others if one["document_id"] is not None})
+    ids = sorted({spelling.folded(one["document_id"]) for one, _ in others if one["document_id"] is not None})
     objects, types, hashes = set[tuple[Any, ...]](), set[tuple[str, str]](), set[tuple[str, bytes | None]]()
     for document_id, member, export_id, mime_type, sha256 in session.rows(_OBJECTS, ids) if ids else ():
         objects.update((document_id, member, export_id, known) for known in (sha256, None))
         types.add((document_id, mime_type))
         hashes.add((document_id, sha256))
     for one, other in others:
-        document_id = (one["document_id"] or "").lower()
+        document_id = spelling.folded(one["document_id"] or "")
         named = (document_id, one["media_member"], one["media_export_id"], one["media_sha256"])
         has_object = one["present"] and named in objects
         has_type = one["mime_type"] == other["mime_type"] or (document_id, one["mime_type"]) in types

@@ -45,7 +45,7 @@ def compare_archives(session: Session, most: int = NAMED) -> Comparison:
     """Find what all loaded archives together make otherwise: objects of attachments, flags of objects."""
     comparison = Comparison(most=most)
     with session.transaction(snapshot=True):
-        for name, statement, what in OF_ARCHIVES:
+        for name, statement, what in WRONG_BY_ARCHIVES:
             for batch in session.batches(statement):
                 comparison.note_wrong(name, pa.Table.from_batches([batch]), what)
     return comparison
@@ -62,7 +62,7 @@ def compare_owners(session: Session, most: int = NAMED) -> Comparison:
     return comparison
 
 
-OF_ARCHIVES: Final = (
+WRONG_BY_ARCHIVES: Final = (
     ("attachments", APART, "does not name its object"),
     ("media_files", WRONGLY_FLAGGED, "is wrong about whether archives differ"),
 )

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from skype_assets.etl.database import instants
 from skype_assets.etl.database.ddl import SCHEMA
-from skype_assets.etl.database.explained import OF_ARCHIVES
+from skype_assets.etl.database.explained import WRONG_BY_ARCHIVES
 from skype_assets.etl.database.loading import LOADED
 from skype_assets.etl.database.matching import Difference
 from skype_assets.etl.database.merging import CHILDREN, delete_messages, list_messages, stage, upsert
@@ -104,7 +104,7 @@ class Account:
     def apart(self) -> list[Difference]:
         """What all archives together make otherwise, of the account's rows."""
         found: list[Difference] = []
-        for name, statement, what in OF_ARCHIVES:
+        for name, statement, what in WRONG_BY_ARCHIVES:
             of_account = f"SELECT * FROM ({statement}) AS one WHERE owner_id = $1"
             keys = (row[: len(TABLES[name].key)] for row in self._session.rows(of_account, self._owner_id))
             found += [Difference(name, tuple(map(str, key)), what) for key in keys]
