@@ -219,6 +219,7 @@ def test_what_the_driver_adds_is_not_shown(said: str, line: str) -> None:
         ),
         ("terminating connection due to idle-in-transaction timeout", "stopped for a minute, or idle_in_transaction"),
         ("server conn crashed?", "the pooler between lost its session with the server, whose log says why"),
+        ("server connection closed", "the pooler between lost its session with the server, whose log says why"),
         ("query_wait_timeout", "had no session with the server to give"),
         ("terminating connection because of crash of another server process", "server's log"),
     ],

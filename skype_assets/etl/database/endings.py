@@ -94,7 +94,7 @@ _ENDINGS: Final = (
         f"its log says why, and it may be printed above: {_CRASHED_OR_ENDED}",
     ),
     Ending(
-        re.compile(r"server conn crashed\?"),
+        re.compile(r"server (?:conn crashed\?|connection closed)"),
         None,
         f"the pooler between lost its session with the server, whose log says why: {_CRASHED_OR_ENDED}",
     ),
