@@ -16,7 +16,7 @@ def here(path: str = "c/k1/2019-03.html") -> Here:
         SITE,
         {"100", "~YQ"},
         {("k2", "7"): "c/k2/2020-01.html#m-7"},
-        {("100", "0"): "files/ab.jpg"},
+        {("k1", "100", "0"): "files/ab.jpg"},
     )
 
 
@@ -43,6 +43,7 @@ def here(path: str = "c/k1/2019-03.html") -> Here:
         ("/c/k1/evidence/100", None),
         ("/c/k1/file/100/0", "../../files/ab.jpg"),
         ("/c/k1/file/100/1", None),
+        ("/c/k2/file/100/0", None),
         ("/c/k1/media", None),
         ("/media", None),
         ("/stats?c=k1", None),

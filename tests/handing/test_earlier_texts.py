@@ -13,7 +13,7 @@ from skype_assets.etl.handing.rsmf.writing import rsmf
 from skype_assets.etl.handing.selection import Wanted
 from skype_assets.etl.handing.sheets import sheets
 from skype_assets.etl.handing.text import MARKDOWN, TEXT
-from skype_assets.etl.reading import conversations, messages
+from skype_assets.etl.reading import conversations, walk
 from skype_assets.etl.reading.snapshots import Snapshots
 from skype_assets.etl.task import Task
 from tests.cases.chats import OWNER, THEO, conversation, message, written
@@ -57,7 +57,7 @@ def handed(loaded: tuple[str, Path], format_: Format, folder: Path) -> Handed:
 def test_a_message_has_what_it_said_in_other_exports(loaded: tuple[str, Path]) -> None:
     snapshots = Snapshots(lambda: loaded[0])
     with snapshots.snapshot() as session:
-        page = messages.newest(session, conversations.chosen(session, OWNER, THEO), 10)
+        page = walk.newest(session, conversations.chosen(session, OWNER, THEO), 10)
     snapshots.close()
     assert {one.text: one.earlier for one in page.messages} == SHOWN
     assert all(one.superseded == one.earlier for one in page.messages)

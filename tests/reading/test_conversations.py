@@ -8,12 +8,13 @@ import pytest
 
 from skype_assets.etl.database.session import Rejected, Session
 from skype_assets.etl.errors import UsageError
-from skype_assets.etl.reading import conversations, evidence, gallery, messages, people, statistics
+from skype_assets.etl.reading import conversations, evidence, gallery, messages, people, statistics, walk
 from skype_assets.etl.reading.accounts import accounts, chosen
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.keys import key, message_id, slug
-from skype_assets.etl.reading.messages import Page, Place
+from skype_assets.etl.reading.messages import Place
 from skype_assets.etl.reading.snapshots import Snapshots
+from skype_assets.etl.reading.walk import Page
 from tests.conftest import NewDatabase
 from tests.reading.texts import CHAT, OWNER, Said, fill, prepare
 
@@ -46,26 +47,26 @@ def test_pages_follow_each_other_in_both_directions(chat: tuple[str, Snapshots],
     expected = [f"{n:05}" for n in range(30)]
     with snapshots.snapshot() as session:
         of = theo(session)
-        page, seen = messages.newest(session, of, 4), list[str]()
+        page, seen = walk.newest(session, of, 4), list[str]()
         assert not page.has_newer
         while True:
             seen = [*ids(page), *seen]
             if not page.has_older:
                 break
-            page = messages.older(session, of, page.messages[0].place, 4)
+            page = walk.older(session, of, page.messages[0].place, 4)
             assert page.has_newer
         assert seen == expected
-        page, seen = messages.oldest(session, of, 4), []
+        page, seen = walk.oldest(session, of, 4), []
         assert not page.has_older
         while True:
             seen += ids(page)
             if not page.has_newer:
                 break
-            page = messages.newer(session, of, page.messages[-1].place, 4)
+            page = walk.newer(session, of, page.messages[-1].place, 4)
         assert seen == expected
-        place = messages.place_of(session, of, "00015")
+        place = walk.place_of(session, of, "00015")
         assert place is not None
-        around = messages.around(session, of, place, 3)
+        around = walk.around(session, of, place, 3)
         assert ids(around) == expected[12:19]
         assert (around.has_older, around.has_newer) == (True, True)
 
@@ -75,9 +76,9 @@ def test_a_date_leads_to_its_first_message_and_beyond_the_end_to_the_end(chat: t
     fill(url, [Said(str(n), BEGIN + timedelta(days=n)) for n in range(10)])
     with snapshots.snapshot() as session:
         of = theo(session)
-        assert ids(messages.since(session, of, BEGIN + timedelta(days=3, minutes=-1), 2)) == ["00003", "00004"]
-        assert ids(messages.since(session, of, BEGIN + timedelta(days=99), 2)) == ["00008", "00009"]
-        assert messages.since(session, of, BEGIN, 2).has_older is False
+        assert ids(walk.since(session, of, BEGIN + timedelta(days=3, minutes=-1), 2)) == ["00003", "00004"]
+        assert ids(walk.since(session, of, BEGIN + timedelta(days=99), 2)) == ["00008", "00009"]
+        assert walk.since(session, of, BEGIN, 2).has_older is False
 
 
 def test_months_are_those_of_the_time_zone_and_only_those_with_messages(chat: tuple[str, Snapshots]) -> None:
@@ -117,15 +118,15 @@ def test_an_edited_message_stands_once_with_what_it_said_before(chat: tuple[str,
         ],
     )
     with snapshots.snapshot() as session:
-        page = messages.newest(session, theo(session), 10)
+        page = walk.newest(session, theo(session), 10)
         assert [(m.text, m.earlier) for m in page.messages] == [
             ("nobody knows when", ["or what"]),
             ("at three", ["at noon", "at two"]),
             ("no edit", []),
             ("there", ["back"]),
         ]
-        assert messages.place_of(session, theo(session), "00001") == Place(BEGIN, "00000")
-        assert messages.place_of(session, theo(session), "nothing") is None
+        assert walk.place_of(session, theo(session), "00001") == Place(BEGIN, "00000")
+        assert walk.place_of(session, theo(session), "nothing") is None
 
 
 def test_all_that_belongs_to_messages_comes_with_them(sample: Snapshots) -> None:
@@ -133,7 +134,7 @@ def test_all_that_belongs_to_messages_comes_with_them(sample: Snapshots) -> None
         [account] = accounts(session)
         counted: dict[str, int] = {}
         for of in conversations.conversations(session, account.owner_id):
-            page = messages.oldest(session, of, 10_000)
+            page = walk.oldest(session, of, 10_000)
             assert len({message.message_id for message in page.messages}) == len(page.messages)
             for message in page.messages:
                 for table in messages._CHILDREN:
@@ -180,7 +181,7 @@ def test_from_every_message_to_its_bytes(sample: Snapshots, output_dir: Path) ->
     with sample.snapshot() as session:
         [account] = accounts(session)
         of = conversations.conversations(session, account.owner_id)[0]
-        for message in messages.newest(session, of, 10).messages:
+        for message in walk.newest(session, of, 10).messages:
             [found, *_] = evidence.evidence(session, of, message.message_id, output_dir)
             assert found.is_as_exported is True
             assert found.raw is not None

@@ -56,6 +56,11 @@ def objects(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     ]
 
 
+def rows(table: pa.Table) -> list[tuple[Any, ...]]:
+    """The rows of a table, as Python objects."""
+    return list(zip(*map(objects, table.columns), strict=True))
+
+
 def _nearest(number: int) -> int:
     """The first or the last instant, for a number that is beyond either."""
     return _FROM if _AFTER_LAST <= number < _FROM else _TO

@@ -270,10 +270,13 @@ class Session:
 
         An instant for which Python has no object is the nearest for which it has one.
         """
+        return instants.rows(self.table(statement, *parameters))
+
+    def table(self, statement: str, *parameters: Any) -> pa.Table:
+        """The same, as Arrow."""
         with contextlib.nullcontext() if self._in_transaction else self.transaction():
             self.execute(statement, *parameters)
-            found = self._call(self._cursor.fetch_arrow_table)
-            return list(zip(*map(instants.objects, found.columns), strict=True))
+            return self._call(self._cursor.fetch_arrow_table)
 
     def batches(self, statement: str, *parameters: str | list[str]) -> Iterator[pa.RecordBatch]:
         """Run a query that gives many rows, as Arrow batches while they arrive.

@@ -45,7 +45,7 @@ class Here:
         site: what other pages there are.
         slugs: of the messages on it.
         elsewhere: pages of messages that are linked from it, by key of the conversation and slug.
-        files: the files on it, by slug and ordinal.
+        files: where files are, by conversation's key, slug and ordinal.
         known: what became of addresses; pages as deep as this one may share it.
     """
 
@@ -53,7 +53,7 @@ class Here:
     site: Site
     slugs: set[str] = field(default_factory=set[str])
     elsewhere: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
-    files: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    files: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
     known: dict[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @cached_property
@@ -126,7 +126,7 @@ def _chat(here: Here, steps: list[str], asked: _Asked, _query: str) -> str | Non
     if rest[0] == "m" and len(rest) == 2:
         return here.elsewhere.get((chat, rest[1]))
     if rest[0] == "file" and len(rest) == 3:
-        return here.files.get((rest[1], rest[2]))
+        return here.files.get((chat, rest[1], rest[2]))
     return None
 
 

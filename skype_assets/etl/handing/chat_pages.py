@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,10 +19,12 @@ from skype_assets.etl.pages.beside import Beside
 from skype_assets.etl.pages.environment import environment, feed
 from skype_assets.etl.pages.message import Renderer
 from skype_assets.etl.reading.accounts import Account
+from skype_assets.etl.reading.by_key import Key
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.keys import slug
-from skype_assets.etl.reading.messages import Message, Page
+from skype_assets.etl.reading.messages import Fetched, Message
 from skype_assets.etl.reading.people import Participant
+from skype_assets.etl.reading.walk import Page
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'none'; "
@@ -72,13 +74,34 @@ class Chat:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A page before it is made: its number, its messages, names of people, files by slug and ordinal."""
+    """A page before it is made: its number, and the ids of its messages."""
 
     chat: Chat
     number: int
-    messages: list[Message]
-    names: dict[str, str]
-    files: dict[tuple[str, str], str]
+    ids: list[str]
+
+    @property
+    def keys(self) -> list[Key]:
+        """Those of its messages."""
+        return [(self.chat.of.conversation_id, id) for id in self.ids]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What pages of an account are made of.
+
+    Attributes:
+        rows: of their messages.
+        names: of people, by conversation and id.
+        files: where files are, by conversation's key, slug and ordinal.
+        elsewhere: pages of quoted messages, if these are not on the page that quotes them, by conversation's key and
+            slug.
+    """
+
+    rows: Fetched
+    names: dict[str, dict[str, str]]
+    files: dict[tuple[str, str, str], str]
+    elsewhere: dict[tuple[str, str], str]
 
 
 class Made(NamedTuple):
@@ -91,40 +114,42 @@ class Made(NamedTuple):
     rows: list[Row]
 
 
-def make(folder: Folder, leaves: Sequence[Leaf], elsewhere: dict[tuple[str, str], str]) -> list[Made]:
-    """Make pages.
+def make(folder: Folder, leaves: Sequence[Leaf], material: Material) -> list[Made]:
+    """Make pages of an account.
 
     Args:
         folder: where they will be.
-        leaves: what is on them.
-        elsewhere: pages of quoted messages that are not on the page that quotes them, by key of conversation and slug.
+        leaves: which.
+        material: what is on them.
     """
-    made: list[Made] = []
+    found = material.rows.messages()
+    assert len(found) == len(material.rows.keys), "every message is on a page"
+    in_order, made = iter(found), list[Made]()
     for _, of_chat in groupby(leaves, lambda leaf: leaf.chat.number):
         first, *others = of_chat
-        maker = _Maker(folder, first.chat, elsewhere)
-        made += map(maker.made, [first, *others])
+        maker = _Maker(folder, first.chat, material)
+        made += [maker.made(leaf, list(islice(in_order, len(leaf.ids)))) for leaf in (first, *others)]
     return made
 
 
 class _Maker:
     """Makes the pages of a conversation."""
 
-    def __init__(self, folder: Folder, chat: Chat, elsewhere: dict[tuple[str, str], str]) -> None:
-        self._folder, self._chat, self._elsewhere = folder, chat, elsewhere
+    def __init__(self, folder: Folder, chat: Chat, material: Material) -> None:
+        self._folder, self._chat, self._material = folder, chat, material
+        self._names = material.names[chat.of.conversation_id]
         self._site = Site({chat.of.key: chat.pages}, folder.has_people, folder.own)
         self._known: dict[str, str] = {}
         self._beside = Beside(chat.of, chat.months, chat.people, self._here("", set()).placed)
 
     def _here(self, name: str, slugs: set[str]) -> Here:
         path = f"c/{self._chat.of.key}/{name}"
-        return Here(path, self._site, slugs, self._elsewhere, known=self._known)
+        return Here(path, self._site, slugs, self._material.elsewhere, self._material.files, self._known)
 
-    def made(self, leaf: Leaf) -> Made:
-        of, found = self._chat.of, leaf.messages
+    def made(self, leaf: Leaf, found: list[Message]) -> Made:
+        of = self._chat.of
         here = self._here(self._chat.pages[leaf.number], {slug(one.message_id) for one in found})
-        here.files = leaf.files
-        shown = Renderer(of, leaf.names, self._folder.zone, _Everything(), _Everything()).shown(found)
+        shown = Renderer(of, self._names, self._folder.zone, _Everything(), _Everything()).shown(found)
         for one in shown:
             for file in one.files:
                 if file.address is not None and here.target(file.address) is None:
@@ -140,7 +165,7 @@ class _Maker:
             "account": self._chat.account,
             "accounts": self._folder.accounts,
             "head": HEAD,
-            **feed(of, page, shown, self._beside, leaf.names),
+            **feed(of, page, shown, self._beside, self._names),
         }
         rendered = templates(self._folder.zone).get_template("conversation.html").render(values)
         return Made(self._chat.number, leaf.number, here.path, here.placed(rendered).encode(), rows)

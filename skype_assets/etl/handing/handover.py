@@ -97,11 +97,14 @@ class HandOver:
 
     def read(self) -> Iterator[list[Passage]]:
         """All messages, some at once; says how far it is."""
-        self.progress(0, self.selection.messages)
         for passages in self.selection.read(self.session):
             yield passages
-            self.done += sum(len(passage.messages) for passage in passages)
-            self.progress(self.done, self.selection.messages)
+            self.have_done(sum(len(passage.messages) for passage in passages))
+
+    def have_done(self, messages: int) -> None:
+        """Say that so many more messages are written."""
+        self.done += messages
+        self.progress(self.done, self.selection.messages)
 
     def of_each(self, read: Callable[[Session, str, list[str]], dict[str, T]]) -> Iterator[T]:
         """What can be read of each conversation of an account, of all in their order; of some at once it is read."""
@@ -208,6 +211,7 @@ def hand_over(
             media_bytes = int(selection.media_bytes * format_.media_factor) if with_media else 0
             filled.require_room(selection.messages * format_.message_bytes + 3 * selection.text_bytes + media_bytes)
             media = Media(session, Files(output_dir) if with_media else None, filled)
+            progress(0, selection.messages)
             hand = HandOver(session, selection, filled, media, progress, workers)
             format_.write(hand)
             document = {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from math import inf
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from skype_assets.etl.handing.addresses import Here, Site
-from skype_assets.etl.handing.chat_pages import HEAD, Chat, Folder, Leaf, Made, make, templates
+from skype_assets.etl.handing.chat_pages import HEAD, Chat, Folder, Leaf, Made, Material, make, templates
 from skype_assets.etl.handing.handover import Format, HandOver
 from skype_assets.etl.handing.selection import MANY, Chapter
 from skype_assets.etl.handing.shards import Shards
@@ -20,9 +20,8 @@ from skype_assets.etl.pages.environment import HERE
 from skype_assets.etl.pages.words import WORDS
 from skype_assets.etl.reading import accounts, conversations, messages, people, query
 from skype_assets.etl.reading.accounts import Account
-from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.keys import key, slug
-from skype_assets.etl.reading.messages import Message, Place
+from skype_assets.etl.reading.messages import Fetched, Place
 
 UNDATED: Final = "undated"
 
@@ -97,6 +96,7 @@ class _Writer:
                 self._hand.output.put(made.path, made.page)
                 for row in made.rows:
                     self._shards.add(row, made.chat, made.number)
+                self._hand.have_done(len(made.rows))
         if self._site.has_people:
             self._people()
         self._shards.finish(self._names_of_senders(), WORDS)
@@ -108,22 +108,18 @@ class _Writer:
     def _work(self) -> Iterator[Callable[[], list[Made]]]:
         """The pages of conversations, some at once, each time with all that they are made of."""
         folder = Folder(self._zone, self._accounts, self._site.accounts, self._site.has_people)
-        leaves: list[Leaf] = []
-        for leaf in self._leaves():
-            leaves.append(leaf)
-            if sum(len(one.messages) for one in leaves) >= SOME:
-                yield partial(make, folder, leaves, self._linked(leaves))
-                leaves = []
-        if leaves:
-            yield partial(make, folder, leaves, self._linked(leaves))
+        for owner_id, of_owner in groupby(self._leaves(), lambda leaf: leaf.chat.of.owner_id):
+            leaves: list[Leaf] = []
+            for leaf in of_owner:
+                leaves.append(leaf)
+                if sum(len(one.ids) for one in leaves) >= SOME:
+                    yield partial(make, folder, leaves, self._material(owner_id, leaves))
+                    leaves = []
+            if leaves:
+                yield partial(make, folder, leaves, self._material(owner_id, leaves))
 
     def _leaves(self) -> Iterator[Leaf]:
-        flat = (
-            (message, passage.names)
-            for passages in self._hand.read()
-            for passage in passages
-            for message in passage.messages
-        )
+        keys = self._hand.selection.keys()
         everybody = self._hand.of_each(people.participants)
         for place, (pages, in_it) in enumerate(zip(self._pages.values(), everybody, strict=True)):
             of = pages.chapter.of
@@ -131,12 +127,14 @@ class _Writer:
             shown_people = in_it if self._hand.selection.has_whole_conversations else []
             chat = Chat(place, of, account, pages.names, pages.months, shown_people)
             for number, count in enumerate(pages.counts):
-                some = list(islice(flat, count))
-                several = {id(names): names for _, names in some}  # those that were read at once have the same
-                names = {user_id: name for one in several.values() for user_id, name in one.items()}
-                found = [message for message, _ in some]
-                yield Leaf(chat, number, found, names, self._files(of, found))
-        assert next(flat, None) is None, "every message is on a page"
+                yield Leaf(chat, number, [message_id for _, message_id in islice(keys, count)])
+        assert next(keys, None) is None, "every message is on a page"
+
+    def _material(self, owner_id: str, leaves: Sequence[Leaf]) -> Material:
+        """What pages of an account are made of."""
+        rows = messages.fetched(self._hand.session, owner_id, [key for leaf in leaves for key in leaf.keys])
+        names = self._hand.selection.names(self._hand.session, owner_id, rows)
+        return Material(rows, names, self._files(leaves, rows), self._linked(owner_id, leaves, rows))
 
     def _of_selection(self, known: list[Account]) -> list[Account]:
         """The accounts that messages are of; of a part of them, what is told is of that part."""
@@ -203,31 +201,31 @@ class _Writer:
         }
         self._render("search.html", Here("search.html", self._site), values, _SEARCH_HEAD)
 
-    def _files(self, of: Conversation, found: Sequence[Message]) -> dict[tuple[str, str], str]:
-        """Where the files of messages are, by slug and ordinal."""
+    def _files(self, leaves: Sequence[Leaf], rows: Fetched) -> dict[tuple[str, str, str], str]:
+        """Where the files of messages are, by conversation's key, slug and ordinal."""
+        chats = {leaf.chat.of.conversation_id: leaf.chat.of for leaf in leaves}
         return {
-            (slug(message.message_id), str(attachment.ordinal)): kept.name
-            for message in found
-            for attachment, kept in self._hand.media.of(of, message)
-            if kept is not None
+            (chats[chat].key, slug(message_id), str(attachment.ordinal)): kept.name
+            for (chat, message_id), attachment in rows.belonging("attachments")
+            if attachment.is_file and (kept := self._hand.media.file(chats[chat], message_id, attachment)) is not None
         }
 
-    def _linked(self, leaves: Sequence[Leaf]) -> dict[tuple[str, str], str]:
+    def _linked(self, owner_id: str, leaves: Sequence[Leaf], rows: Fetched) -> dict[tuple[str, str], str]:
         """The pages of quoted messages that are on others, if all of their conversation was selected."""
         if not self._hand.selection.has_whole_conversations:
             return {}
-        wanted: dict[str, set[tuple[str, str]]] = {}
-        for leaf in leaves:
-            of = leaf.chat.of
-            here = {(of.conversation_id, message.message_id) for message in leaf.messages}
-            wanted.setdefault(of.owner_id, set()).update(set(messages.quoted(of, leaf.messages)) - here)
+        on = {key: leaf for leaf in leaves for key in leaf.keys} if rows.children["quotes"].num_rows else {}
+        wanted = {
+            quoted
+            for at, quote in rows.belonging("quotes")
+            if (quoted := messages.quoted(at[0], quote)) is not None and on.get(quoted) is not on[at]
+        }
         result: dict[tuple[str, str], str] = {}
-        for owner_id, those in wanted.items():
-            for chat, message_id, place, month in messages.places(self._hand.session, owner_id, sorted(those)):
-                pages = self._pages.get(chat_key := key(owner_id, chat))
-                if pages is not None and month in pages.chapter.months:
-                    page = pages.page_of(place, month)
-                    result[chat_key, slug(message_id)] = f"c/{chat_key}/{page}#m-{slug(place.message_id)}"
+        for chat, message_id, place, month in messages.places(self._hand.session, owner_id, sorted(wanted)):
+            pages = self._pages.get(chat_key := key(owner_id, chat))
+            if pages is not None and month in pages.chapter.months:
+                page = pages.page_of(place, month)
+                result[chat_key, slug(message_id)] = f"c/{chat_key}/{page}#m-{slug(place.message_id)}"
         return result
 
     def _people(self) -> None:

@@ -81,18 +81,17 @@ class Media:
         return self._files is not None
 
     def of(self, chat: Conversation, message: Message) -> list[tuple[Attachment, Kept | None]]:
-        """The attachments of a message, each with its file, or None if its bytes are not at hand or not wanted."""
-        found: list[tuple[Attachment, Kept | None]] = []
-        for attachment in message.attachments:
-            # What there is of a card stands in the message.
-            if attachment.present or attachment.kind != "card":
-                kept = self._keep(chat, message.message_id, attachment)
-                found.append((attachment, kept))
-                if kept is None:
-                    self.missing += 1
-                else:
-                    self.kept += 1
-        return found
+        """The attachments of a message that are files, each with its file."""
+        return [(one, self.file(chat, message.message_id, one)) for one in message.attachments if one.is_file]
+
+    def file(self, chat: Conversation, message_id: str, attachment: Attachment) -> Kept | None:
+        """The file of an attachment, put there; None if its bytes are not at hand or not wanted."""
+        kept = self._keep(chat, message_id, attachment)
+        if kept is None:
+            self.missing += 1
+        else:
+            self.kept += 1
+        return kept
 
     def _keep(self, chat: Conversation, message_id: str, attachment: Attachment) -> Kept | None:
         if self._files is None or not attachment.present:

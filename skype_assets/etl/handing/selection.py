@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,7 +27,7 @@ from skype_assets.etl.database.session import Session, spelled
 from skype_assets.etl.errors import DatabaseError, UsageError
 from skype_assets.etl.reading import accounts, conversations, find, messages, people
 from skype_assets.etl.reading.conversations import Conversation
-from skype_assets.etl.reading.messages import Message, Place
+from skype_assets.etl.reading.messages import Fetched, Message, Place
 from skype_assets.etl.reading.people import Participant
 from skype_assets.etl.reading.query import Query, parse
 
@@ -157,7 +158,7 @@ class Selection:
         sha256: over all (hex).
         text_bytes: of their texts.
         media_bytes: of the files that they carry, each once.
-        keys: the file with their ids.
+        spilled: the file with their keys.
         condition: the SQL by which a message ``m`` is one of them; None = all are.
         parameters: those of the condition, texts and arrays of text.
         is_everything: whether nothing of the database is left out.
@@ -169,7 +170,7 @@ class Selection:
     sha256: str
     text_bytes: int
     media_bytes: int
-    keys: Path
+    spilled: Path
     condition: str | None
     parameters: list[str | list[str]]
     is_everything: bool
@@ -247,29 +248,25 @@ class Selection:
 
     def read(self, session: Session) -> Iterator[list[Passage]]:
         """All messages with what belongs to them, ``BATCH`` of an account at once, in their order."""
-        for keys in self._keys():
-            owner_id = keys[0][0].of.owner_id
-            found = messages.of_keys(session, owner_id, [(chapter.of.conversation_id, id) for chapter, id in keys])
-            chats: dict[str, tuple[Conversation, list[Message]]] = {}
-            for (chapter, _), message in zip(keys, found, strict=True):
-                chats.setdefault(chapter.of.conversation_id, (chapter.of, []))[1].append(message)
-            in_chats = {chat: those for chat, (_, those) in chats.items()}
-            names = people.names(session, owner_id, in_chats, self.within(owner_id))
-            yield [Passage(of, those, names[chat]) for chat, (of, those) in chats.items()]
+        for owner_id, of_owner in groupby(self.keys(), lambda one: one[0].owner_id):
+            while some := list(islice(of_owner, BATCH)):
+                rows = messages.fetched(session, owner_id, [(of.conversation_id, id) for of, id in some])
+                chats: dict[str, tuple[Conversation, list[Message]]] = {}
+                for (of, _), message in zip(some, rows.messages(), strict=True):
+                    chats.setdefault(of.conversation_id, (of, []))[1].append(message)
+                names = self.names(session, owner_id, rows)
+                yield [Passage(of, those, names[chat]) for chat, (of, those) in chats.items()]
 
-    def _keys(self) -> Iterator[list[tuple[Chapter, str]]]:
-        """Conversation and id of all messages, so many of an account at once as are read at once."""
-        collected: list[tuple[Chapter, str]] = []
-        with pa.memory_map(str(self.keys)) as file, pa.ipc.open_stream(file) as keys:
+    def names(self, session: Session, owner_id: str, rows: Fetched) -> dict[str, dict[str, str]]:
+        """What those are called whom messages of an account name by id, by conversation."""
+        return people.names(session, owner_id, rows.named(), self.within(owner_id))
+
+    def keys(self) -> Iterator[tuple[Conversation, str]]:
+        """Conversation and id of all messages, in their order."""
+        with pa.memory_map(str(self.spilled)) as file, pa.ipc.open_stream(file) as keys:
             for batch in keys:
                 for number, message_id in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    chapter = self.chapters[number]
-                    if collected and (len(collected) == BATCH or chapter.of.owner_id != collected[-1][0].of.owner_id):
-                        yield collected
-                        collected = []
-                    collected.append((chapter, message_id))
-        if collected:
-            yield collected
+                    yield self.chapters[number].of, message_id
 
 
 def select(session: Session, wanted: Wanted, keys: Path) -> Selection:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from skype_assets.etl.handing.handover import Format, HandOver, Spoken
 from skype_assets.etl.pages import formats
-from skype_assets.etl.reading import people
+from skype_assets.etl.reading import messages, people
 from skype_assets.etl.reading.conversations import Conversation
 
 # Signs by which formulas begin; wide, small, raised and lowered ones are the same to some programs.
@@ -93,11 +93,11 @@ def defused(text: str) -> str:
 
 def _write(hand: HandOver, *, is_raw: bool) -> None:
     opened = partial(sheet, hand, is_raw=is_raw, is_marked=not is_raw)
-    named: dict[Conversation, set[str | None]] = {chapter.of: set() for chapter in hand.selection.chapters}
+    named: dict[Conversation, set[str]] = {chapter.of: set() for chapter in hand.selection.chapters}
     with opened("messages.csv", MESSAGES) as message, opened("files.csv", FILES) as file:
         for spoken in hand.spoken():
             message(_message(hand, spoken, file))
-            named[spoken.of].update(people.named_by(spoken.message))
+            named[spoken.of].update(messages.named_by(spoken.message))
     with opened("conversations.csv", CONVERSATIONS) as conversation:
         for chapter in hand.selection.chapters:
             of = chapter.of

@@ -17,7 +17,7 @@ from skype_assets.etl.pages.words import WEEKDAYS, WORDS, counted, word
 from skype_assets.etl.reading.accounts import Account
 from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.reading.keys import key, slug
-from skype_assets.etl.reading.messages import Page
+from skype_assets.etl.reading.walk import Page
 
 HERE: Final = Path(__file__).parent
 

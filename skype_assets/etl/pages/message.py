@@ -255,8 +255,7 @@ class Renderer:
         return [
             file(self._key, message.message_id, attachment, self._at_hand)
             for attachment in message.attachments
-            # What there is of a card stands in the message.
-            if attachment.present or attachment.kind != "card"
+            if attachment.is_file
         ]
 
     def _quoted(self, quote: Quote) -> Quoted:

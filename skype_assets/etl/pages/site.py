@@ -35,14 +35,16 @@ from skype_assets.etl.reading import (
     people,
     query,
     statistics,
+    walk,
 )
 from skype_assets.etl.reading.accounts import Account
 from skype_assets.etl.reading.conversations import Conversation, Directory
 from skype_assets.etl.reading.files import Files
 from skype_assets.etl.reading.hits import Hit
 from skype_assets.etl.reading.keys import key, message_id, slug
-from skype_assets.etl.reading.messages import Message, Page
+from skype_assets.etl.reading.messages import Message
 from skype_assets.etl.reading.snapshots import TIMED_OUT, TIMEOUT_SECONDS, Snapshots
+from skype_assets.etl.reading.walk import Page
 
 logger = logging.getLogger(__name__)
 
@@ -146,24 +148,24 @@ class Site:
         of = self._of(request, session)
         asked = request.query_params
         if (at := asked.get("at")) is not None:
-            page = messages.since(session, of, self._instant(at), PAGE)
+            page = walk.since(session, of, self._instant(at), PAGE)
         elif (before := asked.get("before")) is not None:
-            page = messages.older(session, of, _found(messages.place_of(session, of, _id(before))), PAGE)
+            page = walk.older(session, of, _found(walk.place_of(session, of, _id(before))), PAGE)
         elif (after := asked.get("after")) is not None:
-            page = messages.newer(session, of, _found(messages.place_of(session, of, _id(after))), PAGE)
+            page = walk.newer(session, of, _found(walk.place_of(session, of, _id(after))), PAGE)
         elif "first" in asked:
-            page = messages.oldest(session, of, PAGE)
+            page = walk.oldest(session, of, PAGE)
         else:
-            page = messages.newest(session, of, PAGE)
+            page = walk.newest(session, of, PAGE)
         return self._feed(session, of, page, None)
 
     def _message(self, request: Request, session: Session) -> Response:
         of = self._of(request, session)
-        place = _found(messages.place_of(session, of, _id(request.path_params["message"])))
-        return self._feed(session, of, messages.around(session, of, place, AROUND), place.message_id)
+        place = _found(walk.place_of(session, of, _id(request.path_params["message"])))
+        return self._feed(session, of, walk.around(session, of, place, AROUND), place.message_id)
 
     def _feed(self, session: Session, of: Conversation, page: Page, target: str | None) -> Response:
-        names = people.names(session, of.owner_id, {of.conversation_id: page.messages})[of.conversation_id]
+        names = self._names(session, of, page.messages)
         shown = self._shown(session, of, page.messages, names, target)
         months = [formats.local(month, self._zone) for month in conversations.months(session, of)]
         participants = people.participants(session, of.owner_id, [of.conversation_id])[of.conversation_id]
@@ -174,11 +176,16 @@ class Site:
         }
         return self._page("conversation.html", values=values)
 
+    def _names(self, session: Session, of: Conversation, found: list[Message]) -> dict[str, str]:
+        named = {id for message in found for id in messages.named_by(message)}
+        return people.names(session, of.owner_id, {of.conversation_id: named})[of.conversation_id]
+
     def _shown(
         self, session: Session, of: Conversation, found: list[Message], names: dict[str, str], target: str | None = None
     ) -> list[Shown]:
-        wanted = sorted(set(messages.quoted(of, found)))
-        known = {(chat, id) for chat, id, *_ in messages.places(session, of.owner_id, wanted)}
+        quotes = (quote for message in found for quote in message.quotes)
+        wanted = {key for quote in quotes if (key := messages.quoted(of.conversation_id, quote))}
+        known = {(chat, id) for chat, id, *_ in messages.places(session, of.owner_id, sorted(wanted))}
         return Renderer(of, names, self._zone, self._files.at_hand(session), known).shown(found, target)
 
     def _evidence(self, request: Request, session: Session) -> Response:
@@ -187,8 +194,8 @@ class Site:
         found = evidence.evidence(session, of, id, self._output_dir)
         if not found:
             raise HTTPException(404)
-        page = messages.around(session, of, _found(messages.place_of(session, of, id)), 0)
-        names = people.names(session, of.owner_id, {of.conversation_id: page.messages})[of.conversation_id]
+        page = walk.around(session, of, _found(walk.place_of(session, of, id)), 0)
+        names = self._names(session, of, page.messages)
         [shown] = self._shown(session, of, page.messages, names)
         values = {
             "here": "conversations",

@@ -6,6 +6,9 @@ A key is a conversation and an id in it, such as a message's; which keys are wan
 from collections.abc import Sequence
 from typing import Any, Final
 
+import pyarrow as pa
+
+from skype_assets.etl.database import instants
 from skype_assets.etl.database.session import Session
 
 Key = tuple[str, str]
@@ -35,7 +38,12 @@ def statement(table: str, columns: str, id: str = "message_id", rest: str = "") 
 
 def rows(session: Session, statement: str, owner_id: str, keys: Sequence[Key]) -> list[tuple[Any, ...]]:
     """Run a statement for keys of an account."""
+    return instants.rows(table(session, statement, owner_id, keys)) if keys else []
+
+
+def table(session: Session, statement: str, owner_id: str, keys: Sequence[Key]) -> pa.Table:
+    """The same, as Arrow; without keys, a table without columns."""
     if not keys:
-        return []
+        return pa.table({})
     chats, ids = zip(*keys, strict=True)
-    return session.rows(statement, owner_id, list(chats), list(ids))
+    return session.table(statement, owner_id, list(chats), list(ids))

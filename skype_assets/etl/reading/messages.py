@@ -1,29 +1,26 @@
-"""Messages of a conversation in the order of time, with everything that belongs to them.
+"""Messages with everything that belongs to them, by their keys.
 
-A page begins behind a place in that order and is found by it, not by its number: the index leads there, however far
-down it is. Messages without a time come before all others. Of an edited message only the original is listed; what its
-copies say otherwise, in this export or in others, stands in ``earlier``.
+What copies of an edited message say otherwise, in this export or in others, stands in ``earlier`` of the original.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
 
 from skype_assets.etl.database import instants
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.reading import by_key
 from skype_assets.etl.reading.by_key import Key
-from skype_assets.etl.reading.conversations import Conversation
 from skype_assets.etl.schema.tables import TABLES
 
 _COLUMNS: Final = (
     "message_id, sent_at, sender_id, sender_name, message_type, kind, text, edited_at, deleted_at, edit_of, album_id, "
     "is_forwarded, details, flags, version"
 )
-
-_OF: Final = f"SELECT {_COLUMNS} FROM skype.messages WHERE owner_id = $1 AND conversation_id = $2"
 
 _MESSAGES: Final = by_key.statement("messages", _COLUMNS)
 
@@ -80,6 +77,11 @@ class Attachment(NamedTuple):
     present: bool
     media_export_id: str | None
     media_sha256: bytes | None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, were it exported or not; what there is of a card stands in the message."""
+        return self.present or self.kind != "card"
 
 
 class CallEvent(NamedTuple):
@@ -154,6 +156,17 @@ _KINDS: Final[dict[str, Any]] = {
 }
 
 
+_NAMING: Final = {
+    "messages": ("sender_id",),
+    "call_participants": ("user_id",),
+    "reactions": ("user_id",),
+    "mentions": ("user_id",),
+    "quotes": ("author_id",),
+    "thread_events": ("initiator_id", "target_id"),
+}
+"""Columns that name people by id."""
+
+
 @dataclass
 class Message:
     """A message and the rows that belong to it.
@@ -194,28 +207,6 @@ class Message:
         return Place(self.sent_at, self.message_id)
 
 
-@dataclass(frozen=True)
-class Page:
-    """Messages that follow each other, the oldest first, and whether there are others before and behind them."""
-
-    messages: list[Message]
-    has_older: bool
-    has_newer: bool
-
-
-def place_of(session: Session, of: Conversation, message_id: str) -> Place | None:
-    """Where a message stands; a copy that an edit left stands where its original does."""
-    for _ in range(2):
-        found = session.rows(f"{_OF} AND message_id = $3", of.owner_id, of.conversation_id, message_id)
-        if not found:
-            return None
-        message = _message(found[0])
-        if message.edit_of is None:
-            return message.place
-        message_id = message.edit_of
-    return None
-
-
 def places(session: Session, owner_id: str, wanted: Sequence[Key]) -> list[tuple[str, str, Place, str]]:
     """Where messages stand: conversation and id as asked for, place (a copy's is its original's), month in the zone."""
     return [
@@ -224,100 +215,114 @@ def places(session: Session, owner_id: str, wanted: Sequence[Key]) -> list[tuple
     ]
 
 
-def quoted(of: Conversation, messages: Iterable[Message]) -> Iterator[Key]:
-    """The messages that messages of a conversation quote, by conversation and id; whether they are there or not."""
-    for message in messages:
-        for quote in message.quotes:
-            if quote.quoted_message_id:
-                yield quote.quoted_conversation_id or of.conversation_id, quote.quoted_message_id
+def quoted(chat: str, quote: Quote) -> Key | None:
+    """What is quoted in a conversation, by conversation and id, be it there or not; None if that is not known."""
+    return (quote.quoted_conversation_id or chat, quote.quoted_message_id) if quote.quoted_message_id else None
 
 
-def newest(session: Session, of: Conversation, limit: int) -> Page:
-    """The end of a conversation."""
-    return older(session, of, None, limit)
+def named_by(message: Message) -> Iterator[str]:
+    """The ids of all whom a message names by id, some of them more than once."""
+    for table, columns in _NAMING.items():
+        for one in [message] if table == "messages" else getattr(message, table):
+            yield from filter(None, (getattr(one, column) for column in columns))
+    yield from _named_in(message.details)
 
 
-def oldest(session: Session, of: Conversation, limit: int) -> Page:
-    """The beginning of a conversation."""
-    return newer(session, of, None, limit)
-
-
-def older(session: Session, of: Conversation, place: Place | None, limit: int) -> Page:
-    """What comes before a place; before none is the end of the conversation."""
-    rows = _walk(session, of, place, limit + 1, newest_first=True)
-    return Page(_whole(session, of, rows[:limit][::-1]), len(rows) > limit, place is not None)
-
-
-def newer(session: Session, of: Conversation, place: Place | None, limit: int) -> Page:
-    """What comes behind a place; behind none is the beginning of the conversation."""
-    rows = _walk(session, of, place, limit + 1, newest_first=False)
-    return Page(_whole(session, of, rows[:limit]), place is not None, len(rows) > limit)
-
-
-def since(session: Session, of: Conversation, instant: datetime, limit: int) -> Page:
-    """What was written from an instant on; if that is nothing, the end of the conversation."""
-    place = Place(instant, "")
-    page = newer(session, of, place, limit)
-    if not page.messages:
-        return newest(session, of, limit)
-    return Page(page.messages, bool(_walk(session, of, place, 1, newest_first=True)), page.has_newer)
-
-
-def around(session: Session, of: Conversation, place: Place, limit: int) -> Page:
-    """A message and up to ``limit`` before and behind it."""
-    before = _walk(session, of, place, limit + 1, newest_first=True)
-    at = session.rows(f"{_OF} AND message_id = $3", of.owner_id, of.conversation_id, place.message_id)
-    behind = _walk(session, of, place, limit + 1, newest_first=False)
-    rows = [*before[:limit][::-1], *at, *behind[:limit]]
-    return Page(_whole(session, of, rows), len(before) > limit, len(behind) > limit)
+def _named_in(details: dict[str, Any]) -> Iterator[str]:
+    for name in ("votes", "contacts"):
+        listed = details.get(name)
+        for one in listed if isinstance(listed, list) else ():
+            if isinstance(one, dict) and isinstance(user_id := one.get("user_id"), str):
+                yield user_id
 
 
 def of_keys(session: Session, owner_id: str, keys: Sequence[Key]) -> list[Message]:
     """Messages of an account by conversation and id, in the order of these; those that are not there are left out."""
-    rows = {(row[0], row[1]): row[1:] for row in by_key.rows(session, _MESSAGES, owner_id, keys)}
-    return _completed(session, owner_id, {key: _message(rows[key]) for key in keys if key in rows})
+    return fetched(session, owner_id, keys).messages()
 
 
-def _walk(
-    session: Session, of: Conversation, place: Place | None, limit: int, *, newest_first: bool
-) -> list[tuple[Any, ...]]:
-    """Rows from a place on. Those without a time are a zone of their own, before the others."""
-    order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
-    timed, untimed = "sent_at IS NOT NULL", "sent_at IS NULL"
-    zones: list[tuple[str, list[Any]]] = [(timed, []), (untimed, [])] if newest_first else [(untimed, []), (timed, [])]
-    if place is not None:
-        within = (untimed, []) if place.sent_at is None else (timed, [])
-        zones = zones[zones.index(within) :]
-        zones[0] = (
-            (f"{untimed} AND message_id {beyond} $4", [place.message_id])
-            if place.sent_at is None
-            else (f"(sent_at, message_id) {beyond} ($4, $5)", [place.sent_at, place.message_id])
-        )
-    rows: list[tuple[Any, ...]] = []
-    for condition, values in zones:
-        if len(rows) < limit:
-            rows += session.rows(
-                f"{_OF} AND edit_of IS NULL AND {condition} ORDER BY sent_at {order}, message_id {order} LIMIT $3",
-                of.owner_id,
-                of.conversation_id,
-                limit - len(rows),
-                *values,
-            )
-    return rows
+def fetched(session: Session, owner_id: str, keys: Sequence[Key]) -> "Fetched":
+    """The rows of these messages, and all that belong to them."""
+    rows = by_key.table(session, _MESSAGES, owner_id, keys)
+    there, edited = _keys_of(rows), _keys_of(rows.filter(rows["edited_at"].is_valid()) if keys else rows)
+    copies = by_key.table(session, _COPIES, owner_id, edited)
+    superseded = by_key.table(session, _SUPERSEDED, owner_id, [*there, *_keys_of(copies)])
+    children = {table: by_key.table(session, statement, owner_id, there) for table, statement in _BELONGING.items()}
+    return Fetched(list(keys), rows, copies, superseded, children)
 
 
-def _whole(session: Session, of: Conversation, rows: Sequence[tuple[Any, ...]]) -> list[Message]:
-    return _completed(session, of.owner_id, {(of.conversation_id, row[0]): _message(row) for row in rows})
+def _keys_of(rows: pa.Table) -> list[Key]:
+    """Conversation and id, which are the first columns."""
+    return list(zip(*(column.to_pylist() for column in rows.columns[:2]), strict=True))
 
 
-def _completed(session: Session, owner_id: str, messages: dict[Key, Message]) -> list[Message]:
-    """Messages with what belongs to them."""
-    _add_copies(session, owner_id, messages)
-    keys = list(messages)
-    for table, statement in _BELONGING.items():
-        for chat, id, *values in by_key.rows(session, statement, owner_id, keys):
-            getattr(messages[chat, id], table).append(_KINDS[table](*values))
-    return list(messages.values())
+@dataclass(frozen=True)
+class Fetched:
+    """Messages of an account as the database gives them: rows, of which another process can make messages.
+
+    To hand these to it costs a twentieth of what it costs to hand it the messages.
+
+    Attributes:
+        keys: those of the messages, in their order.
+        rows: of ``messages``.
+        copies: rows of ``messages`` that edits left.
+        superseded: rows of ``superseded_copies``.
+        children: rows of the tables of what belongs to messages.
+    """
+
+    keys: list[Key]
+    rows: pa.Table
+    copies: pa.Table
+    superseded: pa.Table
+    children: dict[str, pa.Table]
+
+    def messages(self) -> list[Message]:
+        """Those that are there, in the order of the keys."""
+        rows = {(row[0], row[1]): row[1:] for row in instants.rows(self.rows)}
+        messages = {key: _message(rows[key]) for key in self.keys if key in rows}
+        for key, wordings in self._worded(messages).items():
+            _reword(messages[key], wordings)
+        for table in self.children:
+            for key, child in self.belonging(table):
+                getattr(messages[key], table).append(child)
+        return list(messages.values())
+
+    def belonging(self, table: str) -> Iterator[tuple[Key, Any]]:
+        """The rows of one of the tables of what belongs to messages, each with the key of its message."""
+        kind = _KINDS[table]
+        return (((chat, id), kind(*values)) for chat, id, *values in instants.rows(self.children[table]))
+
+    def named(self) -> dict[str, set[str]]:
+        """The ids of all whom the messages name by id, by conversation."""
+        named: dict[str, set[str]] = {chat: set() for chat, _ in self.keys}
+        for table, columns in _NAMING.items():
+            for column in columns:
+                for chat, user_id in _of_chats(self.rows if table == "messages" else self.children[table], column):
+                    named[chat].add(user_id)
+        for chat, details in _of_chats(self.rows, "details"):
+            if '"user_id"' in details:
+                named[chat].update(_named_in(_read(details)))
+        return named
+
+    def _worded(self, messages: dict[Key, Message]) -> "dict[Key, list[_Wording]]":
+        """What copies say, by their originals: rows that edits left, copies that better ones superseded."""
+        originals = {key: key for key in messages}
+        worded: dict[Key, list[_Wording]] = {}
+        for chat, *row in instants.rows(self.copies):
+            copy = _message(row)
+            original = (chat, copy.edit_of or "")
+            originals[chat, copy.message_id] = original
+            worded.setdefault(original, []).append(_Wording(copy.version or 0, copy.text, is_row=True))
+        for chat, id, version, text in instants.rows(self.superseded):
+            worded.setdefault(originals[chat, id], []).append(_Wording(version or 0, text, is_row=False))
+        return worded
+
+
+def _of_chats(rows: pa.Table, column: str) -> Iterator[tuple[str, str]]:
+    """The conversation of each row, and what stands in a column of texts, if something does."""
+    if rows.num_rows:
+        pairs = zip(rows["conversation_id"].to_pylist(), rows[column].to_pylist(), strict=True)
+        yield from ((chat, value) for chat, value in pairs if value)
 
 
 class _Wording(NamedTuple):
@@ -326,22 +331,6 @@ class _Wording(NamedTuple):
     version: int
     text: str
     is_row: bool
-
-
-def _add_copies(session: Session, owner_id: str, messages: dict[Key, Message]) -> None:
-    """Put what copies say otherwise to their originals: rows that edits left, copies that better ones superseded."""
-    edited = [key for key, message in messages.items() if message.edited_at is not None]
-    originals = {key: key for key in messages}
-    worded: dict[Key, list[_Wording]] = {}
-    for chat, *row in by_key.rows(session, _COPIES, owner_id, edited):
-        copy = _message(row)
-        original = (chat, copy.edit_of or "")
-        originals[chat, copy.message_id] = original
-        worded.setdefault(original, []).append(_Wording(copy.version or 0, copy.text, is_row=True))
-    for chat, id, version, text in by_key.rows(session, _SUPERSEDED, owner_id, list(originals)):
-        worded.setdefault(originals[chat, id], []).append(_Wording(version or 0, text, is_row=False))
-    for key, wordings in worded.items():
-        _reword(messages[key], wordings)
 
 
 def _reword(message: Message, copies: list[_Wording]) -> None:
@@ -358,6 +347,9 @@ def _reword(message: Message, copies: list[_Wording]) -> None:
 
 def _message(row: Sequence[Any]) -> Message:
     message = Message(*row)
-    details: Any = message.details
-    message.details = json.loads(details) if isinstance(details, str) else details or {}
+    message.details = _read(message.details)
     return message
+
+
+def _read(details: Any) -> dict[str, Any]:
+    return json.loads(details) if isinstance(details, str) else details or {}

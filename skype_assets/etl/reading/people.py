@@ -1,6 +1,6 @@
 """People: what they are called, and where they take part."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,7 +9,6 @@ from skype_assets.etl.database.session import Session
 from skype_assets.etl.reading import by_key
 from skype_assets.etl.reading.conversations import Conversation, Directory
 from skype_assets.etl.reading.keys import key
-from skype_assets.etl.reading.messages import Message
 
 _KEYS: Final = "SELECT DISTINCT owner_id, user_id FROM skype.participants"
 
@@ -142,18 +141,17 @@ def names_of(session: Session, chats: Sequence[Conversation], user_ids: Sequence
 
 
 def names(
-    session: Session, owner_id: str, chats: Mapping[str, Iterable[Message]], within: Sequence[str] | None = None
+    session: Session, owner_id: str, wanted: Mapping[str, Collection[str]], within: Sequence[str] | None = None
 ) -> dict[str, dict[str, str]]:
-    """What the people are called, in each conversation, whom messages name by id: there, else elsewhere in the account.
+    """What people are called, in each conversation: there, else elsewhere in the account.
 
     Args:
         session: with the database.
         owner_id: the account.
-        chats: what names people, by conversation.
+        wanted: ids of people, by conversation.
         within: the conversations of the account that elsewhere is; None = all.
     """
-    wanted = {chat: {id for message in messages for id in named_by(message) if id} for chat, messages in chats.items()}
-    found: dict[str, dict[str, str]] = {chat: {} for chat in chats}
+    found: dict[str, dict[str, str]] = {chat: {} for chat in wanted}
     keys = [(chat, id) for chat, ids in wanted.items() for id in sorted(ids)]
     for chat, id, name in by_key.rows(session, _NAMES, owner_id, keys):
         found[chat][id] = name
@@ -165,20 +163,6 @@ def names(
                 if id in wanted[chat]:
                     found[chat].setdefault(id, name)
     return found
-
-
-def named_by(message: Message) -> Iterator[str | None]:
-    """The ids of all whom a message names by id, some of them more than once."""
-    yield message.sender_id
-    yield from (person.user_id for person in message.call_participants)
-    yield from (reaction.user_id for reaction in message.reactions)
-    yield from (mention.user_id for mention in message.mentions)
-    yield from (quote.author_id for quote in message.quotes)
-    for event in message.thread_events:
-        yield from (event.initiator_id, event.target_id)
-    for name in ("votes", "contacts"):
-        listed = message.details.get(name)
-        yield from (one.get("user_id") for one in listed if isinstance(one, dict)) if isinstance(listed, list) else ()
 
 
 def comings_and_goings(
