@@ -3,7 +3,6 @@
 "use strict";
 
 const MOST = 1000;
-const FEW = 2; // rows of a shard are few if they are less than one in so many
 const HITS = 50;
 const UNDATED = -Number.MAX_VALUE;
 const FIELDS = 7;
@@ -157,52 +156,67 @@ function utc(year, month, day) {
 
 // Finding
 
-function rowsWith(shard, term) {
-  const { folded, starts } = shard;
-  const marked = new Uint8Array(shard.slugs.length);
-  for (const form of forms(term)) {
-    let row = 0;
-    for (let at = folded.indexOf(form); at >= 0; at = folded.indexOf(form, starts[row])) {
-      while (starts[row + 1] <= at) row += 1;
-      marked[row] = 1;
-      row += 1;
-      if (row === marked.length) break;
-    }
+// The places of a term in a text, from the front to the back.
+class Places {
+  constructor(text, term) {
+    this.text = text;
+    this.forms = forms(term);
+    this.next = new Int32Array(this.forms.length).fill(-1);
   }
-  return marked;
+
+  // The first one that is not before a place, else one behind the end; what is asked for never lies before what was.
+  from(place) {
+    let first = this.text.length + 1;
+    for (let i = 0; i < this.forms.length; i += 1) {
+      let at = this.next[i];
+      if (at < place) {
+        at = this.text.indexOf(this.forms[i], place);
+        if (at < 0) at = this.text.length + 1;
+        this.next[i] = at;
+      }
+      if (at < first) first = at;
+    }
+    return first;
+  }
 }
 
 function rowOf(shard, row) {
   return shard.numbers.subarray(row * FIELDS, (row + 1) * FIELDS);
 }
 
-// Which rows of a shard, not older than a time, are asked for: one condition after the other, until there is none left.
-// Terms come last, the longest first, as it may be the rarest; where few rows are left, they are sought in these alone.
+// Which rows of a shard, not older than a time, are asked for.
 function alive(shard, query, isMeant, oldest) {
   const rows = new Uint8Array(shard.slugs.length).fill(1);
-  let left = rows.length;
   const each = (test) => {
-    for (let row = 0; row < rows.length && left; row += 1) {
-      if (rows[row] && !test(row)) {
-        rows[row] = 0;
-        left -= 1;
-      }
-    }
+    for (let row = 0; row < rows.length; row += 1) if (rows[row] && !test(row)) rows[row] = 0;
   };
   if (oldest > UNDATED) each((row) => shard.times[row] >= oldest);
   for (const test of query.tests) each((row) => test(shard, row));
   if (isMeant) each((row) => isMeant[shard.numbers[row * FIELDS + CHAT]]);
-  for (const { text, not } of query.terms) {
-    if (left * FEW < rows.length) {
-      const wanted = forms(text);
-      const has = (said) => wanted.some((form) => said.includes(form));
-      each((row) => has(shard.folded.slice(shard.starts[row], shard.starts[row + 1] - 1)) !== not);
-    } else {
-      const marked = rowsWith(shard, text);
-      each((row) => (marked[row] === 1) !== not);
+  return query.terms.length ? withTerms(shard, query.terms, rows) : rows;
+}
+
+// Which of some rows have the terms. What one term passes over, the others are not sought in: of two frequent words, too,
+// everything is read about once.
+function withTerms({ folded, starts }, terms, rows) {
+  const wanted = terms.filter((term) => !term.not).map((term) => new Places(folded, term.text));
+  const unwanted = terms.filter((term) => term.not).map((term) => new Places(folded, term.text));
+  const found = new Uint8Array(rows.length);
+  let row = 0;
+  while (row < rows.length) {
+    const begin = starts[row];
+    const end = starts[row + 1];
+    let at = rows[row] ? -1 : end;
+    for (let i = 0; at < end && i < wanted.length; i += 1) at = wanted[i].from(begin);
+    if (at < end) {
+      let isMeant = 1;
+      for (let i = 0; isMeant && i < unwanted.length; i += 1) if (unwanted[i].from(begin) < end) isMeant = 0;
+      found[row] = isMeant;
     }
+    row += 1;
+    while (at >= starts[row + 1]) row += 1;
   }
-  return rows;
+  return found;
 }
 
 function newestFirst(one, other) {
