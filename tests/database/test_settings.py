@@ -1,6 +1,8 @@
 """Whatever is set for a server, a database, a role or a process: what is loaded is what it is, or refused by name."""
 
+import os
 import re
+import time
 from pathlib import Path
 from typing import Final
 
@@ -185,6 +187,28 @@ def test_nothing_that_a_session_sets_stays_in_the_connection(postgres_url: str) 
         cursor.execute("SELECT current_setting('timezone'), current_setting('row_security'), current_setting('role')")
         assert plain.fetchall() == cursor.fetchall()
         plain.close()
+
+
+def test_a_machine_of_which_nothing_is_heard_is_asked_after_half_a_minute(tcp_postgres_url: str) -> None:
+    """One that is gone within a COPY would hold its locks for the two hours after which Linux asks by itself."""
+    with Session(tcp_postgres_url) as session, session.transaction():
+        [(server, client)] = session.rows("SELECT inet_server_port(), inet_client_port()")
+        assert 0 < seconds_to_keepalive(server, client) <= 30
+        asked = "SELECT current_setting($1)::integer"
+        assert [session.rows(asked, f"tcp_keepalives_{name}") for name in ("interval", "count")] == [[(10,)], [(3,)]]
+
+
+def seconds_to_keepalive(port: int, peer: int) -> float:
+    """In how many seconds the system asks whether the other end of a connection is there (proc_pid_net(5))."""
+    for _ in range(500):
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            _, local, remote, _, _, timer, *_ = line.split()
+            if (int(local.split(":")[1], 16), int(remote.split(":")[1], 16)) == (port, peer):
+                kind, ticks = timer.split(":")
+                if kind == "02":  # until then, that of something that is not confirmed yet
+                    return int(ticks, 16) / os.sysconf("SC_CLK_TCK")
+        time.sleep(0.01)
+    raise AssertionError("nobody is going to ask")
 
 
 def test_a_connection_that_is_lost_between_two_transactions_is_replaced(postgres_url: str) -> None:

@@ -111,7 +111,7 @@ class Machines:
 
     def wrong(self) -> list[str]:
         """What is wrong after a run that says it is done: it must be as if nothing had happened."""
-        self.place.wait_for_silence()
+        self.place.wait_for_silence(with_idle=True)
         found, expected = digests(self.place.url), self.place.world.expected
         wrong = [f"{name}: {found[name]}, not {rows}" for name, rows in expected.items() if found[name] != rows]
         auditor = self.task(f"auditor-{secrets.token_hex(4)}")

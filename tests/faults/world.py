@@ -115,10 +115,15 @@ class Place:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.wait_for_silence()
 
-    def wait_for_silence(self) -> None:
-        """Until the server has noticed that killed clients are gone, and has rolled back what they had begun."""
+    def wait_for_silence(self, *, with_idle: bool = False) -> None:
+        """Until the server has noticed that killed clients are gone, and has rolled back what they had begun.
+
+        Args:
+            with_idle: whether sessions may stay that do nothing, such as those of a process that was stopped.
+        """
         # Asked from elsewhere: what a case has set for this database, or for a role in it, holds for all who ask in it.
         others = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{self.folder.name}'"
+        others += " AND state <> 'idle'" if with_idle else ""
         deadline = time.monotonic() + 60
         while query(self.world.url("postgres"), others) != [(0,)]:
             assert time.monotonic() < deadline, "sessions of killed processes stay"

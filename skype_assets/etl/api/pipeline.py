@@ -14,7 +14,7 @@ from skype_assets.etl.api.context import ETLContext
 from skype_assets.etl.api.reporting import registration
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.store import is_url
-from skype_assets.etl.checkpoints.working_copy import output_folder
+from skype_assets.etl.checkpoints.working_copy import output_folder, refresh
 from skype_assets.etl.database import upgrading
 from skype_assets.etl.database.session import Session
 from skype_assets.etl.engine.journal import Observer, PhaseResult
@@ -210,7 +210,7 @@ class ETLPipeline:
         if context.output_dir is None:
             raise UsageError("output_dir is missing; checkpoints need a folder, e.g. output_dir='output'")
         if context.task_id is not None and not context.phase_results:
-            context.recall()
+            _recall(context)
         if user_display_name is not None:
             context.use_display_name(user_display_name)
         warn_of_lost_server(context)
@@ -241,6 +241,12 @@ class ETLPipeline:
         return results("partial" if UNREADABLE in finished[-1].state.counts() else "completed")
 
 
+def _recall(context: ETLContext) -> None:
+    """Let a context tell what the task's manifest does, of whichever machine."""
+    refresh(context.task.output_dir, context.task.task_id)
+    context.recall()
+
+
 def _find_source(context: ETLContext, given: Path | None) -> None:
     """Fingerprint the export and name the task; once extract is complete, one that is gone holds up nobody."""
     path = given if given is not None else context.file_source
@@ -250,7 +256,7 @@ def _find_source(context: ETLContext, given: Path | None) -> None:
         source = fingerprint(path, salvage=context.settings.salvage)
         if context.task_id is None:
             context.task_id = task_id_for(source)
-            context.recall()
+            _recall(context)
         context.set_file_source(path, source)
     elif context.can_resume_from_phase("transform"):
         context.forget_file_source()

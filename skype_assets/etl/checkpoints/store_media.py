@@ -53,8 +53,9 @@ class StoreMedia:
 
     def look(self, wanted: Iterable[bytes]) -> dict[bytes, int]:
         """Sizes of the objects, of those that are wanted, which are there and are not about to go."""
+        sought = set(wanted)
         # In this order: what was removed between the two looks is missed by the second.
-        going = self._going()
+        going = self._going() if sought else set[str]()
         found: dict[bytes, int] = {}
 
         def look_for(sha256: bytes) -> None:
@@ -63,7 +64,7 @@ class StoreMedia:
             if sizes:
                 found[sha256] = max(sizes)
 
-        side_by_side(partial(look_for, sha256) for sha256 in set(wanted))
+        side_by_side(partial(look_for, sha256) for sha256 in sought)
         return found
 
     def put(self, sha256: bytes, path: Path) -> None:

@@ -101,6 +101,7 @@ class TaskLog:
         self.task_id = task_id
         self._known = 0
         self._changed = 0.0
+        self._has_said = False
 
     def newest(self) -> tuple[int, Entry] | None:
         """The newest entry and its number; None if the task is not there."""
@@ -207,6 +208,7 @@ class TaskLog:
 
     def say(self, epoch: int) -> None:
         """Say that an attempt lives. It is politeness: an attempt that is thought dead is fenced, and nothing worse."""
+        self._has_said = True
         self._store.put(self._beat_name(epoch), secrets.token_bytes(8))
 
     def said(self) -> list[Stored]:
@@ -214,8 +216,9 @@ class TaskLog:
         return self._store.entries(f"{self.task_id}/{_BEAT}")
 
     def fall_silent(self, epoch: int) -> None:
-        """Say that an attempt has nothing more to say."""
-        self._store.remove(self._beat_name(epoch))
+        """Say that an attempt has nothing more to say, if it said anything."""
+        if self._has_said:
+            self._store.remove(self._beat_name(epoch))
 
     def seen(self) -> float:
         """When anything was last heard of the task, by the clock of the store, in seconds since 1970; for people."""

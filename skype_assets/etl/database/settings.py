@@ -40,6 +40,10 @@ SETTINGS: Final = {
     "lock_timeout": LOCK_PATIENCE,
     # A process that was stopped in the middle of a transaction must not hold its locks for ever (see LEASE_SECONDS).
     "idle_in_transaction_session_timeout": "60s",
+    # Of a machine that is gone within a COPY nothing is heard, and Linux asks after two hours: here, after a minute.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     # What a load reads again it has just written: it is in memory, where an index costs less than sorting does.
     "random_page_cost": "1.1",
 }

@@ -17,7 +17,7 @@ from skype_assets.etl.checkpoints.attempt import is_worked_on
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.checkpoints.parts import PhaseTables
 from skype_assets.etl.checkpoints.phase_checkpoint import open_complete
-from skype_assets.etl.checkpoints.working_copy import output_folder, refresh
+from skype_assets.etl.checkpoints.working_copy import output_folder
 from skype_assets.etl.errors import START_AGAIN, CheckpointDamaged, CheckpointMismatch, UsageError
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.phases import EXTRACT, FOLDERS, PHASES
@@ -207,13 +207,11 @@ class TaskRecord(History):
         return manifests.encode(self.manifest(folder))
 
     def recall(self) -> None:
-        """Take over what the task's manifest tells of earlier runs, if there is one.
+        """Take over what the task's manifest tells of earlier runs, if there is one here.
 
         Raises:
             CheckpointDamaged, CheckpointMismatch: see ``load``; or it is another task's or export's.
         """
-        task = self.task
-        refresh(task.output_dir, task.task_id)
         path = Path(self.checkpoint_file)
         if not os.path.lexists(path):
             return
