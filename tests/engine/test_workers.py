@@ -1,6 +1,8 @@
 """Who does the parts: processes begin when they were asked for, or when there is work for them."""
 
 import os
+from collections.abc import Iterator
+from itertools import islice, repeat, takewhile
 from typing import cast
 
 from skype_assets.etl.checkpoints.state import PartRecord
@@ -15,6 +17,13 @@ def test_the_first_part_is_done_here_and_the_others_by_workers() -> None:
     assert first == os.getpid()
     assert os.getpid() not in others
     assert len(set(others)) <= 2
+
+
+def test_a_process_that_helps_does_parts_until_the_others_have_begun() -> None:
+    done_by = cast(Iterator[int], in_order(cast(Iterator[Work], repeat(os.getpid)), 2, helps=True))
+    here = list(takewhile(lambda process: process == os.getpid(), done_by))
+    assert here
+    assert os.getpid() not in set(islice(done_by, 20))
 
 
 def test_no_worker_begins_while_this_process_is_to_work_alone() -> None:

@@ -4,6 +4,7 @@ import filecmp
 import os
 import signal
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_process_that_is_killed_leaves_nothing_and_is_told(tmp_path: Path, sam
     die: Callable[[], None] = _Die(here)
 
     def write(hand: HandOver) -> None:
-        list(hand.made([die] * 4))
+        list(hand.made(repeat(die)))  # until another process has begun, this one does it
 
     with pytest.raises(WorkerLost, match="run the same command again"):
         handed(sample_url, tmp_path / "handed", output_dir, Format("dying", write, 1), workers=2)

@@ -43,6 +43,7 @@ def in_order(
     *,
     alone_for: float = 0.0,
     waiting: int = 0,
+    helps: bool = False,
 ) -> Generator[T]:
     """Results of the parts in their order, with at most ``workers`` of them under way.
 
@@ -53,6 +54,7 @@ def in_order(
         lent: what does them, if it is not processes of this machine.
         alone_for: seconds for which this process does them alone, before there are others.
         waiting: so many more wait for a process that is free, for parts that this process has to prepare.
+        helps: whether this process does parts until the others have begun, which takes them a second.
     """
     parts = iter(work)
     if suspects:
@@ -71,7 +73,11 @@ def in_order(
     with nullcontext(at_hand) if at_hand else _workers(workers) as executor:
         under_way: deque[Future[T]] = deque()
         most = workers + waiting
+        begun_others = executor.submit(os.getpid) if helps else None
         for part in chain(next_two, parts):
+            if begun_others is not None and not begun_others.done():
+                yield _do(part)
+                continue
             under_way.append(executor.submit(partial(_do, part)))
             while under_way and (len(under_way) >= most or under_way[0].done()):
                 yield _result(under_way.popleft())

@@ -17,6 +17,9 @@ _LINKED: Final = re.compile(r' (href|src|cite|action)="(/[^"]*)"')
 # Every message has these, and none leads anywhere: its evidence, and its day.
 _LED_NOWHERE: Final = re.compile(r' href="/c/[^"/]*/(?:evidence/[^"]*|\?at=\d{4}-\d\d-\d\d)"')
 
+# Every message has one, and it leads to the message itself.
+_PERMALINK: Final = re.compile(r' href="/c/[^"/]*/m/([^"/]*)" id="t-\1"')
+
 _OF_PAGE: Final = ("/m/", "/file/", "?before=", "?after=")
 """What is in addresses that lead elsewhere from each page; others do so from each depth alone."""
 
@@ -63,7 +66,8 @@ class Here:
 
     def placed(self, page: str) -> str:
         """A page of the reader as it stands here."""
-        return _LINKED.sub(self._replaced, _LED_NOWHERE.sub("", page))
+        of_others = _PERMALINK.sub(r' href="#m-\1" id="t-\1"', _LED_NOWHERE.sub("", page))
+        return _LINKED.sub(self._replaced, of_others)
 
     def _replaced(self, found: re.Match[str]) -> str:
         linked = found[0]

@@ -30,8 +30,8 @@ from skype_assets.etl.reading.messages import Message
 from skype_assets.etl.reading.snapshots import Snapshots
 from skype_assets.etl.version import PACKAGE, SCHEMA
 
-_ALONE: Final = 2.0
-"""Seconds after which other processes help, which need a second to begin."""
+_FEW: Final = 20_000
+"""Messages of which a process alone makes something nearly as soon, as others need a second to begin."""
 
 _MOST_WORKERS: Final = 2
 """Processes that help, at most: all together must not take 300 MB."""
@@ -121,12 +121,12 @@ class HandOver:
         Raises:
             WorkerLost: one of them was killed.
         """
-        alone_for = _ALONE if self.workers is None else 0.0
-        workers = min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers
+        helpers = min(os.cpu_count() or 1, _MOST_WORKERS) if self.selection.messages > _FEW else 0
+        workers = helpers if self.workers is None else self.workers
         packed = (_Packed(part) for part in work)
         with SYSTEM_MEMORY, FEW_COLLECTIONS:
             try:
-                with closing(in_order(packed, workers, alone_for=alone_for, waiting=workers)) as made:
+                with closing(in_order(packed, workers, waiting=workers, helps=True)) as made:
                     yield from made
             except WorkerLost:
                 raise WorkerLost(

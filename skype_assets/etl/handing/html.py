@@ -28,6 +28,9 @@ UNDATED: Final = "undated"
 SOME: Final = 500
 """Messages from which on their pages are made by another process."""
 
+_PEOPLE: Final = 100
+"""People of whom everything is read at once."""
+
 _SEARCH_HEAD: Final = HEAD + Markup('\n<script src="/static/search.js" defer></script>')
 
 
@@ -231,12 +234,12 @@ class _Writer:
     def _people(self) -> None:
         for owner_id in self._hand.selection.owners:
             account = next(account for account in self._accounts if account.owner_id == owner_id)
-            for user_id in people.everybody(self._hand.session, owner_id):
-                person = people.person(self._hand.session, owner_id, user_id)
-                assert person is not None, "they take part in a conversation"
-                of_person = key(owner_id, user_id)
-                values = {"here": "conversations", "account": account, "person": person, "person_key": of_person}
-                self._render("person.html", Here(f"p/{of_person}.html", self._site), values)
+            everybody = iter(people.everybody(self._hand.session, owner_id))
+            while some := list(islice(everybody, _PEOPLE)):
+                for person in people.persons(self._hand.session, owner_id, some):
+                    of_person = key(owner_id, person.user_id)
+                    values = {"here": "conversations", "account": account, "person": person, "person_key": of_person}
+                    self._render("person.html", Here(f"p/{of_person}.html", self._site), values)
 
     def _names_of_senders(self) -> dict[str, list[str]]:
         session, selection = self._hand.session, self._hand.selection

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -38,14 +38,25 @@ _HERE: Final = -100  # AT_FDCWD
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _CANNOT_EXCHANGE: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
+Hashes = dict[Path, str]
+"""SHA-256 of files (hex)."""
+
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 class Output:
-    """A folder that is being filled. Names are paths within it, with ``/``; folders are made as they are needed."""
+    """A folder that is being filled. Names are paths within it, with ``/``; folders are made as they are needed.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where it is.
+        waiting: hashes what is put there, and waits for the disk meanwhile; what is put there stays as it is.
+    """
+
+    def __init__(self, folder: Path, waiting: Executor | None = None) -> None:
         self.folder = folder
+        self._waiting = waiting
+        self._put: list[Path] = []
+        self._hashed: list[Future[Hashes]] = []
 
     def path(self, name: str) -> Path:
         """Where a file is, or is to be; its folder is there."""
@@ -65,6 +76,11 @@ class Output:
         """Write a whole file."""
         with self.create(name) as stream:
             stream.write(data)
+        if self._waiting is not None:
+            self._put.append(self.folder / name)
+            if len(self._put) == _AT_ONCE:
+                self._hashed.append(self._waiting.submit(_hashed, self._put))
+                self._put = []
 
     def require_room(self, needed: int) -> None:
         """Whether there is room for so many bytes.
@@ -81,26 +97,29 @@ class Output:
 
     def finish(self) -> None:
         """Write the hashes of all files, and wait until everything is on the disk."""
+        assert self._waiting is not None, "it is one that lasts"
         files, folders = _files(self.folder), [Path(folder) for folder, _, _ in os.walk(self.folder)]
-        # Most of it is waiting for the disk, which writes what several wait for at once.
-        with ThreadPoolExecutor(_WAITING) as waiting:
-            some = (files[first : first + _AT_ONCE] for first in range(0, len(files), _AT_ONCE))
-            sums = [line for lines in waiting.map(self._hashed, some) for line in lines]
-            with self.create(SUMS) as stream:
-                stream.write("".join(sums).encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            list(waiting.map(sync_folder, folders))
+        hashes = {path: sha256 for done in self._hashed for path, sha256 in done.result().items()}
+        rest = [path for path in files if path not in hashes]
+        some = [rest[first : first + _AT_ONCE] for first in range(0, len(rest), _AT_ONCE)]
+        for found in self._waiting.map(_hashed, some):
+            hashes |= found
+        with self.create(SUMS) as stream:
+            lines = (f"{hashes[path]}  {path.relative_to(self.folder).as_posix()}\n" for path in files)
+            stream.write("".join(lines).encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        list(self._waiting.map(sync_folder, folders))
 
-    def _hashed(self, paths: Sequence[Path]) -> list[str]:
-        """The lines of files in the list of hashes; when these are there, the files are on the disk."""
-        lines: list[str] = []
-        for path in paths:
-            with path.open("rb") as file:
-                hashed = hashlib.file_digest(file, "sha256").hexdigest()
-                os.fsync(file.fileno())
-            lines.append(f"{hashed}  {path.relative_to(self.folder).as_posix()}\n")
-        return lines
+
+def _hashed(paths: Sequence[Path]) -> Hashes:
+    """The hashes of files; when these are there, the files are on the disk."""
+    hashes: Hashes = {}
+    for path in paths:
+        with path.open("rb") as file:
+            hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+    return hashes
 
 
 @contextlib.contextmanager
@@ -133,9 +152,11 @@ def _filled(target: Path) -> Generator[Output]:
         _refuse_foreign(target)
         _empty(new)
         try:
-            filled = Output(new)
-            yield filled
-            filled.finish()
+            # Most of it is waiting for the disk, which writes what several wait for at once.
+            with ThreadPoolExecutor(_WAITING) as waiting:
+                filled = Output(new, waiting)
+                yield filled
+                filled.finish()
             crash_points.reached("hand-over written")
             _take_place(new, old, target)
             crash_points.reached("hand-over in place")

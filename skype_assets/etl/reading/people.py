@@ -12,11 +12,11 @@ from skype_assets.etl.reading.keys import key
 
 _KEYS: Final = "SELECT DISTINCT owner_id, user_id FROM skype.participants"
 
-_OF_PERSON: Final = """
-SELECT c.conversation_id, c.title, c.kind, p.display_name, p.name_source, p.is_owner, p.is_member, p.message_count,
-       p.first_seen, p.last_seen
+_OF_PERSONS: Final = """
+SELECT p.user_id, c.conversation_id, c.title, c.kind, p.display_name, p.name_source, p.is_owner, p.is_member,
+       p.message_count, p.first_seen, p.last_seen
 FROM skype.participants p JOIN skype.conversations c USING (owner_id, conversation_id)
-WHERE p.owner_id = $1 AND p.user_id = $2
+WHERE p.owner_id = $1 AND p.user_id = ANY ($2)
 ORDER BY p.last_seen DESC NULLS LAST, c.last_message_at DESC NULLS LAST, c.conversation_id"""
 
 _OF_CONVERSATIONS: Final = """
@@ -111,8 +111,15 @@ class Participant:
 
 def person(session: Session, owner_id: str, user_id: str) -> Person | None:
     """Somebody, with all conversations; None if they take part in none."""
-    parts = tuple(Part(owner_id, *row) for row in session.rows(_OF_PERSON, owner_id, user_id))
-    return Person(owner_id, user_id, parts) if parts else None
+    return next(iter(persons(session, owner_id, [user_id])), None)
+
+
+def persons(session: Session, owner_id: str, user_ids: Sequence[str]) -> list[Person]:
+    """People, each with all conversations; who takes part in none is left out."""
+    parts: dict[str, list[Part]] = {user_id: [] for user_id in user_ids}
+    for user_id, *row in session.rows(_OF_PERSONS, owner_id, list(user_ids)):
+        parts[user_id].append(Part(owner_id, *row))
+    return [Person(owner_id, user_id, tuple(of_them)) for user_id, of_them in parts.items() if of_them]
 
 
 def participants(
