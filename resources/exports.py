@@ -1,16 +1,20 @@
-"""Where the exports are: one folder, in which a task's export has the task's name."""
+"""Where the exports are: one folder, in which a task's export has the task's name; or a bucket."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
 from skype_assets.etl import places
-from skype_assets.etl.errors import UsageError
+from skype_assets.etl.errors import InvalidExport, UsageError
 from skype_assets.etl.task import ENDINGS, TASK_ID, check_task_id
+from skype_assets.etl.tasks import bucket
+from skype_assets.etl.tasks.spooling import spooled
 
 
 class Exports(dg.ConfigurableResource["Exports"]):
-    """The folder of exports, by the rule of ``skype_assets.etl.places`` for the process that runs the step.
+    """The folder or bucket of exports, by the rule of ``skype_assets.etl.places`` for the process that runs the step.
 
     It has no fields, for the reason given at ``Database``: a path in run configuration would let
     whoever can start a run read any file.
@@ -24,6 +28,38 @@ class Exports(dg.ConfigurableResource["Exports"]):
     def folder(self) -> Path:
         """The folder, absolute; it need not exist."""
         return places.find().exports_dir
+
+    def url(self) -> str | None:
+        """The address of the bucket of exports; None if there is only the folder."""
+        return places.find().exports_url
+
+    def where(self) -> str:
+        """Where exports are looked for, for people."""
+        return " and ".join(filter(None, (str(self.folder()), self.url())))
+
+    @contextmanager
+    def at_hand(self, task_id: str, likely: str | None = None) -> Generator[Path | None]:
+        """The export of a task as a file of this machine; one that lies in a bucket goes when the block ends.
+
+        Args:
+            task_id: the task.
+            likely: a name that the export probably has in the bucket.
+
+        Raises:
+            UsageError: the task id is not allowed, or there is more than one export of that name.
+            NotEnoughSpace: there is no room for it; nothing was got.
+            InvalidExport: it was replaced while it was got.
+            StoreUnavailable, StoreRefused: the bucket does not answer, or will not give it.
+        """
+        path, url = self.find(task_id), self.url()
+        name = bucket.find(url, task_id, likely) if path is None and url is not None else None
+        if name is None:
+            yield path
+            return
+        with spooled(f"{url}/{name}") as got:
+            if bucket.find(str(url), task_id, name) is None:
+                raise InvalidExport("was replaced while it was got", member=name, remedy="The sensor finds it anew")
+            yield got
 
     def names(self, task_id: str) -> Path | None:
         """The names file of a task, ``<task id>.names.csv``; None if there is none."""

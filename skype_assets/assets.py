@@ -5,7 +5,9 @@ engine's business (``skype_assets.etl.engine``); where things are is the resourc
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -23,7 +25,7 @@ from skype_assets.etl.phases.transform import Transform
 from skype_assets.etl.schema.tables import TABLES
 from skype_assets.etl.task import ENDINGS, Task
 from skype_assets.io_managers.parquet import recorded_version
-from skype_assets.partitions import EXPORTS, asset_key, taken_back, task_id_of
+from skype_assets.partitions import EXPORTS, OBJECT_TAG, asset_key, taken_back, task_id_of
 from skype_assets.resources.checkpoints import PHASE_OF_ASSET, Checkpoints
 from skype_assets.resources.database import Database
 from skype_assets.resources.exports import Exports
@@ -44,15 +46,15 @@ def raw_export(context: dg.AssetExecutionContext, skype_exports: Exports, skype_
     """The messages of an export, verbatim: each JSON object's exact bytes with position and SHA-256."""
     with as_failures(context.retry_number):
         task_id = task_id_of(context)
-        source = skype_exports.find(task_id)
-        task = skype_checkpoints.task(task_id, source)
-        if source is None and skype_checkpoints.open(task_id, EXTRACT.asset) is None:
-            raise UsageError(
-                f"no export {task_id} in {skype_exports.folder()}; put it there as {task_id}{ENDINGS[0]} "
-                f"(or {', '.join(ENDINGS[1:])}, or a folder), or link it with `skype-assets add FILE`"
-                f"{'' if _is_known(context, task) else taken_back(context)}"
-            )
-        return _materialized(task, _run(context, task))
+        with _export(context, task_id, skype_exports, skype_checkpoints) as source:
+            task = skype_checkpoints.task(task_id, source)
+            if source is None and skype_checkpoints.open(task_id, EXTRACT.asset) is None:
+                raise UsageError(
+                    f"no export {task_id} in {skype_exports.where()}; put it there as {task_id}{ENDINGS[0]} "
+                    f"(or {', '.join(ENDINGS[1:])}, or a folder), or link it with `skype-assets add FILE`"
+                    f"{'' if _is_known(context, task) else taken_back(context)}"
+                )
+            return _materialized(task, _run(context, task))
 
 
 def transformed_tables(
@@ -119,6 +121,15 @@ def build_assets(key_prefix: Sequence[str], group_name: str) -> list[dg.AssetsDe
             ins={TRANSFORM.asset: before},
         )(loaded_database),
     ]
+
+
+def _export(
+    context: dg.AssetExecutionContext, task_id: str, exports: Exports, checkpoints: Checkpoints
+) -> AbstractContextManager[Path | None]:
+    """The export of a task; one that lies in a bucket is not got again once everything was taken from it."""
+    if exports.url() is not None and checkpoints.open(task_id, EXTRACT.asset) is not None:
+        return nullcontext(exports.find(task_id))
+    return exports.at_hand(task_id, context.run.tags.get(OBJECT_TAG))
 
 
 def _is_known(context: dg.AssetExecutionContext, task: Task) -> bool:

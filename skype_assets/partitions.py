@@ -13,6 +13,9 @@ EXPORTS: Final = dg.DynamicPartitionsDefinition(name="skype_exports")
 """Every registered export. Keys are added by ``skype-assets add``, by a run of ``skype-assets`` and by the sensor."""
 
 
+OBJECT_TAG: Final = "skype_assets/object"
+"""Tag of a run: the name that its export has in the bucket of exports."""
+
 KEY_PREFIX: Final = "SKYPE_KEY_PREFIX"
 """Environment variable: prefix of the assets' keys where they are part of another project, e.g. ``chats/skype``."""
 

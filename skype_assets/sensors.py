@@ -1,4 +1,4 @@
-"""The sensor: whatever lies in the folder of exports is registered and loaded, once per content."""
+"""The sensor: what lies in the folder of exports, or in their bucket, is registered and loaded, once per content."""
 
 import os
 from typing import Final
@@ -7,9 +7,10 @@ import dagster as dg
 import msgspec
 
 from skype_assets.etl.phases import EXTRACT
+from skype_assets.etl.tasks import bucket
 from skype_assets.etl.tasks.inbox import Arrival, Look, look
 from skype_assets.instance.asset_job import AssetJob
-from skype_assets.partitions import EXPORTS
+from skype_assets.partitions import EXPORTS, OBJECT_TAG
 from skype_assets.registration import link
 from skype_assets.resources.exports import Exports
 
@@ -45,23 +46,34 @@ def _tick(context: dg.SensorEvaluationContext, exports: Exports, job: str, loade
     instance, folder = context.instance, exports.folder()
     registered = frozenset(instance.get_dynamic_partitions(str(EXPORTS.name)))
     seen = _seen(context.cursor)
-    found = look(folder, seen.waiting, registered, _READING_SECONDS, seen.refused)
+    url = exports.url()
+    found = (
+        look(folder, seen.waiting, registered, _READING_SECONDS, seen.refused)
+        if url is None
+        else Look(tuple(bucket.arrivals(url, registered)), {}, (), {}, {})
+    )
     for name in sorted(found.unreadable.keys() - seen.told):
         context.log.warning(f"{name} is left alone: {found.unreadable[name]}")
     requested = _without_run(found, instance, job, loaded)
     for arrival in requested:
-        link(arrival.path, arrival.task_id)
+        if arrival.path is not None:
+            link(arrival.path, arrival.task_id)
         if len(arrival.names) > 1:
             context.log.info(f"one export, loaded once: {', '.join(arrival.names)}")
     new = [arrival.task_id for arrival in requested if arrival.task_id not in registered]
-    gone = _without_trace(found, exports, instance, loaded, registered)
+    gone = _without_trace(found, exports, instance, loaded, registered) if url is None else []
     changes = [EXPORTS.build_add_request(new)] if new else []
     return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=arrival.sha256, partition_key=arrival.task_id) for arrival in requested],
+        run_requests=[_run_of(arrival) for arrival in requested],
         skip_reason=None if requested else dg.SkipReason(_nothing(found)),
         dynamic_partitions_requests=[*changes, *([EXPORTS.build_delete_request(gone)] if gone else [])],
         cursor=msgspec.json.encode(_Seen(dict(found.waiting), dict(found.refused), set(found.unreadable))).decode(),
     )
+
+
+def _run_of(arrival: Arrival) -> dg.RunRequest:
+    tags = {OBJECT_TAG: arrival.names[0]} if arrival.path is None else None
+    return dg.RunRequest(run_key=arrival.sha256, partition_key=arrival.task_id, tags=tags)
 
 
 class _Seen(msgspec.Struct):

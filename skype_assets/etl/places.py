@@ -4,7 +4,7 @@ The *place* is a folder that holds everything of one collection of exports::
 
     output/         checkpoints                             SKYPE_OUTPUT_DIR
     working/        working copies of stores                SKYPE_OUTPUT_DIR, with SKYPE_OUTPUT_URL
-    exports/        exports for the web UI                  SKYPE_EXPORTS_DIR
+    exports/        exports for the web UI                  SKYPE_EXPORTS_DIR (SKYPE_EXPORTS_URL: in a bucket)
     spool/          exports of buckets, while needed        SKYPE_SPOOL_DIR
     handed/         what the web UI hands over              SKYPE_HANDOVER_DIR
     .postgres/      the embedded server                     SKYPE_POSTGRES_DIR
@@ -88,6 +88,11 @@ class Places:
     def exports_dir(self) -> Path:
         """The folder of exports for the web UI."""
         return self._named("SKYPE_EXPORTS_DIR") or self.home / "exports"
+
+    @property
+    def exports_url(self) -> str | None:
+        """The address of the bucket that exports for the web UI lie in; None if they are in the folder."""
+        return os.environ.get("SKYPE_EXPORTS_URL") or None
 
     @property
     def handed_dir(self) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,9 @@ _PROCESS_MB = 150
 _MEMORY_PER_BYTE = 6
 _LEAST_MB = 160
 _LARGEST_PART = 64 * 1024 * 1024
+_DIGITS: Final = 12
+"""Of an export's SHA-256, that are part of its task's id."""
+
 ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".json")
 """How names of exports end. What a file really is, its content says."""
 
@@ -181,7 +185,17 @@ def task_id_for(source: "Source") -> str:
             name = name[: -len(ending)]
             break
     words = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60]
-    return f"{words or 'export'}-{source.sha256[:12]}"
+    return f"{words or 'export'}{end_of_task_id(source.sha256)}"
+
+
+def end_of_task_id(sha256: str) -> str:
+    """How the ids end of tasks that are made from an export of this content, whatever it was called."""
+    return f"-{sha256[:_DIGITS]}"
+
+
+def task_ids_by_end(task_ids: Iterable[str]) -> dict[str, str]:
+    """Task ids by their ends."""
+    return {task_id[-1 - _DIGITS :]: task_id for task_id in task_ids}
 
 
 def export_id_for(source_sha256: str) -> str:

@@ -1,6 +1,7 @@
 """Exports that machines load whose runs Dagster's daemon hands out; one of them is lost meanwhile.
 
-The machines share a store, PostgreSQL and Redis; exports are given to each of them. ``SKYPE_TEST_EXPORTS`` is how many.
+The machines share a store, a bucket of exports, PostgreSQL and Redis, and nothing else. ``SKYPE_TEST_EXPORTS`` is how
+many exports there are.
 """
 
 import os
@@ -20,6 +21,7 @@ from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, DagsterRun
 
 from skype_assets.etl import engine
+from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.sample import write_sample
 from skype_assets.etl.task import Settings, Task
 from skype_assets.instance import celery_launcher
@@ -111,12 +113,14 @@ def site(tmp_path: Path, object_storage: Storage, store_url: str, tcp_postgres_u
         text = text.replace(what, here)
     (home / "dagster.yaml").write_text(text)
     shutil.copy(PROJECT / "workspace.yaml", home)
+    bucket = object_storage.new_url()
     for number in range(EXPORTS):
-        write_sample(exports / f"e{number}.tar", messages=150, seed=number, media=False)
+        made = write_sample(exports / f"e{number}.tar", messages=150, seed=number, media=False).path
+        stores.opened(bucket).put_file(made.name, made)
     environment = {
         **object_storage.environment,
         **{"DAGSTER_HOME": str(home), "DAGSTER_POSTGRES_URL": tcp_postgres_url, "SKYPE_BROKER_URL": redis_url},
-        **{"SKYPE_DATABASE_URL": tcp_postgres_url, "SKYPE_OUTPUT_URL": store_url, "SKYPE_EXPORTS_DIR": str(exports)},
+        **{"SKYPE_DATABASE_URL": tcp_postgres_url, "SKYPE_OUTPUT_URL": store_url, "SKYPE_EXPORTS_URL": bucket},
         **{"SKYPE_HOME": str(tmp_path / "control"), "SKYPE_MAX_WORKERS": "1", "SKYPE_KEEP_MEDIA": "off"},
     }
     return Site(tmp_path / "machines", home, exports, object_storage, environment)

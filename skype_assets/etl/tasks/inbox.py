@@ -22,9 +22,8 @@ import msgspec
 from skype_assets.etl.checkpoints.directory import Directory
 from skype_assets.etl.errors import InvalidExport
 from skype_assets.etl.export.source import Source, fingerprint, folder_files, is_folder
-from skype_assets.etl.task import ENDINGS, TASK_ID, salvage_by_environment, task_id_for
+from skype_assets.etl.task import ENDINGS, TASK_ID, end_of_task_id, salvage_by_environment, task_id_for, task_ids_by_end
 
-_END: Final = 1 + 12  # of a task id that is made from an export: "-" and the first digits of its SHA-256
 _MADE: Final = re.compile(r"-[0-9a-f]{12}$")
 FINGERPRINTS: Final = ".fingerprints.json"
 Identity = str
@@ -33,10 +32,17 @@ Identity = str
 
 @dataclass(frozen=True)
 class Arrival:
-    """An export in the inbox. ``names`` are all those of its content, the one that is used first."""
+    """An export in the inbox.
+
+    Attributes:
+        task_id: of the task that loads it.
+        path: where it lies; None = in a bucket.
+        sha256: of its content; in a bucket, of what tells its content from others.
+        names: all those of its content, the one that is used first.
+    """
 
     task_id: str
-    path: Path
+    path: Path | None
     sha256: str
     names: tuple[str, ...]
 
@@ -123,12 +129,12 @@ def _arrivals(folder: Path, contents: Mapping[str, str], registered: frozenset[s
         by_content.setdefault(sha256, []).append(name)
     for names in by_content.values():  # links have names of tasks, perhaps of one that had another content
         names.sort(key=lambda name: (folder / name).is_symlink())
-    by_end = {task_id[-_END:]: task_id for task_id in registered}
+    known = task_ids_by_end(registered)
     for sha256, names in sorted(by_content.items(), key=lambda item: item[1]):
-        end = "-" + sha256[: _END - 1]
+        end = end_of_task_id(sha256)
         # A name that was given; a task of this content, whatever the file is called by now; a link not registered yet.
         tasks = [stem for stem in map(_stem, names) if stem in registered and not _MADE.search(stem)]
-        tasks += [by_end[end]] if end in by_end else []
+        tasks += [known[end]] if end in known else []
         tasks += [stem for stem in map(_stem, names) if stem.endswith(end)]
         task_id = tasks[0] if tasks else task_id_for(Source(names[0], 0, sha256))
         yield Arrival(task_id, folder / names[0], sha256, tuple(names))
