@@ -30,8 +30,13 @@ class Exports(dg.ConfigurableResource["Exports"]):
         return places.find().exports_dir
 
     def url(self) -> str | None:
-        """The address of the bucket of exports; None if there is only the folder."""
-        return places.find().exports_url
+        """The address of the bucket of exports; None if there is only the folder.
+
+        Raises:
+            UsageError: it cannot be one.
+        """
+        place = places.find()
+        return bucket.checked(place.exports_url, place.output_url) if place.exports_url is not None else None
 
     def where(self) -> str:
         """Where exports are looked for, for people."""
@@ -57,7 +62,7 @@ class Exports(dg.ConfigurableResource["Exports"]):
             yield path
             return
         with spooled(f"{url}/{name}") as got:
-            if bucket.find(str(url), task_id, name) is None:
+            if url is not None and bucket.find(url, task_id, name) is None:
                 raise InvalidExport("was replaced while it was got", member=name, remedy="The sensor finds it anew")
             yield got
 

@@ -44,6 +44,21 @@ def test_one_that_is_replaced_is_another_and_one_that_is_registered_keeps_its_ta
     assert bucket.find(lying.url, before["ann.tar"], "ann.tar") is None
 
 
-def test_an_address_with_credentials_in_it_is_refused() -> None:
-    with pytest.raises(UsageError, match="credentials"):
-        bucket.arrivals("s3://key:secret@bucket/exports", [])
+@pytest.mark.parametrize(
+    ("url", "output", "said"),
+    [
+        ("s3://key:secret@bucket/exports", None, "credentials"),
+        ("file:///srv/exports", None, "SKYPE_EXPORTS_DIR is for folders"),
+        ("s3://bucket", "s3://bucket/checkpoints", "beside each other"),
+        ("s3://bucket/a/exports", "s3://bucket/a/", "beside each other"),
+        ("s3://bucket/a", "s3://bucket/a/", "beside each other"),
+    ],
+)
+def test_what_cannot_be_a_bucket_of_exports_is_refused(url: str, output: str | None, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as refused:
+        bucket.checked(url, output)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_bucket_may_have_exports_beside_checkpoints() -> None:
+    assert bucket.checked("s3://bucket/exports/", "s3://bucket/exports-loaded") == "s3://bucket/exports"

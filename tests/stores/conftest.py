@@ -10,9 +10,22 @@ from tests.checkpoints.test_store import store
 from tests.command_line.conftest import database, invoke, sample_tar, start, workplace
 from tests.command_line.test_several_machines import begin
 from tests.command_line.test_store_commands import on
+from tests.dagster.conftest import instance, workspace
 from tests.stores.object_storage import CREDENTIALS, Proxy, Storage, disturbed, served
 
-__all__ = ["begin", "database", "invoke", "machine", "on", "sample_tar", "start", "store", "workplace"]
+__all__ = [
+    "begin",
+    "database",
+    "instance",
+    "invoke",
+    "machine",
+    "on",
+    "sample_tar",
+    "start",
+    "store",
+    "workplace",
+    "workspace",
+]
 
 
 @pytest.fixture(scope="session")

@@ -11,20 +11,44 @@ from contextlib import suppress
 
 from skype_assets.etl.checkpoints import store as stores
 from skype_assets.etl.checkpoints.store import Stored
+from skype_assets.etl.errors import UsageError
 from skype_assets.etl.export.source import Source
 from skype_assets.etl.task import ENDINGS, end_of_task_id, task_id_for, task_ids_by_end
 from skype_assets.etl.tasks.inbox import Arrival
+
+
+def checked(url: str, output_url: str | None) -> str:
+    """The address of a bucket of exports.
+
+    Args:
+        url: as somebody has set it.
+        output_url: address of the store of checkpoints, if there is one.
+
+    Raises:
+        UsageError: it is none; it is a folder, in which files grow; or the one is within the other, where the files of
+            checkpoints would be taken for exports.
+    """
+    url = stores.checked_url(url)
+    if url.startswith("file:"):
+        raise UsageError("SKYPE_EXPORTS_URL names a folder (file://...), no bucket; SKYPE_EXPORTS_DIR is for folders")
+    output = stores.checked_url(output_url) if output_url is not None else None
+    if output is not None and (f"{output}/".startswith(f"{url}/") or f"{url}/".startswith(f"{output}/")):
+        raise UsageError(
+            f"exports ({url}) and checkpoints ({output}) must lie beside each other, not one within the other: name "
+            "other folders in SKYPE_EXPORTS_URL and SKYPE_OUTPUT_URL"
+        )
+    return url
 
 
 def arrivals(url: str, registered: Iterable[str]) -> list[Arrival]:
     """The exports in a bucket, one for each version and size, by digest.
 
     Args:
-        url: address of the bucket, or of a folder in it; those in its folders belong to it.
+        url: address of the bucket, or of a folder in it, as ``checked`` gives it; those in its folders belong to it.
         registered: task ids that are known already: an export that was given another name is still theirs.
 
     Raises:
-        UsageError: the address is none, or what reaches it is not installed.
+        UsageError: what reaches it is not installed.
         StoreUnavailable, StoreRefused: the store does not answer, or will not list it.
     """
     of_digest: dict[str, list[str]] = {}
@@ -47,13 +71,13 @@ def find(url: str, task_id: str, likely: str | None = None) -> str | None:
     """
     if likely is not None:
         with suppress(FileNotFoundError):
-            if _is_of(task_id, stores.opened(stores.checked_url(url)).look(likely)):
+            if _is_of(task_id, stores.opened(url).look(likely)):
                 return likely
     return next((one.name for one in _exports(url) if _is_of(task_id, one)), None)
 
 
 def _exports(url: str) -> Iterator[Stored]:
-    for one in stores.opened(stores.checked_url(url)).entries(""):
+    for one in stores.opened(url).entries(""):
         base = one.name.rpartition("/")[2]
         if base.lower().endswith(ENDINGS) and not base.startswith("."):
             yield one
