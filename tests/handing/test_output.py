@@ -5,13 +5,15 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from skype_assets.etl import crash_points
 from skype_assets.etl.errors import NotEnoughSpace, TaskBusy, UsageError
+from skype_assets.etl.handing import output as outputs
 from skype_assets.etl.handing.output import DOCUMENT, SUMS, Output, output
 
 WRITE = """
@@ -29,6 +31,27 @@ def written(target: Path, text: str, *, exchange: str = "can", point: str | None
     environment = {**os.environ, **({crash_points.VARIABLE: f"{point}:{fault}:1"} if point else {})}
     command = [sys.executable, "-c", WRITE, target, text, exchange]
     return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode
+
+
+def test_what_is_broken_off_does_not_wait_for_a_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(paths: Sequence[Path]) -> dict[Path, str]:
+        time.sleep(0.5)
+        return dict.fromkeys(paths, "")
+
+    monkeypatch.setattr(outputs, "_AT_ONCE", 1)
+    monkeypatch.setattr(outputs, "_hashed", slow)
+
+    def broken_off() -> None:
+        with output(tmp_path / "out") as new:
+            for number in range(200):
+                new.put(str(number), b"x")
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert time.monotonic() - began < 2
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("exchange", ["can", "cannot"])

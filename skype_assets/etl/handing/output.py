@@ -152,8 +152,7 @@ def _filled(target: Path) -> Generator[Output]:
         _refuse_foreign(target)
         _empty(new)
         try:
-            # Most of it is waiting for the disk, which writes what several wait for at once.
-            with ThreadPoolExecutor(_WAITING) as waiting:
+            with _waiting_for_disk() as waiting:
                 filled = Output(new, waiting)
                 yield filled
                 filled.finish()
@@ -162,6 +161,17 @@ def _filled(target: Path) -> Generator[Output]:
             crash_points.reached("hand-over in place")
         finally:
             _recover(old, target)
+
+
+@contextlib.contextmanager
+def _waiting_for_disk() -> Generator[Executor]:
+    """Threads that wait for the disk, which writes what several wait for at once; no more when the block fails."""
+    with ThreadPoolExecutor(_WAITING) as waiting:
+        try:
+            yield waiting
+        except BaseException:
+            waiting.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 @contextlib.contextmanager
