@@ -62,7 +62,7 @@ class Exports(dg.ConfigurableResource["Exports"]):
             yield path
             return
         with spooled(f"{url}/{name}") as got:
-            if url is not None and bucket.find(url, task_id, name) is None:
+            if url is not None and bucket.find(url, task_id, name) != name:
                 raise InvalidExport("was replaced while it was got", member=name, remedy="The sensor finds it anew")
             yield got
 
