@@ -57,12 +57,15 @@ class Exports(dg.ConfigurableResource["Exports"]):
             StoreUnavailable, StoreRefused: the bucket does not answer, or will not give it.
         """
         path, url = self.find(task_id), self.url()
-        name = bucket.find(url, task_id, likely) if path is None and url is not None else None
-        if name is None:
+        if path is not None or url is None:
             yield path
             return
+        name = bucket.find(url, task_id, likely)
+        if name is None:
+            yield None
+            return
         with spooled(f"{url}/{name}") as got:
-            if url is not None and bucket.find(url, task_id, name) != name:
+            if bucket.find(url, task_id, name) != name:
                 raise InvalidExport("was replaced while it was got", member=name, remedy="The sensor finds it anew")
             yield got
 

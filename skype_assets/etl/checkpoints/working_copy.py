@@ -214,8 +214,9 @@ class WorkingCopy:
 
     def note(self, log: TaskLog, number: int, entry: Entry) -> None:
         """Note which entry of its log a task's folder holds."""
-        task = self._task(log)
-        seen = 0.0 if entry.is_free else time.time() if entry.process == Process.myself() else log.seen()
+        task, seen = self._task(log), 0.0
+        if not entry.is_free:
+            seen = time.time() if entry.process == Process.myself() else log.seen()
         beside = self._known_beside(task)
         known = _Known(entry.life, entry.begun, number, entry.where, entry.is_free, entry.process, seen, beside)
         task.put(LOG_FILE, msgspec.json.encode(known))

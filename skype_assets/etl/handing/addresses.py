@@ -66,8 +66,9 @@ class Here:
 
     def placed(self, page: str) -> str:
         """A page of the reader as it stands here."""
-        of_others = _PERMALINK.sub(r' href="#m-\1" id="t-\1"', _LED_NOWHERE.sub("", page))
-        return _LINKED.sub(self._replaced, of_others)
+        page = _LED_NOWHERE.sub("", page)
+        page = _PERMALINK.sub(r' href="#m-\1" id="t-\1"', page)
+        return _LINKED.sub(self._replaced, page)
 
     def _replaced(self, found: re.Match[str]) -> str:
         linked = found[0]

@@ -217,7 +217,7 @@ class _Writer:
         """The pages of quoted messages that are on others, if all of their conversation was selected."""
         if not self._hand.selection.has_whole_conversations:
             return {}
-        on = {key: leaf for leaf in leaves for key in leaf.keys} if rows.children["quotes"].num_rows else {}
+        on = {key: leaf for leaf in leaves for key in leaf.keys} if rows.tables["quotes"].num_rows else {}
         wanted = {
             quoted
             for at, quote in rows.belonging("quotes")

@@ -56,7 +56,7 @@ class Output:
         self.folder = folder
         self._waiting = waiting
         self._put: list[Path] = []
-        self._hashed: list[Future[Hashes]] = []
+        self._under_way: list[Future[Hashes]] = []
 
     def path(self, name: str) -> Path:
         """Where a file is, or is to be; its folder is there."""
@@ -79,7 +79,7 @@ class Output:
         if self._waiting is not None:
             self._put.append(self.folder / name)
             if len(self._put) == _AT_ONCE:
-                self._hashed.append(self._waiting.submit(_hashed, self._put))
+                self._under_way.append(self._waiting.submit(_hashed, self._put))
                 self._put = []
 
     def require_room(self, needed: int) -> None:
@@ -99,7 +99,7 @@ class Output:
         """Write the hashes of all files, and wait until everything is on the disk."""
         assert self._waiting is not None, "it is one that lasts"
         files, folders = _files(self.folder), [Path(folder) for folder, _, _ in os.walk(self.folder)]
-        hashes = {path: sha256 for done in self._hashed for path, sha256 in done.result().items()}
+        hashes = {path: sha256 for done in self._under_way for path, sha256 in done.result().items()}
         rest = [path for path in files if path not in hashes]
         some = [rest[first : first + _AT_ONCE] for first in range(0, len(rest), _AT_ONCE)]
         for found in self._waiting.map(_hashed, some):

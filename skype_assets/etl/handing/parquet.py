@@ -10,6 +10,7 @@ from skype_assets.etl.database.counting import COUNTED
 from skype_assets.etl.database.ddl import SCHEMA
 from skype_assets.etl.handing.handover import Format, HandOver
 from skype_assets.etl.handing.selection import Selection
+from skype_assets.etl.reading.messages import NAMING
 from skype_assets.etl.schema.tables import MESSAGES, TABLES, Table
 
 _GROUP_BYTES: Final = 32 << 20
@@ -17,20 +18,10 @@ _GROUP_BYTES: Final = 32 << 20
 _OWNER: Final = f"(SELECT e.owner_id FROM {SCHEMA}.exports e WHERE e.export_id = t.export_id)"
 _OF_CHATS: Final = f"({_OWNER}, t.conversation_id) IN (SELECT * FROM chats)"
 
-_NAMING: Final = {
-    "messages": ("sender_id",),
-    "call_participants": ("user_id",),
-    "reactions": ("user_id",),
-    "mentions": ("user_id",),
-    "quotes": ("author_id",),
-    "thread_events": ("initiator_id", "target_id"),
-}
-"""The columns that name somebody in a message."""
-
 _NAMED: Final = " UNION ALL ".join(
     f"SELECT owner_id, conversation_id, {column} FROM {SCHEMA}.{table} "
     "JOIN chosen USING (owner_id, conversation_id, message_id)"
-    for table, columns in _NAMING.items()
+    for table, columns in NAMING.items()
     for column in columns
 )
 

@@ -156,7 +156,7 @@ _KINDS: Final[dict[str, Any]] = {
 }
 
 
-_NAMING: Final = {
+NAMING: Final = {
     "messages": ("sender_id",),
     "call_participants": ("user_id",),
     "reactions": ("user_id",),
@@ -164,7 +164,7 @@ _NAMING: Final = {
     "quotes": ("author_id",),
     "thread_events": ("initiator_id", "target_id"),
 }
-"""Columns that name people by id."""
+"""Columns that name people by id, of messages and of what belongs to them."""
 
 
 @dataclass
@@ -222,7 +222,7 @@ def quoted(chat: str, quote: Quote) -> Key | None:
 
 def named_by(message: Message) -> Iterator[str]:
     """The ids of all whom a message names by id, some of them more than once."""
-    for table, columns in _NAMING.items():
+    for table, columns in NAMING.items():
         for one in [message] if table == "messages" else getattr(message, table):
             yield from filter(None, (getattr(one, column) for column in columns))
     yield from _named_in(message.details)
@@ -247,8 +247,8 @@ def fetched(session: Session, owner_id: str, keys: Sequence[Key]) -> "Fetched":
     there, edited = _keys_of(rows), _keys_of(rows.filter(rows["edited_at"].is_valid()) if keys else rows)
     copies = by_key.table(session, _COPIES, owner_id, edited)
     superseded = by_key.table(session, _SUPERSEDED, owner_id, [*there, *_keys_of(copies)])
-    children = {table: by_key.table(session, statement, owner_id, there) for table, statement in _BELONGING.items()}
-    return Fetched(list(keys), rows, copies, superseded, children)
+    belonging = {table: by_key.table(session, statement, owner_id, there) for table, statement in _BELONGING.items()}
+    return Fetched(list(keys), {"messages": rows, **belonging}, copies, superseded)
 
 
 def _keys_of(rows: pa.Table) -> list[Key]:
@@ -264,25 +264,23 @@ class Fetched:
 
     Attributes:
         keys: those of the messages, in their order.
-        rows: of ``messages``.
+        tables: rows of ``messages``, and of the tables of what belongs to them.
         copies: rows of ``messages`` that edits left.
         superseded: rows of ``superseded_copies``.
-        children: rows of the tables of what belongs to messages.
     """
 
     keys: list[Key]
-    rows: pa.Table
+    tables: dict[str, pa.Table]
     copies: pa.Table
     superseded: pa.Table
-    children: dict[str, pa.Table]
 
     def messages(self) -> list[Message]:
         """Those that are there, in the order of the keys."""
-        rows = {(row[0], row[1]): row[1:] for row in instants.rows(self.rows)}
+        rows = {(row[0], row[1]): row[1:] for row in instants.rows(self.tables["messages"])}
         messages = {key: _message(rows[key]) for key in self.keys if key in rows}
         for key, wordings in self._worded(messages).items():
             _reword(messages[key], wordings)
-        for table in self.children:
+        for table in _BELONGING:
             for key, child in self.belonging(table):
                 getattr(messages[key], table).append(child)
         return list(messages.values())
@@ -290,16 +288,16 @@ class Fetched:
     def belonging(self, table: str) -> Iterator[tuple[Key, Any]]:
         """The rows of one of the tables of what belongs to messages, each with the key of its message."""
         kind = _KINDS[table]
-        return (((chat, id), kind(*values)) for chat, id, *values in instants.rows(self.children[table]))
+        return (((chat, id), kind(*values)) for chat, id, *values in instants.rows(self.tables[table]))
 
     def named(self) -> dict[str, set[str]]:
         """The ids of all whom the messages name by id, by conversation."""
         named: dict[str, set[str]] = {chat: set() for chat, _ in self.keys}
-        for table, columns in _NAMING.items():
+        for table, columns in NAMING.items():
             for column in columns:
-                for chat, user_id in _of_chats(self.rows if table == "messages" else self.children[table], column):
+                for chat, user_id in _of_chats(self.tables[table], column):
                     named[chat].add(user_id)
-        for chat, details in _of_chats(self.rows, "details"):
+        for chat, details in _of_chats(self.tables["messages"], "details"):
             if '"user_id"' in details:
                 named[chat].update(_named_in(_read(details)))
         return named
